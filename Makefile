@@ -1,0 +1,93 @@
+# Every command of the project. `make` alone lists them.
+#
+# DATA, RECIPE and EVAL name the recipe of each step; ARGS passes key=value overrides on to it:
+#   make train RECIPE=recipes/train/qwen3_vl_8b_lora.yaml ARGS="learning_rate=5.0e-5"
+
+DATA   ?= recipes/prepare/coco.yaml
+RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
+EVAL   ?= recipes/infer/coco.yaml
+ARGS   ?=
+CUDA   ?= cu126
+PYTHON ?= $(firstword $(foreach version,3.12 3.11 3.10,$(shell command -v python$(version))) python3)
+
+PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
+GPU_PACKAGES := paddlepaddle-gpu==3.3.1 paddleformers[paddlefleet]==1.2.0
+
+BIN  := .venv/bin
+RUN  := $(BIN)/python -m
+LOCK := requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-gpu lock demo prepare train eval draw curves export check test format clean
+
+help: ## list the targets
+	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [ARGS=\"key=value ...\"]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s%s\n", $$1, $$2}'
+
+setup: ## make .venv with the pinned CPU builds (every target does it where it is missing)
+	@cmp -s $(LOCK) .venv/$(LOCK) || { \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' \
+	    || { echo "error: $(PYTHON) is not Python 3.10 to 3.12: install one, or name it: make setup PYTHON=python3.11" >&2; exit 2; }; \
+	  echo "making .venv with $(PYTHON): 2 GB, a few minutes"; \
+	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -q -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
+
+setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
+	$(PYTHON) -m venv --clear .venv
+	grep -v -e '^paddlepaddle==' -e '^paddleformers==' $(LOCK) > .venv/gpu.lock
+	$(BIN)/pip install --disable-pip-version-check -r .venv/gpu.lock
+	$(BIN)/pip install --disable-pip-version-check -c .venv/gpu.lock $(GPU_PACKAGES) \
+	  --extra-index-url $(PADDLE_INDEX)/stable/$(CUDA)/ --extra-index-url $(PADDLE_INDEX)/nightly/$(CUDA)/
+	cp $(LOCK) .venv/$(LOCK)
+
+lock: ## pin the dependencies of pyproject.toml anew
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv
+	.venv-lock/bin/uv pip compile --universal --python-version 3.10 --group dev --no-annotate --no-header \
+	  --custom-compile-command "make lock" --upgrade pyproject.toml -o $(LOCK)
+	rm -r .venv-lock
+
+demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a before/after table
+	$(RUN) prepare.shapes data/demo_source
+	$(RUN) prepare recipes/prepare/demo.yaml
+	$(RUN) train.tiny checkpoints/demo/base
+	$(RUN) infer recipes/infer/demo.yaml checkpoint=checkpoints/demo/base output_dir=checkpoints/demo/eval_before
+	$(RUN) train recipes/train/tiny_full.yaml
+	$(RUN) infer recipes/infer/demo.yaml
+	$(RUN) visualize before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
+	  --sheet --limit 8 --output checkpoints/demo/sheet.png
+	$(RUN) infer.compare before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
+	  --output checkpoints/demo/scores.json
+	@echo "pictures: checkpoints/demo/sheet.png; curves: make curves; scores: checkpoints/demo/scores.json"
+
+prepare: setup ## make a data set: DATA
+	$(RUN) prepare $(DATA) $(ARGS)
+
+train: setup ## fine-tune: RECIPE
+	$(RUN) train $(RECIPE) $(ARGS)
+
+eval: setup ## answer the validation images and score the boxes: EVAL
+	$(RUN) infer $(EVAL) $(ARGS)
+
+draw: setup ## draw truth beside prediction for what `make eval` answered: EVAL
+	$(RUN) visualize $(EVAL) $(ARGS)
+
+curves: setup ## the VisualDL server on the runs under checkpoints/
+	$(BIN)/visualdl --logdir checkpoints
+
+export: setup ## write a complete Hugging Face folder, LoRA merged: RECIPE
+	$(RUN) train.export $(RECIPE) $(ARGS)
+
+check: setup ## ruff and mypy
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: setup ## every test, end to end included
+	$(RUN) pytest $(ARGS)
+
+format: setup ## write the format that `make check` wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what `make demo` and the tools wrote; your own data and checkpoints stay
+	rm -rf data/demo data/demo_source checkpoints/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +

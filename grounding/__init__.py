@@ -1,0 +1,1 @@
+"""The nouns that every step shares: boxes, samples, prompts, answers, the data set card."""

@@ -1,0 +1,131 @@
+"""Boxes: all coordinate arithmetic of the project.
+
+A `Box` is xyxy in pixels of the original image, as floats. The 0..1000 grid, which is what the
+model reads and writes, exists only as `GridBox`, inside texts and JSONL records.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+GRID = 1000
+"""Steps of the grid that Qwen3-VL's coordinates count in, along each side of the image."""
+
+GridBox = tuple[int, int, int, int]
+"""xyxy on the grid, integers 0..GRID."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and height of an image, in pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box as xyxy in pixels of the original image."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+    @classmethod
+    def from_xywh(cls, x: float, y: float, width: float, height: float) -> "Box":
+        """Make a box from its top left corner, width and height (COCO JSON)."""
+        return cls(x, y, x + width, y + height)
+
+    @classmethod
+    def from_cxcywh(cls, cx: float, cy: float, width: float, height: float) -> "Box":
+        """Make a box from its centre, width and height (YOLO)."""
+        return cls(cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """The corners: left, top, right, bottom."""
+        return self.x1, self.y1, self.x2, self.y2
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        """Left, top, width, height."""
+        return self.x1, self.y1, self.x2 - self.x1, self.y2 - self.y1
+
+    @property
+    def cxcywh(self) -> tuple[float, float, float, float]:
+        """Centre x, centre y, width, height."""
+        return (self.x1 + self.x2) / 2, (self.y1 + self.y2) / 2, self.x2 - self.x1, self.y2 - self.y1
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels, 0 for a box that is upside down."""
+        return max(0.0, self.x2 - self.x1) * max(0.0, self.y2 - self.y1)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no coordinate is NaN or infinite."""
+        return all(math.isfinite(value) for value in self.xyxy)
+
+    @property
+    def has_area(self) -> bool:
+        """Whether the right side lies right of the left one, and the bottom below the top."""
+        return self.x2 > self.x1 and self.y2 > self.y1
+
+    def clipped(self, size: Size) -> "Box":
+        """Return the part of the box inside an image; a box outside comes back without area."""
+        return Box(
+            min(max(self.x1, 0.0), size.width),
+            min(max(self.y1, 0.0), size.height),
+            min(max(self.x2, 0.0), size.width),
+            min(max(self.y2, 0.0), size.height),
+        )
+
+
+def to_grid(box: Box, size: Size) -> GridBox:
+    """Return the nearest grid coordinates of a box, which must lie inside the image.
+
+    Two corners can meet on the grid: such a box has no area there (`grid_has_area`).
+    """
+    return (
+        round(box.x1 * GRID / size.width),
+        round(box.y1 * GRID / size.height),
+        round(box.x2 * GRID / size.width),
+        round(box.y2 * GRID / size.height),
+    )
+
+
+def from_grid(x1: float, y1: float, x2: float, y2: float, size: Size) -> Box:
+    """Return grid coordinates as a box in pixels of an image."""
+    return Box(
+        x1 * size.width / GRID,
+        y1 * size.height / GRID,
+        x2 * size.width / GRID,
+        y2 * size.height / GRID,
+    )
+
+
+def grid_has_area(box: GridBox) -> bool:
+    """Tell whether a box still has an area after it was rounded to the grid."""
+    return box[2] > box[0] and box[3] > box[1]
+
+
+def iou(first: Box, second: Box) -> float:
+    """Return intersection over union, 0 where neither box has an area.
+
+    Source: Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 2010, eq. 3.
+    """
+    width = min(first.x2, second.x2) - max(first.x1, second.x1)
+    height = min(first.y2, second.y2) - max(first.y1, second.y1)
+    intersection = max(0.0, width) * max(0.0, height)
+    union = first.area + second.area - intersection
+    return intersection / union if union > 0 else 0.0
+
+
+def iou_matrix(rows: list[Box], columns: list[Box]) -> npt.NDArray[np.float64]:
+    """Return `iou` of every row's box with every column's, shape (rows, columns)."""
+    return np.array([[iou(row, column) for column in columns] for row in rows]).reshape(
+        len(rows), len(columns)
+    )

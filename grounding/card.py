@@ -1,0 +1,65 @@
+"""card.json: the contract that a prepared data set carries to training, inference and scoring."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grounding.answers import ANSWER_FORMATS
+from grounding.boxes import GRID
+from grounding.categories import Category
+from grounding.errors import UserError
+from grounding.files import read_json, write_json
+
+CARD_FILE = "card.json"
+CARD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """What was asked, how it was answered, and what the data set was made of.
+
+    `recipe` is the resolved prepare recipe; `source_fingerprint` changes when the source's files do;
+    `counts` holds images and boxes per split, `dropped` the number of pieces left out by reason.
+    """
+
+    system_prompt: str
+    question: str
+    answer_format: str
+    categories: tuple[Category, ...]
+    source_fingerprint: str
+    recipe: dict[str, Any]
+    counts: dict[str, dict[str, int]]
+    dropped: dict[str, int] = field(default_factory=dict)
+    grid: int = GRID
+    version: int = CARD_VERSION
+
+
+def save_card(card: Card, dataset: Path) -> None:
+    """Write the card into a data set's folder."""
+    write_json(dataset / CARD_FILE, dataclasses.asdict(card))
+
+
+def load_card(dataset: Path) -> Card:
+    """Read the card of a data set's folder.
+
+    Raises:
+        UserError: no card there, or one that this version does not understand.
+    """
+    path = dataset / CARD_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file: '{dataset}' is not a prepared data set, run `python -m prepare` first"
+        )
+    try:
+        content = read_json(path)
+        categories = tuple(Category(**category) for category in content.pop("categories"))
+        card = Card(categories=categories, **content)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a data set card ({error}): prepare the data set again") from error
+    if card.version != CARD_VERSION or card.grid != GRID or card.answer_format not in ANSWER_FORMATS:
+        raise UserError(
+            f"{path}: version {card.version}, grid {card.grid}, answers as '{card.answer_format}' are not "
+            "what this version of the project reads: prepare the data set again"
+        )
+    return card

@@ -1,0 +1,170 @@
+"""Recipes: YAML files with a dataclass as schema, and the `RECIPE [key=value ...]` command line."""
+
+import argparse
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from grounding.errors import UserError
+
+Schema = TypeVar("Schema")
+
+HELP_WIDTH = 34
+
+
+def setting(help_text: str, default: Any = dataclasses.MISSING, **nested: Any) -> Any:
+    """Declare one key of a recipe: its help, and its default or `default_factory`.
+
+    A key without either has to be given by the recipe or the command line.
+    """
+    if default is dataclasses.MISSING and not nested:
+        default = "???"  # OmegaConf's mark for "has to be given"
+    if default is not dataclasses.MISSING:
+        nested["default"] = default
+    return dataclasses.field(metadata={"help": help_text}, **nested)
+
+
+def recipe_arguments(
+    schema: type[Any] | None, *, prog: str, description: str, example: str, argv: Sequence[str] | None = None
+) -> tuple[Path, list[str]]:
+    """Parse `RECIPE [key=value ...]` and return the recipe's path and the overrides.
+
+    `schema` fills the list of keys that `--help` prints; None leaves the list out.
+    """
+    keys = "" if schema is None else "keys:\n" + "\n".join(_describe_keys(schema)) + "\n\n"
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=f"{keys}example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", metavar="RECIPE", type=Path, help="the YAML file")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
+    arguments = parser.parse_args(argv)
+    return arguments.recipe, arguments.overrides
+
+
+def load_recipe(schema: type[Schema], path: Path, overrides: Iterable[str] = ()) -> Schema:
+    """Read a recipe and its overrides into an instance of the dataclass `schema`.
+
+    Raises:
+        UserError: every unknown key (with a suggestion), wrong type or missing key, in one message.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    given = OmegaConf.merge(read_yaml(path), parse_overrides(overrides))
+    problems = [
+        f"unknown key '{key}'{suggestion(key, _keys(schema))}"
+        for key in _leaves(given)
+        if not _knows(schema, key)
+    ]
+    if problems:
+        raise UserError(f"{path}: {'; '.join(problems)}")
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(schema), given)
+        if missing := sorted(OmegaConf.missing_keys(merged)):
+            raise UserError(f"{path}: {', '.join(missing)} must be set, in the recipe or as key=value")
+        return typing.cast(Schema, OmegaConf.to_object(merged))
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: {error.full_key or 'recipe'}: {reason}") from error
+    except ValueError as error:  # a schema's own __post_init__
+        raise UserError(f"{path}: {error}") from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML mapping with OmegaConf, in which `1e-4` is a number.
+
+    Raises:
+        UserError: no such file, not YAML, or not a mapping.
+    """
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such recipe{suggestion(str(path), map(str, path.parent.glob('*.yaml')))}"
+        )
+    try:
+        content = OmegaConf.load(path)
+    except (YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise UserError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(content, DictConfig):
+        raise UserError(f"{path}: a recipe is a list of `key: value` lines")
+    return content
+
+
+def parse_overrides(overrides: Iterable[str]) -> Any:
+    """Parse `key=value` words into an OmegaConf mapping; a dot in a key goes one level down.
+
+    Raises:
+        UserError: a word that is not `key=value`.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    words = list(overrides)
+    for word in words:
+        if not word.partition("=")[0] or "=" not in word:
+            raise UserError(f"'{word}' is not key=value: write for instance seed=7")
+    try:
+        return OmegaConf.from_dotlist(words)
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{' '.join(words)}: not readable as key=value: {error}") from error
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean '{near[0]}'?" if near else ""
+
+
+def _describe_keys(schema: type[Any]) -> Iterator[str]:
+    for name, field in _fields(schema):
+        left = f"  {name}" + ("" if field.default == "???" else f"={_shown_default(field)}")
+        gap = " " * max(2, HELP_WIDTH - len(left))
+        yield f"{left}{gap}{field.metadata.get('help', '')}"
+
+
+def _shown_default(field: "dataclasses.Field[Any]") -> Any:
+    if field.default is not dataclasses.MISSING:
+        return "null" if field.default is None else field.default
+    return field.default_factory() if field.default_factory is not dataclasses.MISSING else ""
+
+
+def _fields(schema: type[Any], prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:
+    """Yield every leaf key of a schema with its field; nested dataclasses have dotted keys."""
+    types = typing.get_type_hints(schema)
+    for field in dataclasses.fields(schema):
+        if dataclasses.is_dataclass(types[field.name]):
+            yield from _fields(typing.cast(type[Any], types[field.name]), f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, field
+
+
+def _keys(schema: type[Any]) -> list[str]:
+    return [name for name, _ in _fields(schema)]
+
+
+def _knows(schema: type[Any], key: str) -> bool:
+    """Tell whether `key` is a key of the schema, an open mapping's entry, or a parent of keys."""
+    return any(
+        name == key or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in _keys(schema)
+    )
+
+
+def _leaves(config: Any, prefix: str = "") -> Iterator[str]:
+    from omegaconf import DictConfig
+
+    for key in config:
+        value = config._get_node(key)
+        if isinstance(value, DictConfig) and len(value):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"

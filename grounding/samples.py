@@ -1,0 +1,37 @@
+"""What passes between the steps: a source's image with its objects, and a model's answer read."""
+
+from dataclasses import dataclass
+
+from grounding.boxes import Box, Size
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One object: its label, its box in original pixels, and a score where there is any."""
+
+    label: str
+    box: Box
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a data set with its objects.
+
+    `image` is the file's path relative to the data set's folder; `areas` are the objects' areas in
+    square pixels as the source states them (COCO: of the segment), in the order of `detections`.
+    """
+
+    image_id: int
+    image: str
+    size: Size
+    detections: tuple[Detection, ...]
+    areas: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What could be read out of an answer's text, and the named problems of what could not."""
+
+    detections: tuple[Detection, ...]
+    problems: tuple[str, ...]

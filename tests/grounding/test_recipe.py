@@ -1,0 +1,112 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from grounding.errors import UserError, run_command
+from grounding.recipe import load_recipe, recipe_arguments, setting
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    hub: str = setting("which hub", "local")
+    path: str | None = setting("the folder", None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    output_dir: str = setting("where it goes")
+    seed: int = setting("draws the sample", 42)
+    ratio: float = setting("a share", 0.5)
+    names: list[str] = setting("labels", default_factory=list)
+    source: Source = dataclasses.field(default_factory=Source)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("output_dir: out\nratio: 1e-4\nsource: {hub: hub}\n")
+    return path
+
+
+def test_recipe_and_overrides(path: Path) -> None:
+    recipe = load_recipe(Recipe, path, ["seed=7", "names=[red cup,杯子]", "source.path=a b"])
+    assert recipe == Recipe("out", 7, 1e-4, ["red cup", "杯子"], Source("hub", "a b"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["sed=7"], "unknown key 'sed', did you mean 'seed'?"),
+        (["source.pth=x"], "unknown key 'source.pth', did you mean 'source.path'?"),
+        (["sed=7", "nmes=x"], "did you mean 'seed'?; unknown key 'nmes'"),
+        (["seed=abc"], "seed: Value 'abc'"),
+        (["source=3"], "Source"),
+        (["seed"], "'seed' is not key=value"),
+        (["names=[}"], "not readable as key=value"),
+    ],
+)
+def test_bad_overrides(path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_recipe(Recipe, path, overrides)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("seed: 1\n", "output_dir must be set"),
+        ("[1, 2]\n", "key: value"),
+        ("a: [\n", "not readable as YAML"),
+        ("a: \x00\n", "not readable as YAML"),
+    ],
+)
+def test_bad_files(path: Path, content: str, message: str) -> None:
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"recipe\.yaml") as caught:
+        load_recipe(Recipe, path)
+    assert message in str(caught.value)
+
+
+def test_missing_file_suggests_the_nearest(path: Path) -> None:
+    with pytest.raises(UserError, match=r"no such recipe, did you mean '.*recipe.yaml'"):
+        load_recipe(Recipe, path.with_name("recpe.yaml"))
+
+
+def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        recipe_arguments(
+            Recipe, prog="python -m x", description="Does x.", example="python -m x r.yaml", argv=["-h"]
+        )
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    for word in (
+        "output_dir ",
+        "seed=42",
+        "names=[]",
+        "source.hub=local",
+        "source.path=null",
+        "python -m x r.yaml",
+    ):
+        assert word in shown
+
+
+def test_a_user_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        raise UserError("first line\nsecond line")
+
+    assert run_command(command) == 2
+    assert capsys.readouterr().err == "error: first line second line\n"
+
+
+def test_ctrl_c_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> int:
+        raise KeyboardInterrupt
+
+    assert run_command(command) == 130
+    assert "again" in capsys.readouterr().err
+
+
+def test_our_own_bugs_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_command(lambda: 1 // 0)

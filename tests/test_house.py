@@ -1,0 +1,59 @@
+"""The rules of the house that no tool checks: who imports whom, and how fast --help answers."""
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAY_IMPORT = {
+    "grounding": set(),
+    "prepare": {"grounding"},
+    "train": {"grounding"},
+    "infer": {"grounding"},
+    "visualize": {"grounding", "infer"},
+}
+FRAMEWORK = {"paddle", "paddleformers"}
+PLOTTING = {"matplotlib", "PIL", "gradio"}
+SOURCES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported_packages(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_imports_run_one_way(path: Path) -> None:
+    package = path.parts[0]
+    imported = imported_packages(path)
+    assert imported & (set(MAY_IMPORT) - {package}) <= MAY_IMPORT[package]
+    if package != "train" and path != Path("infer/paddle_engine.py"):
+        assert not imported & FRAMEWORK
+    if package == "grounding":
+        assert not imported & PLOTTING
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["prepare", "prepare.shapes", "train", "train.check", "train.tiny", "train.export", "infer", "infer.score", "infer.compare", "visualize"],
+)
+def test_help_answers_at_once_with_an_example(module: str) -> None:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        shown = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+    assert shown.returncode == 0, shown.stderr
+    assert f"python -m {module}" in shown.stdout
+    assert "example" in shown.stdout
+    assert min(seconds) < 0.3
