@@ -8,7 +8,10 @@ RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
 EVAL   ?= recipes/infer/coco.yaml
 ARGS   ?=
 CUDA   ?= cu126
-PYTHON ?= $(firstword $(foreach version,3.12 3.11 3.10,$(shell command -v python$(version))) python3)
+PYTHON ?= $(firstword $(shell for python in python3 python3.12 python3.11 python3.10; do \
+  $$python -c "$(SUPPORTED)" 2>/dev/null && echo $$python; done; true) python3)
+
+SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
 PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
 GPU_PACKAGES := paddlepaddle-gpu==3.3.1 paddleformers[paddlefleet]==1.2.0
@@ -26,8 +29,8 @@ help: ## list the targets
 
 setup: ## make .venv with the pinned CPU builds (every target does it where it is missing)
 	@cmp -s $(LOCK) .venv/$(LOCK) || { \
-	  $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' \
-	    || { echo "error: $(PYTHON) is not Python 3.10 to 3.12: install one, or name it: make setup PYTHON=python3.11" >&2; exit 2; }; \
+	  $(PYTHON) -c "$(SUPPORTED)" \
+	    || { echo "error: $(PYTHON) is not Python 3.10 to 3.12: install one and name it, make setup PYTHON=python3.11" >&2; exit 2; }; \
 	  echo "making .venv with $(PYTHON): 2 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -q -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
 
