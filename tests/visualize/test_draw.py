@@ -1,0 +1,110 @@
+import logging
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from grounding.boxes import Box, Size
+from grounding.samples import Detection
+from tests.visualize.scenes import GOLDEN, SCENES, striped
+from visualize.colors import label_color
+from visualize.draw import Mark, draw_detections, draw_marks, draw_matches, label_text, match_marks, pen_for
+from visualize.match import match_detections
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_looks_as_it_did(name):
+    drawn, golden = SCENES[name](), Image.open(GOLDEN / f"{name}.png").convert("RGB")
+    assert drawn.size == golden.size
+    difference = np.abs(np.asarray(drawn, int) - np.asarray(golden, int)).max(axis=2)
+    # Another FreeType may smooth letters otherwise; a box or a label that moves changes far more.
+    assert (difference > 48).mean() < 0.002
+
+
+@pytest.mark.parametrize("side", [1, 5, 64, 640, 2000])
+def test_any_size_can_be_drawn_on(side):
+    item = Detection("red square with a long name", Box(side * 0.2, side * 0.2, side * 0.7, side * 0.8), 0.5)
+    drawn = draw_detections(Image.new("RGB", (side, side)), [item])
+    assert drawn.size == (side, side)
+    assert label_color(item.label) in {color for _, color in drawn.getcolors(maxcolors=1 << 24)}
+
+
+def test_lines_and_letters_grow_with_the_image():
+    pens = [pen_for(Size(side, side)) for side in (64, 640, 6000)]
+    assert [pen.font for pen in pens] == [9, 18, 167]
+    assert [pen.line for pen in pens] == [1, 3, 30]
+
+
+@pytest.mark.parametrize("ground", [(0, 0, 0), (255, 255, 255)])
+def test_a_box_stands_out_from_its_own_colour_and_from_black_and_white(ground):
+    color = label_color("dog")
+    for background in (ground, color):
+        drawn = draw_detections(
+            Image.new("RGB", (400, 300), background), [Detection("dog", Box(100, 100, 300, 200))]
+        )
+        row = [drawn.getpixel((x, 180)) for x in range(90, 110)]
+        assert color in row
+        assert len(set(row)) > 1
+
+
+def test_only_the_surroundings_of_a_line_change():
+    drawn = np.asarray(
+        draw_detections(Image.new("RGB", (400, 300)), [Detection("a", Box(100, 100, 300, 200))])
+    )
+    assert drawn[110:190, 110:290].sum() == 0
+    assert drawn[215:].sum() == 0
+    assert drawn[150, 98:102].sum() > 0
+    assert drawn[150, 298:302].sum() > 0
+
+
+def test_boxes_outside_the_image_or_without_area_do_no_harm(caplog):
+    boxes = [Box(-50, -50, 500, 500), Box(900, 900, 950, 950), Box(20, 20, 20, 20), Box(40, 40, 10, 10)]
+    boxes.append(Box(float("nan"), 0, 1, 1))
+    with caplog.at_level(logging.WARNING):
+        drawn = draw_detections(Image.new("RGB", (100, 80)), [Detection("a", box) for box in boxes])
+    assert drawn.size == (100, 80)
+    assert "1 boxes with NaN" in caplog.text
+
+
+def test_a_missed_object_is_dashed_and_a_wrong_label_names_the_right_one():
+    items = [Detection("dog", Box(0, 0, 10, 10)), Detection("cow", Box(50, 50, 60, 60))]
+    marks = match_marks(match_detections(items, [Detection("cat", Box(0, 0, 10, 10), 0.5)]))
+    assert [(mark.text, mark.is_dashed) for mark in marks] == [("cat 0.50, is dog", False), ("cow", True)]
+    plain, dashed = (Image.new("RGB", (400, 300)) for _ in range(2))
+    draw_marks(plain, [Mark(Box(100, 100, 300, 200), "a", "a", (240, 228, 66))])
+    draw_marks(dashed, [Mark(Box(100, 100, 300, 200), "a", "a", (240, 228, 66), is_dashed=True)])
+    assert np.asarray(dashed, int)[195:205].sum() < 0.8 * np.asarray(plain, int)[195:205].sum()
+
+
+def test_labels_are_upright_where_the_exif_data_turn_the_image():
+    image = Image.new("RGB", (200, 100))
+    image.getexif()[ExifTags.Base.Orientation] = 6
+    turned = draw_detections(image, [Detection("dog", Box(20, 30, 60, 70), 0.9)])
+    plain = draw_detections(Image.new("RGB", (100, 200)), [Detection("dog", Box(30, 20, 70, 60), 0.9)])
+    assert turned.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16", "LA", "RGBA"])
+def test_any_mode_can_be_drawn_on(mode):
+    drawn = draw_detections(Image.new(mode, (80, 60)), [Detection("dog", Box(10, 20, 50, 50))])
+    assert (drawn.mode, drawn.size) == ("RGB", (80, 60))
+
+
+def test_a_score_is_shown_where_there_is_one():
+    box = Box(0, 0, 1, 1)
+    assert label_text(Detection("dog", box)) == "dog"
+    assert label_text(Detection("dog", box, 0.0)) == "dog 0.00"
+    assert label_text(Detection("", box, 0.5)) == "(no label) 0.50"
+
+
+def test_the_same_picture_comes_out_twice():
+    items = [Detection(f"l{n}", Box(n, n, n + 40, n + 30)) for n in range(0, 200, 10)]
+    first, second = (draw_detections(striped(300, 260), items).tobytes() for _ in range(2))
+    assert first == second
+
+
+def test_the_legend_is_below_the_image():
+    drawn = draw_matches(Image.new("RGB", (640, 480)), [], [])
+    assert drawn.width == 640
+    assert 500 < drawn.height < 560
+    assert not np.asarray(drawn)[:480].any()

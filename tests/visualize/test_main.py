@@ -1,0 +1,186 @@
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from visualize.__main__ import main
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    images, annotations = [], []
+    for number in (7, 3, 5):
+        Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(folder / f"images/{number}.png")
+        images.append({"id": number, "file_name": f"images/{number}.png", "width": 64, "height": 48})
+        annotations.append({"image_id": number, "category_id": 1, "bbox": [8, 8, 20, 20]})
+    categories = [{"id": 1, "name": "方块"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "annotations_val.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def prediction(number, box=(8, 8, 28, 28), **changes):
+    row = {
+        "image_id": number, "image": f"images/{number}.png", "width": 64, "height": 48,
+        "question": "?", "raw": "", "problems": [],
+        "detections": [{"label": "方块", "box": list(box), "score": None}],
+    }  # fmt: skip
+    return {**row, **changes}
+
+
+@pytest.fixture
+def run(tmp_path, dataset):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "infer.yaml").write_text(f"dataset: {dataset}\n", encoding="utf-8")
+    write_lines(folder / "predictions.jsonl", [prediction(3), prediction(7), prediction(5, (40, 30, 60, 40))])
+    return folder
+
+
+def printed_paths(capsys):
+    return [Path(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def failure(capsys, *words):
+    assert main([str(word) for word in words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_a_picture_for_each_image_in_the_order_of_the_data_set(run, capsys):
+    assert main([str(run), "--limit", "2"]) == 0
+    paths = printed_paths(capsys)
+    assert [path.name for path in paths] == ["001_7.png", "002_3.png"]
+    assert all(path.parent == run / "pictures" for path in paths)
+    with Image.open(paths[0]) as picture:
+        assert picture.width > 2 * 500
+
+
+def test_a_sheet_of_two_runs(run, tmp_path, capsys):
+    output = tmp_path / "out" / "both.png"
+    words = [
+        f"before={run}",
+        f"after={run}",
+        "--sheet",
+        "--matched",
+        "--title",
+        "AP 0.5",
+        "--output",
+        str(output),
+    ]
+    assert main(words) == 0
+    assert printed_paths(capsys) == [output]
+    with Image.open(output) as sheet:
+        assert sheet.width > 3 * 320
+    assert [path.name for path in output.parent.iterdir()] == ["both.png"]
+
+
+def test_the_same_command_writes_the_same_bytes(run, tmp_path):
+    for name in ("a.png", "b.png"):
+        assert main([str(run), "--sheet", "--output", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.parametrize(("images", "first"), [("worst", "001_5.png"), ("best", "001_7.png")])
+def test_the_worst_and_the_best_images(run, capsys, images, first):
+    assert main([str(run), "--limit", "1", "--images", images]) == 0
+    assert printed_paths(capsys)[0].name == first
+
+
+def test_the_records_of_a_data_set_in_both_answer_formats(dataset, capsys):
+    def record(number, content, **more):
+        messages = [{"role": "user", "content": "<image>Find"}, {"role": "assistant", "content": content}]
+        return {"messages": messages, "images": [f"images/{number}.png"], **more}
+
+    objects = {"ref": ["方块"], "bbox": [[125, 167, 438, 583]]}
+    literal = json.dumps([{"bbox_2d": [125, 167, 438, 583], "label": "方块"}], ensure_ascii=False)
+    rows = [record(7, "<ref-object><bbox>", objects=objects), record(7, literal)]
+    write_lines(dataset / "train.jsonl", rows)
+    assert main(["--jsonl", str(dataset / "train.jsonl")]) == 0
+    first, second = printed_paths(capsys)
+    assert first.read_bytes() == second.read_bytes()
+    assert main(["--jsonl", str(dataset / "train.jsonl"), "--sheet"]) == 0
+    assert printed_paths(capsys) == [dataset / "pictures" / "sheet.png"]
+
+
+def test_what_the_user_can_mend_is_said_in_one_line(run, dataset, tmp_path, capsys):
+    assert "nothing to draw" in failure(capsys)
+    assert "predictions.jsonl: no such file" in failure(capsys, tmp_path / "nowhere")
+    assert "--dataset" in failure(capsys, run, "--dataset", tmp_path)
+    assert "add --sheet" in failure(capsys, run, "--output", tmp_path / "a.png")
+    assert "--limit" in failure(capsys, run, "--limit", "0")
+    assert "two runs are called" in failure(capsys, run, run)
+    assert "leave out" in failure(capsys, run, "--jsonl", "x.jsonl")
+    assert "x.jsonl: no such file" in failure(capsys, "--jsonl", "x.jsonl")
+    (dataset / "images" / "7.png").unlink()
+    assert "7.png: no such image" in failure(capsys, run)
+    (dataset / "images" / "7.png").write_bytes(b"not an image")
+    assert "not readable as an image" in failure(capsys, run)
+    Image.new("RGB", (10, 10)).save(dataset / "images" / "7.png")
+    assert "10x10" in failure(capsys, run)
+    (run / "infer.yaml").unlink()
+    assert "names no data set" in failure(capsys, run)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"image_id": 1}, "line 2: not a prediction: no key 'image'"),
+        (prediction(3, (1, 2, 3)), "line 2: not a prediction"),
+        (prediction(3, detections=None), "line 2: not a prediction"),
+        (prediction(3, detections=[{"label": None, "box": [1, 2, 3, 4]}]), "label None is not a text"),
+    ],
+)
+def test_a_bad_row_is_named(run, capsys, row, reason):
+    write_lines(run / "predictions.jsonl", [prediction(7), row])
+    assert reason in failure(capsys, run)
+
+
+def test_a_bad_record_is_named(dataset, capsys):
+    messages = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "<ref-object><bbox>"}]
+    uneven = {"ref": ["方块", "圆"], "bbox": [[1, 2, 3, 4]]}
+    for row in (
+        {"messages": messages},
+        {"messages": messages, "images": ["images/7.png"], "objects": uneven},
+    ):
+        write_lines(dataset / "train.jsonl", [row])
+        assert "train.jsonl, line 1: not a training record" in failure(
+            capsys, "--jsonl", dataset / "train.jsonl"
+        )
+
+
+def test_predictions_of_another_data_set_are_refused(run, capsys):
+    write_lines(run / "predictions.jsonl", [prediction(99)])
+    assert "no image of the data set" in failure(capsys, run)
+
+
+def test_help_is_quick_and_has_an_example():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        shown = subprocess.run(
+            [sys.executable, "-m", "visualize", "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        times.append(time.perf_counter() - start)
+    assert "python -m visualize before=" in shown
+    assert min(times) < 1.0  # 0.1 on an idle machine
+
+
+def test_help_loads_no_drawing_library():
+    code = "import sys, visualize.__main__; print(sorted({'PIL', 'numpy', 'omegaconf'} & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

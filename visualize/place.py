@@ -1,0 +1,128 @@
+"""Where the labels go: inside the image, near their boxes, not on one another."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Rect = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels; right and bottom are the first pixels outside."""
+
+Places = npt.NDArray[np.float64]
+"""Left top corners, shape (n, 2), the most wanted first."""
+
+SLIDES = 7
+"""Positions tried along each side of a box."""
+
+REACH = 7
+"""How far from its box a label may go when all near places are taken, in heights of the label."""
+
+HIDDEN_LABEL_COST = 1e6
+"""More than all else together: a place where no label is covered wins."""
+
+HIDDEN_OBJECT_COST = 60.0
+ORDER_COST = 1.0
+
+
+def place_labels(
+    boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]], width: int, height: int
+) -> list[Rect]:
+    """Return a place for each box's label of the given width and height, in the order of the boxes.
+
+    No place leaves the image of `width` x `height` pixels (a label larger than it is cut). Labels cover
+    one another only where no place within reach is free; then they cover as little as can be.
+    """
+    corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    areas = np.maximum(corners[:, 2] - corners[:, 0], 1) * np.maximum(corners[:, 3] - corners[:, 1], 1)
+    labels = np.zeros((0, 4))
+    placed: dict[int, Rect] = {}
+    # Small boxes first: a large one has more sides to choose from.
+    for index in np.argsort(areas, kind="stable").tolist():
+        label_width, label_height = min(sizes[index][0], width), min(sizes[index][1], height)
+
+        def rects(
+            places: Places, right: int = width - label_width, bottom: int = height - label_height,
+            extent: tuple[int, int] = (label_width, label_height),
+        ) -> npt.NDArray[np.float64]:  # fmt: skip
+            inside = np.clip(np.round(places), 0, (right, bottom))
+            return np.hstack([inside, inside + extent])
+
+        near = rects(_near_places(boxes[index], label_width, label_height))
+        best, covered = _cheapest(near, labels, corners, areas)
+        if covered:
+            far = rects(_far_places(boxes[index], label_width, label_height))
+            best, _ = _cheapest(np.vstack([near, far]), labels, corners, areas)
+        labels = np.vstack([labels, best])
+        left, top, right, bottom = (int(value) for value in best)
+        placed[index] = (left, top, right, bottom)
+    return [placed[index] for index in range(len(boxes))]
+
+
+def crowding(boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]]) -> float:
+    """Return how full of other labels a label's surroundings would be, on average (1: no room left).
+
+    The surroundings are three labels wide and six high, around the top left corner of the box.
+    """
+    corners = np.array([box[:2] for box in boxes], dtype=np.float64).reshape(-1, 2)
+    extents = np.array(sizes, dtype=np.float64).reshape(-1, 2)
+    apart = np.abs(corners[:, None] - corners[None])
+    near = (apart < extents[:, None] * (1.5, 3.0)).all(axis=2)
+    return float((near.sum(axis=1) - 1).mean() / 18) if len(boxes) else 0.0
+
+
+def overlaps(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the common area of each of `first` with each of `second`, shapes (n, 4), (m, 4) -> (n, m)."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    sides = np.maximum(bottom_right - top_left, 0)
+    common: npt.NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    return common
+
+
+def _cheapest(
+    rects: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.float64],
+    boxes: npt.NDArray[np.float64],
+    areas: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return the best of some places, and whether it covers a label."""
+    label_area = np.maximum((rects[:, 2] - rects[:, 0]) * (rects[:, 3] - rects[:, 1]), 1)
+    on_labels = overlaps(rects, labels).sum(axis=1) / label_area
+    on_objects = (overlaps(rects, boxes) / areas).sum(axis=1)
+    cost = HIDDEN_LABEL_COST * on_labels + HIDDEN_OBJECT_COST * on_objects
+    cost += ORDER_COST * np.arange(len(rects))
+    best = int(np.argmin(cost))
+    return rects[best], bool(on_labels[best] > 0)
+
+
+def _near_places(box: Rect, width: int, height: int) -> Places:
+    """Return places that touch the box: above, inside the top, below, inside the bottom, beside."""
+    left, top, right, bottom = box
+    across = np.linspace(left, max(right - width, left), SLIDES)
+    down = np.linspace(top, max(bottom - height, top), SLIDES)
+    corners = [(left, top - height), (left, top), (right - width, top - height), (right - width, top)]
+    corners += [(left, bottom), (left, bottom - height), (right - width, bottom)]
+    corners += [(right - width, bottom - height), (right, top), (left - width, top)]
+    tops, lefts = (top - height, top, bottom, bottom - height), (left, right - width, right, left - width)
+    rows = [np.column_stack([across, np.full(SLIDES, y)]) for y in tops]
+    columns = [np.column_stack([np.full(SLIDES, x), down]) for x in lefts]
+    return np.vstack([np.array(corners, dtype=np.float64), *rows, *columns])
+
+
+def _far_places(box: Rect, width: int, height: int) -> Places:
+    """Return places around the box, the nearest first."""
+    left, top, right, bottom = box
+    step = max(height, 1)
+    ys = np.arange(float(top - REACH * step), bottom + (REACH - 1) * step + 1, step / 2)
+    xs = np.arange(float(left - REACH * step - width), right + REACH * step + 1, step)
+    # A large box needs no fine search.
+    grid_x, grid_y = np.meshgrid(_thinned(xs), _thinned(ys))
+    places = np.column_stack([grid_x.ravel(), grid_y.ravel()])
+    apart_x = np.maximum(np.maximum(left - (places[:, 0] + width), places[:, 0] - right), 0)
+    apart_y = np.maximum(np.maximum(top - (places[:, 1] + height), places[:, 1] - bottom), 0)
+    nearest: Places = places[np.argsort(apart_x + apart_y, kind="stable")]
+    return nearest
+
+
+def _thinned(values: npt.NDArray[np.float64], most: int = 40) -> npt.NDArray[np.float64]:
+    return values[:: -(-len(values) // most)]
