@@ -1,0 +1,1 @@
+"""The first step: a source of annotated photographs becomes JSONL, images and card.json."""

@@ -1,0 +1,81 @@
+"""Downloads from Hugging Face and ModelScope, into the libraries' own caches."""
+
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+
+from grounding.errors import UserError
+
+PROBE_SECONDS = 8
+BY_HAND = {
+    "huggingface": "hf download --repo-type dataset {repo} --local-dir data/coco_source",
+    "modelscope": "modelscope download --repo-type dataset {repo} --local-dir data/coco_source",
+}
+
+
+def download(hub: str, repo: str, patterns: Iterable[str]) -> Path:
+    """Fetch the files of a data set repository that match, and return the folder they are in.
+
+    What the cache holds is not fetched again; a download that was interrupted goes on.
+
+    Raises:
+        UserError: the hub does not answer, or has no such repository; with the command to fetch it by hand.
+    """
+    allowed = hub_patterns(patterns)
+    fetch = _from_huggingface if hub == "huggingface" else _from_modelscope
+    try:
+        return Path(fetch(repo, allowed))
+    except Exception as error:  # either library raises its own, requests', httpx' and plain OSErrors
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"source.hub: {repo} cannot be fetched from {hub} ({reason}). Fetch it by hand, where there "
+            f"is a network, with `{BY_HAND[hub].format(repo=repo)}`, then add "
+            "source.hub=local source.path=data/coco_source"
+        ) from error
+
+
+def hub_patterns(patterns: Iterable[str]) -> list[str]:
+    """Return glob patterns as the hubs read them: by fnmatch, to which "**/" is always a folder."""
+    return sorted({name for pattern in patterns for name in (pattern, pattern.removeprefix("**/"))})
+
+
+def answers(endpoint: str) -> bool:
+    """Tell whether a web address answers at all, within a few seconds, through the usual proxies."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=PROBE_SECONDS).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _from_huggingface(repo: str, allowed: list[str]) -> str:
+    from huggingface_hub import constants, snapshot_download
+
+    for name in ("huggingface_hub", "httpx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    offline = not answers(constants.ENDPOINT)
+    try:
+        return str(
+            snapshot_download(repo, repo_type="dataset", allow_patterns=allowed, local_files_only=offline)
+        )
+    except OSError as error:
+        if offline:
+            raise ConnectionError(
+                f"{constants.ENDPOINT} does not answer, and the cache has no copy"
+            ) from error
+        raise
+
+
+def _from_modelscope(repo: str, allowed: list[str]) -> str:
+    from modelscope.hub.snapshot_download import dataset_snapshot_download
+    from modelscope.hub.utils.utils import get_endpoint
+
+    for name in ("modelscope", "modelscope_hub"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not answers(get_endpoint()):
+        raise ConnectionError(f"{get_endpoint()} does not answer")
+    return str(dataset_snapshot_download(repo, allow_patterns=allowed))

@@ -1,0 +1,211 @@
+"""`python -m prepare.shapes OUT [key=value ...]`: a synthetic source of coloured shapes.
+
+Writes COCO parquet in the layout of detection-datasets/coco, so that the demonstration runs through the
+same steps as photographs. The same settings give the same files (with one version of Pillow and pyarrow).
+"""
+
+import argparse
+import dataclasses
+import itertools
+import logging
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from grounding.errors import UserError, run_command
+from grounding.recipe import parse_overrides, setting, suggestion
+
+COLOUR_VALUES = {
+    "red": (214, 39, 40),
+    "green": (44, 160, 44),
+    "blue": (31, 90, 200),
+    "yellow": (240, 200, 20),
+    "purple": (128, 60, 170),
+    "orange": (240, 130, 20),
+    "black": (30, 30, 30),
+}
+SHAPES = ("circle", "square", "triangle", "diamond")
+
+ATTEMPTS = 1000
+"""Tries for one image before the settings are called impossible."""
+
+PLACEMENTS = 100
+"""Tries to place an image's objects side by side, before other objects are drawn."""
+
+CellBox = tuple[int, int, int, int]
+Scene = tuple[tuple[int, CellBox], ...]
+"""The objects of an image: class index and xyxy in cells, in the order of the classes."""
+
+
+@dataclass(frozen=True)
+class ShapeSettings:
+    """How many images, and what is drawn."""
+
+    images: int = setting("training images", 8000)
+    val_images: int = setting("validation images", 128)
+    seed: int = setting("decides everything that is drawn", 0)
+    image_size: int = setting("side of the square images, pixels", 64)
+    cells: int = setting("boxes snap to a grid of this many cells a side", 16)
+    min_cells: int = setting("side of the smallest shape, in cells", 3)
+    max_cells: int = setting("side of the largest shape, in cells", 8)
+    max_objects: int = setting("most shapes in an image; each class at most once", 3)
+    colours: list[str] = setting(
+        "classes are every colour with every shape", default_factory=lambda: ["red", "green", "blue"]
+    )
+    shapes: list[str] = setting(
+        "write lists as shapes=[circle,square]", default_factory=lambda: ["circle", "square", "triangle"]
+    )
+
+    def __post_init__(self) -> None:
+        if self.images < 1 or self.val_images < 0:
+            raise UserError(
+                f"images={self.images}, val_images={self.val_images}: at least 1 and 0 are needed"
+            )
+        if self.cells < 1 or self.image_size < 1 or self.image_size % self.cells:
+            raise UserError(f"cells: {self.cells} cells do not divide an image of {self.image_size} pixels")
+        if not 1 <= self.min_cells <= self.max_cells <= self.cells:
+            raise UserError(
+                f"min_cells={self.min_cells}, max_cells={self.max_cells}, cells={self.cells}: "
+                "each has to be at least as large as the one before, and the first at least 1"
+            )
+        for key, words, known in (
+            ("colours", self.colours, tuple(COLOUR_VALUES)),
+            ("shapes", self.shapes, SHAPES),
+        ):
+            for word in words:
+                if word not in known:
+                    raise UserError(
+                        f"{key}: no '{word}' (there are {', '.join(known)}){suggestion(word, known)}"
+                    )
+            if not words or len(set(words)) < len(words):
+                raise UserError(f"{key}: {words}: at least one is needed, and each once")
+        if not 1 <= self.max_objects <= len(self.class_names):
+            raise UserError(
+                f"max_objects: {self.max_objects} is not from 1 to {len(self.class_names)} classes"
+            )
+
+    @property
+    def class_names(self) -> list[str]:
+        """The categories in the order of their index: red circle, red square, ..."""
+        return [f"{colour} {shape}" for colour in self.colours for shape in self.shapes]
+
+
+def main() -> int:
+    """Write the source and say what it holds."""
+    parser = argparse.ArgumentParser(
+        prog="python -m prepare.shapes",
+        description="Draw a small data set of coloured shapes as COCO parquet.",
+        epilog="keys:\n" + "\n".join(_describe_settings()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder for the parquet files")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as images=1000")
+    arguments = parser.parse_args()
+    settings = read_settings(arguments.overrides)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    write_source(arguments.out, settings)
+    return 0
+
+
+def _describe_settings() -> Iterator[str]:
+    defaults = ShapeSettings()
+    for field in dataclasses.fields(ShapeSettings):
+        value = getattr(defaults, field.name)
+        shown = f"[{','.join(value)}]" if isinstance(value, list) else value
+        yield f"  {f'{field.name}={shown}':<34}  {field.metadata['help']}"
+
+
+def read_settings(overrides: Sequence[str]) -> ShapeSettings:
+    """Read `key=value` words into settings.
+
+    Raises:
+        UserError: an unknown key, or a value that cannot be drawn.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    given = parse_overrides(overrides)
+    schema = OmegaConf.structured(ShapeSettings)
+    for key in given:
+        if key not in schema:
+            raise UserError(f"unknown key '{key}'{suggestion(str(key), map(str, schema))}")
+    try:
+        return cast(ShapeSettings, OmegaConf.to_object(OmegaConf.merge(schema, given)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key or 'settings'}: {str(error).splitlines()[0]}") from error
+
+
+def write_source(folder: Path, settings: ShapeSettings) -> None:
+    """Draw all images and write one parquet file per split, each whole or not at all.
+
+    Raises:
+        UserError: the settings allow fewer different images than asked for, or the disk is full.
+    """
+    from prepare.shape_files import write_split
+
+    scenes = list(draw_scenes(settings))
+    write_split(folder / "train-00000-of-00001.parquet", scenes[: settings.images], settings, first_id=1)
+    val_file = folder / "val-00000-of-00001.parquet"
+    if settings.val_images:
+        write_split(val_file, scenes[settings.images :], settings, first_id=settings.images + 1)
+    else:
+        val_file.unlink(missing_ok=True)
+    logging.getLogger(__name__).info(
+        "%s: %d training and %d validation images of %s",
+        folder,
+        settings.images,
+        settings.val_images,
+        ", ".join(settings.class_names),
+    )
+
+
+def draw_scenes(settings: ShapeSettings) -> Iterator[Scene]:
+    """Yield all images' objects, no two images alike; objects of an image do not overlap.
+
+    Raises:
+        UserError: the settings allow too few different images.
+    """
+    chance = random.Random(settings.seed)
+    seen: set[Scene] = set()
+    for _ in range(settings.images + settings.val_images):
+        for _ in range(ATTEMPTS):
+            scene = _draw_scene(chance, settings)
+            if scene is not None and scene not in seen:
+                break
+        else:
+            raise UserError(
+                f"images: after {len(seen)} different images no new one was found: ask for fewer, "
+                "or allow more cells, sizes or objects"
+            )
+        seen.add(scene)
+        yield scene
+
+
+def _draw_scene(chance: random.Random, settings: ShapeSettings) -> Scene | None:
+    """Return distinct classes with boxes beside one another, or None where no such boxes were found."""
+    # Only randrange: its numbers are the same in all versions of Python that we run on.
+    count = 1 + chance.randrange(settings.max_objects)
+    classes = list(range(len(settings.class_names)))
+    chosen = sorted(classes.pop(chance.randrange(len(classes))) for _ in range(count))
+    for _ in range(PLACEMENTS):
+        boxes = [_draw_box(chance, settings) for _ in chosen]
+        if not any(_overlap(*pair) for pair in itertools.combinations(boxes, 2)):
+            return tuple(zip(chosen, boxes, strict=True))
+    return None
+
+
+def _draw_box(chance: random.Random, settings: ShapeSettings) -> CellBox:
+    side = settings.min_cells + chance.randrange(settings.max_cells - settings.min_cells + 1)
+    x, y = (chance.randrange(settings.cells - side + 1) for _ in range(2))
+    return x, y, x + side, y + side
+
+
+def _overlap(first: CellBox, second: CellBox) -> bool:
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from grounding.errors import UserError
+from grounding.recipe import load_recipe
+from prepare.recipe import Recipe, Source
+
+RECIPES = Path(__file__).parents[2] / "recipes" / "prepare"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
+    recipe = load_recipe(Recipe, path)
+    assert recipe.output_dir.startswith("data/")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("total_sampels=5", "unknown key 'total_sampels', did you mean 'total_samples'?"),
+        ("total_samples=abc", "total_samples: Value 'abc'"),
+        ("total_samples=0", "total_samples: 0 is not"),
+        ("val_ratio=1", "val_ratio: 1.0 is not a share"),
+        ("val_ratio=-0.1", "val_ratio: -0.1 is not a share"),
+        ("val_ratio=0.99999", "val_ratio: 0.99999 leaves nothing of 15000"),
+        ("val_ratio=nan", "val_ratio: nan is not a share"),
+        ("answer_format=jsno", "answer_format: no 'jsno' (there are objects, json), did you mean 'json'?"),
+        ("prompt=tsak", "did you mean 'task'?"),
+        ("verify=never", "verify: no 'never'"),
+        ("source.hub=hugingface", "did you mean 'huggingface'?"),
+        ("source.hub=local", "source.path: source.hub=local needs"),
+        ("source.path=x", "source.path: only read with source.hub=local"),
+        ("categories=[cat,dog,cat]", "categories: name 3, 'cat', is empty or repeated"),
+        ("categories=[]", "categories: write coco, or a list"),
+        ("categories=voc", "categories: write coco, or a list"),
+        ("output_dir=", "output_dir"),
+    ],
+)
+def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
+    with pytest.raises(UserError) as caught:
+        load_recipe(Recipe, RECIPES / "coco.yaml", [override])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "hub", "expected"),
+    [
+        (None, None, ("huggingface", "detection-datasets/coco")),
+        ("modelscope", None, ("modelscope", "AI-ModelScope/coco")),
+        ("ModelScope", None, ("modelscope", "AI-ModelScope/coco")),
+        ("modelscope", "huggingface", ("huggingface", "detection-datasets/coco")),
+    ],
+)
+def test_hub_from_recipe_then_environment(
+    environment: str | None, hub: str | None, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("DOWNLOAD_SOURCE", environment)
+    source = Source(hub=hub)
+    assert (source.resolved_hub, source.resolved_repo) == expected
+
+
+def test_a_hub_without_coco_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOWNLOAD_SOURCE", "aistudio")
+    with pytest.raises(UserError, match="DOWNLOAD_SOURCE=aistudio"):
+        load_recipe(Recipe, RECIPES / "coco.yaml")
+    assert load_recipe(Recipe, RECIPES / "coco.yaml", ["source.hub=huggingface"]).source.repo is None
