@@ -1,0 +1,1 @@
+"""Ask a trained model a data set's questions, and score what it answers."""

@@ -1,0 +1,120 @@
+"""Checkpoint folders: what a folder must hold before a model is loaded from it, and its fingerprint."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.files import read_json
+
+LORA_CONFIG = "lora_config.json"
+MODEL_CONFIG = "config.json"
+IMAGE_CONFIG = "preprocessor_config.json"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors", "peft_model*.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
+
+READ_WHOLE = 1 << 26
+BLOCK, BLOCKS = 1 << 16, 64
+"""Of a file longer than READ_WHOLE bytes, so many blocks are hashed."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a model's parts lie: weights, an adapter on top of them, tokenizer and image processor."""
+
+    model: Path
+    adapter: Path | None
+    processor: Path
+
+
+def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
+    """Look through a model's folder, or a LoRA run's with the base model that it names.
+
+    Raises:
+        UserError: a file that is missing, and what to do.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such checkpoint folder: train first (make train), or set checkpoint=")
+    if not (folder / LORA_CONFIG).is_file():
+        if base is not None:
+            raise UserError(
+                f"{folder}: base_checkpoint is set, but there is no {LORA_CONFIG} in the checkpoint"
+            )
+        _check_model(folder)
+        return Checkpoint(folder, None, _check_processor(folder))
+    if not any(folder.glob(ADAPTER_WEIGHTS)):
+        raise UserError(f"{folder}: no {ADAPTER_WEIGHTS}{_unfinished(folder)}")
+    named = read_json(folder / LORA_CONFIG).get("base_model_name_or_path")
+    model = base or (Path(named) if named else None)
+    if model is None:
+        raise UserError(f"{folder / LORA_CONFIG}: names no base model: set base_checkpoint=")
+    if not model.is_dir():
+        raise UserError(f"{folder / LORA_CONFIG}: no base model folder '{model}': set base_checkpoint=")
+    _check_model(model)
+    own = (folder / IMAGE_CONFIG).is_file() and (folder / TOKENIZER_CONFIG).is_file()
+    return Checkpoint(model, folder, _check_processor(folder if own else model))
+
+
+def fingerprint_checkpoint(checkpoint: Checkpoint) -> str:
+    """Return a hash of the files that decide about an answer.
+
+    Of a large file, the length and blocks spread over it are read: training changes weights everywhere, and
+    hashing all of an 8B model would take minutes. The time stamps are left out, so a copied checkpoint is
+    the same checkpoint.
+    """
+    files = {*checkpoint.model.glob(WEIGHTS), checkpoint.model / MODEL_CONFIG}
+    if checkpoint.adapter is not None:
+        files |= {*checkpoint.adapter.glob(ADAPTER_WEIGHTS), checkpoint.adapter / LORA_CONFIG}
+    names = (IMAGE_CONFIG, TOKENIZER_CONFIG, *TOKENIZER_FILES, "chat_template.json", "chat_template.jinja")
+    files |= {checkpoint.processor / name for name in names}
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda path: (path.name, str(path))):
+        if path.is_file():
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+            _hash_sample(path, digest)
+    return digest.hexdigest()
+
+
+def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
+    size = path.stat().st_size
+    step = BLOCK if size <= READ_WHOLE else (size - BLOCK) // BLOCKS
+    with path.open("rb") as file:
+        for start in (*range(0, size, step), max(0, size - BLOCK)):
+            file.seek(start)
+            digest.update(file.read(BLOCK))
+
+
+def _check_model(folder: Path) -> None:
+    if not any(folder.glob(WEIGHTS)):
+        raise UserError(f"{folder}: no {WEIGHTS}{_unfinished(folder)}")
+    index = folder / WEIGHTS_INDEX
+    shards = set(read_json(index).get("weight_map", {}).values()) if index.is_file() else set()
+    if missing := sorted(name for name in shards if not (folder / name).is_file()):
+        raise UserError(f"{folder}: no {missing[0]}, which {WEIGHTS_INDEX} names: copy or download it again")
+    if not (folder / MODEL_CONFIG).is_file():
+        raise UserError(f"{folder}: no {MODEL_CONFIG}: copy it from the model that was trained")
+
+
+def _check_processor(folder: Path) -> Path:
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise UserError(
+            f"{folder}: no {TOKENIZER_FILES[0]}: copy the tokenizer from the model that was trained"
+        )
+    for name in (TOKENIZER_CONFIG, IMAGE_CONFIG):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: no {name}: copy it from the model that was trained")
+    return folder
+
+
+def _unfinished(folder: Path) -> str:
+    """Say why the weights are missing: a run's `checkpoint-N` folders hold another format than its end."""
+    if any(folder.glob("checkpoint-*")):
+        return (
+            ": the run has not finished (its checkpoint-N folders are for going on, not for inference): "
+            "start the training again to go on"
+        )
+    if folder.name.startswith("checkpoint-"):
+        return f": this folder is for going on with a training; the finished model lies in {folder.parent}"
+    return ": train first (make train), or set checkpoint="

@@ -1,0 +1,44 @@
+"""What a model is asked and what it answers, whichever framework runs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from grounding.prompts import IMAGE_PLACEHOLDER
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question: the image's file, the system message ("" for none) and the user message.
+
+    The user message holds `grounding.prompts.IMAGE_PLACEHOLDER` where the image belongs.
+    """
+
+    image: Path
+    system: str
+    user: str
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """A model's text, special tokens included, and whether it was cut at the longest length."""
+
+    text: str
+    is_cut: bool
+
+
+class Engine(Protocol):
+    """A loaded model."""
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        """Answer the requests as one batch, in their order."""
+        ...
+
+
+def chat_messages(request: Request) -> list[dict[str, Any]]:
+    """Return the request as chat messages, the image as a part where its placeholder stands."""
+    before, _, after = request.user.partition(IMAGE_PLACEHOLDER)
+    parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
+    user = {"role": "user", "content": [part for part in parts if part.get("text") != ""]}
+    return [{"role": "system", "content": request.system}, user] if request.system else [user]

@@ -1,0 +1,69 @@
+"""The annotations that predictions are scored against, in pixels of the original images."""
+
+from pathlib import Path
+from typing import Any
+
+from grounding.boxes import Box
+from grounding.card import Card
+from grounding.errors import UserError
+from grounding.files import read_json
+from grounding.samples import Detection
+
+ANNOTATIONS_FILE = "annotations_val.json"
+
+
+def keep_predicted(
+    annotations: dict[str, Any], predicted: set[int], predictions_path: Path, *, is_limited: bool
+) -> None:
+    """Leave the annotations of the predicted images, which must be all unless a limit was set.
+
+    Raises:
+        UserError: images without a prediction, or predictions of unknown images.
+    """
+    every = {image["id"] for image in annotations["images"]}
+    if unknown := sorted(predicted - every):
+        raise UserError(
+            f"{predictions_path}: {len(unknown)} images, the first image_id {unknown[0]}, are not in "
+            f"{ANNOTATIONS_FILE}: these predictions were made on another data set"
+        )
+    if missing := sorted(every - predicted):
+        if not is_limited:
+            raise UserError(
+                f"{predictions_path}: {len(missing)} of {len(every)} images have no prediction, the first is "
+                f"image_id {missing[0]}: run `python -m infer` to the end, or write a row without detections "
+                "for an image in which nothing was found"
+            )
+        annotations["images"] = [image for image in annotations["images"] if image["id"] in predicted]
+        annotations["annotations"] = [
+            item for item in annotations["annotations"] if item["image_id"] in predicted
+        ]
+
+
+def read_annotations(path: Path) -> dict[str, Any]:
+    """Read COCO's JSON of instances.
+
+    Raises:
+        UserError: no such file, or another form.
+    """
+    annotations = read_json(path)
+    if not (isinstance(annotations, dict) and {"images", "annotations", "categories"} <= annotations.keys()):
+        raise UserError(f"{path}: not COCO annotations: prepare the data set again")
+    return annotations
+
+
+def objects_by_image(
+    annotations: dict[str, Any], card: Card
+) -> tuple[dict[int, list[Detection]], dict[int, list[Detection]]]:
+    """Return each image's single objects, and its crowd regions."""
+    names = {category.id: category.name for category in card.categories}
+    objects: dict[int, list[Detection]] = {}
+    crowds: dict[int, list[Detection]] = {}
+    for item in annotations["annotations"]:
+        kind = crowds if item.get("iscrowd") else objects
+        label = names.get(item["category_id"])
+        if label is None:
+            raise UserError(
+                f"annotation {item['id']}: category {item['category_id']} is not on the card: prepare again"
+            )
+        kind.setdefault(item["image_id"], []).append(Detection(label, Box.from_xywh(*item["bbox"])))
+    return objects, crowds

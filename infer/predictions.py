@@ -1,0 +1,70 @@
+"""predictions.jsonl as anybody may have written it: read and checked."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grounding.boxes import Box
+from grounding.errors import UserError
+from grounding.files import read_jsonl
+from grounding.samples import Detection
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was found in one image, in original pixels, and the named problems of its answer."""
+
+    image_id: int
+    detections: tuple[Detection, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the answer named objects, or said without a problem that there are none."""
+        return bool(self.detections) or not self.problems
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read predictions, a row an image.
+
+    A row needs `image_id` and `detections`, each a `label` and a `box` as [x1, y1, x2, y2] in original
+    pixels; `score` and `problems` may be left out.
+
+    Raises:
+        UserError: a row that is not of this form, or an image that comes twice.
+    """
+    rows = {}
+    for line, row in read_jsonl(path):
+        where = f"{path}, line {line}"
+        prediction = _prediction(row, where)
+        if prediction.image_id in rows:
+            raise UserError(
+                f"{where}: image_id {prediction.image_id} comes a second time: keep one row an image"
+            )
+        rows[prediction.image_id] = prediction
+    return list(rows.values())
+
+
+def _prediction(row: dict[str, Any], where: str) -> Prediction:
+    try:
+        found = tuple(_detection(item) for item in row["detections"])
+        problems = tuple(str(problem) for problem in row.get("problems", ()))
+        image_id = row["image_id"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{where}: not a prediction ({type(error).__name__}: {error}): a row needs image_id and "
+            "detections, each with label and box [x1, y1, x2, y2]"
+        ) from error
+    if not isinstance(image_id, int) or isinstance(image_id, bool):
+        raise UserError(f"{where}: image_id {image_id!r} is not a whole number: take that of the annotations")
+    return Prediction(image_id, found, problems)
+
+
+def _detection(item: dict[str, Any]) -> Detection:
+    x1, y1, x2, y2 = map(float, item["box"])
+    box = Box(x1, y1, x2, y2)
+    score = item.get("score")
+    if not box.is_finite or not (score is None or math.isfinite(score)):
+        raise ValueError("a number is not finite")
+    return Detection(str(item["label"]), box, None if score is None else float(score))

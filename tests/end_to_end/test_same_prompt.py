@@ -1,0 +1,150 @@
+"""The prompt of inference is the prompt of training: token ids, pixels and grid.
+
+Run as a script, this file encodes a data set as `paddleformers-cli train` does, in a process of its own
+because the training plug-in changes the library: `test_same_prompt.py BASE JSONL CHECKPOINT ENCODED`.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+MAX_PIXELS = 48 * 48
+# At the cap; far above it; thin, so that PaddleFormers widens it; tiny; grey; with an orientation
+SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), (90, 60))
+GREY, ROTATED = 4, 5
+EXIF_ORIENTATION = 0x0112
+
+
+def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
+    """Write token ids, labels, pixels and grids of every record, and the processor as training saves it."""
+    sys.path.insert(0, str(ROOT))
+    from train import plugin
+
+    plugin.apply({"max_pixels": MAX_PIXELS, "min_pixels": 32 * 32})
+    from paddleformers.datasets.loader import create_dataset
+    from paddleformers.datasets.template.template import get_template_and_fix_tokenizer
+    from paddleformers.transformers import AutoProcessor, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    processor = AutoProcessor.from_pretrained(base, use_fast=None)
+    config = {
+        "tokenizer": tokenizer,
+        "processor": processor,
+        "max_seq_len": 4096,
+        "stage": "VL-SFT",
+        "template": "qwen3_vl_nothink",
+        "template_backend": "custom",
+        "dataset_type": "iterable",
+        "mix_strategy": "concat",
+        "random_shuffle": False,
+        "greedy_intokens": False,
+        "packing": False,
+        "tool_format": None,
+        "default_system": None,
+        "num_replicas": 1,
+        "rank": 0,
+        "random_seed": 0,
+        "num_samples_each_epoch": 6000000,
+        "dtype": "float32",
+        "is_valid": True,
+    }
+    config["template_instance"] = get_template_and_fix_tokenizer(config)
+    sequences = create_dataset(task_group=jsonl, task_group_prob="1.0", sub_dataset_type="messages", **config)
+    arrays: dict[str, Any] = {}
+    for number, sequence in enumerate(batch[0] for batch in list(sequences)[: len(SIZES)]):
+        arrays[f"token_ids_{number}"] = np.array(sequence.token_ids)
+        arrays[f"labels_{number}"] = np.array(sequence.labels)
+        arrays[f"pixel_values_{number}"] = sequence.mm_inputs["pixel_values"].numpy()
+        arrays[f"image_grid_thw_{number}"] = sequence.mm_inputs["image_grid_thw"].numpy()
+    np.savez(encoded, **arrays)
+    processor.save_pretrained(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Write a JSONL with its images, and return the requests that inference makes of it."""
+    from grounding.card import Card, save_card
+    from grounding.categories import number_categories
+    from infer.questions import read_questions
+
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "images").mkdir()
+    card = Card("Be brief.", "Task: Object Detection", "objects", number_categories(["cat"]), "none", {}, {})
+    save_card(card, folder)
+    generator = np.random.default_rng(0)
+    records = []
+    for number, (width, height) in enumerate(SIZES):
+        name = f"images/{number}.png"
+        picture = Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        exif = Image.Exif()
+        if number == ROTATED:
+            exif[EXIF_ORIENTATION] = 6
+        (picture.convert("L") if number == GREY else picture).save(folder / name, exif=exif)
+        system = [] if number == 1 else [{"role": "system", "content": " Be brief. \n"}]
+        question = {"role": "user", "content": "<image>\nTask: Object Detection "}
+        if number == 2:
+            question["content"] = "Look: <image> Where is the cat?\n"
+        answer = {"role": "assistant", "content": "<ref-object><bbox>"}
+        objects = {"ref": ["cat"], "bbox": [[1, 2, 300, 400]]}
+        records.append({"messages": [*system, question, answer], "images": [name], "objects": objects})
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (folder / "train.jsonl").write_text(lines, encoding="utf-8")
+    return [question.request for question in read_questions(folder, "train")]
+
+
+@pytest.fixture(scope="module")
+def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """Return the checkpoint folder as training leaves it, and what training saw."""
+    folder = tmp_path_factory.mktemp("run")
+    base, checkpoint, encoded = folder / "base", folder / "checkpoint", folder / "encoded.npz"
+    jsonl = requests[0].image.parents[1] / "train.jsonl"
+    commands = [["-m", "train.tiny", base], [__file__, base, jsonl, checkpoint, encoded]]
+    for command in commands:
+        done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(encoded) as arrays:
+        return checkpoint, dict(arrays)
+
+
+def test_inference_encodes_what_training_encoded(requests: list[Any], trained: tuple[Path, Any]) -> None:
+    from infer.paddle_engine import PromptEncoder
+
+    checkpoint, arrays = trained
+    encoder = PromptEncoder(checkpoint)
+    assert len(arrays) == 4 * len(SIZES)  # no record was skipped
+    for number, request in enumerate(requests):
+        prompt = encoder.encode(request)
+        token_ids, labels = arrays[f"token_ids_{number}"], arrays[f"labels_{number}"]
+        length = int(np.argmax(labels != -100)) + 1  # labels are shifted: the last prompt token has one
+        assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
+            token_ids[:length].tolist()
+        )
+        assert prompt.token_ids == token_ids[:length].tolist()
+        assert prompt.image_grid_thw.tolist() == arrays[f"image_grid_thw_{number}"].tolist()
+        assert np.array_equal(prompt.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
+        answer = encoder.tokenizer.decode(token_ids[length:].tolist())
+        assert answer.startswith("<|object_ref_start|>cat<|object_ref_end|>")
+        assert answer.rstrip().endswith("<|im_end|>")
+
+
+def test_the_resolution_of_training_goes_with_the_checkpoint(
+    requests: list[Any], trained: tuple[Path, Any]
+) -> None:
+    from infer.paddle_engine import PromptEncoder
+
+    large, patch = requests[1], 8
+    trained_grid = PromptEncoder(trained[0]).encode(large).image_grid_thw[0].tolist()
+    assert trained_grid[1] * trained_grid[2] * patch**2 <= MAX_PIXELS
+    base_grid = PromptEncoder(trained[0].parent / "base").encode(large).image_grid_thw[0].tolist()
+    assert base_grid[1] * base_grid[2] * patch**2 > MAX_PIXELS
+
+
+if __name__ == "__main__":
+    encode_as_training(*sys.argv[1:])
