@@ -1,4 +1,4 @@
-"""`python -m infer RECIPE [key=value ...]`: ask a model a data set's questions."""
+"""`python -m infer RECIPE [key=value ...]`: ask a model a data set's questions, and score its boxes."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from infer.recipe import InferRecipe
 
 
 def main() -> None:
-    """Read the recipe, load the model, write the predictions, and say what comes next."""
+    """Read the recipe, load the model, write the predictions, and score them where there is a truth."""
     path, overrides = recipe_arguments(
         InferRecipe,
         prog="python -m infer",
@@ -23,7 +23,12 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = load_recipe(InferRecipe, path, overrides)
     predictions = predict(recipe, load_paddle_engine)
-    print(f"{predictions}: score it with  python -m infer.score {recipe.output_dir}")
+    if recipe.split == "val":
+        from infer.score import report
+
+        print(report(predictions), end="")
+    else:
+        print(predictions)
 
 
 def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:

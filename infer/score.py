@@ -21,20 +21,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("predictions", type=Path, help="predictions.jsonl, or the folder that holds it")
     parser.add_argument("--dataset", type=Path, help="prepared data set (default: what infer.yaml names)")
     arguments = parser.parse_args(argv)
+    path = arguments.predictions
+    sys.stdout.write(report(path / PREDICTIONS_FILE if path.is_dir() else path, arguments.dataset))
+    return 0
+
+
+def report(predictions: Path, dataset: Path | None = None) -> str:
+    """Score a predictions file, save scores.json beside it, and return the table as text.
+
+    Raises:
+        UserError: what `infer.scores.score_predictions` refuses.
+    """
     from infer.scores import score_predictions
     from infer.table import format_table, show_value
 
-    path = arguments.predictions
-    path = path / PREDICTIONS_FILE if path.is_dir() else path
-    scores = score_predictions(path, arguments.dataset)
-    write_json(path.parent / SCORES_FILE, asdict(scores))
+    scores = score_predictions(predictions, dataset)
+    saved = predictions.parent / SCORES_FILE
+    write_json(saved, asdict(scores))
     rows = [(name, show_value(name, value)) for name, value in asdict(scores).items()]
+    table = format_table(("metric", "value"), rows)
     note = "" if scores.images == scores.images_in_data_set else " (limit)"
-    sys.stdout.write(format_table(("metric", "value"), rows) + "\n")
-    sys.stdout.write(
-        f"{scores.images} of {scores.images_in_data_set} images scored{note}: {path.parent / SCORES_FILE}\n"
-    )
-    return 0
+    return f"{table}\n{scores.images} of {scores.images_in_data_set} images scored{note}: {saved}\n"
 
 
 if __name__ == "__main__":

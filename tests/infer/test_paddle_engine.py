@@ -145,7 +145,8 @@ def test_command_line(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> No
     command = [sys.executable, "-m", "infer", str(recipe), "batch_size=3", "max_new_tokens=4", "device=cpu"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "python -m infer.score" in done.stdout
+    assert "7 of 7 images scored" in done.stdout
+    assert (tmp_path / "out" / "scores.json").is_file()
     assert "7/7" in done.stderr
     noise = [line for line in done.stderr.replace("\r", "\n").splitlines() if line and "image" not in line]
     assert noise == []  # a bar, and nothing else
