@@ -21,7 +21,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu lock demo prepare train eval draw curves export check test format clean
+.PHONY: help setup setup-gpu lock demo prepare train eval draw page curves export check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [ARGS=\"key=value ...\"]"
@@ -72,6 +72,9 @@ eval: setup ## answer the validation images and score the boxes: EVAL
 
 draw: setup ## draw truth beside prediction for what `make eval` answered: EVAL
 	$(RUN) visualize $(EVAL) $(ARGS)
+
+page: setup ## a page to browse the answers of `make eval`: EVAL
+	$(RUN) visualize page $(EVAL) $(ARGS)
 
 curves: setup ## the VisualDL server on the runs under checkpoints/
 	$(BIN)/visualdl --logdir checkpoints

@@ -46,9 +46,24 @@ def read_annotations(path: Path) -> dict[str, Any]:
         UserError: no such file, or another form.
     """
     annotations = read_json(path)
-    if not (isinstance(annotations, dict) and {"images", "annotations", "categories"} <= annotations.keys()):
-        raise UserError(f"{path}: not COCO annotations: prepare the data set again")
-    return annotations
+    keys = {
+        "images": ("id",),
+        "annotations": ("id", "image_id", "category_id", "bbox"),
+        "categories": ("id",),
+    }
+    try:
+        lacking = [
+            f"{name}[{number}].{key}"
+            for name, wanted in keys.items()
+            for number, item in enumerate(annotations[name])
+            for key in wanted
+            if key not in item
+        ]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: not COCO annotations ({error!r}): prepare the data set again") from error
+    if lacking:
+        raise UserError(f"{path}: no {lacking[0]}: not COCO annotations, prepare the data set again")
+    return dict(annotations)
 
 
 def objects_by_image(

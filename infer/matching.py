@@ -38,9 +38,9 @@ def match_detections(
         found, wanted, crowd = (
             [item.box for item in group if item.label == label] for group in (detections, objects, crowds)
         )
-        pairs = _match_boxes(found, wanted, iou_threshold)
+        pairs = pair_boxes(found, wanted, iou_threshold)
         left = [box for row, box in enumerate(found) if row not in {pair[0] for pair in pairs}]
-        in_crowd = sum(any(_share_inside(box, region) >= iou_threshold for region in crowd) for box in left)
+        in_crowd = sum(any(share_inside(box, region) >= iou_threshold for region in crowd) for box in left)
         ious += [pair[2] for pair in pairs]
         ignored += in_crowd
         false_positives += len(left) - in_crowd
@@ -48,7 +48,7 @@ def match_detections(
     return Matches(tuple(ious), false_positives, false_negatives, ignored)
 
 
-def _match_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:
+def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:
     """Return (row of found, row of wanted, IoU) of the matched pairs, the best first."""
     matrix = iou_matrix(found, wanted)
     pairs = [
@@ -64,7 +64,7 @@ def _match_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[
     return taken
 
 
-def _share_inside(box: Box, region: Box) -> float:
+def share_inside(box: Box, region: Box) -> float:
     """Return the share of the box's area that lies in the region."""
     width = min(box.x2, region.x2) - max(box.x1, region.x1)
     height = min(box.y2, region.y2) - max(box.y1, region.y1)

@@ -13,11 +13,17 @@ from grounding.samples import Detection
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was found in one image, in original pixels, and the named problems of its answer."""
+    """What was found in one image, in original pixels, and the named problems of its answer.
+
+    `image` is relative to the data set's folder, `raw` the answer's text; "" where the row does not say.
+    """
 
     image_id: int
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
+    image: str = ""
+    question: str = ""
+    raw: str = ""
 
     @property
     def is_readable(self) -> bool:
@@ -58,7 +64,8 @@ def _prediction(row: dict[str, Any], where: str) -> Prediction:
         ) from error
     if not isinstance(image_id, int) or isinstance(image_id, bool):
         raise UserError(f"{where}: image_id {image_id!r} is not a whole number: take that of the annotations")
-    return Prediction(image_id, found, problems)
+    texts = (str(row.get(key, "")) for key in ("image", "question", "raw"))
+    return Prediction(image_id, found, problems, *texts)
 
 
 def _detection(item: dict[str, Any]) -> Detection:
@@ -67,4 +74,6 @@ def _detection(item: dict[str, Any]) -> Detection:
     score = item.get("score")
     if not box.is_finite or not (score is None or math.isfinite(score)):
         raise ValueError("a number is not finite")
-    return Detection(str(item["label"]), box, None if score is None else float(score))
+    if not isinstance(item["label"], str):
+        raise ValueError(f"label {item['label']!r} is not a text")
+    return Detection(item["label"], box, None if score is None else float(score))

@@ -64,7 +64,7 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
 
 
 def _question(
-    record: dict[str, Any], dataset: Path, known: dict[str, tuple[int, Size]] | None, where: str
+    record: dict[str, Any], dataset: Path, known: dict[str, list[tuple[int, Size]]] | None, where: str
 ) -> Question:
     images = record.get("images")
     if not (isinstance(images, list) and len(images) == 1 and isinstance(images[0], str)):
@@ -75,9 +75,12 @@ def _question(
     if known is None:
         return Question(_id_in_name(images[0], where), images[0], _size_of(request.image), request)
     found = known.get(images[0]) or known.get(Path(images[0]).name)
-    if found is None:
+    if not found:
         raise UserError(f"{where}: {images[0]} is not in {ANNOTATIONS_FILE}: prepare the data set again")
-    return Question(found[0], images[0], found[1], request)
+    image_id, size = found[0]
+    if len(found) > 1:
+        del found[0]  # the next record about this file is its next entry
+    return Question(image_id, images[0], size, request)
 
 
 def _request(messages: Any, image: Path, where: str) -> Request:
@@ -92,14 +95,18 @@ def _request(messages: Any, image: Path, where: str) -> Request:
     return Request(image, system, turns[0][1])
 
 
-def _annotated_images(path: Path) -> dict[str, tuple[int, Size]]:
-    """Return id and size of every image of COCO annotations, by file name with and without folders."""
-    known: dict[str, tuple[int, Size]] = {}
+def _annotated_images(path: Path) -> dict[str, list[tuple[int, Size]]]:
+    """Return id and size of every image of COCO annotations, by file name with and without folders.
+
+    Several entries can share a file, one for each question about it, in the order of the records.
+    """
+    known: dict[str, list[tuple[int, Size]]] = {}
     try:
         for image in read_json(path)["images"]:
-            entry = image["id"], Size(image["width"], image["height"])
-            known[image["file_name"]] = entry
-            known.setdefault(Path(image["file_name"]).name, entry)
+            name = image["file_name"]
+            entries = known.setdefault(name, [])
+            entries.append((image["id"], Size(image["width"], image["height"])))
+            known.setdefault(Path(name).name, entries)
     except (TypeError, KeyError) as error:
         raise UserError(f"{path}: not COCO annotations ({error}): prepare the data set again") from error
     return known

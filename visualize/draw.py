@@ -1,26 +1,20 @@
 """Drawing: boxes and labels on one picture, sized to the picture."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
-from visualize.colors import Color, assign_colors, text_color
+from visualize.colors import Color, text_color
 from visualize.fonts import draw_text, shorten, text_extent, text_width
-from visualize.match import Match, Outcome, count_outcomes, match_detections
+from visualize.legend import PAPER, draw_legend
+from visualize.marks import JUDGED, Mark, detection_marks, match_marks
+from visualize.match import count_outcomes, match_detections
 from visualize.pictures import upright
 from visualize.place import Rect, crowding, place_labels
-
-OUTCOME_COLORS: Mapping[Outcome, Color] = {
-    Outcome.TRUE_POSITIVE: (0, 158, 115),
-    Outcome.WRONG_LABEL: (204, 121, 167),
-    Outcome.FALSE_POSITIVE: (213, 94, 0),
-    Outcome.MISSED: (240, 228, 66),
-}
-"""From the palette of Okabe and Ito; a missed object is dashed as well."""
 
 LINES_PER_SIDE = 200
 LETTERS_PER_SIDE = 36
@@ -33,23 +27,8 @@ CROWDED = 0.15
 
 SMALLEST_SHRINK = 0.7
 
-PAPER: Color = (242, 242, 244)
-INK: Color = (30, 30, 30)
-NO_LABEL = "(no label)"
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A box to draw, in the picture's pixels, with its colour and text.
-
-    `short_text` is what is written where the picture is too narrow for `text`.
-    """
-
-    box: Box
-    text: str
-    short_text: str
-    color: Color
-    is_dashed: bool = False
+LABELS_AT_MOST = 0.5
+"""Labels fill no more than this part of the picture: else scores, then the smallest objects' labels go."""
 
 
 @dataclass(frozen=True)
@@ -76,49 +55,23 @@ def draw_detections(
 
 
 def draw_matches(
-    image: Image.Image, truth: Sequence[Detection], predictions: Sequence[Detection]
+    image: Image.Image,
+    truth: Sequence[Detection],
+    predictions: Sequence[Detection],
+    crowds: Sequence[Detection] = (),
 ) -> Image.Image:
     """Return an image with what was found, wrongly named, invented and missed, and a legend below it."""
-    picture, (true, predicted) = upright(image, truth, predictions)
-    matches = match_detections(true, predicted)
+    picture, (true, predicted, regions) = upright(image, truth, predictions, crowds)
+    matches = match_detections(true, predicted, regions)
     draw_marks(picture, match_marks(matches))
-    legend = draw_legend(picture.width, pen_for(Size(*picture.size)).font, count_outcomes(matches))
-    both = Image.new("RGB", (picture.width, picture.height + legend.height))
+    counts = count_outcomes(matches)
+    legend = draw_legend(
+        picture.width, pen_for(Size(*picture.size)).font, {outcome: counts[outcome] for outcome in JUDGED}
+    )
+    both = Image.new("RGB", (legend.width, picture.height + legend.height), PAPER)
     both.paste(picture, (0, 0))
     both.paste(legend, (0, picture.height))
     return both
-
-
-def detection_marks(detections: Sequence[Detection], colors: Mapping[str, Color] | None = None) -> list[Mark]:
-    """Return the marks of objects, coloured by label."""
-    own = assign_colors(item.label for item in detections)
-    chosen = {**own, **(colors or {})}
-    return [
-        Mark(item.box, label_text(item), label_name(item.label), chosen[item.label]) for item in detections
-    ]
-
-
-def match_marks(matches: Iterable[Match]) -> list[Mark]:
-    """Return the marks of compared objects, coloured by outcome."""
-    marks = []
-    for match in matches:
-        text = label_text(match.detection)
-        if match.true_label is not None:
-            text = f"{text}, is {label_name(match.true_label)}"
-        short, color = label_name(match.detection.label), OUTCOME_COLORS[match.outcome]
-        marks.append(Mark(match.detection.box, text, short, color, match.outcome is Outcome.MISSED))
-    return marks
-
-
-def label_text(detection: Detection) -> str:
-    """Return what a label says: the name, and the score where there is one."""
-    name = label_name(detection.label)
-    return name if detection.score is None else f"{name} {detection.score:.2f}"
-
-
-def label_name(label: str) -> str:
-    """Return a label, or what is shown for an empty one."""
-    return label or NO_LABEL
 
 
 def pen_for(size: Size) -> Pen:
@@ -139,31 +92,6 @@ def draw_marks(picture: Image.Image, marks: Sequence[Mark]) -> None:
     for mark, frame in sorted(zip(marks, frames, strict=True), key=lambda pair: -pair[0].box.area):
         _draw_frame(draw, frame, mark, pen)
     _draw_labels(draw, marks, frames, pen, Size(*picture.size))
-
-
-def draw_legend(width: int, font: int, counts: Mapping[Outcome, int | None]) -> Image.Image:
-    """Return a strip that says what the colours of the outcomes mean, and how often each occurs (or None)."""
-    above, below = text_extent(font)
-    gap, line_height = max(2, font // 2), round((above + below) * 1.35)
-    entries = [
-        (OUTCOME_COLORS[outcome], outcome.value if count is None else f"{count} {outcome.value}")
-        for outcome, count in counts.items()
-    ]
-    places: list[tuple[int, int]] = []
-    x, y = gap, gap
-    for _, text in entries:
-        extent = above + gap + text_width(text, font)
-        if places and x + extent > width - gap:
-            x, y = gap, y + line_height
-        places.append((x, y))
-        x += extent + 2 * gap
-    strip = Image.new("RGB", (width, y + above + below + gap), PAPER)
-    draw = ImageDraw.Draw(strip)
-    for (color, text), (left, top) in zip(entries, places, strict=True):
-        draw.rectangle((left, top, left + above - 1, top + above - 1), fill=color, outline=(90, 90, 90))
-        text = shorten(text, font, max(0, width - left - above - gap))
-        draw_text(draw, left + above + gap, top + above, text, font, INK)
-    return strip
 
 
 def _frame(box: Box, pen: Pen, size: Size) -> Rect:
@@ -213,7 +141,8 @@ def _draw_labels(
     draw: ImageDraw.ImageDraw, marks: Sequence[Mark], frames: Sequence[Rect], pen: Pen, size: Size
 ) -> None:
     font = pen.font
-    texts, sizes = _label_sizes(marks, font, pen.padding, size)
+    texts = [mark.text for mark in marks]
+    sizes = _label_sizes(texts, font, pen.padding)
     boxes = [
         (left - pen.edge, top - pen.edge, right + 1 + pen.edge, bottom + 1 + pen.edge)
         for left, top, right, bottom in frames
@@ -221,30 +150,44 @@ def _draw_labels(
     filled = crowding(boxes, sizes)
     if filled > CROWDED:
         font = max(SMALLEST_FONT, round(font * max(SMALLEST_SHRINK, math.sqrt(CROWDED / filled))))
-        texts, sizes = _label_sizes(marks, font, pen.padding, size)
-    places = place_labels(boxes, sizes, size.width, size.height)
-    for mark, place, box in zip(marks, places, boxes, strict=True):
-        _draw_leader(draw, place, box, mark.color, pen)
-    above, _ = text_extent(font)
-    for mark, text, (left, top, right, bottom) in zip(marks, texts, places, strict=True):
-        draw.rectangle((left, top, right - 1, bottom - 1), fill=mark.color)
-        if text:
-            baseline = top + pen.padding // 2 + above
-            draw_text(draw, left + pen.padding, baseline, text, font, text_color(mark.color))
-
-
-def _label_sizes(
-    marks: Sequence[Mark], font: int, padding: int, size: Size
-) -> tuple[list[str], list[tuple[int, int]]]:
-    """Return the texts, shortened to the picture's width, and the labels' widths and heights."""
-    above, below = text_extent(font)
-    room = size.width - 2 * padding
+        sizes = _label_sizes(texts, font, pen.padding)
+    room = LABELS_AT_MOST * size.width * size.height
+    is_short = sum(wide * high for wide, high in sizes) > room
     texts = [
-        mark.text if text_width(mark.text, font) <= room else shorten(mark.short_text, font, room)
-        for mark in marks
+        shorten(mark.short_text, font, size.width - 2 * pen.padding)
+        if is_short or wide > size.width
+        else mark.text
+        for mark, (wide, _) in zip(marks, sizes, strict=True)
     ]
+    sizes = _label_sizes(texts, font, pen.padding)
+    kept = _largest_that_fit(marks, sizes, room)
+    places = place_labels([boxes[n] for n in kept], [sizes[n] for n in kept], size.width, size.height)
+    for index, place in zip(kept, places, strict=True):
+        _draw_leader(draw, place, boxes[index], marks[index].color, pen)
+    above, _ = text_extent(font)
+    for index, (left, top, right, bottom) in zip(kept, places, strict=True):
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=marks[index].color)
+        if texts[index]:
+            baseline, color = top + pen.padding // 2 + above, text_color(marks[index].color)
+            draw_text(draw, left + pen.padding, baseline, texts[index], font, color)
+
+
+def _label_sizes(texts: Sequence[str], font: int, padding: int) -> list[tuple[int, int]]:
+    """Return the labels' widths and heights."""
+    above, below = text_extent(font)
     height = above + below + 2 * (padding // 2)
-    return texts, [(text_width(text, font) + 2 * padding, height) for text in texts]
+    return [(text_width(text, font) + 2 * padding, height) for text in texts]
+
+
+def _largest_that_fit(marks: Sequence[Mark], sizes: Sequence[tuple[int, int]], room: float) -> list[int]:
+    """Return the places of the largest marks, one at least, whose labels fill no more than `room` pixels."""
+    kept: list[int] = []
+    for index in sorted(range(len(marks)), key=lambda index: -marks[index].box.area):
+        room -= sizes[index][0] * sizes[index][1]
+        if kept and room < 0:
+            break
+        kept.append(index)
+    return sorted(kept)
 
 
 def _draw_leader(draw: ImageDraw.ImageDraw, place: Rect, box: Rect, color: Color, pen: Pen) -> None:

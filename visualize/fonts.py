@@ -57,10 +57,14 @@ class Run:
 @lru_cache(maxsize=1)
 def font_files() -> tuple[str, ...]:
     """Return the font files of this machine in the order of preference, Pillow's own last."""
-    shipped = [file for package, name in SHIPPED_FONTS if (file := _file_in_package(package, name))]
     # A font of a package comes before the system's: the same picture on every machine.
     system = [name for name in SYSTEM_FONTS if Path(name).is_file()]
-    return (*shipped, *system, PILLOW_FONT)
+    return (*shipped_fonts(), *system, PILLOW_FONT)
+
+
+def shipped_fonts() -> list[str]:
+    """Return the font files inside installed packages, which may be passed on."""
+    return [file for package, name in SHIPPED_FONTS if (file := _file_in_package(package, name))]
 
 
 def clean_text(text: str) -> str:

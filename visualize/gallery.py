@@ -9,9 +9,21 @@ from PIL import Image
 from grounding.errors import UserError
 from grounding.files import replacing
 from grounding.samples import Detection
+from infer.predictions import Prediction
 from visualize.colors import assign_colors
-from visualize.match import Outcome, count_outcomes, match_detections
-from visualize.runs import Run, Shown, Truth, find_dataset, open_image, read_records, read_run, read_truth
+from visualize.match import agreement, match_detections
+from visualize.pictures import open_image
+from visualize.records import read_records
+from visualize.runs import (
+    Run,
+    Shown,
+    Truth,
+    answered_by_all,
+    find_dataset,
+    find_image,
+    read_run,
+    read_truth,
+)
 from visualize.sheet import PANEL_WIDTH, Panel, comparison, contact_sheet, draw_panels, with_legend
 
 SINGLE_WIDTH = 640
@@ -23,29 +35,28 @@ PICTURES_FOLDER = "pictures"
 
 @dataclass(frozen=True)
 class Options:
-    """How many images, which (first, worst, best), and how they are drawn."""
+    """How many images, which (first, worst, best), and how they are drawn (boxes, matched)."""
 
     limit: int = 8
     sheet: bool = False
-    matched: bool = False
+    style: str = "boxes"
     images: str = "first"
     title: str = ""
 
 
 def draw_runs(
-    folders: Mapping[str, Path], dataset: Path | None, output: Path | None, options: Options
+    places: Mapping[str, Path], dataset: Path | None, output: Path | None, options: Options
 ) -> Iterator[Path]:
     """Draw truth beside the predictions of each run, and yield the path of each file written.
 
     Raises:
         UserError: predictions, data set or an image missing or unreadable.
     """
-    runs = [read_run(name, folder) for name, folder in folders.items()]
-    found = find_dataset(runs, dataset)
-    truth = read_truth(found)
+    runs = [read_run(name, place) for name, place in places.items()]
+    truth = read_truth(find_dataset(runs, dataset))
     chosen = _choose(truth, runs, options)
     target = _target(output, runs[-1].folder, options)
-    pictures = (_compare(truth, runs, image_id, found, options) for image_id in chosen)
+    pictures = (_compare(truth, runs, image_id, options) for image_id in chosen)
     names = [truth.images[image_id].image for image_id in chosen]
     yield from _write(pictures, names, target, options)
 
@@ -72,40 +83,36 @@ def draw_dataset(jsonl: Path, output: Path | None, options: Options) -> Iterator
     yield from _write(pictures(), [shown.image for shown, _ in records], target, options)
 
 
-def _choose(truth: Truth, runs: Sequence[Run], options: Options) -> list[int | str]:
+def _choose(truth: Truth, runs: Sequence[Run], options: Options) -> list[int]:
     """Return the ids of the images to draw, out of those that every run has predicted."""
-    common = [image_id for image_id in truth.images if all(image_id in run.predictions for run in runs)]
-    if not common:
-        names = " and ".join(str(run.folder) for run in runs)
-        raise UserError(f"{names}: no image of the data set was predicted by every run: check --dataset DIR")
+    common = answered_by_all(truth, runs)
     if options.images != "first":
-        last, sign = runs[-1].predictions, 1 if options.images == "worst" else -1
+        last, sign = runs[-1].answers, 1 if options.images == "worst" else -1
         common.sort(key=lambda image_id: sign * _agreement(truth.images[image_id], last[image_id]))
     return common[: options.limit]
 
 
-def _agreement(truth: Shown, prediction: Shown) -> float:
-    """Return the share of right objects among all that are true or predicted, 1 where there are none."""
-    counts = count_outcomes(match_detections(truth.detections, prediction.detections))
-    total = sum(counts.values())
-    return counts[Outcome.TRUE_POSITIVE] / total if total else 1.0
+def _agreement(truth: Shown, answered: Prediction) -> float:
+    return agreement(match_detections(truth.detections, answered.detections, truth.crowds))
 
 
-def _compare(
-    truth: Truth, runs: Sequence[Run], image_id: int | str, dataset: Path, options: Options
-) -> Image.Image:
+def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: Options) -> Image.Image:
     shown = truth.images[image_id]
-    predictions = [run.predictions[image_id] for run in runs]
-    image = open_image(dataset / predictions[-1].image, shown.size)
-    panels = [Panel(f"truth: {_counted(len(shown.detections), 'object')}", shown.detections)]
-    for run, prediction in zip(runs, predictions, strict=True):
-        words = comparison(shown.detections, prediction.detections)
-        caption = _caption(run.name, words, prediction.problems)
-        panels.append(Panel(caption, prediction.detections, shown.detections if options.matched else None))
+    answers = [run.answers[image_id] for run in runs]
+    image = open_image(find_image(truth, shown, answers[-1]), shown.size)
+    words = f"truth: {_counted(len(shown.detections), 'object')}"
+    panels = [Panel(words, shown.detections, crowds=shown.crowds)]
     # One assignment for all panels: a label has one colour across the picture.
     everything: list[Detection] = [*shown.detections]
-    for prediction in predictions:
-        everything += prediction.detections
+    for run, answered in zip(runs, answers, strict=True):
+        predicted = answered.detections
+        words = comparison(shown.detections, predicted, shown.crowds)
+        caption = _caption(run.name, words, answered.problems)
+        if options.style == "matched":
+            panels.append(Panel(caption, predicted, shown.detections, shown.crowds))
+        else:
+            panels.append(Panel(caption, predicted))
+        everything += predicted
     colors = assign_colors((item.label for item in everything), truth.categories)
     return draw_panels(image, panels, colors=colors, width=_width(options), heading=shown.image)
 
@@ -136,11 +143,11 @@ def _write(
     pictures: Iterator[Image.Image], names: Sequence[str], target: Path, options: Options
 ) -> Iterator[Path]:
     if options.sheet:
-        sheet = contact_sheet(list(pictures), title=options.title, legend=options.matched)
+        sheet = contact_sheet(list(pictures), title=options.title, legend=options.style == "matched")
         yield _save(sheet, target)
         return
     for number, (picture, name) in enumerate(zip(pictures, names, strict=True), start=1):
-        finished = with_legend(picture) if options.matched else picture
+        finished = with_legend(picture) if options.style == "matched" else picture
         yield _save(finished, target / f"{number:03d}_{Path(name).stem}.png")
 
 

@@ -1,12 +1,14 @@
-"""Pictures: any image as upright RGB, and boxes that follow it."""
+"""Pictures: image files, any of them as upright RGB, and boxes that follow."""
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from grounding.boxes import Box, Size
+from grounding.errors import UserError
 from grounding.samples import Detection
 from visualize.colors import WHITE
 
@@ -14,6 +16,30 @@ log = logging.getLogger(__name__)
 
 NEAREST_FROM = 3.0
 """Enlarged at least this many times, a picture shows its pixels rather than a blur."""
+
+
+def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -> Image.Image:
+    """Open an image, which must have the given size where one is given.
+
+    With `is_whole` false, only the head of the file is read.
+
+    Raises:
+        UserError: no such file, not an image, or of another size.
+    """
+    try:
+        image = Image.open(path)
+        if is_whole:
+            image.load()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such image: is the data set complete?") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path}: not readable as an image: {error}") from error
+    if size is not None and image.size != (size.width, size.height):
+        raise UserError(
+            f"{path}: the image is {image.width}x{image.height}, the annotations say "
+            f"{size.width}x{size.height}: is --dataset the one that was predicted?"
+        )
+    return image
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -1,81 +1,71 @@
-"""What there is to draw: a data set's truth, the predictions of runs, and prepared records."""
+"""What there is to compare: a data set's truth, and the predictions of runs on it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from grounding.answers import read_answer
-from grounding.boxes import Box, Size, from_grid
+from grounding.boxes import Size
+from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.files import read_json, read_jsonl
-from grounding.recipe import read_yaml
+from grounding.recipe import load_recipe
 from grounding.samples import Detection
+from infer.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
+from infer.predictions import Prediction, read_predictions
+from infer.recipe import PREDICTIONS_FILE, RECIPE_FILE, InferRecipe, saved_recipe
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-PREDICTIONS_FILE = "predictions.jsonl"
-RUN_RECIPE_FILE = "infer.yaml"
-TRUTH_FILE = "annotations_val.json"
+IMAGES_FOLDER = "images"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One image with objects to draw; `image` is relative to the data set's folder."""
+    """One image with objects to draw and crowd regions; `image` is as the annotations or records say."""
 
-    image_id: int | str
+    image_id: int
     image: str
     size: Size
     detections: tuple[Detection, ...]
+    crowds: tuple[Detection, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Run:
-    """The predictions of one run, by image id."""
+    """The predictions of one run, by image id; `folder` holds predictions.jsonl."""
 
     name: str
     folder: Path
-    predictions: dict[int | str, Shown]
+    answers: dict[int, Prediction]
 
 
 @dataclass(frozen=True)
 class Truth:
     """The images of a data set with their objects, in the data set's order, and its category names."""
 
-    images: dict[int | str, Shown]
+    dataset: Path
+    images: dict[int, Shown]
     categories: tuple[str, ...]
 
 
-def read_run(name: str, folder: Path) -> Run:
-    """Read the predictions of a run.
+def find_predictions(place: Path) -> Path:
+    """Return the predictions file that a folder, an infer recipe or the file itself stands for."""
+    if place.suffix in (".yaml", ".yml"):
+        place = load_recipe(InferRecipe, place).output_path
+    return place if place.suffix == ".jsonl" else place / PREDICTIONS_FILE
+
+
+def read_run(name: str, place: Path) -> Run:
+    """Read the predictions of a run: of a folder, of an infer recipe's output folder, or of a file.
 
     Raises:
         UserError: no predictions there, or a row that is not one.
     """
-    path = folder / PREDICTIONS_FILE
+    path = find_predictions(place)
     if not path.is_file():
-        raise UserError(f"{path}: no such file: '{folder}' holds no predictions, run `python -m infer` first")
-    predictions: dict[int | str, Shown] = {}
-    for number, row in read_jsonl(path):
-        try:
-            predictions[row["image_id"]] = Shown(
-                row["image_id"],
-                row["image"],
-                Size(row["width"], row["height"]),
-                tuple(
-                    Detection(_text(item["label"]), _box(item["box"]), item.get("score"))
-                    for item in row["detections"]
-                ),
-                tuple(row.get("problems", ())),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"no key {error}" if isinstance(error, KeyError) else error
-            raise UserError(f"{path}, line {number}: not a prediction: {reason}") from error
+        raise UserError(f"{path}: no such file: '{place}' holds no predictions, run `python -m infer` first")
+    predictions = read_predictions(path)
     if not predictions:
         raise UserError(f"{path}: no predictions in it: run `python -m infer` again")
-    return Run(name, folder, predictions)
+    return Run(name, path.parent, {item.image_id: item for item in predictions})
 
 
 def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
@@ -92,109 +82,63 @@ def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
                 "compare runs on one, or say which with --dataset DIR"
             )
         dataset = named.pop()
-    if not (dataset / TRUTH_FILE).is_file():
+    if not (dataset / ANNOTATIONS_FILE).is_file():
         raise UserError(
-            f"{dataset / TRUTH_FILE}: no such file: give the prepared data set's folder as --dataset DIR"
+            f"{dataset / ANNOTATIONS_FILE}: no such file: give the prepared data set's folder as "
+            "--dataset DIR"
         )
     return dataset
 
 
 def read_truth(dataset: Path) -> Truth:
-    """Read a data set's validation annotations (COCO JSON).
+    """Read a data set's validation annotations.
 
     Raises:
-        UserError: no such file, or not COCO annotations.
+        UserError: no card or annotations there, or not COCO annotations.
     """
-    path = dataset / TRUTH_FILE
-    content = read_json(path)
+    path = dataset / ANNOTATIONS_FILE
+    card, annotations = load_card(dataset), read_annotations(path)
     try:
-        names = {item["id"]: str(item["name"]) for item in content["categories"]}
-        objects: dict[int | str, list[Detection]] = {item["id"]: [] for item in content["images"]}
-        for item in content["annotations"]:
-            detection = Detection(names[item["category_id"]], Box.from_xywh(*map(float, item["bbox"])))
-            objects[item["image_id"]].append(detection)
+        objects, crowds = objects_by_image(annotations, card)
         images = {
             item["id"]: Shown(
                 item["id"],
                 item["file_name"],
                 Size(item["width"], item["height"]),
-                tuple(objects[item["id"]]),
+                tuple(objects.get(item["id"], ())),
+                tuple(crowds.get(item["id"], ())),
             )
-            for item in content["images"]
+            for item in annotations["images"]
         }
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not COCO annotations ({error!r}): prepare the data set again") from error
-    return Truth(images, tuple(names.values()))
+    return Truth(dataset, images, tuple(category.name for category in card.categories))
 
 
-def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
-    """Yield the first records of a prepared data set, each with its question.
-
-    Raises:
-        UserError: no such file, a row that is not a record, or an image that cannot be read.
-    """
-    for position, (number, row) in enumerate(read_jsonl(path)):
-        if position == limit:
-            return
-        try:
-            image = row["images"][0]
-            texts = {message["role"]: message["content"] for message in row["messages"]}
-            question, answer = texts["user"], texts["assistant"]
-            with open_image(path.parent / image) as opened:
-                size = Size(*opened.size)
-            detections, problems = _read_objects(row.get("objects"), answer, size)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UserError(f"{path}, line {number}: not a training record ({error!r})") from error
-        yield Shown(position + 1, image, size, detections, problems), question
-
-
-def open_image(path: Path, size: Size | None = None) -> "Image.Image":
-    """Open an image, which must have the given size where one is given.
+def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
+    """Return the ids of the images that every run has answered, in the data set's order.
 
     Raises:
-        UserError: no such file, not an image, or of another size.
+        UserError: there is none.
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        image = Image.open(path)
-        image.load()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such image: is the data set complete?") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not readable as an image: {error}") from error
-    if size is not None and image.size != (size.width, size.height):
-        raise UserError(
-            f"{path}: the image is {image.width}x{image.height}, the annotations say "
-            f"{size.width}x{size.height}: is --dataset the one that was predicted?"
-        )
-    return image
+    common = [image_id for image_id in truth.images if all(image_id in run.answers for run in runs)]
+    if not common:
+        names = " and ".join(str(run.folder) for run in runs)
+        raise UserError(f"{names}: no image of the data set was predicted by every run: check --dataset DIR")
+    return common
 
 
-def _read_objects(
-    objects: dict[str, Any] | None, answer: str, size: Size
-) -> tuple[tuple[Detection, ...], tuple[str, ...]]:
-    if objects:
-        pairs = zip(objects["ref"], objects["bbox"], strict=True)
-        return tuple(Detection(_text(label), from_grid(*_box(box).xyxy, size)) for label, box in pairs), ()
-    reading = read_answer(answer, size)
-    return reading.detections, reading.problems
-
-
-def _box(numbers: Sequence[float]) -> Box:
-    x1, y1, x2, y2 = map(float, numbers)
-    return Box(x1, y1, x2, y2)
-
-
-def _text(label: Any) -> str:
-    if not isinstance(label, str):
-        raise ValueError(f"label {label!r} is not a text")
-    return label
+def find_image(truth: Truth, shown: Shown, answered: Prediction) -> Path:
+    """Return the path of an image: annotations name it with or without the folder that predictions name."""
+    names = [answered.image, shown.image, f"{IMAGES_FOLDER}/{shown.image}"]
+    paths = [truth.dataset / name for name in names if name]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def _dataset_of(folder: Path) -> Path:
-    path = folder / RUN_RECIPE_FILE
-    named = read_yaml(path).get("dataset") if path.is_file() else None
-    if not named:
-        raise UserError(f"{path}: names no data set: say which with --dataset DIR")
-    return Path(str(named))
+    recipe = saved_recipe(folder)
+    if recipe is None:
+        raise UserError(f"{folder / RECIPE_FILE}: no such file, to tell the data set: add --dataset DIR")
+    if recipe.split != "val":
+        raise UserError(f"{folder}: answers to the {recipe.split} split: only val has annotations to draw")
+    return recipe.dataset_path

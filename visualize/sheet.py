@@ -9,8 +9,10 @@ from PIL import Image, ImageDraw
 from grounding.boxes import Size
 from grounding.samples import Detection
 from visualize.colors import Color
-from visualize.draw import INK, PAPER, detection_marks, draw_legend, draw_marks, match_marks
+from visualize.draw import draw_marks
 from visualize.fonts import draw_text, shorten, text_extent, text_width
+from visualize.legend import INK, PAPER, draw_legend
+from visualize.marks import JUDGED, crowd_marks, detection_marks, match_marks
 from visualize.match import Outcome, count_outcomes, match_detections
 from visualize.pictures import resized, upright
 
@@ -34,12 +36,14 @@ TITLE_FONT = 20
 class Panel:
     """One picture of an image: what it shows, and the caption.
 
-    With `truth`, the panel shows how `detections` compare with it.
+    With `truth`, the panel shows how `detections` compare with it and its crowd regions; without, crowd
+    regions are drawn in grey.
     """
 
     caption: str
     detections: tuple[Detection, ...]
     truth: tuple[Detection, ...] | None = None
+    crowds: tuple[Detection, ...] = ()
 
 
 def panel_size(size: Size, width: int = PANEL_WIDTH) -> Size:
@@ -64,16 +68,16 @@ def draw_panels(
 
     Boxes and labels are drawn at the size at which they are seen: a small image is enlarged first.
     """
-    groups = [group for panel in panels for group in (panel.detections, panel.truth or ())]
+    groups = [group for panel in panels for group in (panel.detections, panel.truth or (), panel.crowds)]
     picture, groups_upright = upright(image, *groups)
     picture, scaled = resized(picture, panel_size(Size(*picture.size), width), *groups_upright)
     cells = []
-    for panel, shown, truth in zip(panels, scaled[::2], scaled[1::2], strict=True):
+    for panel, shown, truth, crowds in zip(panels, scaled[::3], scaled[1::3], scaled[2::3], strict=True):
         canvas = picture.copy()
         if panel.truth is None:
-            draw_marks(canvas, detection_marks(shown, colors))
+            draw_marks(canvas, [*crowd_marks(crowds), *detection_marks(shown, colors)])
         else:
-            draw_marks(canvas, match_marks(match_detections(truth, shown)))
+            draw_marks(canvas, match_marks(match_detections(truth, shown, crowds)))
         cells.append(_captioned(canvas, panel.caption, round(width / PANEL_SPREAD)))
     row = _grid(cells, len(cells))
     return _titled(row, heading, CAPTION_FONT) if heading else row
@@ -98,12 +102,14 @@ def with_legend(picture: Image.Image) -> Image.Image:
 
 def outcome_legend(width: int) -> Image.Image:
     """Return a strip that says what the colours of the outcomes mean."""
-    return draw_legend(width, CAPTION_FONT, dict.fromkeys(Outcome))
+    return draw_legend(width, CAPTION_FONT, dict.fromkeys(JUDGED))
 
 
-def comparison(truth: Sequence[Detection], predictions: Sequence[Detection]) -> str:
+def comparison(
+    truth: Sequence[Detection], predictions: Sequence[Detection], crowds: Sequence[Detection] = ()
+) -> str:
     """Return in words how predictions compare with the truth: `3 of 4 found, 1 false positive`."""
-    counts = count_outcomes(match_detections(truth, predictions))
+    counts = count_outcomes(match_detections(truth, predictions, crowds))
     parts = [f"{counts[Outcome.TRUE_POSITIVE]} of {len(truth)} found"]
     parts += [
         f"{counts[outcome]} {outcome.value}"

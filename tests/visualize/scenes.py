@@ -12,6 +12,7 @@ from grounding.boxes import Box
 from grounding.samples import Detection
 from visualize.draw import draw_detections, draw_matches
 from visualize.sheet import Panel, contact_sheet, draw_panels
+from visualize.spotlight import draw_spotlight
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "visualize"
 
@@ -66,8 +67,33 @@ def sheet() -> Image.Image:
     return contact_sheet([row, row], title="AP 0.21 → 0.57", legend=True, columns=1)
 
 
+def colourful(width: int, height: int) -> Image.Image:
+    """Return a background in which no two pixels near each other are equal."""
+    image = Image.new("RGB", (width, height))
+    image.putdata(
+        [
+            (x * 255 // width, y * 255 // height, 128 + (x + y) % 64)
+            for y in range(height)
+            for x in range(width)
+        ]
+    )
+    return image
+
+
+def spotlight_box() -> Image.Image:
+    """Leave a box in the light."""
+    return draw_spotlight(colourful(160, 120), Box(40, 30, 110, 90))
+
+
+def spotlight_mask() -> Image.Image:
+    """Leave a disc in the light, cut by the image's side."""
+    mask = Image.new("1", (160, 120))
+    ImageDraw.Draw(mask).ellipse((90, 20, 180, 110), fill=1)
+    return draw_spotlight(colourful(160, 120), mask)
+
+
 SCENES: dict[str, Callable[[], Image.Image]] = {
-    scene.__name__: scene for scene in (one_image, matched, crowd, sheet)
+    scene.__name__: scene for scene in (one_image, matched, crowd, sheet, spotlight_box, spotlight_mask)
 }
 
 

@@ -8,8 +8,8 @@ from grounding.boxes import Box, Size
 from grounding.samples import Detection
 from tests.visualize.scenes import GOLDEN, SCENES, striped
 from visualize.colors import label_color
-from visualize.draw import Mark, draw_detections, draw_marks, draw_matches, label_text, match_marks, pen_for
-from visualize.match import match_detections
+from visualize.draw import draw_detections, draw_marks, draw_matches, pen_for
+from visualize.marks import Mark
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -66,10 +66,7 @@ def test_boxes_outside_the_image_or_without_area_do_no_harm(caplog):
     assert "1 boxes with NaN" in caplog.text
 
 
-def test_a_missed_object_is_dashed_and_a_wrong_label_names_the_right_one():
-    items = [Detection("dog", Box(0, 0, 10, 10)), Detection("cow", Box(50, 50, 60, 60))]
-    marks = match_marks(match_detections(items, [Detection("cat", Box(0, 0, 10, 10), 0.5)]))
-    assert [(mark.text, mark.is_dashed) for mark in marks] == [("cat 0.50, is dog", False), ("cow", True)]
+def test_a_dashed_box_has_gaps():
     plain, dashed = (Image.new("RGB", (400, 300)) for _ in range(2))
     draw_marks(plain, [Mark(Box(100, 100, 300, 200), "a", "a", (240, 228, 66))])
     draw_marks(dashed, [Mark(Box(100, 100, 300, 200), "a", "a", (240, 228, 66), is_dashed=True)])
@@ -90,17 +87,25 @@ def test_any_mode_can_be_drawn_on(mode):
     assert (drawn.mode, drawn.size) == ("RGB", (80, 60))
 
 
-def test_a_score_is_shown_where_there_is_one():
-    box = Box(0, 0, 1, 1)
-    assert label_text(Detection("dog", box)) == "dog"
-    assert label_text(Detection("dog", box, 0.0)) == "dog 0.00"
-    assert label_text(Detection("", box, 0.5)) == "(no label) 0.50"
-
-
 def test_the_same_picture_comes_out_twice():
     items = [Detection(f"l{n}", Box(n, n, n + 40, n + 30)) for n in range(0, 200, 10)]
     first, second = (draw_detections(striped(300, 260), items).tobytes() for _ in range(2))
     assert first == second
+
+
+def test_a_small_picture_is_not_buried_under_its_labels():
+    items = [Detection("red square", Box(n, n, n + 20, n + 20), 0.5) for n in range(0, 44, 4)]
+    drawn = np.asarray(draw_detections(Image.new("RGB", (64, 64), (1, 2, 3)), items))
+    assert (drawn == (1, 2, 3)).all(axis=2).mean() > 0.2
+
+
+def test_a_label_without_room_for_its_score_goes_without():
+    item = Detection("cat", Box(10, 14, 30, 24), 0.5)
+    with_score, without = (
+        draw_detections(Image.new("RGB", (36, 26)), [Detection(item.label, item.box, score)])
+        for score in (0.5, None)
+    )
+    assert with_score.tobytes() == without.tobytes()
 
 
 def test_the_legend_is_below_the_image():

@@ -7,44 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.visualize.samples import prediction, write_lines
 from visualize.__main__ import main
-
-
-def write_lines(path, rows):
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    folder = tmp_path / "data"
-    (folder / "images").mkdir(parents=True)
-    images, annotations = [], []
-    for number in (7, 3, 5):
-        Image.new("RGB", (64, 48), (40 * number, 90, 90)).save(folder / f"images/{number}.png")
-        images.append({"id": number, "file_name": f"images/{number}.png", "width": 64, "height": 48})
-        annotations.append({"image_id": number, "category_id": 1, "bbox": [8, 8, 20, 20]})
-    categories = [{"id": 1, "name": "方块"}]
-    content = {"images": images, "annotations": annotations, "categories": categories}
-    (folder / "annotations_val.json").write_text(json.dumps(content), encoding="utf-8")
-    return folder
-
-
-def prediction(number, box=(8, 8, 28, 28), **changes):
-    row = {
-        "image_id": number, "image": f"images/{number}.png", "width": 64, "height": 48,
-        "question": "?", "raw": "", "problems": [],
-        "detections": [{"label": "方块", "box": list(box), "score": None}],
-    }  # fmt: skip
-    return {**row, **changes}
-
-
-@pytest.fixture
-def run(tmp_path, dataset):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "infer.yaml").write_text(f"dataset: {dataset}\n", encoding="utf-8")
-    write_lines(folder / "predictions.jsonl", [prediction(3), prediction(7), prediction(5, (40, 30, 60, 40))])
-    return folder
 
 
 def printed_paths(capsys):
@@ -74,7 +38,8 @@ def test_a_sheet_of_two_runs(run, tmp_path, capsys):
         f"before={run}",
         f"after={run}",
         "--sheet",
-        "--matched",
+        "--style",
+        "matched",
         "--title",
         "AP 0.5",
         "--output",
@@ -97,6 +62,38 @@ def test_the_same_command_writes_the_same_bytes(run, tmp_path):
 def test_the_worst_and_the_best_images(run, capsys, images, first):
     assert main([str(run), "--limit", "1", "--images", images]) == 0
     assert printed_paths(capsys)[0].name == first
+
+
+def test_the_infer_recipe_stands_for_its_output_folder(run, capsys):
+    assert main(["draw", str(run / "infer.yaml"), "--limit", "1"]) == 0
+    assert printed_paths(capsys) == [run / "pictures" / "001_7.png"]
+    assert main([f"after={run / 'predictions.jsonl'}", "--limit", "1"]) == 0
+    assert printed_paths(capsys) == [run / "pictures" / "001_7.png"]
+
+
+def test_predictions_need_no_image_path_and_annotations_no_folder(run, dataset, capsys):
+    rows = [prediction(number) for number in (3, 7)]
+    write_lines(
+        run / "predictions.jsonl", [{key: row[key] for key in ("image_id", "detections")} for row in rows]
+    )
+    path = dataset / "annotations_val.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("images/", ""), encoding="utf-8")
+    assert main([str(run)]) == 0
+    assert [path.name for path in printed_paths(capsys)] == ["001_7.png", "002_3.png"]
+
+
+def test_a_spotlight_on_a_box_and_on_a_mask(dataset, tmp_path, capsys):
+    image, mask = dataset / "images" / "7.png", tmp_path / "mask.png"
+    Image.new("1", (64, 48)).save(mask)
+    words = ["spotlight", str(image), "--output", str(tmp_path / "out.png")]
+    assert main([*words, "--box", "10", "10", "30", "30"]) == 0
+    with Image.open(tmp_path / "out.png") as drawn:
+        assert (drawn.getpixel((0, 0)), drawn.getpixel((15, 15))) == ((12, 45, 45), (24, 90, 90))
+    assert main([*words, "--mask", str(mask)]) == 0
+    assert printed_paths(capsys) == [tmp_path / "out.png"] * 2
+    Image.new("1", (64, 64)).save(mask)
+    assert "mask of the image's size" in failure(capsys, *words, "--mask", mask)
+    assert ".png" in failure(capsys, *words[:-1], tmp_path / "out.gif", "--box", 1, 2, 3, 4)
 
 
 def test_the_records_of_a_data_set_in_both_answer_formats(dataset, capsys):
@@ -131,16 +128,16 @@ def test_what_the_user_can_mend_is_said_in_one_line(run, dataset, tmp_path, caps
     Image.new("RGB", (10, 10)).save(dataset / "images" / "7.png")
     assert "10x10" in failure(capsys, run)
     (run / "infer.yaml").unlink()
-    assert "names no data set" in failure(capsys, run)
+    assert "add --dataset" in failure(capsys, run)
 
 
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ({"image_id": 1}, "line 2: not a prediction: no key 'image'"),
+        ({"image_id": 1}, "line 2: not a prediction (KeyError: 'detections')"),
         (prediction(3, (1, 2, 3)), "line 2: not a prediction"),
         (prediction(3, detections=None), "line 2: not a prediction"),
-        (prediction(3, detections=[{"label": None, "box": [1, 2, 3, 4]}]), "label None is not a text"),
+        (prediction(7), "line 2: image_id 7 comes a second time"),
     ],
 )
 def test_a_bad_row_is_named(run, capsys, row, reason):

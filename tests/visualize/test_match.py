@@ -3,7 +3,8 @@ from hypothesis import strategies as st
 
 from grounding.boxes import Box, iou
 from grounding.samples import Detection
-from visualize.match import IOU_THRESHOLD, Outcome, count_outcomes, match_detections
+from infer import matching
+from visualize.match import IOU_THRESHOLD, Outcome, agreement, count_outcomes, match_detections
 
 sides = st.integers(1, 30)
 objects = st.builds(
@@ -25,9 +26,10 @@ def test_each_outcome_is_told_from_the_others():
     assert matches[3].detection == at(50)
 
 
-def test_a_second_box_on_one_object_is_a_false_positive_and_the_higher_score_wins():
-    matches = match_detections([at(0)], [at(0, score=0.3), at(2, score=0.9)])
+def test_a_second_box_on_one_object_is_a_false_positive_and_the_nearer_one_wins():
+    matches = match_detections([at(0)], [at(2, score=0.9), at(0, score=0.3)])
     assert [match.outcome for match in matches] == [Outcome.FALSE_POSITIVE, Outcome.TRUE_POSITIVE]
+    assert [match.iou for match in matches] == [0, 1]
 
 
 def test_the_right_label_is_matched_before_a_wrong_one():
@@ -55,3 +57,30 @@ def test_every_object_has_one_outcome(truth, predictions):
 def test_the_truth_matches_itself(truth):
     counts = count_outcomes(match_detections(truth, truth))
     assert counts[Outcome.TRUE_POSITIVE] == len(truth)
+
+
+@given(*[st.lists(objects, max_size=8)] * 2, st.lists(objects, max_size=3))
+def test_the_outcomes_are_those_that_the_scores_count(truth, predictions, crowds):
+    counts = count_outcomes(match_detections(truth, predictions, crowds))
+    scored = matching.match_detections(predictions, truth, crowds, iou_threshold=IOU_THRESHOLD)
+    assert counts[Outcome.TRUE_POSITIVE] == len(scored.ious)
+    assert counts[Outcome.IN_CROWD] == scored.ignored
+    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.FALSE_POSITIVE] == scored.false_positives
+    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.MISSED] == scored.false_negatives
+
+
+def test_a_prediction_in_a_crowd_of_its_label_is_neither_right_nor_wrong():
+    crowd = Detection("dog", Box(40, 0, 400, 10))
+    matches = match_detections([at(50), at(90)], [at(50), at(200), at(300, "cat")], [crowd])
+    assert [match.outcome for match in matches] == [
+        Outcome.TRUE_POSITIVE, Outcome.IN_CROWD, Outcome.FALSE_POSITIVE, Outcome.MISSED,
+    ]  # fmt: skip
+    assert agreement(matches) == 1 / 3
+
+
+def test_agreement_falls_with_errors_and_with_loose_boxes():
+    assert agreement([]) == 1
+    assert agreement(match_detections([at(0)], [at(0)])) == 1
+    assert agreement(match_detections([at(0)], [at(2)])) == 8 / 12
+    assert agreement(match_detections([at(0)], [])) == 0
+    assert agreement(match_detections([at(0)], [at(0, "cat")])) == 0

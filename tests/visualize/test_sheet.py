@@ -5,7 +5,7 @@ from PIL import ExifTags, Image
 
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
-from visualize.draw import PAPER
+from visualize.legend import PAPER
 from visualize.sheet import Panel, comparison, contact_sheet, draw_panels, panel_size
 
 ITEM = Detection("dog", Box(10, 10, 40, 40))
