@@ -56,10 +56,13 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	$(RUN) train recipes/train/tiny_full.yaml
 	$(RUN) infer recipes/infer/demo.yaml
 	$(RUN) visualize before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
-	  --sheet --limit 8 --output checkpoints/demo/sheet.png
+	  --sheet --limit 4 --output checkpoints/demo/sheet.png
+	$(RUN) visualize page before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
+	  --output checkpoints/demo/page
 	$(RUN) infer.compare before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
 	  --output checkpoints/demo/scores.json
-	@echo "pictures: checkpoints/demo/sheet.png; curves: make curves; scores: checkpoints/demo/scores.json"
+	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
+	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
 prepare: setup ## make a data set: DATA
 	$(RUN) prepare $(DATA) $(ARGS)

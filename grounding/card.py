@@ -12,19 +12,21 @@ from grounding.errors import UserError
 from grounding.files import read_json, write_json
 
 CARD_FILE = "card.json"
-CARD_VERSION = 1
+CARD_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Card:
     """What was asked, how it was answered, and what the data set was made of.
 
-    `recipe` is the resolved prepare recipe; `source_fingerprint` changes when the source's files do;
-    `counts` holds images and boxes per split, `dropped` the number of pieces left out by reason.
+    `prompts` are the wordings by name, as in grounding/wordings.yaml: each record holds its own question,
+    written after one of them. `recipe` is the resolved prepare recipe; `source_fingerprint` changes when
+    the source's files do; `counts` holds images and boxes per split, `dropped` the number of pieces left
+    out by reason.
     """
 
     system_prompt: str
-    question: str
+    prompts: dict[str, str]
     answer_format: str
     categories: tuple[Category, ...]
     source_fingerprint: str
@@ -53,6 +55,8 @@ def load_card(dataset: Path) -> Card:
         )
     try:
         content = read_json(path)
+        if content["version"] == 1:  # one question for all images
+            content |= {"prompts": {"task.en1": content.pop("question")}, "version": CARD_VERSION}
         categories = tuple(Category(**category) for category in content.pop("categories"))
         card = Card(categories=categories, **content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

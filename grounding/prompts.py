@@ -1,6 +1,10 @@
-"""Every wording of every question, the system prompt included."""
+"""Every wording of every question (wordings.yaml), the system prompt included."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.recipe import suggestion
@@ -10,23 +14,97 @@ SYSTEM_PROMPT = "You are a helpful assistant."
 IMAGE_PLACEHOLDER = "<image>"
 """Where PaddleFormers puts the image into a user message."""
 
-WORDINGS = {
-    "task": "Task: Object Detection",
-    # Qwen3-VL's own detection prompt, source: the 2D grounding cookbook of the Qwen3-VL repository.
-    "qwen_detection": (
-        "Locate every instance that belongs to the following categories: '{categories}'. "
-        "Report bbox coordinates in JSON format."
-    ),
-}
+LANGUAGES = ("en", "zh")
+ANY_LANGUAGE = "any"
+
+IMAGE, CATEGORIES, CATEGORY, EXPRESSION, MORE = "image", "categories", "category", "expression", "more"
+"""What a question asks about; the last is the user's turn after an answer that was cut into several."""
+
+WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
 
 
-def write_question(wording: str, category_names: Iterable[str]) -> str:
-    """Return the question of a named wording about these categories.
+@dataclass(frozen=True)
+class Wording:
+    """One text of a question: its name, such as category.en2, and what it asks about."""
+
+    name: str
+    asks: str
+    template: str
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether the text itself asks for an answer in JSON."""
+        return "JSON" in self.template
+
+    @property
+    def names_one(self) -> bool:
+        """Whether the text names one thing, which may be absent."""
+        return self.asks in (CATEGORY, EXPRESSION)
+
+    def ask(self, about: str = "") -> str:
+        """Return the question; `about` is the category, the expression, or the categories with commas."""
+        return self.template.replace(f"{{{self.asks}}}", about)
+
+
+@lru_cache(maxsize=1)
+def load_wordings() -> dict[str, dict[str, tuple[Wording, ...]]]:
+    """Read wordings.yaml: family -> language -> wordings."""
+    import yaml
+
+    content = yaml.safe_load(WORDINGS_FILE.read_text(encoding="utf-8"))
+    return {
+        family: {
+            language: tuple(
+                Wording(f"{family}.{language}{number}", entry["asks"], text)
+                for number, text in enumerate(entry[language], start=1)
+            )
+            for language in LANGUAGES
+        }
+        for family, entry in content.items()
+    }
+
+
+def find_wordings(prompt: str | Sequence[str], language: str) -> tuple[Wording, ...]:
+    """Return the wordings that a recipe's `prompt` and `language` pick, in the order of wordings.yaml.
+
+    `prompt` is a family, one wording's name, or a list of them; a wording's name decides its language.
 
     Raises:
-        UserError: no such wording.
+        UserError: no such family, wording or language.
     """
-    if wording not in WORDINGS:
-        near = suggestion(wording, WORDINGS)
-        raise UserError(f"prompt: no wording '{wording}'{near} There are: {', '.join(WORDINGS)}")
-    return WORDINGS[wording].format(categories=", ".join(category_names))
+    families = {name: family for name, family in load_wordings().items() if name != MORE}
+    if language not in (*LANGUAGES, ANY_LANGUAGE):
+        raise UserError(f"language: no '{language}' (there are {', '.join((*LANGUAGES, ANY_LANGUAGE))})")
+    languages = LANGUAGES if language == ANY_LANGUAGE else (language,)
+    by_name = {
+        wording.name: wording
+        for family in families.values()
+        for wordings in family.values()
+        for wording in wordings
+    }
+    chosen: dict[str, Wording] = {}
+    for name in [prompt] if isinstance(prompt, str) else prompt:
+        if name in by_name:
+            chosen[name] = by_name[name]
+        elif name in families:
+            chosen |= {wording.name: wording for key in languages for wording in families[name][key]}
+        else:
+            known = (*families, *by_name) if "." in str(name) else tuple(families)
+            raise UserError(
+                f"prompt: no wording '{name}' (there are {', '.join(families)}, and single ones such as "
+                f"category.en2){suggestion(str(name), known)}"
+            )
+    if not chosen:
+        raise UserError(f"prompt: name at least one wording (there are {', '.join(families)})")
+    return tuple(wording for name, wording in by_name.items() if name in chosen)
+
+
+def draw_wording(wordings: Sequence[Wording], *key: object) -> Wording:
+    """Return the wording for a question: the same for the same key, whatever the order of questions."""
+    return wordings[draw(*key) % len(wordings)] if len(wordings) > 1 else wordings[0]
+
+
+def draw(*key: object) -> int:
+    """Return a number of 64 bits that depends on nothing but the key, such as seed and image."""
+    text = "\x1f".join(map(str, key))
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")

@@ -20,6 +20,11 @@ class Sample:
 
     `image` is the file's path relative to the data set's folder; `areas` are the objects' areas in
     square pixels as the source states them (COCO: of the segment), in the order of `detections`.
+    With an `expression` (a phrase or a category), the sample is one question about the image: `detections`
+    are what the expression means (none: nothing matches, and `negative` tells how it was chosen), and
+    `image_id` is the question's own, as several can share an image.
+    `crowds` are regions full of objects of a label, with `crowd_areas`: no answer names them, and a
+    scorer takes no detection inside them for wrong.
     """
 
     image_id: int
@@ -27,6 +32,10 @@ class Sample:
     size: Size
     detections: tuple[Detection, ...]
     areas: tuple[float, ...]
+    expression: str | None = None
+    crowds: tuple[Detection, ...] = ()
+    crowd_areas: tuple[float, ...] = ()
+    negative: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""`python -m prepare RECIPE [key=value ...]`: prepare a data set from COCO parquet files."""
+"""`python -m prepare RECIPE [key=value ...]`: prepare a data set from annotated photographs."""
 
+import gc
 import logging
 import sys
 
@@ -13,7 +14,7 @@ def main() -> int:
     path, overrides = recipe_arguments(
         Recipe,
         prog="python -m prepare",
-        description="COCO parquet into train.jsonl, val.jsonl, annotations_val.json, images/ and card.json.",
+        description="Annotated photographs into JSONL, images/, annotations_val.json and card.json.",
         example="python -m prepare recipes/prepare/coco.yaml seed=7 output_dir=data/coco_seed7",
     )
     recipe = load_recipe(Recipe, path, overrides)
@@ -21,6 +22,9 @@ def main() -> int:
     from prepare.dataset import prepare_dataset
     from prepare.report import describe
 
+    # Millions of small objects live to the end, and looking through them again and again takes a tenth of
+    # the time; what makes cycles, an image that does not decode, is rare.
+    gc.set_threshold(100_000)
     card = prepare_dataset(recipe)
     print(describe(card))
     return 0

@@ -9,13 +9,21 @@ from typing import Any
 
 from grounding.card import Card
 from grounding.errors import UserError
-from grounding.prompts import SYSTEM_PROMPT, write_question
-from prepare.extraction import COUNTS, Taken, Task, take
+from grounding.prompts import SYSTEM_PROMPT
+from prepare.asked import Task
+from prepare.extraction import COUNTS, Taken, take
+from prepare.faults import Faults
+from prepare.images import ImageCheck
+from prepare.lock import clear_stale_lock, only_run
+from prepare.negatives import Company
 from prepare.output import begin, card_identity, find_finished, finish
+from prepare.questions import Asking, make_asking
 from prepare.recipe import Recipe
+from prepare.records import make_form
 from prepare.report import describe_drops
 from prepare.sampling import Candidate, scan
-from prepare.source import SourceFiles, find_source, fingerprint
+from prepare.sources.opening import open_source
+from prepare.sources.source import Annotation, Source
 
 logger = logging.getLogger(__name__)
 
@@ -32,29 +40,54 @@ def prepare_dataset(recipe: Recipe) -> Card:
     Raises:
         UserError: a source, folder or setting that the user has to mend.
     """
-    files = find_source(recipe.source)
     folder = Path(recipe.output_dir).expanduser()
-    categories = recipe.resolved_categories
+    source = open_source(recipe.source, recipe.resolved_categories)
+    categories = recipe.resolved_categories or source.own_categories
+    if not categories:
+        raise UserError("categories: the source names none: list them")
     card = Card(
         system_prompt=SYSTEM_PROMPT,
-        question=write_question(recipe.prompt, [category.name for category in categories]),
+        prompts=recipe.prompts,
         answer_format=recipe.answer_format,
         categories=categories,
-        source_fingerprint=fingerprint(files),
+        source_fingerprint=source.fingerprint(),
         recipe=_settings(recipe),
         counts={},
     )
-    if finished := find_finished(folder, card_identity(card), recipe.overwrite):
-        logger.info("%s: already prepared", folder)
+    if finished := _find_finished(folder, card, recipe):
+        clear_stale_lock(folder)
         return finished
-    task = Task(folder, categories, card.question, recipe.answer_format, recipe.verify)
+    with only_run(folder):
+        # Asked again: the run that had the folder until now may have finished it.
+        return _find_finished(folder, card, recipe) or _prepare(folder, source, card, recipe)
+
+
+def _find_finished(folder: Path, card: Card, recipe: Recipe) -> Card | None:
+    finished = find_finished(folder, card_identity(card), recipe.overwrite)
+    if finished:
+        logger.info("%s: already prepared", folder)
+    return finished
+
+
+def _prepare(folder: Path, source: Source, card: Card, recipe: Recipe) -> Card:
+    names = tuple(category.name for category in card.categories)
+    asking = dataclasses.replace(make_asking(recipe), categories=names, company=Company(names))
     dropped: Counter[str] = Counter()
+    pools, sizes = _draw(source, recipe, asking, dropped)
+    faults = Faults(recipe.max_bad_share, dropped, planned=sum(sizes.values()))
+    task = Task(
+        folder,
+        frozenset(names),
+        asking,
+        make_form(recipe),
+        ImageCheck(recipe.verify, recipe.exif),
+        source.box_format,
+        begin(folder, card_identity(card)),
+    )
     counts = {split: Counter(dict.fromkeys(COUNTS, 0)) for split in ("train", "val")}
     splits: dict[str, list[Taken]] = {}
-    pools, sizes = _draw(files, recipe, dropped)
-    begin(folder, card_identity(card))
     for split in ("val", "train"):  # of one common pool, val takes the front
-        splits[split] = take(pools[split], sizes[split], task, split, counts[split], dropped)
+        splits[split] = take(source, pools[split], sizes[split], task, split, counts[split], faults)
         if len(splits[split]) < sizes[split]:
             logger.warning(
                 "%s: %d images asked for, %d usable ones found: all of them are taken",
@@ -62,8 +95,9 @@ def prepare_dataset(recipe: Recipe) -> Card:
                 sizes[split],
                 len(splits[split]),
             )
+    faults.check()
     if not splits["train"]:
-        raise UserError(f"{files.folder}: no usable training image; dropped: {describe_drops(dropped)}")
+        raise UserError(_nothing_usable(source, dropped))
     card = dataclasses.replace(
         card,
         counts={split: dict(counts[split]) for split in ("train", "val")},
@@ -74,31 +108,53 @@ def prepare_dataset(recipe: Recipe) -> Card:
 
 
 def _draw(
-    files: SourceFiles, recipe: Recipe, dropped: Counter[str]
+    source: Source, recipe: Recipe, asking: Asking, dropped: Counter[str]
 ) -> tuple[dict[str, Iterator[Candidate]], dict[str, int]]:
     """Return the candidates of each split in the order of the draw, and how many of them to take.
 
     A source with validation files keeps its own split; else both splits share one pool.
     """
-    categories, seed = recipe.resolved_categories, recipe.seed
-    val = scan(files.val, categories, seed, dropped) if files.val else []
-    train = scan(files.train, categories, seed, dropped, frozenset(candidate.image_id for candidate in val))
+
+    def observe(annotation: Annotation) -> None:
+        for query in annotation.queries:
+            labels = {label for label in query.objects.labels if label in asking.categories}
+            asking.company.add(labels)
+            if query.expression is not None:
+                asking.phrases.add(query.expression, sorted(labels))
+
+    faults = Faults(recipe.max_bad_share, dropped)
+    names, has_val = frozenset(asking.categories), source.count("val") > 0
+    val = scan(source, "val", names, recipe.seed, faults) if has_val else []
+    taken = frozenset(candidate.image_id for candidate in val)
+    train = scan(
+        source, "train", names, recipe.seed, faults, taken, observe if recipe.negatives.share else None
+    )
+    faults.check()
     if not train:
-        raise UserError(f"{files.folder}: no usable training image; dropped: {describe_drops(dropped)}")
-    if recipe.total_samples is None and files.val:
+        raise UserError(_nothing_usable(source, dropped))
+    if recipe.total_samples is None and has_val:
         sizes = {"train": len(train), "val": len(val)}
     else:
         total = recipe.total_samples or len(train)
         val_size = round(total * recipe.val_ratio)
         sizes = {"train": total - val_size, "val": val_size}
     shared = iter(train)
-    return {"train": shared, "val": iter(val) if files.val else shared}, sizes
+    return {"train": shared, "val": iter(val) if has_val else shared}, sizes
+
+
+def _nothing_usable(source: Source, dropped: Counter[str]) -> str:
+    return f"{source.folder}: no usable training image; dropped: {describe_drops(dropped)}"
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as the card keeps it: without what differs from machine to machine."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
-    hub = recipe.source.resolved_hub
-    settings["source"] |= {"hub": hub, "repo": None if hub == "local" else recipe.source.resolved_repo}
+    hub, boxes = recipe.source.resolved_hub, recipe.source.box_format
+    settings["source"] |= {
+        "hub": hub,
+        "repo": None if hub == "local" else recipe.source.resolved_repo,
+        "boxes": boxes.order,
+        "units": boxes.units,
+    }
     return settings

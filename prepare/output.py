@@ -20,6 +20,7 @@ from grounding.files import read_json, read_jsonl, replacing, write_json
 from grounding.samples import Sample
 from prepare.extraction import Taken
 from prepare.images import EXTENSIONS
+from prepare.lock import LOCK_FILE
 
 IMAGES = "images"
 ANNOTATIONS = "annotations_val.json"
@@ -38,11 +39,16 @@ Identity = dict[str, Any]
 def card_identity(card: Card) -> Identity:
     """Return the identity of the data set that a card describes; where the source lies is no part of it."""
     settings = {key: value for key, value in card.recipe.items() if key != "source"}
-    return settings | {
-        "source files": card.source_fingerprint,
-        "question": card.question,
-        "system_prompt": card.system_prompt,
-    }
+    reading = {f"source.{key}": card.recipe.get("source", {}).get(key) for key in ("kind", "boxes", "units")}
+    return (
+        settings
+        | reading
+        | {
+            "source files": card.source_fingerprint,
+            "prompts": card.prompts,
+            "system_prompt": card.system_prompt,
+        }
+    )
 
 
 def find_finished(folder: Path, identity: Identity, overwrite: bool) -> Card | None:
@@ -54,7 +60,11 @@ def find_finished(folder: Path, identity: Identity, overwrite: bool) -> Card | N
     if folder.exists() and not folder.is_dir():
         raise UserError(f"output_dir: {folder} is a file: choose another output_dir")
     there = (
-        sorted(path.name for path in folder.iterdir() if not _LEFT_OVER.fullmatch(path.name))
+        sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.name != LOCK_FILE and not _LEFT_OVER.fullmatch(path.name)
+        )
         if folder.is_dir()
         else []
     )
@@ -65,31 +75,56 @@ def find_finished(folder: Path, identity: Identity, overwrite: bool) -> Card | N
         )
     if there and not overwrite:
         card = load_card(folder) if CARD_FILE in there else None
-        known = card_identity(card) if card else read_json(folder / MARKER)
+        known = card_identity(card) if card else _identity_in(folder)
+        if known is None:
+            raise UserError(
+                f"output_dir: {folder} was being replaced by another data set when a run stopped: "
+                "choose another output_dir or overwrite=true"
+            )
         if known != identity:
             raise UserError(
                 f"output_dir: {folder} holds another data set ({_differences(known, identity)}): "
                 "choose another output_dir or overwrite=true"
             )
-        if card and not (missing := _count_missing(folder)):
+        if card and not _count_missing(folder):
             (folder / MARKER).unlink(missing_ok=True)
             return card
-        logger.info(
-            "%s: %s", folder, f"{missing} files are missing" if card else "going on where a run stopped"
-        )
     return None
 
 
-def begin(folder: Path, identity: Identity) -> None:
-    """Mark the folder as going to be this data set, and take away the card of the one before.
+def begin(folder: Path, identity: Identity) -> bool:
+    """Mark the folder as going to be this data set, and take away what a data set before has left.
+
+    Returns whether the images in it are those of this data set: written, and checked, by a killed run.
 
     Raises:
         UserError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / MARKER, identity)
+    is_resumed = _identity_in(folder) == identity
+    is_fresh = not any((folder / name).exists() for name in (MARKER, CARD_FILE, IMAGES))
+    if is_resumed:
+        logger.info("%s: going on where a run stopped", folder)
+    # A marker comes before anything goes: without one, the folder would seem to be somebody else's.
+    write_json(folder / MARKER, identity if is_resumed or is_fresh else {})
     for name in (CARD_FILE, *JSONL.values(), ANNOTATIONS):
         (folder / name).unlink(missing_ok=True)
+    if not is_resumed and not is_fresh:
+        _remove_strays(folder, set())
+        write_json(folder / MARKER, identity)
+    return is_resumed
+
+
+def _identity_in(folder: Path) -> Identity | None:
+    """Return whose images a folder holds; a marker counts, as a run may have been killed after its card."""
+    if (folder / MARKER).is_file():
+        try:
+            return dict(read_json(folder / MARKER)) or None
+        except (UserError, TypeError, ValueError):
+            return None
+    try:
+        return card_identity(load_card(folder))
+    except UserError:
+        return None
 
 
 def finish(folder: Path, splits: dict[str, list[Taken]], card: Card) -> None:
@@ -100,13 +135,13 @@ def finish(folder: Path, splits: dict[str, list[Taken]], card: Card) -> None:
     """
     for split, taken in splits.items():
         with replacing(folder / JSONL[split]) as file:
-            file.writelines(f"{image.line}\n".encode() for image in taken)
-    samples = [image.sample for image in splits["val"] if image.sample is not None]
+            file.writelines(f"{line}\n".encode() for image in taken for line in image.lines)
+    samples = [sample for image in splits["val"] for sample in image.samples]
     write_json(folder / ANNOTATIONS, coco_annotations(samples, card.categories))
     _remove_strays(folder, {image.image for taken in splits.values() for image in taken})
     os.sync()
     save_card(card, folder)
-    (folder / MARKER).unlink()
+    (folder / MARKER).unlink(missing_ok=True)  # a run that found the card may have been quicker
 
 
 def coco_annotations(samples: Sequence[Sample], categories: Sequence[Category]) -> dict[str, Any]:
@@ -122,10 +157,14 @@ def coco_annotations(samples: Sequence[Sample], categories: Sequence[Category]) 
             "category_id": category_ids[detection.label],
             "bbox": list(detection.box.xywh),
             "area": area,
-            "iscrowd": 0,
+            "iscrowd": is_crowd,
         }
         for sample in samples
-        for detection, area in zip(sample.detections, sample.areas, strict=True)
+        for is_crowd, detections, areas in (
+            (0, sample.detections, sample.areas),
+            (1, sample.crowds, sample.crowd_areas),
+        )
+        for detection, area in zip(detections, areas, strict=True)
     ]
     return {
         "images": [
@@ -135,6 +174,7 @@ def coco_annotations(samples: Sequence[Sample], categories: Sequence[Category]) 
                 "width": sample.size.width,
                 "height": sample.size.height,
             }
+            | ({} if sample.expression is None else {"asked": sample.expression, "negative": sample.negative})
             for sample in samples
         ],
         "annotations": [{"id": number, **row} for number, row in enumerate(annotations, start=1)],

@@ -2,23 +2,21 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.boxes import Size
-from grounding.categories import Category
-from prepare.objects import read_objects
+from prepare.faults import Faults
+from prepare.objects import has_trainable
 from prepare.progress import progress_bar
-from prepare.source import ANNOTATION_COLUMNS, open_parquet, read_batches
+from prepare.sources.box_check import BoxCheck
+from prepare.sources.source import Annotation, BoxFormat, Lost, Place, Source
 
-IMAGE_WITHOUT_ID = "image has no id"
-IMAGE_WITHOUT_SIZE = "image has no width and height"
 IMAGE_WITHOUT_OBJECTS = "image has no usable objects"
 IMAGE_UNEVEN_LISTS = "image has object lists of different lengths"
 IMAGE_TWICE = "image is listed twice"
 
-ROWS_AT_ONCE = 512
+Observer = Callable[[Annotation], None]
 
 
 @dataclass(frozen=True, order=True)
@@ -34,6 +32,11 @@ class Candidate:
     row: int
     path: Path
 
+    @property
+    def place(self) -> Place:
+        """Where the source finds the image."""
+        return self.path, self.row
+
 
 def rank(seed: int, image_id: int) -> int:
     """Return the place of an image in the draw: it depends on nothing but seed and id."""
@@ -41,38 +44,48 @@ def rank(seed: int, image_id: int) -> int:
 
 
 def scan(
-    paths: Sequence[Path],
-    categories: Sequence[Category],
+    source: Source,
+    split: str,
+    names: Collection[str],
     seed: int,
-    dropped: Counter[str],
+    faults: Faults,
     taken: frozenset[int] = frozenset(),
+    observe: Observer | None = None,
 ) -> list[Candidate]:
-    """Read the annotations of all files and return their usable images in the order of the draw.
+    """Read the annotations of a split and return its usable images in the order of the draw.
 
-    Images left out are added to `dropped` by reason; an id in `taken` (the other split's) counts as a
-    repetition, so that no image is in both splits.
+    Images left out are counted in `faults` by reason; an id in `taken` (the other split's) counts as a
+    repetition, so that no image is in both splits. `observe` is called with every usable annotation. An
+    image whose size the annotations do not state is judged when it is read.
 
     Raises:
-        UserError: a file that cannot be read.
+        UserError: a file that cannot be read, or boxes that contradict the recipe.
     """
     found: list[Candidate] = []
-    files = [(path, open_parquet(path)) for path in paths]
-    total = sum(file.metadata.num_rows for _, file in files)
-    with progress_bar(total, "reading annotations") as progress:
-        for path, file in files:
-            row = 0
-            for batch in read_batches(file, path, ANNOTATION_COLUMNS, ROWS_AT_ONCE):
-                columns = [batch.column(name).to_pylist() for name in ANNOTATION_COLUMNS]
-                for image_id, width, height, objects in zip(*columns, strict=True):
-                    reason = _find_fault(image_id, width, height, objects, categories)
-                    if reason is None:
-                        found.append(Candidate(rank(seed, image_id), image_id, path.name, row, path))
-                    else:
-                        dropped[reason] += 1
-                    row += 1
-                progress.update(batch.num_rows)
+    check = BoxCheck(source.box_format)
+    with progress_bar(source.count(split), "reading annotations") as progress:
+        for annotation in source.scan(split):
+            if isinstance(annotation, Lost):
+                faults.lose(annotation)
+                progress.update(annotation.images)
+                continue
+            faults.looked_at += 1
+            for query in annotation.queries:
+                for numbers in query.objects.boxes:
+                    check.add(numbers, annotation.size, annotation.where)
+            reason = _find_fault(annotation, source.box_format, names)
+            if reason is None:
+                path, row = annotation.place
+                number = annotation.image_id or 0
+                found.append(Candidate(rank(seed, number), number, path.name, row, path))
+                if observe is not None:
+                    observe(annotation)
+            else:
+                faults.dropped[reason] += 1
+            progress.update()
+    check.finish()
     found.sort()
-    return _without_repetitions(found, taken, dropped)
+    return _without_repetitions(found, taken, faults.dropped)
 
 
 def _without_repetitions(
@@ -89,20 +102,22 @@ def _without_repetitions(
     return unique
 
 
-def _find_fault(
-    image_id: int | None,
-    width: int | None,
-    height: int | None,
-    objects: dict[str, list[object]] | None,
-    categories: Sequence[Category],
-) -> str | None:
-    """Return why an image cannot be used, or None."""
-    if image_id is None or image_id < 0:
-        return IMAGE_WITHOUT_ID
-    if not width or not height or width < 0 or height < 0:
-        return IMAGE_WITHOUT_SIZE
-    try:
-        usable = read_objects(objects, Size(width, height), categories).trainable
-    except ValueError:
-        return IMAGE_UNEVEN_LISTS
-    return None if usable else IMAGE_WITHOUT_OBJECTS
+def _find_fault(annotation: Annotation, box_format: BoxFormat, names: Collection[str]) -> str | None:
+    """Return why an image cannot be used, or None; without its size, only whether there is anything."""
+    fault = IMAGE_WITHOUT_OBJECTS
+    for query in annotation.queries:
+        if query.fault is not None:
+            fault = query.fault
+            continue
+        if query.record is not None or (query.expression is not None and not query.objects.boxes):
+            return None  # a conversation, or a phrase that matches nothing
+        if annotation.size is None:
+            if query.objects.boxes:
+                return None
+            continue
+        try:
+            if has_trainable(query.objects, annotation.size, box_format, names):
+                return None
+        except ValueError:
+            return IMAGE_UNEVEN_LISTS
+    return fault

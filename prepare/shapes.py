@@ -29,6 +29,9 @@ COLOUR_VALUES = {
 }
 SHAPES = ("circle", "square", "triangle", "diamond")
 
+EXAMPLE = """example:
+  python -m prepare.shapes data/demo_source images=1000 'classes=[red square,red circle]'"""
+
 ATTEMPTS = 1000
 """Tries for one image before the settings are called impossible."""
 
@@ -48,15 +51,13 @@ class ShapeSettings:
     val_images: int = setting("validation images", 128)
     seed: int = setting("decides everything that is drawn", 0)
     image_size: int = setting("side of the square images, pixels", 64)
-    cells: int = setting("boxes snap to a grid of this many cells a side", 16)
-    min_cells: int = setting("side of the smallest shape, in cells", 3)
-    max_cells: int = setting("side of the largest shape, in cells", 8)
+    cells: int = setting("boxes snap to a grid of this many cells a side", 8)
+    min_cells: int = setting("side of the smallest shape, in cells", 2)
+    max_cells: int = setting("side of the largest shape, in cells", 4)
     max_objects: int = setting("most shapes in an image; each class at most once", 3)
-    colours: list[str] = setting(
-        "classes are every colour with every shape", default_factory=lambda: ["red", "green", "blue"]
-    )
-    shapes: list[str] = setting(
-        "write lists as shapes=[circle,square]", default_factory=lambda: ["circle", "square", "triangle"]
+    classes: list[str] = setting(
+        "colour and shape of each class: classes=[red square,red circle]",
+        default_factory=lambda: ["red square", "green circle", "blue triangle"],
     )
 
     def __post_init__(self) -> None:
@@ -71,26 +72,18 @@ class ShapeSettings:
                 f"min_cells={self.min_cells}, max_cells={self.max_cells}, cells={self.cells}: "
                 "each has to be at least as large as the one before, and the first at least 1"
             )
-        for key, words, known in (
-            ("colours", self.colours, tuple(COLOUR_VALUES)),
-            ("shapes", self.shapes, SHAPES),
-        ):
-            for word in words:
+        for name in self.classes:
+            colour, _, shape = name.partition(" ")
+            for word, known in ((colour, tuple(COLOUR_VALUES)), (shape, SHAPES)):
                 if word not in known:
                     raise UserError(
-                        f"{key}: no '{word}' (there are {', '.join(known)}){suggestion(word, known)}"
+                        f"classes: '{name}': no '{word}' "
+                        f"(there are {', '.join(known)}){suggestion(word, known)}"
                     )
-            if not words or len(set(words)) < len(words):
-                raise UserError(f"{key}: {words}: at least one is needed, and each once")
-        if not 1 <= self.max_objects <= len(self.class_names):
-            raise UserError(
-                f"max_objects: {self.max_objects} is not from 1 to {len(self.class_names)} classes"
-            )
-
-    @property
-    def class_names(self) -> list[str]:
-        """The categories in the order of their index: red circle, red square, ..."""
-        return [f"{colour} {shape}" for colour in self.colours for shape in self.shapes]
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise UserError(f"classes: {self.classes}: at least one is needed, and each once")
+        if not 1 <= self.max_objects <= len(self.classes):
+            raise UserError(f"max_objects: {self.max_objects} is not from 1 to {len(self.classes)} classes")
 
 
 def main() -> int:
@@ -98,7 +91,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m prepare.shapes",
         description="Draw a small data set of coloured shapes as COCO parquet.",
-        epilog="keys:\n" + "\n".join(_describe_settings()),
+        epilog="keys:\n" + "\n".join(_describe_settings()) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="folder for the parquet files")
@@ -158,7 +151,7 @@ def write_source(folder: Path, settings: ShapeSettings) -> None:
         folder,
         settings.images,
         settings.val_images,
-        ", ".join(settings.class_names),
+        ", ".join(settings.classes),
     )
 
 
@@ -188,7 +181,7 @@ def _draw_scene(chance: random.Random, settings: ShapeSettings) -> Scene | None:
     """Return distinct classes with boxes beside one another, or None where no such boxes were found."""
     # Only randrange: its numbers are the same in all versions of Python that we run on.
     count = 1 + chance.randrange(settings.max_objects)
-    classes = list(range(len(settings.class_names)))
+    classes = list(range(len(settings.classes)))
     chosen = sorted(classes.pop(chance.randrange(len(classes))) for _ in range(count))
     for _ in range(PLACEMENTS):
         boxes = [_draw_box(chance, settings) for _ in chosen]

@@ -18,7 +18,9 @@ MAY_IMPORT = {
 }
 FRAMEWORK = {"paddle", "paddleformers"}
 PLOTTING = {"matplotlib", "PIL", "gradio"}
-SOURCES = [path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))]
+SOURCES = [
+    path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))
+]
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -45,13 +47,26 @@ def test_imports_run_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["prepare", "prepare.shapes", "train", "train.check", "train.tiny", "train.export", "infer", "infer.score", "infer.compare", "visualize"],
+    [
+        "prepare",
+        "prepare.shapes",
+        "train",
+        "train.check",
+        "train.tiny",
+        "train.export",
+        "infer",
+        "infer.score",
+        "infer.compare",
+        "visualize",
+    ],
 )
 def test_help_answers_at_once_with_an_example(module: str) -> None:
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        shown = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+        shown = subprocess.run(
+            [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
+        )
         seconds.append(time.perf_counter() - start)
     assert shown.returncode == 0, shown.stderr
     assert f"python -m {module}" in shown.stdout

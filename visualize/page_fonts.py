@@ -38,7 +38,8 @@ def _subset(file: str, letters: set[str]) -> bytes:
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
-    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of each table that it drops
+
     options = subset.Options()
     options.layout_features = []
     options.hinting = False

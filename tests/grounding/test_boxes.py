@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask
 
-from grounding.boxes import GRID, Box, Size, from_grid, grid_has_area, iou, iou_matrix, to_grid
+from grounding.boxes import (
+    BOX_ORDERS,
+    GRID,
+    Box,
+    Size,
+    from_grid,
+    grid_has_area,
+    iou,
+    iou_matrix,
+    read_box,
+    to_grid,
+)
 
 coordinates = st.floats(0, 5000, allow_nan=False)
 sizes = st.builds(Size, st.integers(1, 8000), st.integers(1, 8000))
@@ -29,6 +40,34 @@ def boxes_in_images(draw: st.DrawFn) -> tuple[Box, Size]:
 def test_formats_round_trip(box: Box) -> None:
     assert Box.from_xywh(*box.xywh).xyxy == pytest.approx(box.xyxy)
     assert Box.from_cxcywh(*box.cxcywh).xyxy == pytest.approx(box.xyxy)
+
+
+@given(boxes_in_images(), st.sampled_from(BOX_ORDERS))
+def test_a_foreign_box_is_read_back_in_every_order_and_unit(
+    box_in_image: tuple[Box, Size], order: str
+) -> None:
+    box, size = box_in_image
+    width, height = size.width, size.height
+    for units, scale_x, scale_y in (
+        ("pixels", 1.0, 1.0),
+        ("relative", 1 / width, 1 / height),
+        ("grid", GRID / width, GRID / height),
+    ):
+        scaled = Box(box.x1 * scale_x, box.y1 * scale_y, box.x2 * scale_x, box.y2 * scale_y)
+        found = read_box(getattr(scaled, order), order, units, size)
+        assert found.xyxy == pytest.approx(box.xyxy, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("order", "numbers"), [("xyxy", (1, 1, 40, 20)), ("xywh", (1, 1, 40, 20)), ("cxcywh", (21, 11, 40, 20))]
+)
+def test_pixels_counted_from_one_lie_inside_the_box(order: str, numbers: tuple[float, ...]) -> None:
+    """A box around all of an image of 40 x 20, as VOC writes it."""
+    assert read_box(numbers, order, "pixels_from_1", Size(40, 20)).xyxy == (0, 0, 40, 20)
+
+
+def test_around_an_outline() -> None:
+    assert Box.around([3, 1, 2], [5, 9, 7]).xyxy == (1, 5, 3, 9)
 
 
 @given(boxes_in_images())

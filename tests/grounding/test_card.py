@@ -6,11 +6,10 @@ import pytest
 from grounding.card import Card, load_card, save_card
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.errors import UserError
-from grounding.prompts import write_question
 
 CARD = Card(
     system_prompt="system",
-    question="Was ist das? 杯子",
+    prompts={"task.en1": "Was ist das?", "category.zh1": "找出图中的每个“{category}”。"},
     answer_format="objects",
     categories=(Category(1, "cup"),),
     source_fingerprint="abc",
@@ -23,7 +22,7 @@ CARD = Card(
 def test_round_trip(tmp_path: Path) -> None:
     save_card(CARD, tmp_path)
     assert load_card(tmp_path) == CARD
-    assert "杯子" in (tmp_path / "card.json").read_text(encoding="utf-8")
+    assert "找出图中" in (tmp_path / "card.json").read_text(encoding="utf-8")
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -62,7 +61,10 @@ def test_bad_category_names(names: list[str]) -> None:
         number_categories(names)
 
 
-def test_questions() -> None:
-    assert "'cup, red car'" in write_question("qwen_detection", ["cup", "red car"])
-    with pytest.raises(UserError, match="did you mean 'task'"):
-        write_question("tsak", [])
+def test_a_card_of_version_1_has_one_question(tmp_path: Path) -> None:
+    save_card(CARD, tmp_path)
+    path = tmp_path / "card.json"
+    content = json.loads(path.read_text()) | {"version": 1, "question": "Task: Object Detection"}
+    del content["prompts"]
+    path.write_text(json.dumps(content))
+    assert load_card(tmp_path).prompts == {"task.en1": "Task: Object Detection"}

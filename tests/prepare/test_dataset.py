@@ -2,11 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +21,7 @@ from prepare.objects import (
     BOX_UNKNOWN_CATEGORY,
     BOX_UPSIDE_DOWN,
 )
-from prepare.recipe import Recipe, Source
+from prepare.recipe import Source
 from prepare.sampling import IMAGE_TWICE, IMAGE_WITHOUT_OBJECTS, rank
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +91,7 @@ def test_unusable_images_are_counted_and_replaced(
     }
     rows = [make_row(i, **faults.get(i, {})) for i in range(1, 21)]
     write_rows(tmp_path / "source/train-00000-of-00001.parquet", [*rows, make_row(first[9])])
-    card = prepare_dataset(make_recipe(val_ratio=0.0))
+    card = prepare_dataset(make_recipe(val_ratio=0.0, max_bad_share=0.5))
     assert ids(tmp_path / "dataset/train.jsonl") == first[5:15]
     assert card.dropped == {
         IMAGE_DOES_NOT_DECODE: 3,
@@ -141,7 +136,13 @@ def test_boxes_are_dropped_clipped_and_kept_for_scoring(
         BOX_UNKNOWN_CATEGORY: 1,
         BOX_UPSIDE_DOWN: 1,
     }
-    assert card.counts["val"] == {"images": 1, "boxes": 3, "boxes_in_answers": 2, "boxes_clipped": 1}
+    assert card.counts["val"] == {
+        "images": 1,
+        "boxes": 3,
+        "boxes_in_answers": 2,
+        "boxes_clipped": 1,
+        "records": 1,
+    }
     record = json.loads((tmp_path / "dataset/val.jsonl").read_text())
     assert record["objects"] == {"ref": ["cat", "dog"], "bbox": [[100, 100, 500, 500], [0, 100, 500, 525]]}
     truth = json.loads((tmp_path / "dataset/annotations_val.json").read_text())
@@ -236,35 +237,6 @@ def test_a_folder_of_somebody_else_is_refused(
         prepare_dataset(make_recipe(overwrite=overwrite))
 
 
-def test_killed_and_started_again(
-    tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make, read_folder: Make
-) -> None:
-    write_rows(tmp_path / "source/train-00000-of-00001.parquet", [make_row(i) for i in range(1500)], 500)
-    recipe: Recipe = make_recipe(total_samples=None)
-    folder = tmp_path / "dataset"
-    file = tmp_path / "recipe.yaml"
-    file.write_text(
-        f"source: {{hub: local, path: {tmp_path / 'source'}}}\ncategories: [cat, dog]\n"
-        f"output_dir: {folder}\ntotal_samples: null\nval_ratio: 0.2\n"
-    )
-    command = [sys.executable, "-m", "prepare", str(file)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and len(list(folder.glob("images/*.png"))) < 20:
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    written = [path for path in (folder / "images").iterdir() if path.suffix == ".png"]
-    assert 0 < len(written) < 1500
-    assert not (folder / "card.json").exists()
-    (folder / "images/.000000000007.png.123.part").write_bytes(b"half")
-    times = {path: path.stat().st_mtime_ns for path in written}
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    assert {path: path.stat().st_mtime_ns for path in written} == times
-    prepare_dataset(dataclasses.replace(recipe, output_dir=str(tmp_path / "undisturbed")))
-    assert read_folder(folder) == read_folder(tmp_path / "undisturbed")
-
-
 def test_damaged_sources_name_the_file(
     source: Path, make_recipe: Make, make_row: Make, write_rows: Make
 ) -> None:
@@ -274,10 +246,6 @@ def test_damaged_sources_name_the_file(
     with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet: not a whole parquet file"):
         prepare_dataset(make_recipe())
     path.write_bytes(whole)
-    data_end = len(whole) - 8 - pq.read_metadata(path).serialized_size
-    path.write_bytes(bytes(data_end) + whole[data_end:])
-    with pytest.raises(UserError, match=r"train-00000-of-00001\.parquet: damaged"):
-        prepare_dataset(make_recipe())
     pq.write_table(
         pa.table({"image_id": [1], "image": [{"path": "x"}], "objects": [{"bbox": [[1.0]]}]}), path
     )

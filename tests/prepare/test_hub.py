@@ -6,10 +6,11 @@ import huggingface_hub
 import pytest
 from huggingface_hub.utils import filter_repo_objects
 
+from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare import hub
 from prepare.recipe import Source
-from prepare.source import find_source
+from prepare.sources.coco_parquet import open_coco_parquet
 
 PATTERNS = ("**/train-*.parquet", "**/val-*.parquet")
 
@@ -34,8 +35,8 @@ def test_files_come_from_the_folder_that_the_hub_names(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     monkeypatch.setattr(hub, "answers", lambda endpoint: True)
-    files = find_source(Source(hub="huggingface"))
-    assert [path.name for path in (*files.train, *files.val)] == ["train-0.parquet", "val-0.parquet"]
+    files = open_coco_parquet(Source(hub="huggingface"), COCO_CATEGORIES).files
+    assert [path.name for path in (*files["train"], *files["val"])] == ["train-0.parquet", "val-0.parquet"]
     assert asked["repo"] == "detection-datasets/coco"
     assert asked["repo_type"] == "dataset"
     assert not asked["local_files_only"]

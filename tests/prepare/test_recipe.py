@@ -30,7 +30,7 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("prompt=tsak", "did you mean 'task'?"),
         ("verify=never", "verify: no 'never'"),
         ("source.hub=hugingface", "did you mean 'huggingface'?"),
-        ("source.hub=local", "source.path: source.hub=local needs"),
+        ("source.hub=local", "source.path: coco_parquet with source.hub=local needs"),
         ("source.path=x", "source.path: only read with source.hub=local"),
         ("categories=[cat,dog,cat]", "categories: name 3, 'cat', is empty or repeated"),
         ("categories=[]", "categories: write coco, or a list"),

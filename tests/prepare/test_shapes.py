@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 from grounding.errors import UserError
 from grounding.recipe import load_recipe
 from prepare.recipe import Recipe
-from prepare.shape_files import SUPERSAMPLING, draw
+from prepare.shape_files import GROUND, SUPERSAMPLING, draw
 from prepare.shapes import ShapeSettings, draw_scenes, read_settings, write_source
 
 DEMO = Path(__file__).parents[2] / "recipes" / "prepare" / "demo.yaml"
@@ -32,11 +32,12 @@ def test_objects_are_in_class_order_once_each_and_apart() -> None:
 
 
 def test_shapes_fill_their_boxes_exactly() -> None:
-    settings = ShapeSettings(images=60, max_objects=1, val_images=0, shapes=["circle", "triangle", "square"])
+    settings = ShapeSettings(images=60, max_objects=1, val_images=0)
     cell = settings.image_size // settings.cells
-    for number, ((_, box),) in enumerate(draw_scenes(settings)):
-        image = draw(((0, box),), settings, number)
-        ground = Image.new("RGB", image.size, max(image.getcolors() or [])[1])
+    for scene in draw_scenes(settings):
+        ((_, box),) = scene
+        image = draw(scene, settings)
+        ground = Image.new("RGB", image.size, GROUND)
         assert ImageChops.difference(image, ground).getbbox() == tuple(edge * cell for edge in box)
     assert SUPERSAMPLING > 1
 
@@ -54,7 +55,7 @@ def test_the_same_settings_write_the_same_bytes_and_another_seed_does_not(tmp_pa
 
 
 def test_demo_recipe_names_the_default_classes() -> None:
-    assert load_recipe(Recipe, DEMO).categories == ShapeSettings().class_names
+    assert load_recipe(Recipe, DEMO).categories == ShapeSettings().classes
 
 
 @pytest.mark.parametrize(
@@ -65,9 +66,10 @@ def test_demo_recipe_names_the_default_classes() -> None:
         (["images=0"], "images=0"),
         (["cells=7"], "cells: 7 cells do not divide"),
         (["max_cells=17"], "max_cells=17"),
-        (["colours=[rde]"], "did you mean 'red'?"),
-        (["shapes=[circle,circle]"], "each once"),
-        (["max_objects=10"], "max_objects: 10"),
+        (["classes=[rde circle]"], "did you mean 'red'?"),
+        (["classes=[red]"], "classes: 'red': no ''"),
+        (["classes=[red circle,red circle]"], "each once"),
+        (["max_objects=4"], "max_objects: 4"),
     ],
 )
 def test_bad_settings(words: list[str], message: str) -> None:
@@ -80,8 +82,6 @@ def test_too_few_different_images(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="after 4 different images"):
         write_source(
             tmp_path,
-            ShapeSettings(
-                images=5, cells=2, min_cells=1, max_cells=1, max_objects=1, colours=["red"], shapes=["circle"]
-            ),
+            ShapeSettings(images=5, cells=2, min_cells=1, max_cells=1, max_objects=1, classes=["red circle"]),
         )
     assert not list(tmp_path.iterdir())

@@ -1,0 +1,250 @@
+"""`python benchmarks/prepare.py [--images N]`: the prepare step against the plain way, in one run.
+
+Makes its own source: photographs of 640 x 480 of about 155 KB in parquet files with row groups of several
+sizes. Then measures, each as a process of its own: the plain way (pandas on whole files, every JPEG decoded
+and encoded again, one process), `python -m prepare` with verify=header and verify=decode, and `cp -r` of what
+it wrote. Needs about 5 times 155 KB of disk per image, 10 GB for the full run; removes what it wrote but for
+the source.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH, HEIGHT = 640, 480
+TARGET_BYTES = 155_000
+TEXTURES = 200
+"""Different pictures; each image is one of them with a comment of its own, so that all bytes differ."""
+
+ROW_GROUPS = (64, 500, 1000, None)
+"""Rows of a group in each parquet file; None: the whole file is one group."""
+
+VAL_SHARE = 0.01
+
+SETTLE_SECONDS = 6
+"""ext4 does not use the inodes of files that were removed in the last 5 seconds, and searches for others."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A process: how long it took, what it had of the processors, and its peak of resident memory."""
+
+    name: str
+    seconds: float
+    processor_seconds: float
+    peak_mb: float
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "benchmark")
+    parser.add_argument("--images", type=int, default=15000)
+    parser.add_argument("--step", choices=("source", "plain"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    folder, images = arguments.folder.resolve(), arguments.images
+    source = folder / f"source_{images}"
+    if arguments.step == "source":
+        make_source(source, images)
+    elif arguments.step == "plain":
+        prepare_plainly(source, folder / "plain")
+    else:
+        sys.stdout.write(table(list(measure_all(folder, source, images)), images))
+
+
+def measure_all(folder: Path, source: Path, images: int) -> Iterator[Measured]:
+    """Run every way once, on files that the system has just read, and clear up after each."""
+    own = [sys.executable, str(Path(__file__).resolve()), str(folder), "--images", str(images)]
+    if not (source / "done").is_file():
+        measure("source", [*own, "--step", "source"])
+    for path in source.glob("*.parquet"):  # all ways find the source in memory
+        with path.open("rb") as file:
+            while file.read(1 << 24):
+                pass
+    outputs = [folder / name for name in ("plain", "header", "decode", "copy")]
+    plain, header, decode, copy = outputs
+    for output in outputs:
+        shutil.rmtree(output, ignore_errors=True)
+    yield measure("plain way", [*own, "--step", "plain"])
+    shutil.rmtree(plain)
+    yield measure("prepare, verify=decode", prepare_command(source, decode, "decode"))
+    shutil.rmtree(decode)
+    yield measure("prepare, verify=header", prepare_command(source, header, "header"))
+    yield measure("cp -r", ["cp", "-r", str(header), str(copy)])
+    shutil.rmtree(copy)
+    yield measure("cp -r, then sync", ["sh", "-c", 'cp -r "$0" "$1" && sync', str(header), str(copy)])
+    shutil.rmtree(copy)
+    shutil.rmtree(header)
+
+
+def prepare_command(source: Path, output: Path, verify: str) -> list[str]:
+    """Return the command that prepares all images of the source."""
+    words = ["source.hub=local", f"source.path={source}", f"output_dir={output}", f"verify={verify}"]
+    recipe = ROOT / "recipes" / "prepare" / "coco.yaml"
+    return [sys.executable, "-m", "prepare", str(recipe), *words, "total_samples=null"]
+
+
+def measure(name: str, command: list[str]) -> Measured:
+    """Run a command to its end; this process is kept small, as a child's peak starts with its parent's.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    os.sync()  # what was written before is not written during this
+    time.sleep(SETTLE_SECONDS)
+    sys.stderr.write(f"{name} ...\n")
+    log = ROOT / "data" / f".benchmark.{os.getpid()}.log"
+    with log.open("w+b") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    log.unlink()
+    if status:
+        raise SystemExit(f"{' '.join(command)}: failed\n{text}")
+    return Measured(name, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def table(rows: list[Measured], images: int) -> str:
+    """Return the measurements with their ratios; the targets stand beside."""
+    by_name = {row.name: row for row in rows}
+    plain, copy = by_name["plain way"], by_name["cp -r"]
+    load = os.getloadavg()[1]
+    lines = [
+        f"{images:,} images of {WIDTH} x {HEIGHT}; {os.cpu_count()} processors, "
+        f"load {load:.1f} over the last 5 minutes"
+    ]
+    lines.append(
+        f"{'':24}{'seconds':>9}{'CPU s':>9}{'images/s':>10}{'peak MB':>9}{'x plain':>9}{'x cp -r':>9}"
+    )
+    for row in rows:
+        lines.append(
+            f"{row.name:24}{row.seconds:9.1f}{row.processor_seconds:9.1f}{images / row.seconds:10,.0f}"
+            f"{row.peak_mb:9,.0f}{plain.seconds / row.seconds:9.1f}{row.seconds / copy.seconds:9.2f}"
+        )
+    lines.append("targets: header 10 x plain, at most 2.5 x cp -r; decode 2 x plain; peak under 400 MB")
+    return "\n".join(lines) + "\n"
+
+
+def make_source(folder: Path, images: int) -> None:
+    """Write the parquet files: one in a hundred images for validation, the others in four files."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from prepare.shape_files import SCHEMA
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    chance = np.random.default_rng(0)
+    textures = [make_texture(chance) for _ in range(min(TEXTURES, images))]
+    val = max(1, round(images * VAL_SHARE))
+    edges = [val + round((images - val) * part / len(ROW_GROUPS)) for part in range(len(ROW_GROUPS) + 1)]
+    files = [("val-00000-of-00001", 0, val, 100)]
+    for part, group in enumerate(ROW_GROUPS):
+        name = f"train-{part:05d}-of-{len(ROW_GROUPS):05d}"
+        files.append((name, edges[part], edges[part + 1], group or images))
+    for name, start, stop, group in files:
+        with pq.ParquetWriter(folder / f"{name}.parquet", SCHEMA) as writer:
+            for first in range(start, stop, group):
+                rows = [make_row(i, textures, chance) for i in range(first, min(stop, first + group))]
+                writer.write_table(pa.Table.from_pylist(rows, SCHEMA), row_group_size=group)
+    (folder / "done").touch()
+
+
+def make_texture(chance: Any) -> bytes:
+    """Return a JPEG with detail at several scales, of about the size of a photograph."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.zeros((HEIGHT, WIDTH, 3))
+    for scale, weight in ((80, 60.0), (16, 30.0), (4, 18.0), (1, 6.0)):
+        noise = chance.uniform(-1, 1, (HEIGHT // scale, WIDTH // scale, 3)).astype(np.float32)
+        layers = [Image.fromarray(noise[..., channel]) for channel in range(3)]
+        grown = [layer.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC) for layer in layers]
+        pixels += weight * np.stack([np.asarray(layer) for layer in grown], axis=-1)
+    picture = Image.fromarray((128 + pixels).clip(0, 255).astype(np.uint8))
+    files = []
+    for quality in range(70, 98):
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality)
+        files.append(buffer.getvalue())
+    return min(files, key=lambda data: abs(len(data) - TARGET_BYTES))
+
+
+def make_row(image_id: int, textures: list[bytes], chance: Any) -> dict[str, Any]:
+    """Return a row in the layout of detection-datasets/coco, with 1 to 14 objects."""
+    data = textures[image_id % len(textures)]
+    comment = str(image_id).encode()
+    # A comment segment behind the start of the image: marker, length with its own two bytes, text.
+    data = data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
+    count = int(chance.integers(1, 15))
+    corners = chance.integers(0, (WIDTH - 40, HEIGHT - 40), (count, 2))
+    sides = chance.integers(8, 40, (count, 2))
+    boxes = [
+        [float(x), float(y), float(x + w), float(y + h)]
+        for (x, y), (w, h) in zip(corners, sides, strict=True)
+    ]
+    return {
+        "image_id": image_id + 1,
+        "image": {"bytes": data, "path": f"{image_id + 1:012d}.jpg"},
+        "width": WIDTH,
+        "height": HEIGHT,
+        "objects": {
+            "bbox_id": list(range(count)),
+            "category": [int(index) for index in chance.integers(0, 80, count)],
+            "bbox": boxes,
+            "area": [float(w * h) for w, h in sides],
+        },
+    }
+
+
+def prepare_plainly(source: Path, output: Path) -> None:
+    """Do what most scripts do: whole files in pandas, every picture decoded and encoded, one process."""
+    import pandas as pd
+    from PIL import Image
+
+    from grounding.categories import COCO_CATEGORIES
+
+    (output / "images").mkdir(parents=True)
+    for split in ("train", "val"):
+        with (output / f"{split}.jsonl").open("w", encoding="utf-8") as file:
+            for path in sorted(source.glob(f"{split}-*.parquet")):
+                for row in pd.read_parquet(path).itertuples():
+                    name = f"images/{row.image_id:012d}.jpg"
+                    Image.open(io.BytesIO(row.image["bytes"])).convert("RGB").save(output / name)
+                    scale = (row.width, row.height, row.width, row.height)
+                    boxes = [
+                        [round(value * 1000 / side) for value, side in zip(box, scale, strict=True)]
+                        for box in row.objects["bbox"]
+                    ]
+                    labels = [COCO_CATEGORIES[index].name for index in row.objects["category"]]
+                    messages = [
+                        {"role": "user", "content": "<image>Task: Object Detection"},
+                        {"role": "assistant", "content": ", ".join(["<ref-object><bbox>"] * len(boxes))},
+                    ]
+                    record = {
+                        "messages": messages,
+                        "images": [name],
+                        "objects": {"ref": labels, "bbox": boxes},
+                    }
+                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

@@ -1,0 +1,39 @@
+"""Which data set a command is about: its folder, or the recipe that it was made with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.recipe import load_recipe
+from prepare.recipe import Recipe
+
+RECIPE_SUFFIXES = (".yaml", ".yml")
+PLACE_HELP = "a data set's folder, a JSONL file, or the recipe that it was prepared with"
+
+
+def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
+    """Return a data set's folder or JSONL file; of a recipe with overrides, its output_dir.
+
+    Raises:
+        UserError: there is nothing, or the recipe cannot be read.
+    """
+    if place.suffix in RECIPE_SUFFIXES:
+        return Path(load_recipe(Recipe, place, overrides).output_dir).expanduser()
+    if overrides:
+        raise UserError(f"{' '.join(overrides)}: only a recipe takes key=value, '{place}' is none")
+    return place
+
+
+def find_jsonl(place: Path) -> dict[str, Path]:
+    """Return the JSONL of each split; a single file is train, unless its name says that it is val.
+
+    Raises:
+        UserError: there is none.
+    """
+    if place.is_file():
+        return {"val" if "val" in place.stem.lower() else "train": place}
+    files = {split: place / f"{split}.jsonl" for split in ("train", "val")}
+    found = {split: path for split, path in files.items() if path.is_file()}
+    if not found:
+        raise UserError(f"{place}: no train.jsonl or val.jsonl: name a data set's folder or a JSONL file")
+    return found

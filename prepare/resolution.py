@@ -1,0 +1,33 @@
+"""The size at which the model sees an image."""
+
+import math
+
+from grounding.boxes import Size
+
+FACTOR = 32
+"""Pixels a side of one vision token: Qwen3-VL's patches of 16, merged 2 by 2."""
+
+MIN_PIXELS, MAX_PIXELS = 256 * 256, 1024 * 1024
+"""The limits where none are given; those of a training recipe are its min_pixels and max_pixels."""
+
+
+def training_size(size: Size, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Size:
+    """Return the size to which the image processor resizes: whole tokens a side, pixels within the limits.
+
+    Source: smart_resize of the Qwen2-VL image processor (transformers), with Qwen3-VL's factor.
+
+    Raises:
+        ValueError: one side is more than 200 times the other.
+    """
+    if max(size.width, size.height) > 200 * min(size.width, size.height):
+        raise ValueError(f"{size.width}x{size.height}: one side is more than 200 times the other")
+    width, height = (round(side / FACTOR) * FACTOR for side in (size.width, size.height))
+    if width * height > max_pixels:
+        scale = math.sqrt(size.width * size.height / max_pixels)
+        width, height = (
+            max(FACTOR, math.floor(side / scale / FACTOR) * FACTOR) for side in (size.width, size.height)
+        )
+    elif width * height < min_pixels:
+        scale = math.sqrt(min_pixels / (size.width * size.height))
+        width, height = (math.ceil(side * scale / FACTOR) * FACTOR for side in (size.width, size.height))
+    return Size(width, height)

@@ -1,0 +1,175 @@
+"""COCO's own JSON (instances_*.json) beside folders of images.
+
+Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grounding.boxes import Size
+from grounding.categories import Category, find_markup
+from grounding.errors import UserError
+from prepare.sources.files import find_splits, source_folder
+from prepare.sources.identity import check_distinct, derived_id, plain_name
+from prepare.sources.json_stream import stream_lists
+from prepare.sources.listed import Item, ListedSource
+from prepare.sources.source import Annotation, Place, Query, RawObjects
+
+if TYPE_CHECKING:
+    from prepare.recipe import Source
+
+TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An entry of `images` with the values of its annotations, in the order of the file."""
+
+    file: Path
+    image_id: Any
+    size: Size | None
+    boxes: list[Any]
+    category_ids: list[Any]
+    areas: list[Any]
+    crowds: frozenset[int]
+
+
+def open_coco_json(source: "Source") -> ListedSource:
+    """Read the annotation files of both splits.
+
+    Ids are the files' own, unless they are no whole numbers or one id names two images (tools that export
+    each split by itself number both from 0): then all are derived from the images' paths.
+
+    Raises:
+        UserError: no such files, another format, an unknown image folder, or categories that differ.
+    """
+    train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
+    folder = source_folder(source, ("**/*",))
+    files = find_splits(folder, train, val)
+    categories: dict[int, str] = {}
+    items = {
+        split: sorted(
+            (item for path in paths for item in _read_file(path, folder, source.images, categories)),
+            key=lambda item: item.name,
+        )
+        for split, paths in files.items()
+    }
+    is_numbered = _has_usable_ids([item for split in items.values() for item in split])
+    if not is_numbered:
+        check_distinct(item.name for split in items.values() for item in split)
+
+    def annotate(item: Item, place: Place) -> Annotation:
+        image: _Image = item.data
+        labels = [categories.get(number) for number in image.category_ids]
+        objects = RawObjects(image.boxes, labels, image.areas, image.crowds)
+        image_id = image.image_id if is_numbered else derived_id(item.name)
+        where = f"{image.file}, image {image.image_id} ({item.name})"
+        return Annotation(image_id, item.name, image.size, (Query(objects),), place, where, is_numbered)
+
+    return ListedSource(
+        folder,
+        items,
+        annotate,
+        source.box_format,
+        [(split, path) for split in files for path in files[split]],
+        tuple(Category(number, name) for number, name in sorted(categories.items())),
+    )
+
+
+def _read_file(path: Path, folder: Path, images: str | None, categories: dict[int, str]) -> list[Item]:
+    """Return the images of one file; its categories are added to `categories`."""
+    entries: list[tuple[Any, str, Size | None]] = []
+    rows: dict[Any, list[tuple[Any, Any, Any, Any]]] = {}
+    keys = set()
+    for key, value in stream_lists(path):
+        keys.add(key)
+        if key == "categories":
+            _add_category(value, categories, path)
+        elif key == "images":
+            entries.append(_read_image(value, path))
+        elif key == "annotations":
+            image_id, *values = _read_annotation(value, path)
+            rows.setdefault(image_id, []).append(tuple(values))
+    if missing := {"images", "annotations", "categories"} - keys:
+        raise UserError(f"{path}: no {', '.join(sorted(missing))}: not COCO annotations of instances")
+    if unknown := rows.keys() - {image_id for image_id, _, _ in entries}:
+        raise UserError(f"{path}: annotations of image {min(map(str, unknown))}, which it does not list")
+    place = _image_folder(path, folder, images, [name for _, name, _ in entries])
+    prefix = posixpath.relpath(place.as_posix(), folder.as_posix())
+    items = []
+    for image_id, name, size in entries:
+        boxes, category_ids, areas, crowds = ([row[i] for row in rows.get(image_id, ())] for i in range(4))
+        marked = frozenset(position for position, crowd in enumerate(crowds) if crowd)
+        image = _Image(path, image_id, size, boxes, category_ids, areas, marked)
+        items.append(Item(plain_name(f"{prefix}/{name}"), place / name, image))
+    return items
+
+
+def _has_usable_ids(items: Sequence[Item]) -> bool:
+    ids = {item.data.image_id for item in items}
+    return len(ids) == len({item.name for item in items}) and all(
+        isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in ids
+    )
+
+
+def _read_annotation(value: Any, path: Path) -> tuple[Any, Any, Any, Any, Any]:
+    try:
+        return (
+            value["image_id"],
+            value.get("bbox"),
+            value["category_id"],
+            value.get("area"),
+            value.get("iscrowd"),
+        )
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: an annotation without image_id or category_id: {value!r:.80}") from error
+
+
+def _read_image(value: Any, path: Path) -> tuple[Any, str, Size | None]:
+    try:
+        width, height = value.get("width"), value.get("height")
+        size = Size(int(width), int(height)) if width and height else None
+        return value["id"], str(value["file_name"]), size
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: an entry of images without id or file_name: {value!r:.80}") from error
+
+
+def _add_category(value: Any, categories: dict[int, str], path: Path) -> None:
+    try:
+        number, name = int(value["id"]), str(value["name"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: an entry of categories without id and name: {value!r:.80}") from error
+    if mark := find_markup(name):
+        raise UserError(f"{path}: category '{name}' contains {mark}, which stands for something else")
+    if categories.setdefault(number, name) != name:
+        raise UserError(
+            f"{path}: category {number} is '{name}' here and '{categories[number]}' in another file"
+        )
+
+
+def _image_folder(path: Path, folder: Path, images: str | None, names: list[str]) -> Path:
+    """Return the folder that file names are relative to: the recipe's, or where the first image is.
+
+    Raises:
+        UserError: none of the usual folders has it.
+    """
+    if images is not None:
+        return folder / images
+    ending = path.stem.rpartition("_")[2]
+    parents = (path.parent, path.parent.parent, folder)
+    places = [
+        *(parent / part for parent in parents for part in (ending, f"images/{ending}", "images")),
+        *parents,
+    ]
+    for name in names[:100]:
+        for place in places:
+            if (place / name).is_file():
+                return place
+    tried = ", ".join(dict.fromkeys(str(place) for place in places[:4]))
+    raise UserError(
+        f"{path}: none of its images is in {tried}, ...: "
+        "set source.images to their folder, relative to source.path"
+    )

@@ -1,0 +1,73 @@
+"""Referring expressions: a JSONL of {"image", "expression", "bbox"}, bbox null where nothing matches.
+
+`bbox` is one box, or a list of boxes where several objects match. Optional: `width`, `height`, and
+`category`, what kind of thing the expression means.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from grounding.categories import Category, number_categories
+from grounding.errors import UserError
+from prepare.sources.identity import derived_id
+from prepare.sources.jsonl import Rows, open_jsonl
+from prepare.sources.listed import Item, ListedSource
+from prepare.sources.source import Query, RawObjects
+
+if TYPE_CHECKING:
+    from prepare.recipe import Source
+
+ANYTHING = "object"
+"""The category of a box where the lines state none."""
+
+
+def open_phrases(source: "Source", categories: Sequence[Category]) -> ListedSource:
+    """Read the expressions; lines with the same image and expression are one, with the boxes of all.
+
+    Raises:
+        UserError: no files, or a line without image, expression or bbox.
+    """
+    usual = categories[0].name if categories else ANYTHING
+
+    def queries_of(name: str, rows: Rows) -> tuple[Query, ...]:
+        return _read_rows(name, rows, usual)
+
+    return open_jsonl(source, lambda row: row.get("image"), queries_of, _categories)
+
+
+def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:
+    found: dict[str, list[tuple[Any, str]]] = {}
+    for line, row in rows.lines:
+        where = f"{rows.file}, line {line}"
+        expression = row.get("expression")
+        if not isinstance(expression, str) or not expression.strip():
+            raise UserError(f"{where}: no expression: a text is needed")
+        if "bbox" not in row:
+            raise UserError(f"{where}: no bbox: write null where nothing in the image matches")
+        boxes = found.setdefault(" ".join(expression.split()), [])
+        label = str(row.get("category") or usual)
+        for box in _boxes(row["bbox"], where):
+            if (box, label) not in boxes:
+                boxes.append((box, label))
+    return tuple(
+        Query(
+            RawObjects([box for box, _ in boxes], [label for _, label in boxes], [None] * len(boxes)),
+            expression,
+            record_id=derived_id(f"{name}\n{expression}"),
+        )
+        for expression, boxes in found.items()
+    )
+
+
+def _boxes(value: Any, where: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not value:
+        raise UserError(f"{where}: bbox {value!r:.60}: four numbers, a list of such boxes, or null")
+    return value if isinstance(value[0], list) else [value]
+
+
+def _categories(items: Sequence[Item]) -> tuple[Category, ...]:
+    """Return the categories that the lines name, and the usual one where a line names none."""
+    names = {str(row.get("category") or ANYTHING) for item in items for _, row in item.data.lines}
+    return number_categories(sorted(names))

@@ -1,0 +1,138 @@
+"""PASCAL VOC's layout: Annotations/*.xml, JPEGImages/, and ImageSets/Main/{train,val}.txt.
+
+Source of the format: the development kit of VOC2007. Corners number pixels from 1, and the pixels they
+name lie inside the box: `pixels_from_1`. Many tools write the same XML with edges from 0: `pixels`.
+"""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grounding.boxes import Size
+from grounding.categories import Category, number_categories
+from grounding.errors import UserError
+from prepare.sources.files import list_files, source_folder
+from prepare.sources.identity import check_distinct, derived_id, plain_name
+from prepare.sources.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError
+from prepare.sources.source import Annotation, Place, Query, RawObjects
+
+if TYPE_CHECKING:
+    from prepare.recipe import Source
+
+TRAIN_FILES, VAL_FILES = "ImageSets/Main/train.txt", "ImageSets/Main/val.txt"
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def open_voc(source: "Source", categories: Sequence[Category]) -> ListedSource:
+    """List the XML files of both splits; without lists of a split all are for training.
+
+    Objects marked difficult are treated as crowds: VOC neither rewards nor punishes finding them. Ids are
+    derived from the XML files' paths. With no `categories`, the names in the files are the categories.
+
+    Raises:
+        UserError: no XML files, or a list that is not there or names other files.
+    """
+    folder = source_folder(source, ("**/*",))
+    place = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
+    found = {path.relative_to(place).with_suffix("").as_posix(): path for path in place.rglob("*.xml")}
+    if not found:
+        raise UserError(f"source.path: {place}: no XML files; {list_files(folder)}")
+    images = _images_by_stem(folder / source.images if source.images else _image_folder(folder))
+    val = _read_list(folder, source.val_files, VAL_FILES, "val_files", found)
+    train = _read_list(folder, source.train_files, TRAIN_FILES, "train_files", found)
+    if train is None:
+        train = list(found)
+    chosen = {"train": set(train) - set(val or ()), "val": set(val or ())}
+    items = {
+        split: [
+            Item(plain_name(name), images.get(Path(name).name, place / f"{name}.jpg"), found[name])
+            for name in sorted(names)
+        ]
+        for split, names in chosen.items()
+    }
+    check_distinct(item.name for split in items.values() for item in split)
+
+    def annotate(item: Item, position: Place) -> Annotation:
+        size, objects = _read_xml(item.data)
+        where = str(item.data)
+        return Annotation(
+            derived_id(item.name), item.name, size, (Query(objects),), position, where, is_numbered=False
+        )
+
+    listed = [item for split in items.values() for item in split]
+    return ListedSource(
+        folder,
+        items,
+        annotate,
+        source.box_format,
+        [(f"{split}/{item.name}", item.data) for split in items for item in items[split]],
+        None if categories else _names_in(listed),
+    )
+
+
+def _image_folder(folder: Path) -> Path:
+    return next((folder / name for name in ("JPEGImages", "images") if (folder / name).is_dir()), folder)
+
+
+def _images_by_stem(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise UserError(f"source.images: {folder}: no such folder")
+    paths = sorted(folder.rglob("*"), key=lambda path: path.as_posix(), reverse=True)
+    return {path.stem: path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES}
+
+
+def _read_list(
+    folder: Path, given: str | None, usual: str, key: str, found: dict[str, Path]
+) -> list[str] | None:
+    """Return the names in a list of images; None where the usual list is not there.
+
+    Raises:
+        UserError: the list that the recipe names is not there, or an XML file that a list names is not.
+    """
+    path = folder / (given or usual)
+    if not path.is_file():
+        if given is None:
+            return None
+        raise UserError(f"source.{key}: {path}: no such list of images")
+    names = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if name := line.strip():
+            # The lists of one class have a column more: 1, 0 or -1.
+            name = name if name in found else name.split()[0]
+            if name not in found:
+                raise UserError(f"{path}, line {number}: no annotation file {name}.xml")
+            names.append(name)
+    return names
+
+
+def _read_xml(path: Path) -> tuple[Size | None, RawObjects]:
+    """Read one annotation file.
+
+    Raises:
+        UnreadableError: not XML, or an object without name or corners.
+    """
+    try:
+        root = ET.parse(path).getroot()
+        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+        boxes, labels, crowds = [], [], set()
+        for position, element in enumerate(root.findall("object")):
+            corners = [element.findtext(f"bndbox/{corner}") for corner in CORNERS]
+            boxes.append([float(corner or "no corner") for corner in corners])
+            labels.append((element.findtext("name") or "").strip() or None)
+            if (element.findtext("difficult") or "0").strip() == "1":
+                crowds.add(position)
+    except (ET.ParseError, OSError, ValueError) as error:
+        raise UnreadableError(f"{path}: {error}") from error
+    size = Size(width, height) if width > 0 and height > 0 else None
+    return size, RawObjects(boxes, labels, [None] * len(boxes), frozenset(crowds))
+
+
+def _names_in(items: Sequence[Item]) -> tuple[Category, ...]:
+    names: set[str] = set()
+    for item in items:
+        try:
+            names |= {label for label in _read_xml(item.data)[1].labels if label}
+        except UnreadableError:
+            continue  # the scan counts it
+    return number_categories(sorted(names))

@@ -1,0 +1,177 @@
+"""YOLO's layout: a names file (data.yaml), images/ and, beside it, labels/ with a text file an image.
+
+Source of the format: the detection data set page of docs.ultralytics.com. A line is a class index and
+cx, cy, width, height as shares of the image; longer lines are outlines, of which the box is taken.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grounding.boxes import Box
+from grounding.categories import Category, number_categories
+from grounding.errors import UserError
+from grounding.recipe import read_yaml
+from prepare.sources.files import list_files, source_folder
+from prepare.sources.identity import check_distinct, derived_id, plain_name
+from prepare.sources.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError, find_images
+from prepare.sources.source import Annotation, BoxFormat, Place, Query, RawObjects
+
+if TYPE_CHECKING:
+    from prepare.recipe import Source
+
+OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
+SHORTEST_OUTLINE = 6
+"""Numbers of a triangle."""
+
+
+def open_yolo(source: "Source") -> ListedSource:
+    """Read the names file and list the images of both splits.
+
+    The names file is source.path itself or the one YAML file in it; its train and val are folders, lists
+    of images (.txt), or several of them. Ids are derived from the images' paths relative to its folder.
+
+    Raises:
+        UserError: no names file, or what it says is not there.
+    """
+    names_file = _find_names_file(source_folder(source, ("**/*",)))
+    folder = names_file.parent
+    from omegaconf import OmegaConf
+
+    content: dict[str, Any] = OmegaConf.to_container(read_yaml(names_file))
+    categories = _read_names(content.get("names"), names_file)
+    names = [category.name for category in categories]
+    roots = [folder / str(content["path"]), folder] if content.get("path") else [folder]
+    items: dict[str, list[Item]] = {}
+    for split, key in (("train", "train"), ("val", "val")):
+        places = content.get(key) or []
+        images = {
+            image
+            for place in ([places] if isinstance(places, str) else places)
+            for image in _images_of(str(place), roots, names_file, key)
+        }
+        items[split] = sorted(
+            (Item(_relative(image, folder), image, label_file(image)) for image in images),
+            key=lambda item: item.name,
+        )
+    val = {item.name for item in items["val"]}
+    items["train"] = [item for item in items["train"] if item.name not in val]
+    if not items["train"]:
+        raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
+    check_distinct(item.name for split in items.values() for item in split)
+
+    def annotate(item: Item, place: Place) -> Annotation:
+        objects = _read_labels(item.data, names, source.box_format)
+        where = str(item.data)
+        return Annotation(
+            derived_id(item.name), item.name, None, (Query(objects),), place, where, is_numbered=False
+        )
+
+    annotations = [("names", names_file)]
+    annotations += [
+        (f"{split}/{item.name}", item.data) for split in items for item in items[split] if item.data.is_file()
+    ]
+    return ListedSource(folder, items, annotate, source.box_format, annotations, categories)
+
+
+def label_file(image: Path) -> Path:
+    """Return the text file of an image: the last folder named images becomes labels, else it lies beside."""
+    parts = list(image.with_suffix(".txt").parts)
+    for place in range(len(parts) - 2, -1, -1):
+        if parts[place] == "images":
+            parts[place] = "labels"
+            break
+    return Path(*parts)
+
+
+def _find_names_file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if (path / "data.yaml").is_file():
+        return path / "data.yaml"
+    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+    if len(found) != 1:
+        raise UserError(
+            f"source.path: {path} has {len(found) or 'no'} YAML files with names: put one data.yaml there, "
+            "or write its path as source.path"
+        )
+    return found[0]
+
+
+def _read_names(names: Any, path: Path) -> tuple[Category, ...]:
+    if isinstance(names, dict):
+        try:
+            numbered = {int(index): str(name) for index, name in names.items()}
+        except ValueError as error:
+            raise UserError(f"{path}: names: the keys are not whole numbers: {error}") from error
+        if sorted(numbered) != list(range(len(numbered))):
+            raise UserError(f"{path}: names: the numbers are not 0 to {len(numbered) - 1}")
+        names = [numbered[index] for index in range(len(numbered))]
+    if not isinstance(names, list) or not names:
+        raise UserError(f"{path}: no `names:` with a list of categories")
+    try:
+        return number_categories([str(name) for name in names])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _images_of(place: str, roots: list[Path], names_file: Path, key: str) -> list[Path]:
+    """Return the images of a folder, or of a text file that lists them.
+
+    A leading "../" is also tried without it: a widespread exporter writes it wrongly.
+    """
+    spellings = [place, place[3:]] if place.startswith("../") else [place]
+    tried = [root / spelling for root in roots for spelling in spellings]
+    for path in tried:
+        if path.is_dir():
+            return find_images(path)
+        if path.is_file():
+            lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+            return [path.parent / line for line in lines if Path(line).suffix.lower() in IMAGE_SUFFIXES]
+    raise UserError(f"{names_file}: {key}: {place}: no such folder or list ({', '.join(map(str, tried))})")
+
+
+def _relative(image: Path, folder: Path) -> str:
+    """Return an image's path relative to the names file where it lies below, else as it is."""
+    try:
+        return plain_name(image.resolve().relative_to(folder.resolve()).as_posix())
+    except ValueError:
+        return plain_name(image.as_posix())
+
+
+def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObjects:
+    """Read a label file; an image without one shows no objects.
+
+    Raises:
+        UnreadableError: a line that is no class index with a box or an outline.
+    """
+    boxes: list[list[float]] = []
+    labels: list[str | None] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return RawObjects()
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            index, *numbers = map(float, line.split())
+            if len(numbers) != 4:
+                numbers = _box_of_outline(numbers, box_format)
+            boxes.append(numbers)
+            labels.append(names[int(index)] if index in range(len(names)) else None)
+        except ValueError as error:
+            raise UnreadableError(f"{path}, line {number}: {error}") from error
+    return RawObjects(boxes, labels, [None] * len(boxes))
+
+
+def _box_of_outline(numbers: list[float], box_format: BoxFormat) -> list[float]:
+    """Return the cx, cy, width, height around x, y, x, y, ...
+
+    Raises:
+        ValueError: no outline, or the recipe says that the boxes are written otherwise.
+    """
+    if len(numbers) < SHORTEST_OUTLINE or len(numbers) % 2 or box_format != OUTLINE_FORMAT:
+        raise ValueError(f"{len(numbers)} numbers after the class are neither a box nor an outline")
+    return list(Box.around(numbers[::2], numbers[1::2]).cxcywh)

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+import visualdl
+from PIL import Image
+
+from tests.end_to_end.conftest import run
+
+
+@pytest.mark.slow
+def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
+    """`make demo` in a new folder: prepare, train by paddleformers-cli, infer, score, draw."""
+    shown = run("make", "demo", cwd=clone)
+    demo = clone / "checkpoints" / "demo"
+    scores = json.loads((demo / "scores.json").read_text())
+    before, after = scores["before"], scores["after"]
+    assert before["AP50"] == before["f1_50"] == before["mean_iou"] == 0
+    assert after["images"] == after["images_in_data_set"] >= 64
+    assert after["AP50"] >= 0.90
+    assert after["mean_iou"] >= 0.85
+    assert after["f1_50"] >= 0.90
+    assert after["readable"] >= 0.95
+    assert_nothing_of_val_in_train(clone / "data" / "demo")
+    with Image.open(demo / "sheet.png") as sheet:
+        assert sheet.width > 600
+        assert len(sheet.convert("RGB").getcolors(1 << 24) or ()) > 50
+    losses = read_losses(demo / "full" / "visualdl")
+    assert losses[-1] < losses[0] / 4
+    for promised in ("before", "after", "AP50", "sheet.png", "scores.json"):
+        assert promised in shown[-4000:]
+
+
+def assert_nothing_of_val_in_train(dataset: Path) -> None:
+    """No image of val has the classes and boxes of one of train."""
+
+    def arrangements(name: str) -> set[tuple[tuple[str, ...], ...]]:
+        rows = [json.loads(line)["objects"] for line in (dataset / name).read_text().splitlines()]
+        return {
+            tuple(sorted((label, *map(str, box)) for label, box in zip(row["ref"], row["bbox"], strict=True)))
+            for row in rows
+        }
+
+    val = arrangements("val.jsonl")
+    assert val
+    assert not val & arrangements("train.jsonl")
+
+
+def read_losses(logs: Path) -> list[float]:
+    (file,) = logs.rglob("vdlrecords.*.log")
+    reader = visualdl.LogReader(file_path=str(file))
+    (tag,) = (tag for tag in reader.tags()["scalar"] if tag.endswith("train/loss") or tag.endswith("loss"))
+    return [record.value for record in reader.get_data("scalar", tag)]

@@ -1,0 +1,82 @@
+import string
+from collections import Counter
+
+import pytest
+
+from grounding.errors import UserError
+from grounding.prompts import LANGUAGES, draw, draw_wording, find_wordings, load_wordings
+
+ALL = [wording for family in load_wordings().values() for texts in family.values() for wording in texts]
+PARAPHRASED = ("detection", "categories", "qwen_category", "category", "expression")
+
+
+@pytest.mark.parametrize("wording", ALL, ids=lambda wording: wording.name)
+def test_a_text_has_the_one_place_that_its_question_needs(wording) -> None:
+    fields = [name for _, name, _, _ in string.Formatter().parse(wording.template) if name is not None]
+    assert fields == ([wording.asks] if wording.asks in ("categories", "category", "expression") else [])
+    assert "<" not in wording.template
+    assert wording.ask("red {cup}").count("red {cup}") == len(fields)
+
+
+def test_names_are_unique_and_every_family_speaks_both_languages() -> None:
+    assert max(Counter(wording.name for wording in ALL).values()) == 1
+    for family in load_wordings().values():
+        assert set(family) == set(LANGUAGES)
+        assert all(len(set(texts)) == len(texts) >= 1 for texts in family.values())
+    for name in PARAPHRASED:
+        assert all(len(load_wordings()[name][language]) >= 3 for language in LANGUAGES)
+
+
+def test_the_texts_that_others_wrote_are_theirs_to_the_letter() -> None:
+    assert find_wordings("task", "en")[0].ask() == "Task: Object Detection"
+    assert find_wordings("qwen_detection", "en")[0].ask("cup, red car") == (
+        "Locate every instance that belongs to the following categories: 'cup, red car'. "
+        "Report bbox coordinates in JSON format."
+    )
+    assert find_wordings("qwen_expression", "en")[0].ask("the man") == (
+        'Locate every object that matches the description "the man" in the image. '
+        "Report bbox coordinates in JSON format."
+    )
+    assert {wording.name.split(".")[0] for wording in ALL if wording.wants_json} == {
+        "qwen_detection",
+        "qwen_category",
+        "qwen_expression",
+    }
+
+
+def test_a_prompt_picks_a_family_one_text_or_several() -> None:
+    english = [wording.name for wording in find_wordings("category", "en")]
+    assert english == [f"category.en{number}" for number in range(1, len(english) + 1)]
+    assert len(find_wordings("category", "any")) == 2 * len(english)
+    assert [wording.name for wording in find_wordings("category.zh2", "en")] == ["category.zh2"]
+    names = [wording.name for wording in find_wordings(["category.en2", "task", "category.en2"], "en")]
+    assert names == ["task.en1", "category.en2"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "language", "message"),
+    [
+        ("tsak", "en", "did you mean 'task'?"),
+        ("category.en99", "en", "no wording 'category.en99'"),
+        ("more", "en", "no wording 'more'"),
+        ([], "en", "at least one"),
+        ("task", "fr", "language: no 'fr'"),
+    ],
+)
+def test_bad_prompts(prompt, language, message) -> None:
+    with pytest.raises(UserError) as caught:
+        find_wordings(prompt, language)
+    assert message in str(caught.value)
+
+
+def test_the_draw_depends_on_the_key_alone_and_uses_every_text() -> None:
+    wordings = find_wordings("category", "en")
+    drawn = {image: draw_wording(wordings, 42, image, "cup").name for image in range(400)}
+    assert drawn == {image: draw_wording(wordings, 42, image, "cup").name for image in reversed(range(400))}
+    counts = Counter(drawn.values())
+    assert set(counts) == {wording.name for wording in wordings}
+    assert min(counts.values()) > 400 / len(wordings) / 2
+    other = {image: draw_wording(wordings, 43, image, "cup").name for image in range(400)}
+    assert drawn != other
+    assert draw(42, "a", "b") != draw(42, "ab")
+    assert draw(42, 7, "杯子") == 12332946494916977594

@@ -1,0 +1,177 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.categories import COCO_CATEGORIES
+from grounding.errors import UserError
+from prepare.dataset import prepare_dataset
+from prepare.sources.identity import derived_id
+from prepare.sources.json_stream import stream_lists
+
+Make = Callable[..., Any]
+CROWD = [10.0, 20.0, 100.0, 50.0]
+
+
+@pytest.fixture
+def source(tmp_path: Path, photographs: Any) -> Path:
+    """COCO's own layout, a crowd region of people in the first validation image."""
+    folder = tmp_path / "source"
+    ids = {category.name: category.id for category in COCO_CATEGORIES}
+    (folder / "annotations").mkdir(parents=True)
+    number = 0
+    for split, rows in photographs.items():
+        (folder / f"{split}2017").mkdir()
+        images, annotations = [], []
+        for row in rows:
+            name = f"{row.image_id:012d}.jpg"
+            (folder / f"{split}2017" / name).write_bytes(row.data)
+            images.append({"id": row.image_id, "file_name": name, "width": row.width, "height": row.height})
+            for box, label, area in zip(row.boxes, row.labels, row.areas, strict=True):
+                number += 1
+                x1, y1, x2, y2 = box
+                annotations.append(
+                    {
+                        "segmentation": [[1.5] * 40],
+                        "area": area,
+                        "iscrowd": 0,
+                        "image_id": row.image_id,
+                        "bbox": [x1, y1, x2 - x1, y2 - y1],
+                        "category_id": ids[label],
+                        "id": number,
+                    }
+                )
+        if split == "val":
+            crowd = {
+                "image_id": rows[0].image_id,
+                "bbox": CROWD,
+                "category_id": 1,
+                "iscrowd": 1,
+                "area": 99.5,
+            }
+            annotations.append(crowd | {"id": number + 1, "segmentation": {"counts": [1], "size": [9, 9]}})
+        categories = [{"id": category.id, "name": category.name} for category in COCO_CATEGORIES]
+        content = {
+            "info": {"year": 2017, "text": "a [ in a string }"},
+            "licenses": [],
+            "images": images,
+            "annotations": annotations,
+            "categories": categories,
+        }
+        (folder / "annotations" / f"instances_{split}2017.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_real_photographs(
+    source: Path, photographs: Any, recipe_for: Make, check_split: Make, tmp_path: Path
+) -> None:
+    card = prepare_dataset(recipe_for("coco_json"))
+    assert card.categories == COCO_CATEGORIES
+    assert card.dropped == {}
+    check_split("train", photographs["train"])
+    check_split("val", photographs["val"])
+    names = {path.name for path in (tmp_path / "dataset/images").iterdir()}
+    assert names == {f"{row.image_id:012d}.jpg" for rows in photographs.values() for row in rows}
+
+
+def test_crowds_are_for_the_scorer_alone(
+    source: Path,
+    photographs: Any,
+    recipe_for: Make,
+    check_split: Make,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from pycocotools.coco import COCO
+
+    prepare_dataset(recipe_for("coco_json"))
+    truth = COCO(str(tmp_path / "dataset/annotations_val.json"))
+    capsys.readouterr()
+    (crowd,) = truth.loadAnns(truth.getAnnIds(iscrowd=1))
+    assert crowd["bbox"] == CROWD
+    assert crowd["area"] == 99.5
+    assert crowd["image_id"] == photographs["val"][0].image_id
+    assert len(truth.getAnnIds(iscrowd=0)) == sum(len(row.boxes) for row in photographs["val"])
+    check_split("val", photographs["val"])
+
+
+def test_a_list_of_names_takes_these_categories_alone(
+    source: Path, photographs: Any, recipe_for: Make, read_rows: Make
+) -> None:
+    card = prepare_dataset(recipe_for("coco_json", categories=["person", "chair"]))
+    labels = {label for row in read_rows("train") for label in row["objects"]["ref"]}
+    assert labels <= {"person", "chair"}
+    assert card.dropped["box of an unknown category"] > 0
+    shown = [row for row in photographs["train"] if {"person", "chair"} & set(row.labels)]
+    assert len(read_rows("train")) == len(shown)
+
+
+def test_splits_that_are_numbered_alike_get_ids_from_their_names(
+    source: Path, recipe_for: Make, read_rows: Make
+) -> None:
+    """Both splits from 0, as tools that export each by itself do: no image may be taken for another's."""
+    for split in ("train", "val"):
+        path = source / "annotations" / f"instances_{split}2017.json"
+        content = json.loads(path.read_text())
+        numbers = {image["id"]: number for number, image in enumerate(content["images"])}
+        for row in content["images"]:
+            row["id"] = numbers[row["id"]]
+        for row in content["annotations"]:
+            row["image_id"] = numbers[row["image_id"]]
+        path.write_text(json.dumps(content))
+    card = prepare_dataset(recipe_for("coco_json"))
+    assert [card.counts[split]["images"] for split in ("train", "val")] == [12, 6]
+    for row in read_rows("train"):
+        assert row["source"].startswith("train2017/")
+        assert Path(row["images"][0]).stem == f"{derived_id(row['source']):012d}"
+
+
+def test_boxes_that_are_not_what_the_key_says(source: Path, recipe_for: Make) -> None:
+    with pytest.raises(UserError, match=r"instances_val2017\.json, image \d+ .*is upside down as xyxy"):
+        prepare_dataset(recipe_for("coco_json", {"boxes": "xyxy"}))
+    with pytest.raises(UserError, match=r"source\.units=relative has numbers up to 1"):
+        prepare_dataset(recipe_for("coco_json", {"units": "relative"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": "nowhere"}, "are damaged or missing"),
+        ({"train_files": "*.nothing"}, r"no file in .* matches '\*\.nothing'; there are 20 files"),
+    ],
+)
+def test_what_is_not_there(source: Path, recipe_for: Make, change: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare_dataset(recipe_for("coco_json", change))
+
+
+def test_broken_json_names_the_file(source: Path, recipe_for: Make) -> None:
+    path = source / "annotations/instances_train2017.json"
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match=r"instances_train2017\.json: not readable as JSON"):
+        prepare_dataset(recipe_for("coco_json"))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 7, 1 << 20])
+def test_a_stream_gives_what_the_whole_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr("prepare.sources.json_stream.CHUNK", chunk)
+    content = {"a": [1, 23456, {"b": [[1.5e3], 'é]\\"中']}, None], "empty": [], "c": {"d": [1]}, "n": 123}
+    path = tmp_path / "x.json"
+    for indent in (None, 2):
+        path.write_text(json.dumps(content, indent=indent, ensure_ascii=indent is None), encoding="utf-8")
+        found: dict[str, Any] = {}
+        for key, value in stream_lists(path):
+            found.setdefault(key, []).append(value)
+        assert found == {"a": content["a"], "c": [content["c"]], "n": [123]}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": [1,', '{"a": 1} 2', '{"a" 1}', '{"a": [1 2'])
+def test_what_is_no_json_object(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match="not readable as JSON"):
+        list(stream_lists(path))
