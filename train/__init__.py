@@ -1,0 +1,1 @@
+"""Fine-tuning with PaddleFormers: the pre-flight check, the plug-in, the launch, the tiny model."""

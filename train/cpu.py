@@ -1,0 +1,45 @@
+"""What PaddleFormers 1.2.0 needs to train Qwen3-VL without paddlefleet and without a GPU.
+
+Each function makes one change in a library and returns its own name for the log.
+"""
+
+from typing import Any
+
+
+def use_plain_paddle_classes() -> str:
+    """Take the plain Paddle model: the default one is made of paddlefleet's GPU layers."""
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    modeling.Qwen3VLForConditionalGeneration = modeling.Qwen3VLForConditionalGenerationDeprecated
+    modeling.Qwen3VLModel = modeling.Qwen3VLModelDeprecated
+    return "use_plain_paddle_classes"
+
+
+def define_pipeline_model() -> str:
+    """Define a name that the trainer's LoRA evaluation uses and only paddlefleet defines."""
+    from paddleformers.trainer import trainer
+
+    if not hasattr(trainer, "GPTModel"):
+        trainer.GPTModel = ()  # isinstance(model, ()) is False
+    return "define_pipeline_model"
+
+
+def initialise_fleet_for_resume() -> str:
+    """Initialise fleet with all degrees 1: one process never does, and then cannot load a checkpoint."""
+    from paddle.distributed import fleet
+
+    strategy = fleet.DistributedStrategy()
+    strategy.hybrid_configs = {"dp_degree": 1, "mp_degree": 1, "pp_degree": 1, "sharding_degree": 1}
+    fleet.init(is_collective=True, strategy=strategy)
+    return "initialise_fleet_for_resume"
+
+
+def skip_device_synchronize() -> str:
+    """Make the trainer's calls to wait for the device a no-op: on a CPU they raise."""
+    import paddle
+
+    def synchronize(device: Any = None) -> None:
+        del device
+
+    paddle.device.synchronize = synchronize
+    return "skip_device_synchronize"

@@ -1,0 +1,99 @@
+"""The keys of a train recipe: PaddleFormers' own dataclasses, and what their types admit."""
+
+import dataclasses
+import enum
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from io import StringIO
+from typing import Any
+
+NONE_TYPE = type(None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """One key that PaddleFormers knows, its type and its default."""
+
+    name: str
+    type: Any
+    default: Any
+
+
+@contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Keep to themselves what Paddle and its companions print while they are imported."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@cache
+def known_keys() -> Mapping[str, Key]:
+    """Return every key that `paddleformers-cli train` accepts for supervised fine-tuning."""
+    with quiet_imports():
+        from paddleformers.cli.hparams import parser
+
+    keys = {}
+    for arguments in parser._TRAIN_ARGS:
+        hints = typing.get_type_hints(arguments)
+        for field in dataclasses.fields(arguments):
+            default = None if field.default is dataclasses.MISSING else field.default
+            keys[field.name] = Key(field.name, hints[field.name], default)
+    return keys
+
+
+def type_problem(key: Key, value: Any) -> str | None:
+    """Say what is wrong with a value's type, in words for the recipe's author; None where nothing is."""
+    arms = _arms(key.type)
+    if any(_admits(arm, value) for arm in arms):
+        return None
+    if isinstance(value, str) and {int, float} & set(arms) and (number := _as_number(value)) is not None:
+        example = f"{number:.1e}".replace("e-0", "e-") if float in arms else f"{number:.0f}"
+        return f"{key.name}: '{value}' is text to a YAML reader: write {example}"
+    choices = next(([member.value for member in arm] for arm in arms if _is_enum(arm)), None)
+    if choices:
+        hint = ' (YAML reads a bare no as false: write "no")' if value is False else ""
+        return f"{key.name}: '{value}' is none of {', '.join(map(str, choices))}{hint}"
+    names = " or ".join(getattr(arm, "__name__", str(arm)) for arm in arms if arm is not NONE_TYPE)
+    return f"{key.name}: {value!r} is {type(value).__name__}, must be {names}"
+
+
+def _arms(hint: Any) -> list[Any]:
+    """Return a union's members, or the type alone."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return list(typing.get_args(hint))
+    return [hint]
+
+
+def _is_enum(arm: Any) -> bool:
+    return isinstance(arm, type) and issubclass(arm, enum.Enum)
+
+
+def _admits(arm: Any, value: Any) -> bool:
+    if arm is bool:
+        return isinstance(value, bool)
+    if arm is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if arm is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if arm is str:  # numbers too: probabilities such as train_dataset_prob: 1.0 are strings to PaddleFormers
+        return isinstance(value, str | int | float) and not isinstance(value, bool)
+    if _is_enum(arm):
+        return value in [member.value for member in arm]
+    if arm is NONE_TYPE:
+        return value is None
+    if arm is Any or dataclasses.is_dataclass(arm):
+        return True
+    origin = typing.get_origin(arm)
+    return isinstance(value, origin or arm)
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,196 @@
+"""The launch of a training run: PaddleFormers as a child process, watched, and taken down whole."""
+
+import logging
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError
+from grounding.files import write_text
+from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
+from train.run import run_child
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[1]
+PLUGIN = ROOT / "train" / "plugin.py"
+FINISHED = "train_results.json"
+"""PaddleFormers writes it after the weights."""
+
+CHECKPOINT_FILES = ("saved_signal_*", "trainer_state.*", "rng_state_*", "scheduler.pdparams")
+"""What a complete checkpoint holds beside its tensors, the last ones written among them."""
+
+FORGOTTEN_FILES = ("vocab.json", "merges.txt")
+"""Tokenizer files that PaddleFormers does not save beside a checkpoint, though slow tokenizers read them."""
+
+
+def train(path: Path, overrides: Iterable[str] = ()) -> int:
+    """Check a recipe, run it and return the exit code: 0 only when the weights are there.
+
+    A run that was stopped goes on from its newest checkpoint; one that is finished is left alone.
+
+    Raises:
+        UserError: what the check finds.
+    """
+    recipe = check_recipe(path, overrides)
+    folder = Path(recipe["output_dir"])
+    if recipe.pop("overwrite_output_dir", False):
+        remove_run(folder)
+    elif is_finished(folder):
+        log.info("%s: is trained already; overwrite_output_dir=true trains it anew", folder)
+        return 0
+    resume_from = newest_checkpoint(folder)
+    save_recipe(recipe, folder)
+    if resume_from:
+        log.info("%s: goes on from %s", folder, resume_from.name)
+    has_gpu = machine_has_gpu()
+    log_file = folder / "logs" / "train.log"
+    started = time.time()
+    try:
+        child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
+        code = run_child(*child, log_file, folder)
+    finally:
+        remove_environment_dumps(log_file.parent)
+    if code == 0 and not has_weights(folder, since=started):
+        log.error(
+            "%s: the training ended without saving weights; see %s", folder, folder / "logs" / "train.log"
+        )
+        return 1
+    if code == 0:
+        log.info("%s: trained in %.0f s", folder, time.time() - started)
+    return code
+
+
+def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
+    """Save the recipe that is run, for the next start to compare with and for whoever finds the folder."""
+    import yaml
+
+    write_text(folder / RESOLVED_RECIPE, yaml.safe_dump(recipe, allow_unicode=True, sort_keys=False))
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a run in this folder came to its end."""
+    return (folder / FINISHED).is_file() and has_weights(folder)
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest complete checkpoint, after removing newer ones that a kill left half written.
+
+    PaddleFormers takes the highest number whatever is in it, and fails on one that is not complete.
+    """
+    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        if all(any(checkpoint.glob(pattern)) for pattern in CHECKPOINT_FILES):
+            return checkpoint
+        log.warning("%s: is not complete, removed", checkpoint)
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.rpartition("-")[2]
+    return int(number) if number.isdigit() else -1
+
+
+def remove_run(folder: Path) -> None:
+    """Remove what an earlier run left: an old checkpoint would otherwise be resumed later on."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    for pattern in (
+        "*.safetensors",
+        "*.safetensors.index.json",
+        "*.auto_generated.metadata",
+        FINISHED,
+        RESOLVED_RECIPE,
+    ):
+        for file in folder.glob(pattern):
+            file.unlink()
+
+
+def remove_environment_dumps(logs: Path) -> None:
+    """Remove the files into which Paddle's launcher writes the whole environment, keys and all."""
+    for pattern in ("envlog.*", "backup_env.*.json"):
+        for file in logs.glob(pattern):
+            file.unlink()
+
+
+def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
+    """Return the command line of PaddleFormers for this recipe on this machine."""
+    extra = [f"custom_register_path={PLUGIN}"]
+    if "copy_custom_file_list" not in recipe:
+        extra.append(f"copy_custom_file_list='{' '.join(_forgotten(recipe['model_name_or_path']))}'")
+    arguments = ["train", str(folder / RESOLVED_RECIPE), *extra]
+    processes = cpu_processes(recipe)
+    if has_gpu or processes == 1:
+        return [str(_program("paddleformers-cli")), *arguments]
+    # On a CPU the command line of PaddleFormers starts one process whatever the recipe says.
+    launcher = Path(_package_folder("paddleformers")) / "cli" / "launcher.py"
+    return [
+        *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
+        *(
+            "--master",
+            f"127.0.0.1:{free_port()}",
+            "--run_mode",
+            "collective",
+            "--log_dir",
+            str(folder / "logs"),
+        ),
+        *(str(launcher), *arguments),
+    ]
+
+
+def _forgotten(model: str) -> list[str]:
+    if is_hub_id(model):
+        return list(FORGOTTEN_FILES)
+    return [name for name in FORGOTTEN_FILES if (Path(model) / name).is_file()]
+
+
+def cpu_processes(recipe: dict[str, Any]) -> int:
+    """Return how many processes a CPU run needs: one for each tensor parallel part."""
+    return max(1, int(recipe.get("tensor_model_parallel_size", 1)))
+
+
+def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str, str]:
+    """Return the child's environment; what the user has set stays."""
+    programs = Path(sys.executable).parent
+    defaults = {"MASTER_PORT": str(free_port()), "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1"}
+    forced = {
+        # The command line starts `python` from PATH, which need not be the one that runs this.
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONUNBUFFERED": "1",
+        "PADDLEFORMERS_DIST_LOG": str(folder / "logs"),
+    }
+    if not has_gpu:
+        # The launchers want an entry for each process, and break where the list is empty.
+        forced["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(cpu_processes(recipe))))
+        forced["PADDLE_DISTRI_BACKEND"] = "gloo"
+        defaults["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_processes(recipe)))
+    return {**defaults, **os.environ, **forced}
+
+
+def free_port() -> int:
+    """Return a TCP port that nothing listens on: the default, 8080, is often taken."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _program(name: str) -> Path:
+    program = Path(sys.executable).parent / name
+    if not program.is_file():
+        raise UserError(f"{program}: no such program: install the dependencies, `make setup`")
+    return program
+
+
+def _package_folder(name: str) -> str:
+    from importlib.util import find_spec
+
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"{name} is not installed: `make setup`")
+    return spec.submodule_search_locations[0]

@@ -1,0 +1,192 @@
+"""A training process that is watched: its log becomes a progress bar, and nothing of it is left behind."""
+
+import logging
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO, NoReturn
+
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+MARK = "VISUAL_GROUNDING_RUN"
+"""Environment variable by which all processes of a run are found, in whatever session they are."""
+
+PATIENCE_SECONDS = 10
+TAIL_LINES = 400
+QUIET_SECONDS = 30
+STEP = re.compile(r"\bloss: ([\d.eE+-]+), learning_rate: ([\d.eE+-]+), global_step: (\d+)")
+EVALUATION = re.compile(r"\beval_loss: ([\d.eE+-]+)")
+TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
+ERROR = re.compile(r"^\w*(?:\.\w+)*(?:Error|Exception|Exit|Interrupt)\b.*")
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+Lines = queue.Queue[str | None]
+
+
+def run_child(command: Sequence[str], environment: dict[str, str], log_file: Path, folder: Path) -> int:
+    """Run a training command, show its progress, and return its exit code.
+
+    Its whole output goes to `log_file`. Ctrl-C and SIGTERM end all of its processes and come back as
+    KeyboardInterrupt.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log.info("log: %s", log_file)
+    mark = uuid.uuid4().hex
+    previous = signal.signal(signal.SIGTERM, _interrupt) if _in_main_thread() else None
+    with log_file.open("ab") as output:
+        output.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n".encode())
+        lines: Lines = queue.Queue()
+        try:
+            child = subprocess.Popen(
+                command,
+                env={**environment, MARK: mark},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a terminal's Ctrl-C reaches us alone, and we end the rest
+            )
+            reader = threading.Thread(target=_copy, args=(child.stdout, output, lines), daemon=True)
+            reader.start()
+            try:
+                tail = _watch(child, lines)
+                code = child.wait()
+            finally:
+                end_processes(mark)
+                child.wait()
+                reader.join(PATIENCE_SECONDS)  # the log gets its last lines after an interrupt too
+        except KeyboardInterrupt:
+            log.warning("%s: stopped; the same command goes on from its newest checkpoint", folder)
+            raise
+        finally:
+            end_processes(mark)  # an interrupt can come while the process is being started
+            if previous is not None:
+                signal.signal(signal.SIGTERM, previous)
+    if code:
+        for line in meaningful_errors(tail):
+            log.error("%s", line)
+        log.error("%s: the training failed; all it said is in %s", folder, log_file)
+    return 1 if code else 0
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _copy(source: IO[bytes], log_file: IO[bytes], lines: Lines) -> None:
+    """Copy a process's output to the log and into a queue, None at its end."""
+    with source:
+        for line in source:
+            log_file.write(line)
+            log_file.flush()
+            lines.put(COLOUR.sub("", line.decode("utf-8", "replace")).rstrip())
+    lines.put(None)
+
+
+def _watch(child: "subprocess.Popen[bytes]", lines: Lines) -> list[str]:
+    """Show the progress that a process's output tells of until it ends, and return its last lines."""
+    tail: list[str] = []
+    bar: tqdm[NoReturn] = tqdm(total=None, unit="step", desc="starting", disable=None, dynamic_ncols=True)
+    with bar:
+        progress = Progress(bar)
+        while True:
+            try:
+                line = lines.get(timeout=1)
+            except queue.Empty:
+                if child.poll() is not None:  # a process that it left behind keeps its output open
+                    return tail
+                progress.tick()
+                continue
+            if line is None:
+                return tail
+            tail = [*tail[-TAIL_LINES:], line]
+            progress.read(line)
+
+
+class Progress:
+    """What the log has said so far, on a progress bar or, where there is no terminal, in some lines."""
+
+    def __init__(self, bar: "tqdm[NoReturn]") -> None:
+        self.bar = bar
+        self.total = 0
+        self.shown = time.monotonic()
+        self.status = "starting"
+
+    def read(self, text: str) -> None:
+        """Take a line of the trainer's log."""
+        if found := TOTAL.search(text):
+            self.total = int(found[1].replace(",", ""))
+            self.bar.reset(total=self.total)
+            self.bar.set_description("training")
+        if found := STEP.search(text):
+            loss, rate, step = float(found[1]), float(found[2]), int(found[3])
+            self.status = f"step {step}/{self.total} loss {loss:.4f} learning rate {rate:.2e}"
+            if not self.bar.disable:
+                self.bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.2e}", refresh=False)
+                self.bar.update(step - self.bar.n)
+            elif step == self.total:
+                self._say(self.status)
+        if found := EVALUATION.search(text):
+            self._say(f"eval loss {float(found[1]):.4f}")
+
+    def tick(self) -> None:
+        """Show that time passes: the start alone takes ten seconds, a first step on a large model minutes."""
+        if not self.bar.disable:
+            self.bar.refresh()
+        elif time.monotonic() - self.shown >= QUIET_SECONDS:
+            self._say(self.status)
+
+    def _say(self, text: str) -> None:
+        self.bar.clear()
+        log.info("%s", text)
+        self.shown = time.monotonic()
+
+
+def meaningful_errors(tail: Sequence[str], count: int = 3) -> list[str]:
+    """Return the last different error messages of a log, or its last lines where there are none."""
+    errors = list(dict.fromkeys(line for line in tail if ERROR.match(line)))
+    return errors[-count:] or [line for line in tail if line][-count:]
+
+
+def end_processes(mark: str) -> None:
+    """End every process of a run: terminate, wait, kill.
+
+    The launcher puts its workers into sessions of their own, and the data loader's outlive a trainer that
+    was killed: they are found by their environment, on systems that show it.
+    """
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        for process in _marked(mark):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal_number)
+        while _marked(mark) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        if not _marked(mark):
+            return
+
+
+def _marked(mark: str) -> list[int]:
+    """Return the ids of the living processes with this mark in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_zombie = "\nState:\tZ" in (entry / "status").read_text()
+            if not is_zombie and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return found
