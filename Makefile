@@ -14,7 +14,7 @@ PYTHON ?= $(firstword $(shell for python in python3 python3.12 python3.11 python
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
 PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
-GPU_PACKAGES := paddlepaddle-gpu==3.3.1 paddleformers[paddlefleet]==1.2.0
+GPU_PACKAGES := paddlepaddle-gpu==3.3.1 "paddleformers[paddlefleet]==1.2.0"
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m

@@ -69,8 +69,12 @@ def read_annotations(path: Path) -> dict[str, Any]:
 def objects_by_image(
     annotations: dict[str, Any], card: Card
 ) -> tuple[dict[int, list[Detection]], dict[int, list[Detection]]]:
-    """Return each image's single objects, and its crowd regions."""
+    """Return each image's single objects, and its crowd regions.
+
+    Objects that were asked for by an expression have the expression as label, as the answer has.
+    """
     names = {category.id: category.name for category in card.categories}
+    expressions = asked_expressions(annotations, card)
     objects: dict[int, list[Detection]] = {}
     crowds: dict[int, list[Detection]] = {}
     for item in annotations["annotations"]:
@@ -80,5 +84,13 @@ def objects_by_image(
             raise UserError(
                 f"annotation {item['id']}: category {item['category_id']} is not on the card: prepare again"
             )
+        label = expressions.get(item["image_id"], label)
         kind.setdefault(item["image_id"], []).append(Detection(label, Box.from_xywh(*item["bbox"])))
     return objects, crowds
+
+
+def asked_expressions(annotations: dict[str, Any], card: Card) -> dict[int, str]:
+    """Return the referring expression of each image entry that asks for one, not for categories."""
+    names = {category.name for category in card.categories}
+    asked = {image["id"]: image.get("asked") for image in annotations["images"]}
+    return {image_id: text for image_id, text in asked.items() if text is not None and text not in names}

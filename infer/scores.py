@@ -1,13 +1,21 @@
 """Scores of a predictions file: COCO AP, F1 and the quality of the answers, in original pixels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from grounding.answers import DUPLICATE, TRUNCATED
-from grounding.card import load_card
+from grounding.card import Card, load_card
 from grounding.errors import UserError
 from infer.coco_ap import coco_statistics
-from infer.ground_truth import ANNOTATIONS_FILE, keep_predicted, objects_by_image, read_annotations
+from infer.ground_truth import (
+    ANNOTATIONS_FILE,
+    asked_expressions,
+    keep_predicted,
+    objects_by_image,
+    read_annotations,
+)
 from infer.matching import Matches, match_detections
 from infer.predictions import Prediction, read_predictions
 from infer.recipe import saved_recipe
@@ -22,7 +30,8 @@ class Scores:
     AP to AR are COCO's (`infer.coco_ap`). precision_50, recall_50 and f1_50 count one-to-one matches of
     the same label at IoU >= 0.5 (`infer.matching`), objects in crowd regions left out; mean_iou is the mean
     IoU of these matched pairs. readable, truncated: share of the images; duplicates, unknown_labels: share
-    of the detections. A label that is no category of the data set is a false positive.
+    of the detections. A label that is no category of the data set is a false positive; what was
+    asked for by an expression is right under that expression.
     """
 
     AP: float | None
@@ -66,6 +75,7 @@ def score_predictions(predictions_path: Path, dataset: Path | None = None) -> Sc
         is_limited=is_limited,
     )
     objects, crowds = objects_by_image(annotations, card)
+    expressions = asked_expressions(annotations, card)
 
     def match(prediction: Prediction) -> Matches:
         wanted, regions = (group.get(prediction.image_id, ()) for group in (objects, crowds))
@@ -76,9 +86,13 @@ def score_predictions(predictions_path: Path, dataset: Path | None = None) -> Sc
     false_positives = sum(matched.false_positives for matched in matches)
     false_negatives = sum(matched.false_negatives for matched in matches)
     names = {category.name: category.id for category in card.categories}
-    found = [detection for prediction in predictions for detection in prediction.detections]
+    found = [
+        (detection.label, expressions.get(prediction.image_id))
+        for prediction in predictions
+        for detection in prediction.detections
+    ]
     return Scores(
-        **coco_statistics(annotations, predictions, names),
+        **coco_statistics(annotations, _with_categories(predictions, annotations, expressions, card), names),
         precision_50=_share(len(ious), len(ious) + false_positives),
         recall_50=_share(len(ious), len(ious) + false_negatives),
         f1_50=_share(2 * len(ious), 2 * len(ious) + false_positives + false_negatives),
@@ -90,12 +104,35 @@ def score_predictions(predictions_path: Path, dataset: Path | None = None) -> Sc
         duplicates=_share(
             sum(prediction.problems.count(DUPLICATE) for prediction in predictions), len(found)
         ),
-        unknown_labels=_share(sum(detection.label not in names for detection in found), len(found)),
+        unknown_labels=_share(
+            sum(label not in names and label != expression for label, expression in found), len(found)
+        ),
         images=len(predictions),
         images_in_data_set=images_in_data_set,
         objects=sum(map(len, objects.values())),
         detections=len(found),
     )
+
+
+def _with_categories(
+    predictions: Sequence[Prediction], annotations: dict[str, Any], expressions: Mapping[int, str], card: Card
+) -> list[Prediction]:
+    """Give what was found for an expression the category of its truth, which COCO's AP goes by.
+
+    Where nothing matches the expression it gets the first category: a false positive of any is one.
+    """
+    names = {category.id: category.name for category in card.categories}
+    true_names = {item["image_id"]: names[item["category_id"]] for item in annotations["annotations"]}
+
+    def translate(prediction: Prediction) -> Prediction:
+        expression = expressions.get(prediction.image_id)
+        name = true_names.get(prediction.image_id, card.categories[0].name)
+        translated = (
+            replace(item, label=name) if item.label == expression else item for item in prediction.detections
+        )
+        return replace(prediction, detections=tuple(translated))
+
+    return [translate(prediction) for prediction in predictions]
 
 
 def _data_set_of(predictions_path: Path, dataset: Path | None) -> tuple[Path, bool]:

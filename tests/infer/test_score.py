@@ -134,3 +134,20 @@ def test_command_lines(dataset: Any, tmp_path: Path) -> None:
         failed = run("infer.compare", f"before={folder}")
         assert failed.returncode == 2
         assert "run `python -m infer.score" in failed.stderr
+
+
+def test_what_an_expression_asks_for_is_scored_by_the_expression(dataset: Any) -> None:
+    path = dataset.path / "annotations_val.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for image in content["images"]:
+        image["asked"] = f"the thing in {image['id']}"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    rows = right_answers(dataset.path)
+    for row in rows:
+        row["detections"][0]["label"] = f"the thing in {row['image_id']}"
+    rows[0]["detections"][0]["label"] = f"the thing in {rows[1]['image_id']}"
+    scores = score_predictions(write_rows(dataset.path / "predictions.jsonl", rows), dataset.path)
+    assert scores.recall_50 == pytest.approx(6 / 7)
+    assert scores.unknown_labels == pytest.approx(1 / 7)
+    assert scores.AP50 is not None
+    assert scores.AP50 > 0.8
