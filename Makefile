@@ -21,7 +21,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu lock demo prepare train eval draw page curves export check test format clean
+.PHONY: help setup setup-gpu lock demo prepare show train eval draw page curves export check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [ARGS=\"key=value ...\"]"
@@ -32,7 +32,7 @@ setup: ## make .venv with the pinned CPU builds (every target does it where it i
 	  $(PYTHON) -c "$(SUPPORTED)" \
 	    || { echo "error: $(PYTHON) is not Python 3.10 to 3.12: install one and name it, make setup PYTHON=python3.11" >&2; exit 2; }; \
 	  echo "making .venv with $(PYTHON): 2 GB, a few minutes"; \
-	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -q -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
+	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
 
 setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
 	$(PYTHON) -m venv --clear .venv
@@ -64,8 +64,13 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
-prepare: setup ## make a data set: DATA
+prepare: setup ## make a data set, check it, and count what is in it: DATA
 	$(RUN) prepare $(DATA) $(ARGS)
+	$(RUN) prepare.check $(DATA) $(ARGS)
+	$(RUN) prepare.stats $(DATA) $(ARGS)
+
+show: setup ## a page of some records as the model will see them: DATA
+	$(RUN) prepare.show $(DATA) $(ARGS)
 
 train: setup ## fine-tune: RECIPE
 	$(RUN) train $(RECIPE) $(ARGS)

@@ -3,7 +3,7 @@
 Makes its own source: photographs of 640 x 480 of about 155 KB in parquet files with row groups of several
 sizes. Then measures, each as a process of its own: the plain way (pandas on whole files, every JPEG decoded
 and encoded again, one process), `python -m prepare` with verify=header and verify=decode, and `cp -r` of what
-it wrote. Needs about 5 times 155 KB of disk per image, 10 GB for the full run; removes what it wrote but for
+it wrote. Needs about 6 times 155 KB of disk per image, 14 GB for the full run; removes what it wrote but for
 the source.
 """
 
@@ -31,9 +31,6 @@ ROW_GROUPS = (64, 500, 1000, None)
 
 VAL_SHARE = 0.01
 
-SETTLE_SECONDS = 6
-"""ext4 does not use the inodes of files that were removed in the last 5 seconds, and searches for others."""
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -53,19 +50,24 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "benchmark")
     parser.add_argument("--images", type=int, default=15000)
     parser.add_argument("--step", choices=("source", "plain"), help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     folder, images = arguments.folder.resolve(), arguments.images
     source = folder / f"source_{images}"
     if arguments.step == "source":
         make_source(source, images)
     elif arguments.step == "plain":
-        prepare_plainly(source, folder / "plain")
+        prepare_plainly(source, arguments.out)
     else:
         sys.stdout.write(table(list(measure_all(folder, source, images)), images))
 
 
 def measure_all(folder: Path, source: Path, images: int) -> Iterator[Measured]:
-    """Run every way once, on files that the system has just read, and clear up after each."""
+    """Run every way once, on files that the system has just read, and clear up after all of them.
+
+    Nothing is removed in between: for minutes, ext4 does not use the inodes of removed files again, and
+    searches for others, file by file. For the same reason, leave five minutes between two runs.
+    """
     own = [sys.executable, str(Path(__file__).resolve()), str(folder), "--images", str(images)]
     if not (source / "done").is_file():
         measure("source", [*own, "--step", "source"])
@@ -73,20 +75,17 @@ def measure_all(folder: Path, source: Path, images: int) -> Iterator[Measured]:
         with path.open("rb") as file:
             while file.read(1 << 24):
                 pass
-    outputs = [folder / name for name in ("plain", "header", "decode", "copy")]
-    plain, header, decode, copy = outputs
-    for output in outputs:
-        shutil.rmtree(output, ignore_errors=True)
-    yield measure("plain way", [*own, "--step", "plain"])
-    shutil.rmtree(plain)
-    yield measure("prepare, verify=decode", prepare_command(source, decode, "decode"))
-    shutil.rmtree(decode)
-    yield measure("prepare, verify=header", prepare_command(source, header, "header"))
-    yield measure("cp -r", ["cp", "-r", str(header), str(copy)])
-    shutil.rmtree(copy)
-    yield measure("cp -r, then sync", ["sh", "-c", 'cp -r "$0" "$1" && sync', str(header), str(copy)])
-    shutil.rmtree(copy)
-    shutil.rmtree(header)
+    out = folder / f"run_{os.getpid()}"
+    out.mkdir()
+    try:
+        yield measure("plain way", [*own, "--step", "plain", "--out", str(out / "plain")])
+        yield measure("prepare, verify=decode", prepare_command(source, out / "decode", "decode"))
+        yield measure("prepare, verify=header", prepare_command(source, out / "header", "header"))
+        yield measure("cp -r", ["cp", "-r", str(out / "header"), str(out / "copy")])
+        synced = 'cp -r "$0/header" "$0/synced" && sync'
+        yield measure("cp -r, then sync", ["sh", "-c", synced, str(out)])
+    finally:
+        shutil.rmtree(out)
 
 
 def prepare_command(source: Path, output: Path, verify: str) -> list[str]:
@@ -103,7 +102,6 @@ def measure(name: str, command: list[str]) -> Measured:
         SystemExit: it failed.
     """
     os.sync()  # what was written before is not written during this
-    time.sleep(SETTLE_SECONDS)
     sys.stderr.write(f"{name} ...\n")
     log = ROOT / "data" / f".benchmark.{os.getpid()}.log"
     with log.open("w+b") as output:

@@ -1,9 +1,9 @@
 """The rules of the house that no tool checks: who imports whom, and how fast --help answers."""
 
 import ast
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,11 +45,20 @@ def test_imports_run_one_way(path: Path) -> None:
         assert not imported & PLOTTING
 
 
+def processor_seconds_of_children() -> float:
+    """Processor time: the time on the clock would measure the machine's other work, too."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 @pytest.mark.parametrize(
     "module",
     [
         "prepare",
+        "prepare.check",
         "prepare.shapes",
+        "prepare.show",
+        "prepare.stats",
         "train",
         "train.check",
         "train.tiny",
@@ -63,11 +72,11 @@ def test_imports_run_one_way(path: Path) -> None:
 def test_help_answers_at_once_with_an_example(module: str) -> None:
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = processor_seconds_of_children()
         shown = subprocess.run(
             [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
         )
-        seconds.append(time.perf_counter() - start)
+        seconds.append(processor_seconds_of_children() - start)
     assert shown.returncode == 0, shown.stderr
     assert f"python -m {module}" in shown.stdout
     assert "example" in shown.stdout

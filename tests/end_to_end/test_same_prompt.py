@@ -76,7 +76,15 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
     folder = tmp_path_factory.mktemp("data")
     (folder / "images").mkdir()
-    card = Card("Be brief.", "Task: Object Detection", "objects", number_categories(["cat"]), "none", {}, {})
+    card = Card(
+        "Be brief.",
+        {"task.en1": "Task: Object Detection"},
+        "objects",
+        number_categories(["cat"]),
+        "none",
+        {},
+        {},
+    )
     save_card(card, folder)
     generator = np.random.default_rng(0)
     records = []

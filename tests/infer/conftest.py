@@ -32,7 +32,13 @@ def write_dataset(folder: Path, sizes: tuple[tuple[int, int], ...] = SIZES) -> S
     generator = np.random.default_rng(0)
     (folder / "images").mkdir(parents=True)
     card = Card(
-        "Be brief.", "Task: Object Detection", "objects", CATEGORIES, "none", {}, {"val": {"images": 7}}
+        "Be brief.",
+        {"task.en1": "Task: Object Detection"},
+        "objects",
+        CATEGORIES,
+        "none",
+        {},
+        {"val": {"images": 7}},
     )
     save_card(card, folder)
     records, images, annotations = [], [], []
