@@ -1,4 +1,4 @@
-"""A random Qwen3-VL of half a million parameters, with a tokenizer of its own, for a CPU."""
+"""A random Qwen3-VL of 1.1 million parameters, with a tokenizer of its own, for a CPU."""
 
 import argparse
 import dataclasses
@@ -26,7 +26,7 @@ VOCABULARY_MULTIPLE = 64  # tensor parallelism wants a vocabulary that divides b
 TEXT = {
     "model_type": "qwen3_vl_text",
     "hidden_size": 128,
-    "intermediate_size": 256,
+    "intermediate_size": 640,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
