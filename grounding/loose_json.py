@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 NUMBER = r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
@@ -15,8 +14,11 @@ _TOKEN = re.compile(
     rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\]:,])|(?P<word>[^\W\d]\w*)",
     re.DOTALL,
 )
-_OPENING = re.compile(r"[\[{]")
+_OPENING = re.compile(r"(?P<mark>[\[{])")
 _CLOSERS = {"[": "]", "{": "}"}
+
+MAX_DEPTH = 100
+"""Deeper lists and objects start anew: no answer that means anything has so many levels."""
 
 
 class _Open:
@@ -45,8 +47,9 @@ class _Open:
 def parse_loose_json(text: str) -> tuple[list[Any], bool]:
     """Return the JSON lists and objects found in a text, and whether the last one was cut off.
 
-    Numbers come back as floats, words without quotes as strings. Of what was cut off, everything complete
-    is kept. Never raises; the time is linear in the length of the text.
+    Prose around them is skipped, quotes in it mean nothing. Numbers come back as floats, words without
+    quotes as strings. Of what was cut off, everything complete is kept. Never raises; the time is linear in
+    the length of the text.
     """
     roots: list[Any] = []
     stack: list[_Open] = []
@@ -55,50 +58,38 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
         value = stack.pop().value
         stack[-1].put(value) if stack else roots.append(value)
 
-    for kind, token in _tokens(text, stack):
-        if kind == "cut":
-            break
-        if token in _CLOSERS and kind == "mark":
+    def close_what_is_open() -> None:
+        while stack:
+            if stack[-1].is_cut_off_list:
+                stack.pop()
+            else:
+                close()
+
+    position = 0
+    while match := (_TOKEN if stack else _OPENING).search(text, position):
+        position = match.end()
+        kind, token = match.lastgroup, match.group()
+        if kind == "number":
+            stack[-1].put(float(token))
+        elif kind == "word":
+            stack[-1].put(token)
+        elif kind == "string":
+            if match["end"] != '"' and match["single_end"] != "'":
+                break  # cut off: the rest of the text is in it
+            stack[-1].put(_unescape(token))
+        elif token in _CLOSERS:
+            if len(stack) == MAX_DEPTH:
+                close_what_is_open()
             stack.append(_Open(token))
-        elif kind != "mark":
-            stack[-1].put(float(token) if kind == "number" else token)
-        elif token == "," and stack[-1].closer == "}":
+        elif token == ",":
             stack[-1].key = None
-        elif token in "]}":
+        elif token != ":":
             if stack[-1].closer != token and len(stack) > 1 and stack[-2].closer == token:
                 close()  # the inner end was forgotten
             close()
     is_cut_off = bool(stack)
-    while stack:
-        if stack[-1].is_cut_off_list:
-            stack.pop()
-        else:
-            close()
+    close_what_is_open()
     return roots, is_cut_off
-
-
-def _tokens(text: str, stack: list[_Open]) -> Iterator[tuple[str, str]]:
-    """Yield the tokens inside lists and objects; prose outside is skipped, quotes in it mean nothing."""
-    position = 0
-    while True:
-        if not stack:
-            opening = _OPENING.search(text, position)
-            if opening is None:
-                return
-            yield "mark", opening.group()
-            position = opening.end()
-            continue
-        match = _TOKEN.search(text, position)
-        if match is None:
-            return
-        position = match.end()
-        kind = match.lastgroup or ""
-        if match["string"] is None:
-            yield kind, match.group()
-        elif match["end"] == '"' or match["single_end"] == "'":
-            yield "string", _unescape(match.group())
-        else:
-            yield "cut", ""
 
 
 def _unescape(quoted: str) -> str:

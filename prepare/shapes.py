@@ -54,7 +54,7 @@ class ShapeSettings:
     cells: int = setting("boxes snap to a grid of this many cells a side", 8)
     min_cells: int = setting("side of the smallest shape, in cells", 2)
     max_cells: int = setting("side of the largest shape, in cells", 4)
-    max_objects: int = setting("most shapes in an image; each class at most once", 3)
+    max_objects: int = setting("most shapes in an image; each class at most once", 2)
     classes: list[str] = setting(
         "colour and shape of each class: classes=[red square,red circle]",
         default_factory=lambda: ["red square", "green circle", "blue triangle"],

@@ -113,6 +113,11 @@ def test_labels_that_json_has_to_escape_are_read_back() -> None:
             [("cat", (1, 2, 3, 4))],
             (TRUNCATED,),
         ),
+        (
+            '[{"bbox_2d": [1,2,3,4], "label": "ca',
+            [("", (1, 2, 3, 4))],
+            (UNLABELLED, TRUNCATED),
+        ),
         ('[{"bbox_2d": [1,2,3], "label": "cat"}]', [], (NOT_FOUR_NUMBERS,)),
         ('[{"bbox_2d": [1,2,3,"x"], "label": "cat"}]', [], (NOT_FOUR_NUMBERS,)),
         ('{"bbox_2d": [1,2,1e999,4], "label": "cat"}', [], (OUT_OF_RANGE,)),

@@ -88,6 +88,6 @@ def dataset(tmp_path: Path) -> SmallDataset:
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    command = [sys.executable, "-m", "train.tiny", str(folder)]
+    command = [sys.executable, "-m", "train.tiny", str(folder), "seed=1"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return folder

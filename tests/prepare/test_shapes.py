@@ -22,10 +22,11 @@ def test_no_arrangement_is_repeated_so_none_of_val_is_in_train() -> None:
 
 
 def test_objects_are_in_class_order_once_each_and_apart() -> None:
-    for scene in draw_scenes(ShapeSettings(images=500)):
+    settings = ShapeSettings(images=500)
+    for scene in draw_scenes(settings):
         classes = [index for index, _ in scene]
         assert classes == sorted(set(classes))
-        assert 1 <= len(scene) <= 3
+        assert 1 <= len(scene) <= settings.max_objects
         for (_, first), (_, second) in itertools.combinations(scene, 2):
             apart_x = first[2] <= second[0] or second[2] <= first[0]
             assert apart_x or first[3] <= second[1] or second[3] <= first[1]
