@@ -73,7 +73,15 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         raise SystemExit(run_command(run))
     """
     environment = {**os.environ, "TRACE_OF_TEST": mark}
-    child = subprocess.Popen(python(script), cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        python(script),
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 20
     while not _traces(mark, child.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
