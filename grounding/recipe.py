@@ -34,7 +34,7 @@ def recipe_arguments(
 
     `schema` fills the list of keys that `--help` prints; None leaves the list out.
     """
-    keys = "" if schema is None else "keys:\n" + "\n".join(_describe_keys(schema)) + "\n\n"
+    keys = "" if schema is None else "keys:\n" + "\n".join(describe_keys(schema)) + "\n\n"
     parser = argparse.ArgumentParser(
         prog=prog,
         description=description,
@@ -54,26 +54,40 @@ def load_recipe(schema: type[Schema], path: Path, overrides: Iterable[str] = ())
         UserError: every unknown key (with a suggestion), wrong type or missing key, in one message.
     """
     from omegaconf import OmegaConf
+
+    return _fill(schema, OmegaConf.merge(read_yaml(path), parse_overrides(overrides)), f"{path}: ")
+
+
+def load_settings(schema: type[Schema], overrides: Iterable[str] = ()) -> Schema:
+    """Read `key=value` words into an instance of the dataclass `schema`, which has all defaults.
+
+    Raises:
+        UserError: as `load_recipe`.
+    """
+    return _fill(schema, parse_overrides(overrides), "")
+
+
+def _fill(schema: type[Schema], given: Any, where: str) -> Schema:
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    given = OmegaConf.merge(read_yaml(path), parse_overrides(overrides))
     problems = [
         f"unknown key '{key}'{suggestion(key, _keys(schema))}"
         for key in _leaves(given)
         if not _knows(schema, key)
     ]
     if problems:
-        raise UserError(f"{path}: {'; '.join(problems)}")
+        raise UserError(f"{where}{'; '.join(problems)}")
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), given)
         if missing := sorted(OmegaConf.missing_keys(merged)):
-            raise UserError(f"{path}: {', '.join(missing)} must be set, in the recipe or as key=value")
+            raise UserError(f"{where}{', '.join(missing)} must be set, in the recipe or as key=value")
         return typing.cast(Schema, OmegaConf.to_object(merged))
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: {error.full_key or 'recipe'}: {reason}") from error
+        raise UserError(f"{where}{error.full_key or 'recipe'}: {reason}") from error
     except ValueError as error:  # a schema's own __post_init__
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{where}{error}") from error
 
 
 def read_yaml(path: Path) -> Any:
@@ -125,7 +139,8 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f", did you mean '{near[0]}'?" if near else ""
 
 
-def _describe_keys(schema: type[Any]) -> Iterator[str]:
+def describe_keys(schema: type[Any]) -> Iterator[str]:
+    """Yield a line of help for each key: name, default, what it is."""
     for name, field in _fields(schema):
         left = f"  {name}" + ("" if field.default == "???" else f"={_shown_default(field)}")
         gap = " " * max(2, HELP_WIDTH - len(left))
@@ -135,7 +150,8 @@ def _describe_keys(schema: type[Any]) -> Iterator[str]:
 def _shown_default(field: "dataclasses.Field[Any]") -> Any:
     if field.default is not dataclasses.MISSING:
         return "null" if field.default is None else field.default
-    return field.default_factory() if field.default_factory is not dataclasses.MISSING else ""
+    default = field.default_factory() if field.default_factory is not dataclasses.MISSING else ""
+    return f"[{','.join(default)}]" if isinstance(default, list) else default  # as the command line takes it
 
 
 def _fields(schema: type[Any], prefix: str = "") -> Iterator[tuple[str, "dataclasses.Field[Any]"]]:

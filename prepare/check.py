@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grounding.errors import USER_ERROR_EXIT_CODE, run_command
 from prepare.findings import Report
-from prepare.place import PLACE_HELP, find_jsonl, find_place
+from prepare.place import add_place, find_jsonl, find_place
 
 EXAMPLES = """\
   python -m prepare.check data/coco
@@ -41,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog=f"examples:\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help=PLACE_HELP)
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
+    add_place(parser)
     parser.add_argument("--limit", type=int, default=5, help="findings of each kind to print (%(default)s)")
     arguments = parser.parse_args(argv)
     report = check_dataset(find_place(arguments.dataset, arguments.overrides), arguments.limit)

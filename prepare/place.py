@@ -1,5 +1,6 @@
 """Which data set a command is about: its folder, or the recipe that it was made with."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,17 @@ from grounding.recipe import load_recipe
 from prepare.recipe import Recipe
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
-PLACE_HELP = "a data set's folder, a JSONL file, or the recipe that it was prepared with"
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that `find_place` takes: `dataset` and `overrides`."""
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        type=Path,
+        help="a data set's folder, a JSONL file, or the recipe that it was prepared with",
+    )
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
 
 
 def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:

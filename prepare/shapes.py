@@ -5,18 +5,16 @@ same steps as photographs. The same settings give the same files (with one versi
 """
 
 import argparse
-import dataclasses
 import itertools
 import logging
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import parse_overrides, setting, suggestion
+from grounding.recipe import describe_keys, load_settings, setting, suggestion
 
 COLOUR_VALUES = {
     "red": (214, 39, 40),
@@ -91,44 +89,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m prepare.shapes",
         description="Draw a small data set of coloured shapes as COCO parquet.",
-        epilog="keys:\n" + "\n".join(_describe_settings()) + "\n\n" + EXAMPLE,
+        epilog="keys:\n" + "\n".join(describe_keys(ShapeSettings)) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="folder for the parquet files")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as images=1000")
     arguments = parser.parse_args()
-    settings = read_settings(arguments.overrides)
+    settings = load_settings(ShapeSettings, arguments.overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     write_source(arguments.out, settings)
     return 0
-
-
-def _describe_settings() -> Iterator[str]:
-    defaults = ShapeSettings()
-    for field in dataclasses.fields(ShapeSettings):
-        value = getattr(defaults, field.name)
-        shown = f"[{','.join(value)}]" if isinstance(value, list) else value
-        yield f"  {f'{field.name}={shown}':<34}  {field.metadata['help']}"
-
-
-def read_settings(overrides: Sequence[str]) -> ShapeSettings:
-    """Read `key=value` words into settings.
-
-    Raises:
-        UserError: an unknown key, or a value that cannot be drawn.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    given = parse_overrides(overrides)
-    schema = OmegaConf.structured(ShapeSettings)
-    for key in given:
-        if key not in schema:
-            raise UserError(f"unknown key '{key}'{suggestion(str(key), map(str, schema))}")
-    try:
-        return cast(ShapeSettings, OmegaConf.to_object(OmegaConf.merge(schema, given)))
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key or 'settings'}: {str(error).splitlines()[0]}") from error
 
 
 def write_source(folder: Path, settings: ShapeSettings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, run_command
-from prepare.place import PLACE_HELP, find_jsonl, find_place
+from prepare.place import add_place, find_jsonl, find_place
 from prepare.resolution import MAX_PIXELS, MIN_PIXELS
 
 PAGE_FILE = "show.html"
@@ -35,8 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example:\n  python -m prepare.show data/coco --limit 20",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help=PLACE_HELP)
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
+    add_place(parser)
     parser.add_argument("--limit", type=int, default=12, help="records of each split (%(default)s)")
     parser.add_argument(
         "--max-pixels", type=int, default=MAX_PIXELS, help="the training recipe's max_pixels (%(default)s)"

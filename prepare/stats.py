@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import run_command
-from prepare.place import PLACE_HELP, find_jsonl, find_place
+from prepare.place import add_place, find_jsonl, find_place
 
 STATS_FILE, PICTURE_FILE = "stats.json", "stats.png"
 
@@ -38,8 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="example:\n  python -m prepare.stats data/coco",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help=PLACE_HELP)
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
+    add_place(parser)
     arguments = parser.parse_args(argv)
     sys.stdout.write(f"{write_stats(find_place(arguments.dataset, arguments.overrides))}\n")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.errors import UserError, run_command
 from grounding.files import replacing, write_json
-from grounding.recipe import parse_overrides, setting, suggestion
+from grounding.recipe import describe_keys, load_settings, setting
 
 if TYPE_CHECKING:
     import numpy
@@ -239,24 +239,18 @@ def _video_processor(settings: TinySettings) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `python -m train.tiny OUT [key=value ...]`."""
-    fields = {field.name: field for field in dataclasses.fields(TinySettings)}
-    keys = "\n".join(f"  {name}={field.default}  {field.metadata['help']}" for name, field in fields.items())
     parser = argparse.ArgumentParser(
         prog="python -m train.tiny",
         description=__doc__,
-        epilog=f"keys:\n{keys}\n\nexample:\n  python -m train.tiny checkpoints/demo/base max_pixels=16384",
+        epilog="keys:\n"
+        + "\n".join(describe_keys(TinySettings))
+        + "\n\nexample:\n  python -m train.tiny checkpoints/demo/base max_pixels=16384",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="the model folder to write")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the defaults")
     arguments = parser.parse_args(argv)
-    values = dict(parse_overrides(arguments.overrides)) if arguments.overrides else {}
-    for key, value in values.items():
-        if key not in fields:
-            raise UserError(f"unknown key '{key}'{suggestion(key, fields)}")
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise UserError(f"{key}={value}: must be a whole number")
-    parameters = write_tiny_model(arguments.out, TinySettings(**values))
+    parameters = write_tiny_model(arguments.out, load_settings(TinySettings, arguments.overrides))
     log.info("%s: a random Qwen3-VL of %.2f M parameters", arguments.out, parameters / 1e6)
     return 0
 

@@ -6,10 +6,10 @@ import pytest
 from PIL import Image, ImageChops
 
 from grounding.errors import UserError
-from grounding.recipe import load_recipe
+from grounding.recipe import load_recipe, load_settings
 from prepare.recipe import Recipe
 from prepare.shape_files import GROUND, SUPERSAMPLING, draw
-from prepare.shapes import ShapeSettings, draw_scenes, read_settings, write_source
+from prepare.shapes import ShapeSettings, draw_scenes, write_source
 
 DEMO = Path(__file__).parents[2] / "recipes" / "prepare" / "demo.yaml"
 
@@ -75,7 +75,7 @@ def test_demo_recipe_names_the_default_classes() -> None:
 )
 def test_bad_settings(words: list[str], message: str) -> None:
     with pytest.raises(UserError) as caught:
-        read_settings(words)
+        load_settings(ShapeSettings, words)
     assert message in str(caught.value)
 
 

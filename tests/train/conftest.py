@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,6 +22,27 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "base"
     write_tiny_model(folder)
     return folder
+
+
+@pytest.fixture
+def load_model() -> Callable[[Path], Any]:
+    """Load a model folder as plain Paddle, in float32."""
+    from paddleformers.transformers import AutoConfig
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    def load(folder: Path) -> Any:
+        config = AutoConfig.from_pretrained(str(folder))
+        for part in (config, config.text_config, config.vision_config):
+            part._attn_implementation = "eager"
+        return modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
+            str(folder),
+            config=config,
+            dtype="float32",
+            load_checkpoint_format="flex_checkpoint",
+            convert_from_hf=True,
+        )
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -12,26 +12,6 @@ from train.export import export, split_fused
 
 
 @pytest.fixture
-def load_model(tiny_model: Path) -> Any:
-    from paddleformers.transformers import AutoConfig
-    from paddleformers.transformers.qwen3_vl import modeling
-
-    def load(folder: Path) -> Any:
-        config = AutoConfig.from_pretrained(str(folder))
-        for part in (config, config.text_config, config.vision_config):
-            part._attn_implementation = "eager"
-        return modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
-            str(folder),
-            config=config,
-            dtype="float32",
-            load_checkpoint_format="flex_checkpoint",
-            convert_from_hf=True,
-        )
-
-    return load
-
-
-@pytest.fixture
 def lora_run(tiny_model: Path, tmp_path: Path, load_model: Any) -> tuple[Path, Any]:
     """A folder as a LoRA run leaves it, with an adapter that changes every matrix, and its model."""
     import paddle

@@ -30,22 +30,6 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vision, "fast_pos_embed_interpolate", vision.fast_pos_embed_interpolate)
 
 
-def load_model(folder: Path) -> Any:
-    from paddleformers.transformers import AutoConfig
-    from paddleformers.transformers.qwen3_vl import modeling
-
-    config = AutoConfig.from_pretrained(str(folder))
-    for part in (config, config.text_config, config.vision_config):
-        part._attn_implementation = "eager"
-    return modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
-        str(folder),
-        config=config,
-        dtype="float32",
-        load_checkpoint_format="flex_checkpoint",
-        convert_from_hf=True,
-    )
-
-
 def loss_and_gradients(model: Any, inputs: dict[str, Any]) -> tuple[float, dict[str, Any]]:
     output = model(**inputs, labels=inputs["input_ids"])
     output.loss.backward()
@@ -70,7 +54,7 @@ def loss_and_gradients(model: Any, inputs: dict[str, Any]) -> tuple[float, dict[
 @pytest.mark.parametrize("frozen", ["nothing", "norm", "embed_tokens"])
 @pytest.mark.usefixtures("libraries")
 def test_repair_changes_no_result(
-    repair: Any, frozen: str, tiny_model: Path, vision_tokens: tuple[int, int, int]
+    repair: Any, frozen: str, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
 ) -> None:
     import paddle
 
