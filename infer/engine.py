@@ -12,20 +12,34 @@ from grounding.prompts import IMAGE_PLACEHOLDER
 class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
-    The user message holds `grounding.prompts.IMAGE_PLACEHOLDER` where the image belongs.
+    The user message holds `grounding.prompts.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
+    sampled, `draw` counts the answers wanted for one and the same question: each draw is another answer.
     """
 
     image: Path
     system: str
     user: str
+    draw: int = 0
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token of an answer as text, and the natural logarithm of the probability it was given."""
+
+    text: str
+    logprob: float
 
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """A model's text, special tokens included, and whether it was cut at the longest length."""
+    """A model's text, special tokens included, and whether it was cut at the longest length.
+
+    `tokens` are those of the text, where the engine was asked for their probabilities.
+    """
 
     text: str
     is_cut: bool
+    tokens: tuple[Token, ...] = ()
 
 
 class Engine(Protocol):

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from grounding.answers import TRUNCATED, read_answer
 from grounding.errors import UserError
 from grounding.files import read_json, write_json
+from infer.asking import ask_batch
 from infer.checkpoint import Checkpoint, find_checkpoint, fingerprint_checkpoint
-from infer.engine import Engine, RawAnswer
+from infer.engine import Engine
 from infer.questions import Question, fingerprint_questions, read_questions
+from infer.reading import Answered
 from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, check_saved_recipe, save_recipe
 
 log = logging.getLogger(__name__)
@@ -63,24 +64,20 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
     return path
 
 
-def prediction_row(question: Question, answer: RawAnswer) -> dict[str, Any]:
+def prediction_row(question: Question, answered: Answered) -> dict[str, Any]:
     """Return the row of one answer: the text as it came, and what was read out of it in original pixels."""
-    reading = read_answer(answer.text, question.size)
-    problems = list(reading.problems)
-    if answer.is_cut and TRUNCATED not in problems:
-        problems.append(TRUNCATED)
     return {
         "image_id": question.image_id,
         "image": question.image,
         "width": question.size.width,
         "height": question.size.height,
         "question": question.text,
-        "raw": answer.text,
+        "raw": answered.raw,
         "detections": [
             {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
-            for found in reading.detections
+            for found in answered.detections
         ],
-        "problems": problems,
+        "problems": list(answered.problems),
     }
 
 
@@ -92,8 +89,8 @@ def _ask(
     with tqdm(total=len(questions), initial=done, unit="image", desc="predict") as bar:
         for start in range(done, len(questions), recipe.batch_size):
             batch = questions[start : start + recipe.batch_size]
-            answers = engine.answer([question.request for question in batch])
-            rows = [prediction_row(*pair) for pair in zip(batch, answers, strict=True)]
+            answered = ask_batch(engine, batch, recipe)
+            rows = [prediction_row(*pair) for pair in zip(batch, answered, strict=True)]
             lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for row in rows]
             file.write(b"".join(lines))
             file.flush()

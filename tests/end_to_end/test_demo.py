@@ -48,4 +48,6 @@ def assert_nothing_of_val_in_train(dataset: Path) -> None:
 
 def read_losses(logs: Path) -> list[float]:
     (file,) = logs.rglob("vdlrecords.*.log")
-    return [record.value for record in visualdl.LogReader(file_path=str(file)).get_data("scalar", "train/loss")]
+    return [
+        record.value for record in visualdl.LogReader(file_path=str(file)).get_data("scalar", "train/loss")
+    ]
