@@ -1,7 +1,8 @@
 """`python -m prepare.shapes OUT [key=value ...]`: a synthetic source of coloured shapes.
 
 Writes COCO parquet in the layout of detection-datasets/coco, so that the demonstration runs through the
-same steps as photographs. The same settings give the same files (with one version of Pillow and pyarrow).
+same steps as photographs, or the folders of a YOLO data set, as an example of pictures of one's own. The same
+settings give the same files (with one version of Pillow and pyarrow).
 """
 
 import argparse
@@ -30,6 +31,8 @@ SHAPES = ("circle", "square", "triangle", "diamond")
 EXAMPLE = """example:
   python -m prepare.shapes data/demo_source images=1000 'classes=[red square,red circle]'"""
 
+LAYOUTS = ("parquet", "yolo")
+
 ATTEMPTS = 1000
 """Tries for one image before the settings are called impossible."""
 
@@ -53,12 +56,15 @@ class ShapeSettings:
     min_cells: int = setting("side of the smallest shape, in cells", 2)
     max_cells: int = setting("side of the largest shape, in cells", 4)
     max_objects: int = setting("most shapes in an image; each class at most once", 2)
+    layout: str = setting(" or ".join(LAYOUTS), "parquet")
     classes: list[str] = setting(
         "colour and shape of each class: classes=[red square,red circle]",
         default_factory=lambda: ["red square", "green circle", "blue triangle"],
     )
 
     def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise UserError(f"layout: '{self.layout}' is not one of {', '.join(LAYOUTS)}")
         if self.images < 1 or self.val_images < 0:
             raise UserError(
                 f"images={self.images}, val_images={self.val_images}: at least 1 and 0 are needed"
@@ -88,11 +94,11 @@ def main() -> int:
     """Write the source and say what it holds."""
     parser = argparse.ArgumentParser(
         prog="python -m prepare.shapes",
-        description="Draw a small data set of coloured shapes as COCO parquet.",
+        description="Draw a small data set of coloured shapes, as COCO parquet or in YOLO's layout.",
         epilog="keys:\n" + "\n".join(describe_keys(ShapeSettings)) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder for the parquet files")
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder to write into")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as images=1000")
     arguments = parser.parse_args()
     settings = load_settings(ShapeSettings, arguments.overrides)
@@ -102,20 +108,28 @@ def main() -> int:
 
 
 def write_source(folder: Path, settings: ShapeSettings) -> None:
-    """Draw all images and write one parquet file per split, each whole or not at all.
+    """Draw all images and write them in the layout that is asked for, each file whole or not at all.
 
     Raises:
         UserError: the settings allow fewer different images than asked for, or the disk is full.
     """
-    from prepare.shape_files import write_split
-
     scenes = list(draw_scenes(settings))
-    write_split(folder / "train-00000-of-00001.parquet", scenes[: settings.images], settings, first_id=1)
-    val_file = folder / "val-00000-of-00001.parquet"
-    if settings.val_images:
-        write_split(val_file, scenes[settings.images :], settings, first_id=settings.images + 1)
+    splits = {"train": scenes[: settings.images], "val": scenes[settings.images :]}
+    if settings.layout == "yolo":
+        from prepare.shape_folders import write_folders
+
+        write_folders(folder, splits, settings)
     else:
-        val_file.unlink(missing_ok=True)
+        from prepare.shape_files import write_split
+
+        first_id = 1
+        for split, drawn in splits.items():
+            path = folder / f"{split}-00000-of-00001.parquet"
+            if drawn:
+                write_split(path, drawn, settings, first_id)
+            else:
+                path.unlink(missing_ok=True)
+            first_id += len(drawn)
     logging.getLogger(__name__).info(
         "%s: %d training and %d validation images of %s",
         folder,

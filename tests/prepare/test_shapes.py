@@ -1,4 +1,6 @@
+import dataclasses
 import itertools
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -7,6 +9,7 @@ from PIL import Image, ImageChops
 
 from grounding.errors import UserError
 from grounding.recipe import load_recipe, load_settings
+from prepare.dataset import prepare_dataset
 from prepare.recipe import Recipe
 from prepare.shape_files import GROUND, SUPERSAMPLING, draw
 from prepare.shapes import ShapeSettings, draw_scenes, write_source
@@ -86,3 +89,23 @@ def test_too_few_different_images(tmp_path: Path) -> None:
             ShapeSettings(images=5, cells=2, min_cells=1, max_cells=1, max_objects=1, classes=["red circle"]),
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_both_layouts_hold_the_same_boxes(tmp_path: Path) -> None:
+    settings = ShapeSettings(images=12, val_images=3, classes=["orange diamond", "purple circle"])
+    records = []
+    for layout, recipe in (("parquet", "demo"), ("yolo", "yolo")):
+        write_source(tmp_path / layout, dataclasses.replace(settings, layout=layout))
+        words = [f"source.path={tmp_path / layout}", f"output_dir={tmp_path / layout}_data", "verify=decode"]
+        if layout == "parquet":
+            words.append("categories=[orange diamond,purple circle]")
+        prepare_dataset(load_recipe(Recipe, DEMO.with_name(f"{recipe}.yaml"), [*words, "total_samples=null"]))
+        rows = (tmp_path / f"{layout}_data" / "train.jsonl").read_text().splitlines()
+        records.append(sorted(json.dumps(json.loads(row)["objects"]) for row in rows))
+    assert records[0] == records[1]
+    assert len(records[0]) == settings.images
+
+
+def test_an_unknown_layout_is_refused() -> None:
+    with pytest.raises(UserError, match="layout: 'voc' is not one of parquet, yolo"):
+        ShapeSettings(layout="voc")
