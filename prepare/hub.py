@@ -72,10 +72,11 @@ def _from_huggingface(repo: str, allowed: list[str]) -> str:
 
 def _from_modelscope(repo: str, allowed: list[str]) -> str:
     from modelscope.hub.snapshot_download import dataset_snapshot_download
-    from modelscope.hub.utils.utils import get_endpoint
+    from modelscope_hub.config import get_default_config
 
     for name in ("modelscope", "modelscope_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    if not answers(get_endpoint()):
-        raise ConnectionError(f"{get_endpoint()} does not answer")
+    endpoint = str(get_default_config().endpoint)
+    if not answers(endpoint):
+        raise ConnectionError(f"{endpoint} does not answer")
     return str(dataset_snapshot_download(repo, allow_patterns=allowed))

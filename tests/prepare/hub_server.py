@@ -1,6 +1,6 @@
-"""A hub on loopback: the part of Hugging Face's API by which one small data set repository is fetched.
+"""A hub on loopback: the parts of two hubs' APIs by which one small data set repository is fetched.
 
-Source: the requests that huggingface_hub makes, and the Hub API page of its documentation.
+Source: the requests that huggingface_hub and modelscope make; the Hub API page.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -55,7 +56,10 @@ def serving(hub: Hub) -> Iterator[Hub]:
             self._answer()
 
         def _answer(self) -> None:
-            path = self.path.partition("?")[0]
+            path = urlsplit(self.path).path
+            asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+            if path == "/api/v1/datasets/me/tiny/repo":  # ModelScope names the file in the query
+                path = f"{path}/{asked['FilePath']}"
             hub.requests.append((self.command, path, self.headers.get("Range")))
             if path == "/":
                 self._send(200, b"hub")
@@ -70,6 +74,17 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 self._send_json(rows)
             elif found := re.fullmatch(rf"/datasets/me/tiny/resolve/(?:{COMMIT}|main)/(.+)", path):
                 self._send_file(found[1])
+            elif path == "/api/v1/datasets/me/tiny/repo/tree":
+                rows = [
+                    {"Type": "blob", "Path": name, "Name": name.rpartition("/")[2], "Size": len(data),
+                     "Sha256": hashlib.sha256(data).hexdigest(), "Revision": COMMIT}
+                    for name, data in hub.files.items()
+                ]  # fmt: skip
+                self._send_json(
+                    {"Code": 200, "Success": True, "Data": {"Files": rows, "TotalCount": len(rows)}}
+                )
+            elif path.startswith("/api/v1/datasets/me/tiny/repo/"):
+                self._send_file(path.removeprefix("/api/v1/datasets/me/tiny/repo/"))
             else:
                 self._send(404, b"{}")
 

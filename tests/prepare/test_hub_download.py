@@ -52,14 +52,16 @@ def environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(tmp_path / "cache"),
         "HF_HUB_DISABLE_XET": "1",
+        "MODELSCOPE_ENDPOINT": hub.address,
+        "MODELSCOPE_CACHE": str(tmp_path / "cache"),
         "no_proxy": "127.0.0.1",
         "NO_PROXY": "127.0.0.1",
     }
 
 
-def run(hub: Hub, tmp_path: Path) -> "subprocess.CompletedProcess[str]":
+def run(hub: Hub, tmp_path: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command(tmp_path),
+        [*command(tmp_path), *overrides],
         cwd=ROOT,
         env=environment(hub, tmp_path),
         capture_output=True,
@@ -126,12 +128,26 @@ def test_a_killed_download_goes_on(hub: Hub, tmp_path: Path, make_recipe: Make, 
     check_data_set(tmp_path, make_recipe, read_folder)
 
 
-def test_no_such_repository_is_one_line(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("breaks", [False, True], ids=["whole", "broken"])
+def test_modelscope_serves_the_same(
+    hub: Hub, tmp_path: Path, make_recipe: Make, read_folder: Make, *, breaks: bool
+) -> None:
+    """Its client has the data set again after a connection that breaks."""
+    if breaks:
+        hub.break_file, hub.break_after = TRAIN, 15_000_000
     with serving(hub):
-        words = [*command(tmp_path), "source.repo=me/other"]
-        result = subprocess.run(
-            words, cwd=ROOT, env=environment(hub, tmp_path), capture_output=True, text=True, check=False
-        )
+        result = run(hub, tmp_path, "source.hub=modelscope")
+    assert result.returncode == 0, result.stderr
+    assert hub.ranges(VAL) == [None]
+    assert [asked is None for asked in hub.ranges(TRAIN)] == [True, False][: 1 + breaks]
+    assert not hub.ranges("README.md")
+    check_data_set(tmp_path, make_recipe, read_folder)
+
+
+@pytest.mark.parametrize("name", ["huggingface", "modelscope"])
+def test_no_such_repository_is_one_line(hub: Hub, tmp_path: Path, name: str) -> None:
+    with serving(hub):
+        result = run(hub, tmp_path, "source.repo=me/other", f"source.hub={name}")
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
-    assert "source.hub: me/other cannot be fetched from huggingface" in line
+    assert f"source.hub: me/other cannot be fetched from {name}" in line
