@@ -65,6 +65,7 @@ def processor_seconds_of_children() -> float:
         "train.export",
         "infer",
         "infer.score",
+        "infer.serve",
         "infer.compare",
         "visualize",
     ],
