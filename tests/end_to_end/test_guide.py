@@ -1,0 +1,29 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grounding.files import read_json
+from tests.end_to_end.conftest import ROOT, run
+
+
+def commands(page: Path) -> str:
+    """Return the indented lines of a page, which are its commands, as one script."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line[4:]}\n" for line in lines if line.startswith("    "))
+
+
+@pytest.mark.slow
+def test_every_command_of_the_guide_works(demo: Path) -> None:
+    """In the folder of a finished demo, as the guide asks for."""
+    script = commands(ROOT / "docs" / "guide.md")
+    shown = run("bash", "-euo", "pipefail", "-c", script, cwd=demo)
+    mine = demo / "checkpoints" / "mine"
+    before, after, served = (
+        read_json(mine / name / "scores.json") for name in ("before", "eval", "served")
+    )
+    assert before["AP50"] < 0.1
+    assert after["AP50"] > 0.5
+    assert served["AP50"] == after["AP50"]
+    assert (mine / "eval" / "page" / "index.html").is_file()
+    assert "orange diamond" in shown.splitlines()[-1] or "purple circle" in shown.splitlines()[-1]
