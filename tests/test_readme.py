@@ -1,0 +1,41 @@
+"""The two READMEs say the same: headings, commands, pictures, links and figures."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENGLISH, CHINESE = (ROOT / name for name in ("README.md", "README.zh.md"))
+PLACEHOLDERS = {"路径": "PATH", "文件夹": "FOLDER"}
+
+
+def structure(page: Path) -> dict[str, list[str]]:
+    text = page.read_text(encoding="utf-8")
+    for chinese, english in PLACEHOLDERS.items():
+        text = text.replace(chinese, english)
+    commands = re.findall(r"^ {4}((?:make|python) .*?)(?:\s{2,}#.*|\s+->.*)?$", text, re.MULTILINE)
+    return {
+        "headings": re.findall(r"^#+", text, re.MULTILINE),
+        "commands": [command.strip() for command in commands],
+        "files": re.findall(r"^ {4}([\w.]+/?) {2,}\S", text, re.MULTILINE),
+        "quoted": sorted(set(re.findall(r"`((?:make|python) [^`]+)`", text))),
+        "targets": re.findall(r"\]\(([^)]+)\)", text),
+        "figures": re.findall(r"\d+(?:[.,]\d+)* %|\d\.\d{3}", text),
+    }
+
+
+def test_the_readmes_say_the_same() -> None:
+    english, chinese = structure(ENGLISH), structure(CHINESE)
+    for kind, found in english.items():
+        if kind == "targets":
+            continue  # each links to the other
+        assert found, kind
+        assert chinese[kind] == found, kind
+    assert set(english["targets"]) ^ set(chinese["targets"]) == {"README.md", "README.zh.md"}
+
+
+@pytest.mark.parametrize("page", [ENGLISH, CHINESE, *sorted(ROOT.glob("[a-z]*/*.md"))], ids=lambda path: path.name)
+def test_what_a_page_links_to_exists(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        assert "://" in target or (page.parent / target).exists(), target
