@@ -14,16 +14,17 @@ DEFAULT_FAMILIES = {CATEGORY: ("category", "qwen_category"), EXPRESSION: ("expre
 """What is asked about -> the family for answers as objects, and for those in JSON."""
 
 
-def find_wording(card: Card, asks: str) -> Wording:
+def find_wording(card: Card, *asks: str) -> Wording:
     """Return the wording by which a model trained on this data set is asked about a category or expression.
 
-    The card's first one is taken; if it has none, the project's, which the model may not know.
+    The card's first one is taken that asks about the first of `asks`, or else the second; if it has none, the
+    project's, which the model may not know.
     """
     return _find(tuple(card.prompts), card.answer_format, asks)
 
 
 @lru_cache(maxsize=16)
-def _find(names: tuple[str, ...], answer_format: str, asks: str) -> Wording:
+def _find(names: tuple[str, ...], answer_format: str, asks: tuple[str, ...]) -> Wording:
     by_name = {
         wording.name: wording
         for family in load_wordings().values()
@@ -31,14 +32,14 @@ def _find(names: tuple[str, ...], answer_format: str, asks: str) -> Wording:
         for wording in wordings
     }
     trained = [by_name[name] for name in names if name in by_name]
-    for wording in trained:
-        if wording.asks == asks:
-            return wording
+    known = [wording for kind in asks for wording in trained if wording.asks == kind]
+    if known:
+        return known[0]
     language = "zh" if any(".zh" in name for name in names) else "en"
-    wording = find_wordings(DEFAULT_FAMILIES[asks][answer_format == "json"], language)[0]
+    wording = find_wordings(DEFAULT_FAMILIES[asks[0]][answer_format == "json"], language)[0]
     log.warning(
         "the data set has no question about one %s: '%s' is asked, which the model may not know",
-        asks,
+        asks[0],
         wording.template,
     )
     return wording
