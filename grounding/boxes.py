@@ -88,6 +88,15 @@ class Box:
         """Whether the right side lies right of the left one, and the bottom below the top."""
         return self.x2 > self.x1 and self.y2 > self.y1
 
+    def moved(self, right: float, down: float) -> "Box":
+        """Return the box moved by so many pixels."""
+        return Box(self.x1 + right, self.y1 + down, self.x2 + right, self.y2 + down)
+
+    def grown(self, factor: float) -> "Box":
+        """Return the box with sides `factor` times as long around the same middle."""
+        middle_x, middle_y, width, height = self.cxcywh
+        return Box.from_cxcywh(middle_x, middle_y, width * factor, height * factor)
+
     def clipped(self, size: Size) -> "Box":
         """Return the part of the box inside an image; a box outside comes back without area."""
         if 0 <= self.x1 <= self.x2 <= size.width and 0 <= self.y1 <= self.y2 <= size.height:

@@ -1,15 +1,72 @@
-"""How a question is asked: once, as it stands."""
+"""How a question is asked: once as it stands, or in one of the ways that get more out of the same model.
 
-from collections.abc import Sequence
+The ways can be combined. They run in this order: `per_category` splits the question, `agree` draws
+several answers to each, `zoom` asks again about parts of the image, `verify` asks back.
+"""
 
-from infer.engine import Engine
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from grounding.boxes import Size
+from grounding.card import Card, load_card
+from infer.engine import Engine, Request
 from infer.questions import Question
 from infer.reading import Answered, read_raw
 from infer.recipe import InferRecipe
 
 
+@dataclass(frozen=True)
+class Item:
+    """One request about one image, or a part of it, of this size in pixels."""
+
+    request: Request
+    size: Size
+
+
+Ask = Callable[[Sequence[Item]], list[Answered]]
+"""Asks items, and returns what was found for each, in their order and in the pixels of their images."""
+
+
 def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe) -> list[Answered]:
-    """Ask the questions of a batch, and return what was found for each, in their order."""
-    del recipe
-    answers = engine.answer([question.request for question in questions])
-    return [read_raw(answer, question.size) for answer, question in zip(answers, questions, strict=True)]
+    """Ask the questions of a batch, and return what was found for each, in their order.
+
+    Raises:
+        UserError: a way of asking that does not fit the data set.
+    """
+    ask: Ask = partial(ask_items, engine, batch_size=recipe.batch_size)
+    once = ask
+    items = [Item(question.request, question.size) for question in questions]
+    if recipe.agree > 1:
+        from infer.voting import vote
+
+        ask = partial(vote, ask, draws=recipe.agree)
+    if recipe.per_category:
+        from infer.per_category import ask_each_category
+
+        answered = ask_each_category(ask, items, _card(recipe))
+    else:
+        answered = ask(items)
+    if recipe.zoom != "none":
+        from infer.zoom import look_closer
+
+        answered = look_closer(ask, items, answered, recipe.zoom)
+    if recipe.verify != "none":
+        from infer.verifying import ask_back
+
+        answered = ask_back(once, items, answered, _card(recipe), drops=recipe.verify == "drop")
+    return answered
+
+
+def ask_items(engine: Engine, items: Sequence[Item], *, batch_size: int) -> list[Answered]:
+    """Ask each item once, `batch_size` at a time."""
+    found: list[Answered] = []
+    for start in range(0, len(items), batch_size):
+        batch = items[start : start + batch_size]
+        answers = engine.answer([item.request for item in batch])
+        found += [read_raw(answer, item.size) for answer, item in zip(answers, batch, strict=True)]
+    return found
+
+
+def _card(recipe: InferRecipe) -> Card:
+    return load_card(recipe.dataset_path)

@@ -13,6 +13,8 @@ RECIPE_FILE, PREDICTIONS_FILE, SCORES_FILE = "infer.yaml", "predictions.jsonl", 
 
 SPLITS = ("val", "train")
 DEVICES = ("auto", "cpu", "gpu")
+ZOOMS = ("none", "tiles", "boxes")
+VERIFIES = ("none", "mark", "drop")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -34,6 +36,14 @@ class InferRecipe:
     max_new_tokens: int = setting("longest answer, in tokens", 2048)
     device: str = setting(" | ".join(DEVICES), "auto")
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
+    per_category: bool = setting("ask for one category at a time, and merge the answers", False)
+    zoom: str = setting(
+        " | ".join(ZOOMS) + ": ask again about parts of the image, at full resolution", "none"
+    )
+    verify: str = setting(
+        " | ".join(VERIFIES) + ": ask back for each label, boxes that do not return", "none"
+    )
+    agree: int = setting("answers drawn a question; a box needs half of the votes (1: no vote)", 1)
     overwrite: bool = setting("replace predictions of another recipe", False)
 
     def __post_init__(self) -> None:
@@ -42,10 +52,11 @@ class InferRecipe:
         Raises:
             ValueError: a choice that does not exist, or a number below 1.
         """
-        for key, choices in {"split": SPLITS, "device": DEVICES, "dtype": DTYPES}.items():
+        known = {"split": SPLITS, "device": DEVICES, "dtype": DTYPES, "zoom": ZOOMS, "verify": VERIFIES}
+        for key, choices in known.items():
             if (value := getattr(self, key)) not in choices:
                 raise ValueError(f"{key}: '{value}' is not one of {', '.join(choices)}")
-        for key in ("batch_size", "max_new_tokens", "limit"):
+        for key in ("batch_size", "max_new_tokens", "limit", "agree"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key}: {value} is less than 1")
