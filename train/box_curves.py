@@ -54,7 +54,9 @@ def make_callback(curves: "BoxCurves") -> Any:
     from paddleformers.trainer import TrainerCallback
 
     class Callback(TrainerCallback):  # type: ignore[misc]  # paddleformers has no types
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # Not when the training begins: its data workers must be forked before the model computes
+            # (`train.cpu.evaluate_without_workers`).
             del args, control, kwargs
             if state.global_step == 0:
                 curves.draw(0)

@@ -41,6 +41,7 @@ def apply(recipe: dict[str, Any]) -> list[str]:
     if not has_gpu:
         applied += [
             cpu.skip_device_synchronize(),
+            cpu.evaluate_without_workers(),
             fast.attend_to_each_image_alone(),
             fast.remember_patch_positions(),
             fast.rotate_by_rolling(),
