@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,8 @@ def box_curves(recipe: Recipe) -> Iterator[str]:
         yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
     if samples > 0 and not recipe.get("do_eval"):
         yield "grounding_eval_samples: does nothing without do_eval: true"
+    if samples > 0 and find_spec("paddlefleet") is not None:
+        yield "grounding_eval_samples: a model of paddlefleet cannot be asked while it is trained: write 0"
     path = Path(str(recipe.get("eval_dataset_path")))
     if samples > 0 and path.name != "val.jsonl":
         yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"
