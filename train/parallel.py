@@ -66,19 +66,19 @@ def start_adapters_alike(seed: int) -> str:
 def _fill(parameter: Any, name: str, seed: int) -> None:
     """Set a matrix (inputs, rank), or this process's rows of it."""
     import numpy as np
+    import paddle
 
     rows, rank = parameter.shape
-    parts, part = (1, 0)
+    parts, part = 1, 0
     if getattr(parameter, "is_distributed", False):
         from paddle.distributed import fleet
 
         group = fleet.get_hybrid_communicate_group().get_model_parallel_group()
         parts, part = group.nranks, group.rank
     limit = 1 / math.sqrt(rows * parts)
-    whole = np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(
-        -limit, limit, (rows * parts, rank)
-    )
-    parameter.set_value(whole[part * rows : (part + 1) * rows].astype("float32"))
+    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    whole = generator.uniform(-limit, limit, (rows * parts, rank)).astype(np.float32)
+    parameter.set_value(paddle.to_tensor(whole[part * rows : (part + 1) * rows]).astype(parameter.dtype))
 
 
 def save_adapters_in_model_order() -> str:

@@ -68,11 +68,12 @@ class Part:
 
     def __init__(self, rows: int, *, is_distributed: bool) -> None:
         self.shape = [rows, 4]
+        self.dtype = "float32"
         self.is_distributed = is_distributed
         self.value = np.zeros(0)
 
     def set_value(self, value: Any) -> None:
-        self.value = value
+        self.value = value.numpy()
 
 
 def test_an_adapter_starts_alike_on_any_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
