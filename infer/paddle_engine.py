@@ -93,12 +93,23 @@ class PaddleEngine:
         paddle.set_device(device)
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
-        self.max_new_tokens = max_new_tokens
-        self.encoder = PromptEncoder(checkpoint.processor)
-        tokenizer = self.encoder.tokenizer
-        self.end_ids = set(tokenizer.convert_tokens_to_ids(list(END_TOKENS)))
-        self.pad_id = tokenizer.pad_token_id
-        self.model = _load_model(checkpoint, dtype, has_gpu=device != "cpu")
+        encoder = PromptEncoder(checkpoint.processor)
+        self._hold(_load_model(checkpoint, dtype, has_gpu=device != "cpu"), encoder, max_new_tokens)
+
+    @classmethod
+    def from_model(cls, model: Any, encoder: PromptEncoder, *, max_new_tokens: int) -> "PaddleEngine":
+        """Make an engine of a model that is in memory, such as one in training; its mode is the caller's.
+
+        Where the model is split over processes, all of them have to ask the same questions together.
+        """
+        engine = cls.__new__(cls)
+        engine._hold(model, encoder, max_new_tokens)
+        return engine
+
+    def _hold(self, model: Any, encoder: PromptEncoder, max_new_tokens: int) -> None:
+        self.model, self.encoder, self.max_new_tokens = model, encoder, max_new_tokens
+        self.end_ids = set(encoder.tokenizer.convert_tokens_to_ids(list(END_TOKENS)))
+        self.pad_id = encoder.tokenizer.pad_token_id
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests as one batch, greedily, in their order."""
@@ -178,13 +189,26 @@ class PaddleEngine:
             return_dict=True,
             **embedded,
         )
-        logits = self.model.lm_head(outputs.last_hidden_state[:, LAST])
+        logits = _whole_vocabulary(self.model.lm_head(outputs.last_hidden_state[:, LAST]), self.model.config)
         return [int(token_id) for token_id in logits[:, -1].astype("float32").argmax(-1).tolist()]
 
     def _text(self, ids: list[int]) -> str:
         return str(
             self.encoder.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         )
+
+
+def _whole_vocabulary(logits: Any, config: Any) -> Any:
+    """Return logits of all tokens: under tensor parallelism each process computes its own part's."""
+    if logits.shape[-1] == config.text_config.vocab_size:
+        return logits
+    import paddle
+    from paddle.distributed import fleet
+
+    parts: list[Any] = []
+    group = fleet.get_hybrid_communicate_group().get_model_parallel_group()
+    paddle.distributed.all_gather(parts, logits.contiguous(), group=group)
+    return paddle.concat(parts, axis=-1)
 
 
 def _choose_device(device: str) -> str:

@@ -16,6 +16,9 @@ MAY_IMPORT = {
     "infer": {"grounding"},
     "visualize": {"grounding", "infer"},
 }
+BRIDGES = {Path("train/box_curves.py"): {"grounding", "infer", "visualize"}}
+"""A model in training answers questions in its own process, by inference's own code (its docstring)."""
+
 FRAMEWORK = {"paddle", "paddleformers"}
 PLOTTING = {"matplotlib", "PIL", "gradio"}
 SOURCES = [
@@ -38,7 +41,7 @@ def imported_packages(path: Path) -> set[str]:
 def test_imports_run_one_way(path: Path) -> None:
     package = path.parts[0]
     imported = imported_packages(path)
-    assert imported & (set(MAY_IMPORT) - {package}) <= MAY_IMPORT[package]
+    assert imported & (set(MAY_IMPORT) - {package}) <= BRIDGES.get(path, MAY_IMPORT[package])
     if package != "train" and path != Path("infer/paddle_engine.py"):
         assert not imported & FRAMEWORK
     if package == "grounding":

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,20 @@ def evaluation(recipe: Recipe) -> Iterator[str]:
         yield "do_eval: true does nothing without evaluation_strategy: write steps, with eval_steps"
 
 
+def box_curves(recipe: Recipe) -> Iterator[str]:
+    """Curves of boxes are drawn at the evaluation steps, from a prepared data set."""
+    samples = recipe.number("grounding_eval_samples")
+    if samples < 0:
+        yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
+    if samples > 0 and not recipe.get("do_eval"):
+        yield "grounding_eval_samples: does nothing without do_eval: true"
+    if samples > 0 and find_spec("paddlefleet") is not None:
+        yield "grounding_eval_samples: a model of paddlefleet cannot be asked while it is trained: write 0"
+    path = Path(str(recipe.get("eval_dataset_path")))
+    if samples > 0 and path.name != "val.jsonl":
+        yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"
+
+
 def data_files(recipe: Recipe) -> Iterator[str]:
     """The JSONL files have to be there."""
     for name in (f"{split}_dataset_path" for split in SPLITS):
@@ -204,6 +219,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     attention,
     pixel_limits,
     evaluation,
+    box_curves,
 )
 """What the recipe alone shows."""
 

@@ -43,3 +43,25 @@ def skip_device_synchronize() -> str:
 
     paddle.device.synchronize = synchronize
     return "skip_device_synchronize"
+
+
+def evaluate_without_workers() -> str:
+    """Read the evaluation's data in the training process.
+
+    As shipped each evaluation forks workers anew. Forked from a process that has computed with several
+    threads, a worker waits for threads that it does not have, and the run hangs; the training's own
+    workers are forked before the first step, and stay.
+    """
+    from paddleformers.trainer import Trainer
+
+    make = Trainer.get_eval_dataloader
+
+    def get_eval_dataloader(self: Any, *args: Any, **kwargs: Any) -> Any:
+        workers, self.args.dataloader_num_workers = self.args.dataloader_num_workers, 0
+        try:
+            return make(self, *args, **kwargs)
+        finally:
+            self.args.dataloader_num_workers = workers
+
+    Trainer.get_eval_dataloader = get_eval_dataloader
+    return "evaluate_without_workers"

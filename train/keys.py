@@ -23,6 +23,11 @@ class Key:
     default: Any
 
 
+OWN_PREFIX = "grounding_"
+OWN_KEYS = (Key("grounding_eval_samples", int, 0),)
+"""Keys of this project's own, which the plug-in takes out before PaddleFormers reads the recipe."""
+
+
 @contextmanager
 def quiet_imports() -> Iterator[None]:
     """Keep to themselves what Paddle and its companions print while they are imported."""
@@ -33,11 +38,11 @@ def quiet_imports() -> Iterator[None]:
 
 @cache
 def known_keys() -> Mapping[str, Key]:
-    """Return every key that `paddleformers-cli train` accepts for supervised fine-tuning."""
+    """Return every key that `paddleformers-cli train` accepts for supervised fine-tuning, and our own."""
     with quiet_imports():
         from paddleformers.cli.hparams import parser
 
-    keys = {}
+    keys = {key.name: key for key in OWN_KEYS}
     for arguments in parser._TRAIN_ARGS:
         hints = typing.get_type_hints(arguments)
         for field in dataclasses.fields(arguments):

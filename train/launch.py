@@ -22,6 +22,9 @@ PLUGIN = ROOT / "train" / "plugin.py"
 FINISHED = "train_results.json"
 """PaddleFormers writes it after the weights."""
 
+BOXES_FOLDER = "boxes"
+"""What the model answered at each evaluation step (train/box_curves.py)."""
+
 CHECKPOINT_FILES = ("saved_signal_*", "trainer_state.*", "rng_state_*", "scheduler.pdparams")
 """What a complete checkpoint holds beside its tensors, the last ones written among them."""
 
@@ -98,6 +101,7 @@ def _step(checkpoint: Path) -> int:
 
 def remove_run(folder: Path) -> None:
     """Remove what an earlier run left: an old checkpoint would otherwise be resumed later on."""
+    shutil.rmtree(folder / BOXES_FOLDER, ignore_errors=True)
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
     for pattern in (

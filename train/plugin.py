@@ -19,18 +19,29 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     import paddle
 
-    from train import cpu, fast, gloo
+    from train import cpu, fast, gloo, parallel
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
-    applied = [one_image_resolution(recipe)]
+    applied = [hide_own_keys(), one_image_resolution(recipe)]
     if find_spec("paddlefleet") is None:
         applied += [cpu.use_plain_paddle_classes(), cpu.define_pipeline_model()]
+        applied += [
+            parallel.sum_head_norm_gradients(),
+            parallel.save_adapters_in_model_order(),
+            parallel.load_adapters_in_process_order(),
+        ]
+    if samples := int(recipe.get("grounding_eval_samples", 0)):
+        from train import box_curves
+
+        applied.append(box_curves.draw_box_curves(Path(recipe["eval_dataset_path"]), samples))
+    applied.append(parallel.start_adapters_alike(int(recipe.get("seed", 42))))
     if processes == 1:
         applied.append(cpu.initialise_fleet_for_resume())
     if not has_gpu:
         applied += [
             cpu.skip_device_synchronize(),
+            cpu.evaluate_without_workers(),
             fast.attend_to_each_image_alone(),
             fast.remember_patch_positions(),
             fast.rotate_by_rolling(),
@@ -40,6 +51,22 @@ def apply(recipe: dict[str, Any]) -> list[str]:
     if not has_gpu and processes > 1:
         applied += [gloo.use_gloo_collectives(), gloo.wrap_optimizer_without_norm_log()]
     return applied
+
+
+def hide_own_keys() -> str:
+    """Let PaddleFormers, which refuses keys that it does not know, read a recipe without our own."""
+    from paddleformers.trainer import PdArgumentParser
+
+    from train.keys import OWN_PREFIX
+
+    parse = PdArgumentParser.parse_dict
+
+    def parse_dict(self: Any, args: dict[str, Any], *rest: Any, **options: Any) -> Any:
+        known = {name: value for name, value in args.items() if not name.startswith(OWN_PREFIX)}
+        return parse(self, known, *rest, **options)
+
+    PdArgumentParser.parse_dict = parse_dict
+    return "hide_own_keys"
 
 
 def one_image_resolution(recipe: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ TAIL_LINES = 400
 QUIET_SECONDS = 30
 STEP = re.compile(r"\bloss: ([\d.eE+-]+), learning_rate: ([\d.eE+-]+), global_step: (\d+)")
 EVALUATION = re.compile(r"\beval_loss: ([\d.eE+-]+)")
+BOXES = re.compile(r"\bboxes at step .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
 ERROR = re.compile(r"^\w*(?:\.\w+)*(?:Error|Exception|Exit|Interrupt)\b.*")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -143,6 +144,8 @@ class Progress:
                 self._say(self.status)
         if found := EVALUATION.search(text):
             self._say(f"eval loss {float(found[1]):.4f}")
+        if found := BOXES.search(text):
+            self._say(found[0])
 
     def tick(self) -> None:
         """Show that time passes: the start alone takes ten seconds, a first step on a large model minutes."""

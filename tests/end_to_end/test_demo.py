@@ -25,8 +25,13 @@ def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
     with Image.open(demo / "sheet.png") as sheet:
         assert sheet.width > 600
         assert len(sheet.convert("RGB").getcolors(1 << 24) or ()) > 50
-    losses = read_losses(demo / "full" / "visualdl")
+    losses = read_curve(demo / "full" / "visualdl", "train/loss")
     assert losses[-1] < losses[0] / 4
+    found = read_curve(demo / "full" / "visualdl", "boxes/AP50")
+    assert len(found) >= 4
+    assert found[0] == 0
+    assert found[1] < found[-1]
+    assert found[-1] >= 0.9
     for promised in ("before", "after", "AP50", "sheet.png", "scores.json"):
         assert promised in shown[-4000:]
 
@@ -46,8 +51,6 @@ def assert_nothing_of_val_in_train(dataset: Path) -> None:
     assert not val & arrangements("train.jsonl")
 
 
-def read_losses(logs: Path) -> list[float]:
+def read_curve(logs: Path, tag: str) -> list[float]:
     (file,) = logs.rglob("vdlrecords.*.log")
-    return [
-        record.value for record in visualdl.LogReader(file_path=str(file)).get_data("scalar", "train/loss")
-    ]
+    return [record.value for record in visualdl.LogReader(file_path=str(file)).get_data("scalar", tag)]

@@ -1,7 +1,11 @@
 """A tiny model and a small drawn data set, made once for all tests of train/."""
 
 import json
+import os
 import random
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,9 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
+from grounding.boxes import Size, from_grid
+from grounding.card import Card, save_card
+from grounding.categories import number_categories
 from train.tiny import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +105,9 @@ def make_recipe(tmp_path: Path, tiny_model: Path, drawn_data: Path) -> Callable[
             "save_steps": 3,
             "logging_steps": 1,
             "per_device_train_batch_size": 2,
+            "do_eval": False,
+            "evaluation_strategy": "no",
+            "grounding_eval_samples": 0,
         }
         values |= changes
         path = tmp_path / "recipe.yaml"
@@ -111,3 +121,77 @@ def make_recipe(tmp_path: Path, tiny_model: Path, drawn_data: Path) -> Callable[
 def recipe(make_recipe: Callable[..., Path]) -> Path:
     """A recipe that passes the check."""
     return make_recipe()
+
+
+@pytest.fixture(scope="session")
+def prepared_data(drawn_data: Path) -> Path:
+    """The drawn data with the card and the annotations of a prepared data set."""
+    categories = number_categories([f"{colour} square" for colour in sorted(COLOURS)])
+    save_card(
+        Card("", {"task.en1": "Task: Object Detection"}, "objects", categories, "none", {}, {}), drawn_data
+    )
+    numbers = {category.name: category.id for category in categories}
+    images, annotations = [], []
+    for number, line in enumerate((drawn_data / "val.jsonl").read_text().splitlines(), start=1):
+        record = json.loads(line)
+        images.append({"id": number, "file_name": record["images"][0], "width": 64, "height": 64})
+        box = from_grid(*record["objects"]["bbox"][0], Size(64, 64))
+        annotations.append(
+            {
+                "id": number,
+                "image_id": number,
+                "category_id": numbers[record["objects"]["ref"][0]],
+                "bbox": list(box.xywh),
+                "area": box.area,
+                "iscrowd": 0,
+            }
+        )
+    content = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": category.id, "name": category.name} for category in categories],
+    }
+    (drawn_data / "annotations_val.json").write_text(json.dumps(content))
+    return drawn_data
+
+
+TrainTiny = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def train_tiny(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, prepared_data: Path) -> TrainTiny:
+    """Run one of the tiny recipes for 20 steps by `python -m train`, once for equal settings."""
+    runs: dict[str, Path] = {}
+
+    def run(recipe: str = "tiny_full", **settings: object) -> Path:
+        key = f"{recipe} {sorted(settings.items())}"
+        if key not in runs:
+            folder = tmp_path_factory.mktemp("run") / "run"
+            values = {
+                "model_name_or_path": tiny_model,
+                "train_dataset_path": prepared_data / "train.jsonl",
+                "eval_dataset_path": prepared_data / "val.jsonl",
+                "output_dir": folder,
+                "max_steps": 20,
+                "logging_steps": 1,
+                "eval_steps": 10,
+                "per_device_eval_batch_size": 4,
+                "grounding_eval_samples": 6,
+                **settings,
+            }
+            words = [f"{name}={value}" for name, value in values.items()]
+            command = [sys.executable, "-m", "train", str(TINY_RECIPE.with_stem(recipe)), *words]
+            done = subprocess.run(
+                command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+            )
+            assert done.returncode == 0, done.stderr
+            runs[key] = folder
+        return runs[key]
+
+    return run
+
+
+def read_losses(folder: Path) -> list[float]:
+    """Return the loss of every step, from the log of a run that was started once."""
+    text = (folder / "logs" / "train.log").read_text(encoding="utf-8")
+    return [float(loss) for loss in re.findall(r"\bloss: ([\d.e-]+), learning_rate: ", text)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.plugin import limit_pixels, one_image_resolution
+from train.plugin import hide_own_keys, limit_pixels, one_image_resolution
 
 
 @pytest.fixture
@@ -70,3 +70,14 @@ def test_one_limit_alone_keeps_the_other(auto_processor: Any, tiny_model: Path) 
     processor = auto_processor.from_pretrained(str(tiny_model)).image_processor
     limit_pixels(processor, 2048, None)
     assert (processor.min_pixels, processor.max_pixels) == (2048, 65536)
+
+
+def test_our_own_keys_do_not_reach_paddleformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from paddleformers.trainer import PdArgumentParser
+
+    monkeypatch.setattr(PdArgumentParser, "parse_dict", lambda self, args, **options: (args, options))
+    hide_own_keys()
+    given = {"seed": 1, "grounding_eval_samples": 4}
+    parsed = PdArgumentParser.parse_dict(None, given, return_unknown_ars=True)
+    assert parsed == ({"seed": 1}, {"return_unknown_ars": True})
+    assert given["grounding_eval_samples"] == 4
