@@ -19,13 +19,15 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     import paddle
 
-    from train import cpu, fast, gloo
+    from train import cpu, fast, gloo, parallel
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
     applied = [one_image_resolution(recipe)]
     if find_spec("paddlefleet") is None:
         applied += [cpu.use_plain_paddle_classes(), cpu.define_pipeline_model()]
+        applied += [parallel.sum_head_norm_gradients(), parallel.save_adapters_in_model_order()]
+    applied.append(parallel.start_adapters_alike(int(recipe.get("seed", 42))))
     if processes == 1:
         applied.append(cpu.initialise_fleet_for_resume())
     if not has_gpu:
