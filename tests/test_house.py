@@ -63,6 +63,7 @@ def processor_seconds_of_children() -> float:
         "train.check",
         "train.tiny",
         "train.export",
+        "train.runs",
         "infer",
         "infer.score",
         "infer.compare",

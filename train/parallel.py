@@ -36,7 +36,9 @@ def _sum_over_heads(gradient: Any) -> Any:
     from paddle.distributed import fleet
 
     total = gradient.clone()
-    paddle.distributed.all_reduce(total, group=fleet.get_hybrid_communicate_group().get_model_parallel_group())
+    paddle.distributed.all_reduce(
+        total, group=fleet.get_hybrid_communicate_group().get_model_parallel_group()
+    )
     return total
 
 
@@ -73,7 +75,9 @@ def _fill(parameter: Any, name: str, seed: int) -> None:
         group = fleet.get_hybrid_communicate_group().get_model_parallel_group()
         parts, part = group.nranks, group.rank
     limit = 1 / math.sqrt(rows * parts)
-    whole = np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(-limit, limit, (rows * parts, rank))
+    whole = np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(
+        -limit, limit, (rows * parts, rank)
+    )
     parameter.set_value(whole[part * rows : (part + 1) * rows].astype("float32"))
 
 

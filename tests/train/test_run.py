@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from train.run import MARK, Progress, _marked, meaningful_errors, run_child
+from train.run import MARK, Progress, marked, meaningful_errors, run_child
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,12 +111,12 @@ def test_only_marked_processes_are_found() -> None:
     child = subprocess.Popen(python("import time; time.sleep(30)"), env={**os.environ, MARK: "one"})
     try:
         time.sleep(0.3)
-        assert _marked("one") == [child.pid]
-        assert _marked("on") == []
+        assert marked("one") == [child.pid]
+        assert marked("on") == []
     finally:
         child.kill()
         child.wait()
-    assert _marked("one") == []
+    assert marked("one") == []
 
 
 def test_meaningful_errors_are_the_last_messages() -> None:
