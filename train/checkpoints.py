@@ -60,8 +60,8 @@ def what_is_missing(checkpoint: Path) -> str | None:
 
 
 def seal(checkpoint: Path) -> None:
-    """Write down the length of every file, once all are written."""
-    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != SEAL)
+    """Write down the length of every file, once all are written; nodes that share a folder may all do so."""
+    files = sorted(path for path in checkpoint.rglob("*") if path.is_file() and SEAL not in path.name)
     write_json(checkpoint / SEAL, {str(path.relative_to(checkpoint)): path.stat().st_size for path in files})
 
 

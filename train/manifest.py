@@ -28,7 +28,7 @@ BLOCK = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a log says a run has come: the last step with its loss, of how many, and the last evaluation."""
+    """How far a log says a run has come: of how many steps, the last with its loss, the last evaluation."""
 
     max_steps: int | None = None
     step: int = 0

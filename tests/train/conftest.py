@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,11 +130,12 @@ STEPS, SAVE_STEPS = 12, 4
 
 
 @pytest.fixture(scope="session")
-def start_training() -> "Callable[..., subprocess.Popen[str]]":
+def start_training() -> "Iterator[Callable[..., subprocess.Popen[str]]]":
     """Start `python -m train`; what it says comes back from communicate()."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(recipe: Path, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "train", str(recipe), *words],
             cwd=ROOT,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -144,8 +145,13 @@ def start_training() -> "Callable[..., subprocess.Popen[str]]":
             # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:  # what a failed test has left
+        process.terminate()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -154,7 +160,7 @@ def finish_training(start_training: "Callable[..., subprocess.Popen[str]]") -> C
 
     def finish(recipe: Path, *words: str) -> str:
         process = start_training(recipe, *words)
-        said, _ = process.communicate(timeout=240)
+        said, _ = process.communicate(timeout=400)
         assert process.returncode == 0, said
         return said
 
@@ -201,7 +207,7 @@ def interrupted_parallel_run(
     )
     run = folder / "run"
     process = start_training(recipe)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not (run / f"checkpoint-{SAVE_STEPS}" / "files.json").is_file() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)

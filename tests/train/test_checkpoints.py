@@ -86,6 +86,7 @@ def test_an_older_checkpoint_goes_only_after_the_new_one_is_sealed(
         Trainer._rotate_checkpoints(self, use_mtime=True, output_dir=str(tmp_path))  # too early
         assert not seen
         (tmp_path / "checkpoint-8" / "late.bin").write_bytes(b"123")
+        (tmp_path / "checkpoint-8" / ".files.json.7.part").touch()  # another node writes its seal
 
     def rotate(self: Any, use_mtime: bool = False, output_dir: str | None = None) -> None:
         seen.append((tmp_path / "checkpoint-8" / "files.json").is_file())

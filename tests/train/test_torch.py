@@ -75,8 +75,12 @@ def test_transformers_sees_the_same_model(
         run: Path = request.getfixturevalue("full_run")
     else:
         run = request.getfixturevalue("interrupted_parallel_run")["run"]
-    there = of_torch(torch_python, export(run), picture, tmp_path / "torch.npz")
+    folder = export(run)
+    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
     here = of_paddle(run, picture)
+    again = of_paddle(folder, picture)
+    assert again["answer"] == here["answer"]
+    assert np.abs(again["logits"] - here["logits"]).max() <= TOLERANCE
     assert there["input_ids"].tolist() == here["input_ids"].tolist()
     np.testing.assert_allclose(there["pixel_values"], here["pixel_values"], atol=1e-6)
     assert np.abs(there["logits"] - here["logits"]).max() <= TOLERANCE

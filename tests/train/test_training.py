@@ -37,7 +37,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, starts: int) -> None:
     """Wait until the run's start of this number has logged a step."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     log_file = folder / "logs" / "train.log"
     while time.monotonic() < deadline:
         if log_file.is_file() and len(START.findall(log_file.read_text(encoding="utf-8"))) == starts:
@@ -46,7 +46,7 @@ def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, sta
                 return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
-    raise AssertionError(f"no step {step} within two minutes")
+    raise AssertionError(f"no step {step} within five minutes")
 
 
 def record_of(run: Path) -> RunRecord:
