@@ -126,7 +126,7 @@ def recipe(make_recipe: Callable[..., Path]) -> Path:
     return make_recipe()
 
 
-STEPS, SAVE_STEPS = 12, 4
+STEPS, SAVE_STEPS = 24, 8
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from grounding.run_record import RunRecord, read_run
 from train.run import marked
 from train.runs import table
 
-STEPS, SAVE_STEPS = 12, 4
+STEPS, SAVE_STEPS = 24, 8
 START = re.compile(r"^[-\d]+ [:\d]+ \S+paddleformers-cli train ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
@@ -65,7 +65,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 ) -> None:
     recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1)
     run = tmp_path / "run"
-    first, second = random.randrange(5, 8), random.randrange(9, 12)
+    first, second = random.randrange(9, 13), random.randrange(17, 21)
     print(f"killed after steps {first} and {second}")
 
     # Everything is killed at once, as by a machine that goes down.
@@ -93,20 +93,19 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     # The trainer alone is killed.
     process = start_training(recipe)
     wait_for_step(process, run, second, starts=3)
-    trainer = newest_process(marked(record_of(run).mark), "launcher.py")
-    os.kill(trainer, signal.SIGKILL)
+    os.kill(trainer_of(marked(record_of(run).mark)), signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert f"goes on from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
     assert not marked(record_of(run).mark)
 
     # A kill has left a newer checkpoint half written.
-    half = run / "checkpoint-11"
+    half = run / "checkpoint-21"
     shutil.copytree(run / f"checkpoint-{2 * SAVE_STEPS}", half)
     shard = half / "optimizer_state" / "0_0.distcp"
     os.truncate(shard, shard.stat().st_size // 2)
     said = finish_training(recipe)
-    assert "checkpoint-11: skipped and removed, it was not written to its end: " in said
+    assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
     assert f"goes on from checkpoint-{2 * SAVE_STEPS}" in said
 
     whole = dict(losses(full_run))
@@ -117,16 +116,29 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 
     record = record_of(run)
     assert [start.state for start in record.starts] == ["killed", "failed", "failed", "finished"]
-    resumed_from = [None, *(f"checkpoint-{step}" for step in (4, 4, 8))]
+    resumed_from = [None, *(f"checkpoint-{step}" for step in (8, 8, 16))]
     assert [start.resumed_from for start in record.starts] == resumed_from
     assert (record.step, record.max_steps, record.loss) == (STEPS, STEPS, after[STEPS])
 
 
-def newest_process(processes: list[int], program: str) -> int:
-    """Return the process of a program that was started last: the trainer, not its launcher."""
-    named = [pid for pid in processes if program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    trainers = [pid for pid in named if int(Path(f"/proc/{pid}/stat").read_text().split()[3]) not in named]
-    return trainers[-1]
+def trainer_of(processes: list[int]) -> int:
+    """Return the process that trains; its launcher and its data loader's workers are others."""
+
+    def read(process: int, name: str) -> str:
+        return Path(f"/proc/{process}/{name}").read_text(errors="replace")
+
+    lines = {process: read(process, "cmdline") for process in processes}
+    trainers = [
+        process
+        for process, line in lines.items()
+        if "launcher.py" in line and "paddle.distributed.launch" not in line
+    ]
+    [trainer] = [
+        process
+        for process in trainers
+        if int(read(process, "stat").rpartition(")")[2].split()[1]) not in trainers
+    ]
+    return trainer
 
 
 @pytest.mark.slow
