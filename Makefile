@@ -16,12 +16,19 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
 GPU_PACKAGES := paddlepaddle-gpu==3.3.1 "paddleformers[paddlefleet]==1.2.0"
 
+# What the tests of exported checkpoints compare with; the other pins are those of the lock file.
+TORCH         := 2.13.0
+TRANSFORMERS  := 5.3.0
+TORCH_INDEX   ?= https://download.pytorch.org/whl/cpu
+TORCH_PYTHON  := .venv-torch/bin/python
+TORCH_INSTALL  = $(TORCH_PYTHON) -m pip install --disable-pip-version-check -c $(LOCK) transformers==$(TRANSFORMERS) pillow
+
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu lock demo prepare show train eval draw page curves export check test format clean
+.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page curves export runs check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [ARGS=\"key=value ...\"]"
@@ -41,6 +48,13 @@ setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
 	$(BIN)/pip install --disable-pip-version-check -c .venv/gpu.lock $(GPU_PACKAGES) \
 	  --extra-index-url $(PADDLE_INDEX)/stable/$(CUDA)/ --extra-index-url $(PADDLE_INDEX)/nightly/$(CUDA)/
 	cp $(LOCK) .venv/$(LOCK)
+
+setup-torch: ## make .venv-torch with torch for CPUs and transformers, which the tests compare with
+	@$(TORCH_PYTHON) -c "from importlib.metadata import version as v; \
+	  raise SystemExit((v('torch').split('+')[0], v('transformers')) != ('$(TORCH)', '$(TRANSFORMERS)'))" 2>/dev/null || { \
+	  echo "making .venv-torch: 1 GB, a few minutes"; \
+	  $(PYTHON) -m venv .venv-torch && \
+	  { $(TORCH_INSTALL) torch==$(TORCH)+cpu || $(TORCH_INSTALL) --extra-index-url $(TORCH_INDEX) torch==$(TORCH)+cpu; }; }
 
 lock: ## pin the dependencies of pyproject.toml anew
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv
@@ -89,6 +103,9 @@ curves: setup ## the VisualDL server on the runs under checkpoints/
 
 export: setup ## write a complete Hugging Face folder, LoRA merged: RECIPE
 	$(RUN) train.export $(RECIPE) $(ARGS)
+
+runs: setup ## a table of the runs under checkpoints/: how far, how good, how they ended
+	$(RUN) train.runs
 
 check: setup ## ruff and mypy
 	$(BIN)/ruff format --check .

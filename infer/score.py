@@ -8,7 +8,8 @@ from pathlib import Path
 
 from grounding.errors import run_command
 from grounding.files import write_json
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE
+from grounding.run_record import add_scores
+from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, saved_recipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,6 +39,9 @@ def report(predictions: Path, dataset: Path | None = None) -> str:
     scores = score_predictions(predictions, dataset)
     saved = predictions.parent / SCORES_FILE
     write_json(saved, asdict(scores))
+    if recipe := saved_recipe(predictions.parent):
+        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
+        add_scores(Path(recipe.checkpoint), predictions.parent, {**about, "scores": asdict(scores)})
     rows = [(name, show_value(name, value)) for name, value in asdict(scores).items()]
     table = format_table(("metric", "value"), rows)
     note = "" if scores.images == scores.images_in_data_set else " (limit)"

@@ -66,6 +66,7 @@ def processor_seconds_of_children() -> float:
         "train.check",
         "train.tiny",
         "train.export",
+        "train.runs",
         "infer",
         "infer.score",
         "infer.serve",

@@ -35,7 +35,9 @@ def test_the_readmes_say_the_same() -> None:
     assert set(english["targets"]) ^ set(chinese["targets"]) == {"README.md", "README.zh.md"}
 
 
-@pytest.mark.parametrize("page", [ENGLISH, CHINESE, *sorted(ROOT.glob("[a-z]*/*.md"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "page", [ENGLISH, CHINESE, *sorted(ROOT.glob("[a-z]*/*.md"))], ids=lambda path: path.name
+)
 def test_what_a_page_links_to_exists(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         assert "://" in target or (page.parent / target).exists(), target

@@ -1,144 +1,142 @@
-"""Merge a LoRA run into its base model: `python -m train.export RECIPE [key=value ...]`.
+"""Write a complete Hugging Face folder of a finished run, LoRA merged: `python -m train.export RECIPE`."""
 
-The arithmetic is W + scaling x (A B) on the weight files themselves. PaddleFormers' own export cuts the
-fused query-key-value matrix into three blocks, while the model groups them by key-value head, and
-writes another model than the one that was trained.
-"""
-
+import json
 import logging
 import shutil
+import struct
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError, run_command
-from grounding.files import read_json, replacing
+from grounding.files import read_json, replacing, write_json
 from grounding.recipe import recipe_arguments
-from train.check import is_hub_id, resolve_recipe
+from grounding.run_record import RUN_FILE
+from train.check import RESOLVED_RECIPE, is_hub_id, resolve_recipe
 from train.keys import quiet_imports
 
 log = logging.getLogger(__name__)
 
 EXPORT_FOLDER = "export"
-FROM_BASE = ("config.json", "generation_config.json", "model.safetensors.index.json")
-FROM_RUN = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "preprocessor_config.json",
-    "video_preprocessor_config.json",
-)
-QKV = ("q_proj", "k_proj", "v_proj")
-GATE_UP = ("gate_proj", "up_proj")
+CONFIG, GENERATION, INDEX = "config.json", "generation_config.json", "model.safetensors.index.json"
+LORA_CONFIG = "lora_config.json"
+PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
+WEIGHTS = "model*.safetensors"
 
 
 def export(run: Path, download_hub: str | None = None) -> Path:
-    """Write run/export, a complete Hugging Face folder with the adapter merged in, and return it.
+    """Write run/export, a folder that other tools load, and return it; an older export is replaced.
+
+    It holds the weights, with the adapter merged in, config, generation config, tokenizer, chat template,
+    image and video processor, and what tells where it comes from.
 
     Raises:
-        UserError: the folder holds no finished LoRA run, or an adapter that does not fit the base model.
+        UserError: the folder holds no finished run, or an adapter that does not fit the base model.
     """
-    if not (run / "lora_config.json").is_file():
-        raise UserError(f"{run}: holds no finished LoRA run (lora_config.json); a full run needs no export")
-    lora = read_json(run / "lora_config.json")
-    base = base_folder(lora["base_model_name_or_path"], download_hub)
-    text_config = read_json(base / "config.json")["text_config"]
-    deltas = read_deltas(run, float(lora["scaling"]), text_config)
     folder = run / EXPORT_FOLDER
-    shutil.rmtree(folder, ignore_errors=True)  # what is left of another export is not part of this one
-    folder.mkdir()
-    for name, source in [*((name, base) for name in FROM_BASE), *((name, run) for name in FROM_RUN)]:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
-    merged = {
-        name for file in sorted(base.glob("*.safetensors")) for name in merge_file(file, folder, deltas)
-    }
+    beside = run / f".{EXPORT_FOLDER}.part"
+    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    try:
+        if (run / LORA_CONFIG).is_file():
+            source = merge_adapter(run, beside, download_hub)
+        elif any(run.glob(WEIGHTS)):
+            source = run
+            copy_weights(run, beside)
+        else:
+            raise UserError(f"{run}: holds no finished run: no {WEIGHTS} and no {LORA_CONFIG}: train first")
+        write_settings(run, source, beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.rename(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    log.info("%s: complete", folder)
+    return folder
+
+
+def merge_adapter(run: Path, folder: Path, download_hub: str | None) -> Path:
+    """Write the base model's weights with a run's adapter added, and return the base model's folder."""
+    from train.merge import merge_file, read_deltas
+
+    lora = read_json(run / LORA_CONFIG)
+    base = base_folder(lora["base_model_name_or_path"], download_hub)
+    deltas = read_deltas(run, float(lora["scaling"]), read_json(base / CONFIG)["text_config"])
+    merged = {name for file in weight_files(base) for name in merge_file(file, folder, deltas)}
     if missing := sorted(deltas.keys() - merged):
         raise UserError(f"{run}: the adapter changes '{missing[0]}', which {base} does not have")
-    log.info("%s: merged %d matrices of %s", folder, len(merged), base)
-    return folder
+    log.info("%s: merged %d matrices into %s", run, len(merged), base)
+    return base
 
 
 def base_folder(name: str, download_hub: str | None) -> Path:
     """Return the folder of the base model: a local one, or the one to which PaddleFormers downloads it."""
     if not is_hub_id(name):
-        if not (Path(name) / "config.json").is_file():
+        if not (Path(name) / CONFIG).is_file():
             raise UserError(f"{name}: the adapter's base model is not there")
         return Path(name)
     with quiet_imports():
         from paddleformers.utils.download import resolve_file_path
-    found = resolve_file_path(
-        name, ["model.safetensors.index.json", "model.safetensors"], download_hub=download_hub
+    return Path(resolve_file_path(name, [INDEX, "model.safetensors"], download_hub=download_hub)).parent
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return a model folder's weight files.
+
+    Raises:
+        UserError: one that the index names is not there.
+    """
+    index = folder / INDEX
+    named = set(read_json(index)["weight_map"].values()) if index.is_file() else set()
+    if missing := sorted(name for name in named if not (folder / name).is_file()):
+        raise UserError(f"{folder}: no {missing[0]}, which {INDEX} names: the model is not complete")
+    return sorted(folder / name for name in named) or sorted(folder.glob(WEIGHTS))
+
+
+def copy_weights(run: Path, folder: Path) -> None:
+    """Copy weight files, with the note in their header that says in which layout they are.
+
+    Format: https://github.com/huggingface/safetensors#format, a header of JSON behind its length in 8 bytes.
+    """
+    from train.merge import METADATA
+
+    for file in weight_files(run):
+        with file.open("rb") as source, replacing(folder / file.name) as output:
+            (length,) = struct.unpack("<Q", source.read(8))
+            header = json.loads(source.read(length)) | {"__metadata__": METADATA}
+            text = json.dumps(header, separators=(",", ":")).encode()
+            text += b" " * (-len(text) % 8)
+            output.write(struct.pack("<Q", len(text)) + text)
+            shutil.copyfileobj(source, output, 1 << 24)
+
+
+def write_settings(run: Path, source: Path, folder: Path) -> None:
+    """Write everything but the weights; `source` is the folder that the weights come from."""
+    from train.portable import (
+        portable_config,
+        portable_generation,
+        portable_processor,
+        write_portable_tokenizer,
     )
-    return Path(found).parent
+
+    if (source / INDEX).is_file():
+        shutil.copyfile(source / INDEX, folder / INDEX)
+    write_json(folder / CONFIG, portable_config(read_json(source / CONFIG)))
+    write_json(folder / GENERATION, portable_generation(read_json(_trained_from(run, source) / GENERATION)))
+    for name in PROCESSORS:
+        write_json(folder / name, portable_processor(read_json(run / name)))
+    write_portable_tokenizer(run, folder)
+    for name in (RESOLVED_RECIPE, RUN_FILE):
+        if (run / name).is_file():
+            shutil.copyfile(run / name, folder / name)
 
 
-def read_deltas(run: Path, scaling: float, text_config: dict[str, Any]) -> dict[str, Any]:
-    """Return what the adapter adds to each weight, by Hugging Face name, float32, as (out, in).
-
-    The adapter stores A as (in, rank) and B as (rank, out), for fused matrices fused.
-    """
-    factors: dict[str, Any] = {}
-    for file in sorted(run.glob("peft_model*.safetensors")):
-        factors |= load_tensors(file)
-    deltas = {}
-    for name in sorted(factor.removesuffix(".lora_A") for factor in factors if factor.endswith(".lora_A")):
-        down, up = (factors[f"{name}.lora_{letter}"].astype("float32") for letter in "AB")
-        delta = (down @ up).transpose([1, 0]) * scaling
-        layer, _, matrix = name.rpartition(".")
-        for part, rows in split_fused(matrix, delta, text_config).items():
-            deltas[f"{layer}.{part}.weight"] = rows
-    return deltas
-
-
-def split_fused(matrix: str, delta: Any, text_config: dict[str, Any]) -> dict[str, Any]:
-    """Split a fused matrix (out, in) into Hugging Face's; the others come back under their own name.
-
-    qkv_proj holds, for each key-value head, its queries, its key, its value; up_gate_proj gate over up.
-    """
-    if matrix == "up_gate_proj":
-        return dict(zip(GATE_UP, delta.chunk(2, axis=0), strict=True))
-    if matrix != "qkv_proj":
-        return {matrix: delta}
-    heads, groups = text_config["num_attention_heads"], text_config["num_key_value_heads"]
-    width = text_config.get("head_dim") or text_config["hidden_size"] // heads
-    rows, inputs = delta.shape
-    if rows != (heads + 2 * groups) * width:
-        raise UserError(
-            f"the adapter's qkv_proj has {rows} rows: it was trained on another model than the base"
-        )
-    grouped = delta.reshape([groups, -1, inputs])
-    parts = grouped.split([heads // groups * width, width, width], axis=1)
-    return {name: part.reshape([-1, inputs]) for name, part in zip(QKV, parts, strict=True)}
-
-
-def merge_file(file: Path, folder: Path, deltas: dict[str, Any]) -> list[str]:
-    """Write one weight file of the base with its deltas added, and return the names that were changed."""
-    from safetensors.paddle import save
-
-    tensors = load_tensors(file)
-    changed = sorted(tensors.keys() & deltas.keys())
-    for name in changed:
-        weight, delta = tensors[name], deltas[name]
-        if list(weight.shape) != list(delta.shape):
-            raise UserError(
-                f"{file}: '{name}' is {list(weight.shape)}, the adapter's {list(delta.shape)}: another model"
-            )
-        tensors[name] = (weight.astype("float32") + delta).astype(weight.dtype).contiguous()
-    with replacing(folder / file.name) as output:
-        output.write(save(tensors, metadata={"format": "pt"}))
-    return changed
-
-
-def load_tensors(file: Path) -> dict[str, Any]:
-    """Read a safetensors file into paddle tensors on the CPU, bfloat16 included."""
-    with quiet_imports():
-        from safetensors.paddle import load_file
-
-    return dict(load_file(str(file), device="cpu"))
+def _trained_from(run: Path, source: Path) -> Path:
+    """Return the folder of the model that was trained where it is at hand: its settings are the author's."""
+    saved = run / RESOLVED_RECIPE
+    if source != run or not saved.is_file():
+        return source
+    base = Path(str(resolve_recipe(saved).get("model_name_or_path")))
+    return base if (base / GENERATION).is_file() else source
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,11 +144,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     path, overrides = recipe_arguments(
         None,
         prog="python -m train.export",
-        description="Merge the adapter of a LoRA run into its base model, in output_dir/export.",
+        description="Write output_dir/export, a complete Hugging Face folder, with an adapter merged in.",
         example="python -m train.export recipes/train/tiny_lora.yaml",
         argv=argv,
     )
-    recipe = resolve_recipe(path, overrides)
+    recipe: dict[str, Any] = resolve_recipe(path, overrides)
     if not recipe.get("output_dir"):
         raise UserError(f"{path}: output_dir: is missing")
     export(Path(recipe["output_dir"]), recipe.get("download_hub"))

@@ -7,26 +7,27 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import write_text
+from grounding.run_record import FAILED, FINISHED, RUN_FILE, STOPPED, read_run
+from train import manifest
 from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
-from train.run import run_child
+from train.checkpoints import newest_checkpoint
+from train.run import end_processes, marked, new_mark, run_child
 
 log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGIN = ROOT / "train" / "plugin.py"
-FINISHED = "train_results.json"
+RESULTS_FILE = "train_results.json"
 """PaddleFormers writes it after the weights."""
 
 BOXES_FOLDER = "boxes"
 """What the model answered at each evaluation step (train/box_curves.py)."""
-
-CHECKPOINT_FILES = ("saved_signal_*", "trainer_state.*", "rng_state_*", "scheduler.pdparams")
-"""What a complete checkpoint holds beside its tensors, the last ones written among them."""
 
 FORGOTTEN_FILES = ("vocab.json", "merges.txt")
 """Tokenizer files that PaddleFormers does not save beside a checkpoint, though slow tokenizers read them."""
@@ -42,6 +43,7 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     """
     recipe = check_recipe(path, overrides)
     folder = Path(recipe["output_dir"])
+    end_earlier_start(folder)
     if recipe.pop("overwrite_output_dir", False):
         remove_run(folder)
     elif is_finished(folder):
@@ -52,21 +54,60 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     if resume_from:
         log.info("%s: goes on from %s", folder, resume_from.name)
     has_gpu = machine_has_gpu()
-    log_file = folder / "logs" / "train.log"
+    log_file = manifest.log_of(folder)
     started = time.time()
+    mark = new_mark()
+    devices = manifest.devices_of(cpu_processes(recipe), has_gpu=has_gpu)
+    manifest.begin(recipe, folder, resume_from.name if resume_from else None, devices, mark)
+    state = FAILED
     try:
         child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
-        code = run_child(*child, log_file, folder)
+        code = run_child(*child, log_file, folder, mark=mark, how_to_go_on=lambda: how_to_go_on(folder))
+        if code == 0 and not has_weights(folder, since=started):
+            log.error("%s: the training ended without saving weights; see %s", folder, log_file)
+            code = 1
+        state = FAILED if code else FINISHED
+    except KeyboardInterrupt:
+        state = STOPPED
+        raise
     finally:
         remove_environment_dumps(log_file.parent)
-    if code == 0 and not has_weights(folder, since=started):
-        log.error(
-            "%s: the training ended without saving weights; see %s", folder, folder / "logs" / "train.log"
-        )
-        return 1
+        with suppress(UserError) if state != FINISHED else nullcontext():  # the disk may be full
+            manifest.end(folder, state)
     if code == 0:
         log.info("%s: trained in %.0f s", folder, time.time() - started)
     return code
+
+
+def end_earlier_start(folder: Path) -> None:
+    """End what a start of this run has left running, as a trainer outlives a launch that was killed.
+
+    Raises:
+        UserError: that start is not over.
+    """
+    record = read_run(folder)
+    processes = marked(record.mark) if record else []
+    if not record or not processes:
+        return
+    if _is_training(record.process):
+        raise UserError(f"{folder}: is being trained by process {record.process}: wait for it, or stop it")
+    log.warning("%s: ending %d processes that a killed start has left", folder, len(processes))
+    end_processes(record.mark)
+
+
+def _is_training(process: int) -> bool:
+    try:
+        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def how_to_go_on(folder: Path) -> str:
+    """Say what the same command will do next."""
+    checkpoint = newest_checkpoint(folder)
+    if checkpoint is None:
+        return "there is no checkpoint yet, the same command starts from the beginning"
+    return f"the same command goes on from its newest checkpoint, {checkpoint.name}"
 
 
 def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
@@ -78,25 +119,7 @@ def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
 
 def is_finished(folder: Path) -> bool:
     """Tell whether a run in this folder came to its end."""
-    return (folder / FINISHED).is_file() and has_weights(folder)
-
-
-def newest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint, after removing newer ones that a kill left half written.
-
-    PaddleFormers takes the highest number whatever is in it, and fails on one that is not complete.
-    """
-    for checkpoint in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
-        if all(any(checkpoint.glob(pattern)) for pattern in CHECKPOINT_FILES):
-            return checkpoint
-        log.warning("%s: is not complete, removed", checkpoint)
-        shutil.rmtree(checkpoint)
-    return None
-
-
-def _step(checkpoint: Path) -> int:
-    number = checkpoint.name.rpartition("-")[2]
-    return int(number) if number.isdigit() else -1
+    return (folder / RESULTS_FILE).is_file() and has_weights(folder)
 
 
 def remove_run(folder: Path) -> None:
@@ -108,8 +131,9 @@ def remove_run(folder: Path) -> None:
         "*.safetensors",
         "*.safetensors.index.json",
         "*.auto_generated.metadata",
-        FINISHED,
+        RESULTS_FILE,
         RESOLVED_RECIPE,
+        RUN_FILE,
     ):
         for file in folder.glob(pattern):
             file.unlink()

@@ -19,11 +19,11 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     import paddle
 
-    from train import cpu, fast, gloo, parallel
+    from train import checkpoints, cpu, fast, gloo, parallel
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
-    applied = [hide_own_keys(), one_image_resolution(recipe)]
+    applied = [hide_own_keys(), one_image_resolution(recipe), checkpoints.seal_before_rotation()]
     if find_spec("paddlefleet") is None:
         applied += [cpu.use_plain_paddle_classes(), cpu.define_pipeline_model()]
         applied += [
@@ -42,6 +42,7 @@ def apply(recipe: dict[str, Any]) -> list[str]:
         applied += [
             cpu.skip_device_synchronize(),
             cpu.evaluate_without_workers(),
+            cpu.leave_out_fused_norm(),
             fast.attend_to_each_image_alone(),
             fast.remember_patch_positions(),
             fast.rotate_by_rolling(),

@@ -9,11 +9,11 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
 from tqdm import tqdm
 
@@ -31,22 +31,40 @@ BOXES = re.compile(r"\bboxes at step .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
 ERROR = re.compile(r"^\w*(?:\.\w+)*(?:Error|Exception|Exit|Interrupt)\b.*")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
+DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
+"""What the system says of a full disk, a full quota and `ulimit -f`."""
+
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 Lines = queue.Queue[str | None]
 
 
-def run_child(command: Sequence[str], environment: dict[str, str], log_file: Path, folder: Path) -> int:
+def new_mark() -> str:
+    """Return a mark for the processes of one start."""
+    return uuid.uuid4().hex
+
+
+def run_child(
+    command: Sequence[str],
+    environment: dict[str, str],
+    log_file: Path,
+    folder: Path,
+    *,
+    mark: str | None = None,
+    how_to_go_on: Callable[[], str] = lambda: "the same command goes on from its newest checkpoint",
+) -> int:
     """Run a training command, show its progress, and return its exit code.
 
-    Its whole output goes to `log_file`. Ctrl-C and SIGTERM end all of its processes and come back as
-    KeyboardInterrupt.
+    Its whole output goes to `log_file`. Ctrl-C, SIGTERM and the end of the terminal end all of its processes
+    and come back as KeyboardInterrupt. `how_to_go_on` is asked after the processes of a run that failed or
+    was stopped have ended, for the line that says so.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log.info("log: %s", log_file)
-    mark = uuid.uuid4().hex
-    previous = signal.signal(signal.SIGTERM, _interrupt) if _in_main_thread() else None
-    with log_file.open("ab") as output:
-        output.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n".encode())
+    mark = mark or new_mark()
+    previous = _catch_end_signals()
+    with log_file.open("ab", buffering=0) as output:
+        _write(output, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n".encode())
         lines: Lines = queue.Queue()
         try:
             child = subprocess.Popen(
@@ -67,21 +85,34 @@ def run_child(command: Sequence[str], environment: dict[str, str], log_file: Pat
                 child.wait()
                 reader.join(PATIENCE_SECONDS)  # the log gets its last lines after an interrupt too
         except KeyboardInterrupt:
-            log.warning("%s: stopped; the same command goes on from its newest checkpoint", folder)
+            log.warning("%s: stopped; %s", folder, how_to_go_on())
             raise
         finally:
             end_processes(mark)  # an interrupt can come while the process is being started
-            if previous is not None:
-                signal.signal(signal.SIGTERM, previous)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
     if code:
-        for line in meaningful_errors(tail):
+        errors = meaningful_errors(tail)
+        is_full = any(DISK_FULL.search(line) for line in tail)
+        for line in () if is_full else errors:
             log.error("%s", line)
-        log.error("%s: the training failed; all it said is in %s", folder, log_file)
+        reason = "the disk is full: make room, then " if is_full else ""
+        log.error("%s: the training failed: %s%s; all it said: %s", folder, reason, how_to_go_on(), log_file)
     return 1 if code else 0
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _catch_end_signals() -> dict[int, Any]:
+    """Let the signals that end a process interrupt the run, and return their handlers until now.
+
+    One that is ignored stays so: nohup ignores the end of the terminal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {
+        number: signal.signal(number, _interrupt)
+        for number in END_SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -93,10 +124,15 @@ def _copy(source: IO[bytes], log_file: IO[bytes], lines: Lines) -> None:
     """Copy a process's output to the log and into a queue, None at its end."""
     with source:
         for line in source:
-            log_file.write(line)
-            log_file.flush()
+            _write(log_file, line)
             lines.put(COLOUR.sub("", line.decode("utf-8", "replace")).rstrip())
     lines.put(None)
+
+
+def _write(log_file: IO[bytes], line: bytes) -> None:
+    """Write a line to the log; where the disk is full it is lost, and the run is not."""
+    with suppress(OSError):
+        log_file.write(line)
 
 
 def _watch(child: "subprocess.Popen[bytes]", lines: Lines) -> list[str]:
@@ -174,16 +210,16 @@ def end_processes(mark: str) -> None:
     """
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for process in _marked(mark):
+        for process in marked(mark):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal_number)
-        while _marked(mark) and time.monotonic() < deadline:
+        while marked(mark) and time.monotonic() < deadline:
             time.sleep(0.2)
-        if not _marked(mark):
+        if not marked(mark):
             return
 
 
-def _marked(mark: str) -> list[int]:
+def marked(mark: str) -> list[int]:
     """Return the ids of the living processes with this mark in their environment."""
     wanted = f"{MARK}={mark}".encode()
     found = []

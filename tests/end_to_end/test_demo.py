@@ -32,6 +32,11 @@ def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
     assert found[0] == 0
     assert found[1] < found[-1]
     assert found[-1] >= 0.9
+    record = json.loads((demo / "full" / "run.json").read_text())
+    assert record["scores"]["checkpoints/demo/eval_after"]["scores"]["AP50"] == after["AP50"]
+    assert record["data"]["train"]["cards"]["data/demo"] == json.loads(
+        (clone / "data" / "demo" / "card.json").read_text()
+    )
     for promised in ("before", "after", "AP50", "sheet.png", "scores.json"):
         assert promised in shown[-4000:]
 

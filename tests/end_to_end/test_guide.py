@@ -19,9 +19,7 @@ def test_every_command_of_the_guide_works(demo: Path) -> None:
     script = commands(ROOT / "docs" / "guide.md")
     shown = run("bash", "-euo", "pipefail", "-c", script, cwd=demo)
     mine = demo / "checkpoints" / "mine"
-    before, after, served = (
-        read_json(mine / name / "scores.json") for name in ("before", "eval", "served")
-    )
+    before, after, served = (read_json(mine / name / "scores.json") for name in ("before", "eval", "served"))
     assert before["AP50"] < 0.1
     assert after["AP50"] > 0.5
     assert served["AP50"] == after["AP50"]

@@ -8,7 +8,9 @@ import pytest
 
 from grounding.answers import DUPLICATE, NO_BOX, TRUNCATED
 from grounding.errors import UserError
+from grounding.run_record import RunRecord, read_run, write_run
 from infer.recipe import InferRecipe, save_recipe
+from infer.score import report
 from infer.scores import score_predictions
 
 ROOT = Path(__file__).parents[2]
@@ -151,3 +153,25 @@ def test_what_an_expression_asks_for_is_scored_by_the_expression(dataset: Any) -
     assert scores.unknown_labels == pytest.approx(1 / 7)
     assert scores.AP50 is not None
     assert scores.AP50 > 0.8
+
+
+def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> None:
+    record = RunRecord(
+        model="base",
+        method="full",
+        max_steps=3,
+        devices={},
+        versions={},
+        git=None,
+        data={},
+        starts=(),
+    )
+    write_run(tmp_path / "model", record)
+    path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
+    save_recipe(InferRecipe(str(tmp_path / "model"), str(dataset.path), str(path.parent), limit=3))
+    report(path)
+    noted = read_run(tmp_path / "model")
+    assert noted
+    entry = noted.scores[str(path.parent)]
+    assert entry["scores"] == json.loads((path.parent / "scores.json").read_text())
+    assert (entry["dataset"], entry["split"], entry["limit"]) == (str(dataset.path), "val", 3)

@@ -4,9 +4,12 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,7 @@ def load_model() -> Callable[[Path], Any]:
         config = AutoConfig.from_pretrained(str(folder))
         for part in (config, config.text_config, config.vision_config):
             part._attn_implementation = "eager"
+        config.text_config.fuse_rms_norm = False  # an export does not say so, and the kernel is for GPUs
         return modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
             str(folder),
             config=config,
@@ -89,18 +93,18 @@ def _draw(folder: Path, split: str, number: int) -> dict[str, object]:
     }
 
 
-@pytest.fixture
-def make_recipe(tmp_path: Path, tiny_model: Path, drawn_data: Path) -> Callable[..., Path]:
-    """Write tiny_full.yaml with this test's model, data and output folder, and changes; ... removes a key."""
+@pytest.fixture(scope="session")
+def write_recipe(tiny_model: Path, drawn_data: Path) -> Callable[..., Path]:
+    """Write tiny_full.yaml for the tests' model and data, with changes; ... removes a key."""
 
-    def make(**changes: object) -> Path:
+    def write(folder: Path, **changes: object) -> Path:
         values = yaml.safe_load(TINY_RECIPE.read_text(encoding="utf-8"))
         values |= {
             "model_name_or_path": str(tiny_model),
             "train_dataset_path": str(drawn_data / "train.jsonl"),
             "eval_dataset_path": str(drawn_data / "val.jsonl"),
-            "output_dir": str(tmp_path / "run"),
-            "logging_dir": str(tmp_path / "run" / "visualdl"),
+            "output_dir": str(folder / "run"),
+            "logging_dir": str(folder / "run" / "visualdl"),
             "max_steps": 6,
             "save_steps": 3,
             "logging_steps": 1,
@@ -110,11 +114,17 @@ def make_recipe(tmp_path: Path, tiny_model: Path, drawn_data: Path) -> Callable[
             "grounding_eval_samples": 0,
         }
         values |= changes
-        path = tmp_path / "recipe.yaml"
+        path = folder / "recipe.yaml"
         path.write_text(yaml.safe_dump({name: value for name, value in values.items() if value is not ...}))
         return path
 
-    return make
+    return write
+
+
+@pytest.fixture
+def make_recipe(tmp_path: Path, write_recipe: Callable[..., Path]) -> Callable[..., Path]:
+    """Write a recipe of this test's own."""
+    return partial(write_recipe, tmp_path)
 
 
 @pytest.fixture
@@ -195,3 +205,96 @@ def read_losses(folder: Path) -> list[float]:
     """Return the loss of every step, from the log of a run that was started once."""
     text = (folder / "logs" / "train.log").read_text(encoding="utf-8")
     return [float(loss) for loss in re.findall(r"\bloss: ([\d.e-]+), learning_rate: ", text)]
+
+
+STEPS, SAVE_STEPS = 24, 8
+
+
+@pytest.fixture(scope="session")
+def start_training() -> "Iterator[Callable[..., subprocess.Popen[str]]]":
+    """Start `python -m train`; what it says comes back from communicate()."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(recipe: Path, *words: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", "train", str(recipe), *words],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:  # what a failed test has left
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="session")
+def finish_training(start_training: "Callable[..., subprocess.Popen[str]]") -> Callable[..., str]:
+    """Train to the end and return what was said."""
+
+    def finish(recipe: Path, *words: str) -> str:
+        process = start_training(recipe, *words)
+        said, _ = process.communicate(timeout=400)
+        assert process.returncode == 0, said
+        return said
+
+    return finish
+
+
+@pytest.fixture(scope="session")
+def full_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_recipe: Callable[..., Path],
+    finish_training: Callable[..., str],
+) -> Path:
+    """A full run of a few steps that nothing has disturbed."""
+    folder = tmp_path_factory.mktemp("full")
+    finish_training(write_recipe(folder, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1))
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def interrupted_parallel_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_recipe: Callable[..., Path],
+    start_training: "Callable[..., subprocess.Popen[str]]",
+    finish_training: Callable[..., str],
+) -> dict[str, Any]:
+    """A LoRA run of two tensor parallel processes, ended by Ctrl-C, and then gone on with to its end."""
+    from grounding.run_record import read_run
+    from train.run import marked
+
+    folder = tmp_path_factory.mktemp("parallel")
+    recipe = write_recipe(
+        folder,
+        fine_tuning="LoRA",
+        lora_rank=8,
+        learning_rate=3.0e-2,
+        tensor_model_parallel_size=2,
+        max_steps=STEPS,
+        save_steps=SAVE_STEPS,
+        save_total_limit=1,
+        do_eval=True,
+        evaluation_strategy="steps",
+        eval_steps=STEPS,
+        per_device_eval_batch_size=8,
+    )
+    run = folder / "run"
+    process = start_training(recipe)
+    deadline = time.monotonic() + 300
+    while not (run / f"checkpoint-{SAVE_STEPS}" / "files.json").is_file() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    record = read_run(run)
+    assert record
+    stopped = {"code": process.returncode, "said": said, "left": marked(record.mark)}
+    return {"recipe": recipe, "run": run, "stopped": stopped, "resumed": finish_training(recipe)}

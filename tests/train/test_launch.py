@@ -1,7 +1,9 @@
 import logging
 import os
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,44 +11,24 @@ import pytest
 import yaml
 
 from grounding.errors import UserError, run_command
+from grounding.run_record import read_run
 from train import launch
 from train.launch import (
     command,
     cpu_processes,
+    end_earlier_start,
     environment,
     free_port,
-    newest_checkpoint,
     remove_run,
     save_recipe,
     train,
 )
-
-
-def make_checkpoint(folder: Path, step: int, *, complete: bool = True) -> None:
-    checkpoint = folder / f"checkpoint-{step}"
-    checkpoint.mkdir(parents=True)
-    for name in ("trainer_state.bin", "rng_state_0.pth", "saved_signal_0"):
-        (checkpoint / name).write_text("1")
-    if complete:
-        (checkpoint / "scheduler.pdparams").write_text("1")
-
-
-def test_newest_complete_checkpoint_is_the_highest_number(tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path) is None
-    for step in (20, 100, 9):
-        make_checkpoint(tmp_path, step)
-    make_checkpoint(tmp_path, 120, complete=False)
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-100"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "checkpoint-100",
-        "checkpoint-20",
-        "checkpoint-9",
-    ]
+from train.run import MARK, marked
 
 
 def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
-    make_checkpoint(tmp_path, 7)
-    names = ("model-00001-of-00001.safetensors", "train_results.json", "train.yaml", "notes.txt")
+    (tmp_path / "checkpoint-7").mkdir()
+    names = ("model-00001-of-00001.safetensors", "train_results.json", "train.yaml", "run.json", "notes.txt")
     for name in names:
         (tmp_path / name).write_text("1")
     remove_run(tmp_path)
@@ -136,6 +118,29 @@ def test_environment_dumps_do_not_stay(recipe: Path, tmp_path: Path, monkeypatch
     fake_run(monkeypatch, script)
     train(recipe)
     assert sorted(path.name for path in logs.iterdir()) == ["kept.log", "train.log"]
+
+
+def test_what_a_killed_start_left_is_ended(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_run(monkeypatch, "pass")
+    train(recipe)
+    record = read_run(tmp_path / "run")
+    assert record
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    left = subprocess.Popen(sleep, env={**os.environ, MARK: record.mark}, start_new_session=True)
+    try:
+        while not marked(record.mark):
+            time.sleep(0.05)
+        with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
+            end_earlier_start(tmp_path / "run")  # the start that began it lives: it is this test
+        monkeypatch.setattr(launch, "_is_training", lambda process: False)
+        train(recipe)
+        assert "ending 1 processes that a killed start has left" in caplog.text
+        assert left.wait(timeout=5) != 0
+    finally:
+        left.kill()
+        left.wait()
 
 
 def test_missing_program_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from train.run import MARK, Progress, _marked, meaningful_errors, run_child
+from train.run import MARK, Progress, marked, meaningful_errors, run_child
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +32,23 @@ def test_failure_shows_its_last_error_and_the_log(tmp_path: Path, caplog: pytest
     assert run_child(python(script), dict(os.environ), log_file, tmp_path) == 1
     assert "ValueError: the label file is empty" in caplog.text
     assert str(log_file) in caplog.text
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    script = "import errno, os; raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'shard')"
+    arguments = python(script), dict(os.environ), tmp_path / "train.log", tmp_path
+    assert run_child(*arguments, how_to_go_on=lambda: "go on from checkpoint-8") == 1
+    assert caplog.messages == [
+        f"{tmp_path}: the training failed: the disk is full: make room, then go on from checkpoint-8; "
+        f"all it said: {tmp_path / 'train.log'}"
+    ]
+
+
+def test_a_log_on_a_full_disk_stops_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    full = Path("/dev/full")
+    assert run_child(python("print('x' * 99999)"), dict(os.environ), full, tmp_path) == 0
+    assert run_child(python("raise ValueError('a label')"), dict(os.environ), full, tmp_path) == 1
+    assert "ValueError: a label" in caplog.text
 
 
 def test_a_process_that_outlives_its_parent_is_ended(tmp_path: Path) -> None:
@@ -58,7 +75,7 @@ def test_a_process_that_outlives_its_parent_is_ended(tmp_path: Path) -> None:
     assert not status.is_file() or "State:\tZ" in status.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) -> None:
     mark = f"test-{tmp_path}"
     script = f"""
@@ -80,7 +97,7 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         stderr=subprocess.PIPE,
         text=True,
         # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_signals,
     )
     deadline = time.monotonic() + 20
     while not _traces(mark, child.pid) and time.monotonic() < deadline:
@@ -91,6 +108,11 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
     assert child.returncode == 130
     assert "goes on from its newest checkpoint" in said
     assert not _traces(mark, child.pid)
+
+
+def heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _traces(mark: str, parent: int) -> list[int]:
@@ -111,12 +133,12 @@ def test_only_marked_processes_are_found() -> None:
     child = subprocess.Popen(python("import time; time.sleep(30)"), env={**os.environ, MARK: "one"})
     try:
         time.sleep(0.3)
-        assert _marked("one") == [child.pid]
-        assert _marked("on") == []
+        assert marked("one") == [child.pid]
+        assert marked("on") == []
     finally:
         child.kill()
         child.wait()
-    assert _marked("one") == []
+    assert marked("one") == []
 
 
 def test_meaningful_errors_are_the_last_messages() -> None:

@@ -1,0 +1,89 @@
+"""run.json: what made a checkpoint, kept beside its weights, and the scores that it got."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError
+from grounding.files import read_json, write_json
+
+RUN_FILE = "run.json"
+RUN_VERSION = 1
+
+RUNNING, FINISHED, STOPPED, FAILED, KILLED = "running", "finished", "stopped", "failed", "killed"
+"""How a start of a run ended; a killed one could not say so itself."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a run: when (UTC, ISO 8601), from which checkpoint, how it ended."""
+
+    started: str
+    resumed_from: str | None = None
+    ended: str | None = None
+    seconds: float | None = None
+    state: str = RUNNING
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What run.json holds.
+
+    `step` is the last one that was logged, `loss` its loss, `evaluation` the last evaluation's values;
+    `data` has for each split the JSONL's path and SHA-256 and the data set's card; `git` is the project's
+    commit and whether it had changes; `process` and `mark` find what a start left running; `log_start` is
+    where in logs/train.log the run begins. `scores` are what `infer` measured, by the predictions' folder.
+    """
+
+    model: str
+    method: str
+    max_steps: int | None
+    devices: dict[str, Any]
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+    data: dict[str, dict[str, Any]]
+    starts: tuple[Start, ...]
+    step: int = 0
+    loss: float | None = None
+    evaluation: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    process: int = 0
+    mark: str = ""
+    log_start: int = 0
+    version: int = RUN_VERSION
+
+
+def write_run(folder: Path, record: RunRecord) -> None:
+    """Write run.json into a checkpoint's folder."""
+    write_json(folder / RUN_FILE, dataclasses.asdict(record))
+
+
+def read_run(folder: Path) -> RunRecord | None:
+    """Read a checkpoint's run.json, None where there is none.
+
+    Raises:
+        UserError: not a run.json of this version.
+    """
+    path = folder / RUN_FILE
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    try:
+        starts = tuple(Start(**start) for start in content.pop("starts"))
+        record = RunRecord(starts=starts, **content)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a record of a run ({error}): remove it") from error
+    if record.version != RUN_VERSION:
+        raise UserError(f"{path}: version {record.version}: this version of the project reads {RUN_VERSION}")
+    return record
+
+
+def add_scores(checkpoint: Path, predictions: Path, about: Mapping[str, Any]) -> None:
+    """Note in a checkpoint's run.json what its answers in `predictions` scored; others have no run.json."""
+    record = read_run(checkpoint)
+    if record is None:
+        return
+    others = {name: entry for name, entry in record.scores.items() if name != str(predictions)}
+    write_run(checkpoint, dataclasses.replace(record, scores={**others, str(predictions): dict(about)}))

@@ -1,0 +1,91 @@
+"""A run's configuration, tokenizer and processors as other tools read them: PaddleFormers' own keys go."""
+
+from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError
+from grounding.files import read_json, write_json, write_text
+
+OLDER_NAMES = ("bos_token_id", "eos_token_id", "rope_scaling", "rope_theta", "tie_word_embeddings")
+"""Keys of Qwen3-VL's published configuration that the newest transformers has moved or dropped."""
+
+TRAINING_ONLY = ("use_cache", "torch_dtype", "_name_or_path", "transformers_version")
+"""Keys of transformers that say how the model was loaded for training; torch_dtype is called dtype now."""
+
+PRIVATE_TOKENIZER_KEYS = ("_from_auto", "backend", "download_hub", "is_local", "extra_special_tokens")
+PRIVATE_GENERATION_KEYS = ("_from_model_config", "max_length", "no_repeat_ngram_size", "transformers_version")
+PROCESSOR = "Qwen3VLProcessor"
+
+
+def portable_config(config: dict[str, Any]) -> dict[str, Any]:
+    """Keep of a config.json what transformers' own class of this model knows.
+
+    Raises:
+        UserError: transformers knows no such model.
+    """
+    from transformers import AutoConfig
+
+    try:
+        known = AutoConfig.for_model(config["model_type"]).to_dict()
+    except (KeyError, ValueError) as error:
+        raise UserError(f"config.json: transformers knows no model_type {error}") from error
+    return {
+        "architectures": config.get("architectures"),
+        **_known_part(config, known),
+        "model_type": config["model_type"],
+    }
+
+
+def _known_part(config: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in TRAINING_ONLY or (name not in known and name not in OLDER_NAMES):
+            continue
+        if name.endswith("_config"):
+            part = _known_part(value, known[name])
+            part.pop("architectures", None)  # a class of PaddleFormers
+            kept[name] = part
+        else:
+            kept[name] = value
+    if dtype := config.get("dtype", config.get("torch_dtype")):
+        kept["dtype"] = dtype
+    return kept
+
+
+def write_portable_tokenizer(run: Path, folder: Path) -> None:
+    """Write tokenizer.json, vocab.json, merges.txt, the chat template and their configuration.
+
+    Older tools read the tokens and the template from tokenizer_config.json, so they are written there too.
+    """
+    layout = read_json(run / "tokenizer.json")
+    config = read_json(run / "tokenizer_config.json")
+    more = config.get("extra_special_tokens")
+    template = run / "chat_template.jinja"
+    text = template.read_text(encoding="utf-8") if template.is_file() else config.get("chat_template")
+    if not text:
+        raise UserError(f"{run}: no chat_template.jinja: copy it from the model that was trained")
+    config = {name: value for name, value in config.items() if name not in PRIVATE_TOKENIZER_KEYS}
+    if isinstance(more, list):
+        config["additional_special_tokens"] = more
+    config["added_tokens_decoder"] = {
+        str(token["id"]): {name: value for name, value in token.items() if name != "id"}
+        for token in layout["added_tokens"]
+    }
+    config |= {"chat_template": text, "processor_class": PROCESSOR}
+    merges = (pair if isinstance(pair, str) else " ".join(pair) for pair in layout["model"]["merges"])
+    write_json(folder / "tokenizer.json", layout)
+    write_json(folder / "tokenizer_config.json", config)
+    write_json(folder / "vocab.json", layout["model"]["vocab"])
+    write_text(folder / "merges.txt", "#version: 0.2\n" + "".join(f"{pair}\n" for pair in merges))
+    write_text(folder / "chat_template.jinja", text)
+
+
+def portable_processor(config: dict[str, Any]) -> dict[str, Any]:
+    """Keep what is set of an image or video processor's configuration, with the pixel limits of training."""
+    kept = {name: value for name, value in config.items() if value is not None and name != "video_backend"}
+    return {**kept, "processor_class": PROCESSOR}
+
+
+def portable_generation(config: dict[str, Any]) -> dict[str, Any]:
+    """Drop from a generation_config.json what PaddleFormers puts in, such as answers of 20 tokens."""
+    return {name: value for name, value in config.items() if name not in PRIVATE_GENERATION_KEYS}
