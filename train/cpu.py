@@ -27,6 +27,19 @@ def use_plain_paddle_classes() -> str:
     return "use_plain_paddle_classes"
 
 
+def recompute_vision_with_its_mask() -> str:
+    """Let the plain vision tower recompute its blocks: as shipped it hands on a mask that is not taken."""
+    from paddle.distributed.fleet.utils import recompute
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    def recompute_training_full(self: Any, block: Any, hidden_states: Any, **kwargs: Any) -> Any:
+        del self
+        return recompute(block, hidden_states, **kwargs)
+
+    modeling.Qwen3VLVisionModel.recompute_training_full = recompute_training_full
+    return "recompute_vision_with_its_mask"
+
+
 def define_pipeline_model() -> str:
     """Define a name that the trainer's LoRA evaluation uses and only paddlefleet defines."""
     from paddleformers.trainer import trainer

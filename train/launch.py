@@ -13,6 +13,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.files import write_text
 from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
+from train.nodes import this_node
 from train.run import run_child
 
 log = logging.getLogger(__name__)
@@ -39,17 +40,19 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     """
     recipe = check_recipe(path, overrides)
     folder = Path(recipe["output_dir"])
+    is_first = this_node().rank == 0
     if recipe.pop("overwrite_output_dir", False):
-        remove_run(folder)
+        if is_first:  # the nodes share the folder
+            remove_run(folder)
     elif is_finished(folder):
         log.info("%s: is trained already; overwrite_output_dir=true trains it anew", folder)
         return 0
-    resume_from = newest_checkpoint(folder)
+    resume_from = newest_checkpoint(folder) if is_first else None
     save_recipe(recipe, folder)
     if resume_from:
         log.info("%s: goes on from %s", folder, resume_from.name)
     has_gpu = machine_has_gpu()
-    log_file = folder / "logs" / "train.log"
+    log_file = log_folder(folder) / "train.log"
     started = time.time()
     try:
         child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
@@ -57,9 +60,7 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     finally:
         remove_environment_dumps(log_file.parent)
     if code == 0 and not has_weights(folder, since=started):
-        log.error(
-            "%s: the training ended without saving weights; see %s", folder, folder / "logs" / "train.log"
-        )
+        log.error("%s: the training ended without saving weights; see %s", folder, log_file)
         return 1
     if code == 0:
         log.info("%s: trained in %.0f s", folder, time.time() - started)
@@ -111,6 +112,12 @@ def remove_run(folder: Path) -> None:
             file.unlink()
 
 
+def log_folder(folder: Path) -> Path:
+    """Return the folder of this node's logs: all nodes share the run's folder."""
+    rank = this_node().rank
+    return folder / "logs" / f"node{rank}" if rank else folder / "logs"
+
+
 def remove_environment_dumps(logs: Path) -> None:
     """Remove the files into which Paddle's launcher writes the whole environment, keys and all."""
     for pattern in ("envlog.*", "backup_env.*.json"):
@@ -129,16 +136,12 @@ def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
         return [str(_program("paddleformers-cli")), *arguments]
     # On a CPU the command line of PaddleFormers starts one process whatever the recipe says.
     launcher = Path(_package_folder("paddleformers")) / "cli" / "launcher.py"
+    node = this_node()
     return [
         *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
-        *(
-            "--master",
-            f"127.0.0.1:{free_port()}",
-            "--run_mode",
-            "collective",
-            "--log_dir",
-            str(folder / "logs"),
-        ),
+        *("--nnodes", str(node.count), "--rank", str(node.rank)),
+        *("--master", node.master or f"127.0.0.1:{free_port()}"),
+        *("--run_mode", "collective", "--log_dir", str(log_folder(folder))),
         *(str(launcher), *arguments),
     ]
 
@@ -150,8 +153,18 @@ def _forgotten(model: str) -> list[str]:
 
 
 def cpu_processes(recipe: dict[str, Any]) -> int:
-    """Return how many processes a CPU run needs: one for each tensor parallel part."""
-    return max(1, int(recipe.get("tensor_model_parallel_size", 1)))
+    """Return how many processes a CPU run needs on this node: one for each tensor parallel part.
+
+    Raises:
+        UserError: the nodes cannot share the parts evenly; Paddle has no other parallelism on CPUs.
+    """
+    parts, nodes = max(1, int(recipe.get("tensor_model_parallel_size", 1))), this_node().count
+    if parts % nodes:
+        raise UserError(
+            f"tensor_model_parallel_size: {parts} cannot be split over NNODES={nodes}, "
+            "and CPUs train with no other parallelism"
+        )
+    return parts // nodes
 
 
 def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str, str]:
@@ -163,7 +176,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
-        "PADDLEFORMERS_DIST_LOG": str(folder / "logs"),
+        "PADDLEFORMERS_DIST_LOG": str(log_folder(folder)),
     }
     if not has_gpu:
         # The launchers want an entry for each process, and break where the list is empty.

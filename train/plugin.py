@@ -19,15 +19,21 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     import paddle
 
-    from train import cpu, fast, gloo
+    from train import cpu, fast, gloo, nodes
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
     applied = [one_image_resolution(recipe)]
     if find_spec("paddlefleet") is None:
-        applied += [cpu.use_plain_paddle_classes(), cpu.define_pipeline_model()]
+        applied += [
+            cpu.use_plain_paddle_classes(),
+            cpu.recompute_vision_with_its_mask(),
+            cpu.define_pipeline_model(),
+        ]
     if processes == 1:
         applied.append(cpu.initialise_fleet_for_resume())
+    if int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes:
+        applied.append(nodes.share_one_folder())
     if not has_gpu:
         applied += [
             cpu.skip_device_synchronize(),
