@@ -40,19 +40,19 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     """
     recipe = check_recipe(path, overrides)
     folder = Path(recipe["output_dir"])
-    is_first = this_node().rank == 0
+    if this_node().rank:
+        return join_first_node(recipe, folder)
     if recipe.pop("overwrite_output_dir", False):
-        if is_first:  # the nodes share the folder
-            remove_run(folder)
+        remove_run(folder)
     elif is_finished(folder):
         log.info("%s: is trained already; overwrite_output_dir=true trains it anew", folder)
         return 0
-    resume_from = newest_checkpoint(folder) if is_first else None
+    resume_from = newest_checkpoint(folder)
     save_recipe(recipe, folder)
     if resume_from:
         log.info("%s: goes on from %s", folder, resume_from.name)
     has_gpu = machine_has_gpu()
-    log_file = log_folder(folder) / "train.log"
+    log_file = folder / "logs" / "train.log"
     started = time.time()
     try:
         child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
@@ -60,11 +60,28 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     finally:
         remove_environment_dumps(log_file.parent)
     if code == 0 and not has_weights(folder, since=started):
-        log.error("%s: the training ended without saving weights; see %s", folder, log_file)
+        log.error(
+            "%s: the training ended without saving weights; see %s", folder, folder / "logs" / "train.log"
+        )
         return 1
     if code == 0:
         log.info("%s: trained in %.0f s", folder, time.time() - started)
     return code
+
+
+def join_first_node(recipe: dict[str, Any], folder: Path) -> int:
+    """Run this node's part of a job and return its exit code; the first node looks after the run's folder."""
+    if not recipe.pop("overwrite_output_dir", False) and is_finished(folder):
+        log.info("%s: is trained already; overwrite_output_dir=true trains it anew", folder)
+        return 0
+    save_recipe(recipe, folder)  # the same bytes as the first node's, which may come later
+    has_gpu = machine_has_gpu()
+    logs = log_folder(folder)
+    try:
+        child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
+        return run_child(*child, logs / "train.log", folder)
+    finally:
+        remove_environment_dumps(logs)
 
 
 def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
