@@ -79,7 +79,7 @@ def plan_row(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[Step]
         folder = Path(str(own.get("output_dir")))
         if folder in steps:
             raise UserError(f"{path}: its output_dir '{folder}' is that of {steps[folder].path}, too")
-        words = _without(overrides, "output_dir")
+        words = list(overrides)  # what comes later replaces what comes earlier
         output_dir = Path(str(given["output_dir"])) / folder.name if "output_dir" in given else folder
         if "output_dir" in given:
             words.append(_word("output_dir", str(output_dir)))
@@ -88,7 +88,7 @@ def plan_row(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[Step]
         if earlier:
             _refuse_adapter(path, earlier, resolve_recipe(earlier.path, overrides))
             model, stand_in = str(earlier.output_dir), earlier.stand_in
-            words = [*_without(words, "model_name_or_path"), _word("model_name_or_path", model)]
+            words.append(_word("model_name_or_path", model))
         steps[folder] = Step(path, tuple(words), output_dir, model, stand_in)
     return list(steps.values())
 
@@ -99,10 +99,6 @@ def _refuse_adapter(path: Path, earlier: Step, values: dict[str, Any]) -> None:
             f"{path}: model_name_or_path: {earlier.path} trains an adapter, which is no model to start from: "
             "merge it first (python -m train.export)"
         )
-
-
-def _without(words: Iterable[str], key: str) -> list[str]:
-    return [word for word in words if word.partition("=")[0] != key]
 
 
 def _word(key: str, text: str) -> str:
