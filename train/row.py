@@ -77,12 +77,13 @@ def plan_row(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[Step]
     for path in paths:
         own, resolved = resolve_recipe(path), resolve_recipe(path, overrides)
         folder = Path(str(own.get("output_dir")))
-        if folder in steps:
-            raise UserError(f"{path}: its output_dir '{folder}' is that of {steps[folder].path}, too")
-        words = list(overrides)  # what comes later replaces what comes earlier
-        output_dir = Path(str(given["output_dir"])) / folder.name if "output_dir" in given else folder
+        words, output_dir = list(overrides), folder
         if "output_dir" in given:
-            words.append(_word("output_dir", str(output_dir)))
+            output_dir = Path(str(given["output_dir"])) / folder.name
+            words.append(_word("output_dir", str(output_dir)))  # a later word replaces an earlier one
+        for step in steps.values():
+            if step.output_dir == output_dir:
+                raise UserError(f"{path}: its output_dir '{output_dir}' is that of {step.path}, too")
         model = stand_in = str(resolved.get("model_name_or_path"))
         earlier = steps.get(Path(str(own.get("model_name_or_path"))))
         if earlier:

@@ -108,6 +108,10 @@ def test_two_recipes_with_one_folder_are_refused(make: Make, make_recipe: Make) 
     other = make_recipe(**values)
     with pytest.raises(UserError, match=r"recipe\.yaml: its output_dir .* is that of .*one\.yaml, too"):
         plan_row([one, other])
+    values["output_dir"] = str(one.parent / "elsewhere" / "one")
+    assert len(plan_row([one, make_recipe(**values)])) == 2
+    with pytest.raises(UserError, match="its output_dir 'there/one' is that of"):
+        plan_row([one, make_recipe(**values)], ["output_dir=there"])
 
 
 def test_an_adapter_is_no_model_to_start_from(make: Make) -> None:
