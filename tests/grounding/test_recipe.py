@@ -2,9 +2,17 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import load_recipe, read_overlay, recipe_arguments, recipes_arguments, setting
+from grounding.recipe import (
+    load_recipe,
+    parse_overrides,
+    read_overlay,
+    recipe_arguments,
+    recipes_arguments,
+    setting,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +125,19 @@ def test_an_overlay_replaces_keys_and_the_command_line_replaces_it(path: Path, t
         prog="x", description="", example="", argv=[str(path), "seed=9", "--overlay", str(overlay)]
     )
     assert again == words
+
+
+def test_an_overlays_values_keep_their_types(tmp_path: Path) -> None:
+    content = {
+        "text": "1.0",
+        "empty": "",
+        "nothing": None,
+        "switch": False,
+        "rate": 1e-05,
+        "many": ["a: b", 3],
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(content))
+    assert parse_overrides(read_overlay(tmp_path / "overlay.yaml")) == content
 
 
 def test_a_missing_overlay_is_named(tmp_path: Path) -> None:
