@@ -23,7 +23,9 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
-    applied = [one_image_resolution(recipe)]
+    several_nodes = int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes
+    applied = [nodes.share_one_folder()] if several_nodes else []  # first: others build on what it replaces
+    applied += [one_image_resolution(recipe)]
     if find_spec("paddlefleet") is None:
         applied += [
             cpu.use_plain_paddle_classes(),
@@ -32,8 +34,6 @@ def apply(recipe: dict[str, Any]) -> list[str]:
         ]
     if processes == 1:
         applied.append(cpu.initialise_fleet_for_resume())
-    if int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes:
-        applied.append(nodes.share_one_folder())
     if not has_gpu:
         applied += [
             cpu.skip_device_synchronize(),
