@@ -86,7 +86,7 @@ prepare: setup ## make a data set, check it, and count what is in it: DATA
 show: setup ## a page of some records as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)
 
-train: setup ## fine-tune: RECIPE
+train: setup ## fine-tune: RECIPE; several run in a row, RECIPE="a.yaml b.yaml"
 	$(RUN) train $(RECIPE) $(ARGS)
 
 eval: setup ## answer the validation images and score the boxes: EVAL

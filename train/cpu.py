@@ -3,16 +3,41 @@
 Each function makes one change in a library and returns its own name for the log.
 """
 
+import sys
+from types import ModuleType
 from typing import Any
 
 
 def use_plain_paddle_classes() -> str:
-    """Take the plain Paddle model: the default one is made of paddlefleet's GPU layers."""
+    """Take the plain Paddle models: the default ones are made of paddlefleet's GPU layers.
+
+    The file of the mixture of experts imports two of those layers though its plain classes use neither.
+    """
     from paddleformers.transformers.qwen3_vl import modeling
 
     modeling.Qwen3VLForConditionalGeneration = modeling.Qwen3VLForConditionalGenerationDeprecated
     modeling.Qwen3VLModel = modeling.Qwen3VLModelDeprecated
+    layers = ModuleType("paddleformers.transformers.qwen3_vl.modeling_fleet")
+    vars(layers).update(Qwen3VLModelDist=None, Qwen3VLProvider=None)
+    sys.modules[layers.__name__] = layers
+    from paddleformers.transformers.qwen3_vl_moe import modeling as mixture
+
+    mixture.Qwen3VLMoeForConditionalGeneration = mixture.Qwen3VLMoeForConditionalGenerationDeprecated
+    mixture.Qwen3VLMoeModel = mixture.Qwen3VLMoeModelDeprecated
     return "use_plain_paddle_classes"
+
+
+def recompute_vision_with_its_mask() -> str:
+    """Let the plain vision tower recompute its blocks: as shipped it hands on a mask that is not taken."""
+    from paddle.distributed.fleet.utils import recompute
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    def recompute_training_full(self: Any, block: Any, hidden_states: Any, **kwargs: Any) -> Any:
+        del self
+        return recompute(block, hidden_states, **kwargs)
+
+    modeling.Qwen3VLVisionModel.recompute_training_full = recompute_training_full
+    return "recompute_vision_with_its_mask"
 
 
 def define_pipeline_model() -> str:

@@ -17,6 +17,7 @@ from grounding.run_record import FAILED, FINISHED, RUN_FILE, STOPPED, read_run
 from train import manifest
 from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
 from train.checkpoints import newest_checkpoint
+from train.nodes import this_node
 from train.run import end_processes, marked, new_mark, run_child
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     """
     recipe = check_recipe(path, overrides)
     folder = Path(recipe["output_dir"])
+    if this_node().rank:
+        return join_first_node(recipe, folder)
     end_earlier_start(folder)
     if recipe.pop("overwrite_output_dir", False):
         remove_run(folder)
@@ -110,6 +113,21 @@ def how_to_go_on(folder: Path) -> str:
     return f"the same command goes on from its newest checkpoint, {checkpoint.name}"
 
 
+def join_first_node(recipe: dict[str, Any], folder: Path) -> int:
+    """Run this node's part of a job and return its exit code; the first node looks after the run's folder."""
+    if not recipe.pop("overwrite_output_dir", False) and is_finished(folder):
+        log.info("%s: is trained already; overwrite_output_dir=true trains it anew", folder)
+        return 0
+    save_recipe(recipe, folder)  # the same bytes as the first node's, which may come later
+    has_gpu = machine_has_gpu()
+    logs = log_folder(folder)
+    try:
+        child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
+        return run_child(*child, logs / "train.log", folder)
+    finally:
+        remove_environment_dumps(logs)
+
+
 def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
     """Save the recipe that is run, for the next start to compare with and for whoever finds the folder."""
     import yaml
@@ -139,6 +157,12 @@ def remove_run(folder: Path) -> None:
             file.unlink()
 
 
+def log_folder(folder: Path) -> Path:
+    """Return the folder of this node's logs: all nodes share the run's folder."""
+    rank = this_node().rank
+    return folder / "logs" / f"node{rank}" if rank else folder / "logs"
+
+
 def remove_environment_dumps(logs: Path) -> None:
     """Remove the files into which Paddle's launcher writes the whole environment, keys and all."""
     for pattern in ("envlog.*", "backup_env.*.json"):
@@ -157,16 +181,12 @@ def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
         return [str(_program("paddleformers-cli")), *arguments]
     # On a CPU the command line of PaddleFormers starts one process whatever the recipe says.
     launcher = Path(_package_folder("paddleformers")) / "cli" / "launcher.py"
+    node = this_node()
     return [
         *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
-        *(
-            "--master",
-            f"127.0.0.1:{free_port()}",
-            "--run_mode",
-            "collective",
-            "--log_dir",
-            str(folder / "logs"),
-        ),
+        *("--nnodes", str(node.count), "--rank", str(node.rank)),
+        *("--master", node.master or f"127.0.0.1:{free_port()}"),
+        *("--run_mode", "collective", "--log_dir", str(log_folder(folder))),
         *(str(launcher), *arguments),
     ]
 
@@ -178,8 +198,18 @@ def _forgotten(model: str) -> list[str]:
 
 
 def cpu_processes(recipe: dict[str, Any]) -> int:
-    """Return how many processes a CPU run needs: one for each tensor parallel part."""
-    return max(1, int(recipe.get("tensor_model_parallel_size", 1)))
+    """Return how many processes a CPU run needs on this node: one for each tensor parallel part.
+
+    Raises:
+        UserError: the nodes cannot share the parts evenly; Paddle has no other parallelism on CPUs.
+    """
+    parts, nodes = max(1, int(recipe.get("tensor_model_parallel_size", 1))), this_node().count
+    if parts % nodes:
+        raise UserError(
+            f"tensor_model_parallel_size: {parts} cannot be split over NNODES={nodes}, "
+            "and CPUs train with no other parallelism"
+        )
+    return parts // nodes
 
 
 def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str, str]:
@@ -191,7 +221,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         "PYTHONUNBUFFERED": "1",
-        "PADDLEFORMERS_DIST_LOG": str(folder / "logs"),
+        "PADDLEFORMERS_DIST_LOG": str(log_folder(folder)),
     }
     if not has_gpu:
         # The launchers want an entry for each process, and break where the list is empty.

@@ -19,14 +19,18 @@ def apply(recipe: dict[str, Any]) -> list[str]:
 
     import paddle
 
-    from train import checkpoints, cpu, fast, gloo, parallel
+    from train import checkpoints, cpu, fast, gloo, nodes, parallel
 
     processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
     has_gpu = paddle.device.is_compiled_with_cuda()
-    applied = [hide_own_keys(), one_image_resolution(recipe), checkpoints.seal_before_rotation()]
+    several_nodes = int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes
+    applied = [nodes.share_one_folder()] if several_nodes else []  # first: others build on what it replaces
+    applied += [hide_own_keys(), one_image_resolution(recipe), checkpoints.seal_before_rotation()]
     if find_spec("paddlefleet") is None:
-        applied += [cpu.use_plain_paddle_classes(), cpu.define_pipeline_model()]
         applied += [
+            cpu.use_plain_paddle_classes(),
+            cpu.recompute_vision_with_its_mask(),
+            cpu.define_pipeline_model(),
             parallel.sum_head_norm_gradients(),
             parallel.save_adapters_in_model_order(),
             parallel.load_adapters_in_process_order(),

@@ -69,6 +69,9 @@ EMBEDDING_SPREAD = {"embed_tokens": 0.2, "pos_embed": 0.5}
 
 RESIDUAL_MATRICES = ("o_proj", "down_proj")
 
+EXPERTS_FOR_A_TOKEN = 2
+EXPERT_WIDTH = 64
+
 
 @dataclasses.dataclass(frozen=True)
 class TinySettings:
@@ -77,6 +80,7 @@ class TinySettings:
     seed: int = setting("seed of the random weights", 0)
     max_pixels: int = setting("larger images are shrunk to this many pixels (attention is dense)", 256 * 256)
     min_pixels: int = setting("smaller images are enlarged to this many pixels", 32 * 32)
+    experts: int = setting("experts of each layer, two of them for a token; 0 makes a dense model", 0)
 
 
 def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
@@ -92,17 +96,19 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
     settings = settings or TinySettings()
     if not 0 < settings.min_pixels <= settings.max_pixels:
         raise UserError(f"min_pixels={settings.min_pixels}: must lie in 1..max_pixels={settings.max_pixels}")
+    if settings.experts and settings.experts < EXPERTS_FOR_A_TOKEN:
+        raise UserError(f"experts={settings.experts}: must be 0 or at least {EXPERTS_FOR_A_TOKEN}")
     folder.mkdir(parents=True, exist_ok=True)
     tokens = write_tokenizer(folder)
     vocabulary_size = -(-len(tokens) // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
     for name, content in {
-        "config.json": _config(tokens, vocabulary_size),
+        "config.json": _config(tokens, vocabulary_size, settings.experts),
         "generation_config.json": _generation_config(tokens),
         "preprocessor_config.json": _image_processor(settings),
         "video_preprocessor_config.json": _video_processor(settings),
     }.items():
         write_json(folder / name, content)
-    weights = random_weights(vocabulary_size, settings.seed)
+    weights = random_weights(vocabulary_size, settings.seed, settings.experts)
     for index in folder.glob("*.auto_generated.metadata"):
         index.unlink()  # Paddle's index of other weights, which it would trust
     with replacing(folder / "model.safetensors") as file:
@@ -110,8 +116,10 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
     return sum(int(weight.size) for weight in weights.values())
 
 
-def random_weights(vocabulary_size: int, seed: int) -> "dict[str, numpy.ndarray[Any, Any]]":
+def random_weights(vocabulary_size: int, seed: int, experts: int = 0) -> "dict[str, numpy.ndarray[Any, Any]]":
     """Draw all weights under their Hugging Face names, float32, matrices as (out, in).
+
+    Those of all experts of a layer are one array, (experts, in, out).
 
     A matrix has standard deviation 1 / sqrt(inputs); one that adds to the residual stream is divided by
     sqrt(2 x layers), after Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
@@ -121,14 +129,15 @@ def random_weights(vocabulary_size: int, seed: int) -> "dict[str, numpy.ndarray[
 
     generator = numpy.random.default_rng(seed)
     weights = {}
-    for name, shape in _shapes(vocabulary_size).items():
+    for name, shape in _shapes(vocabulary_size, experts).items():
         if name.endswith("bias"):
             weight = numpy.zeros(shape)
         elif len(shape) == 1:
             weight = numpy.ones(shape)
         else:
-            part = name.split(".")[-2]
-            spread = EMBEDDING_SPREAD.get(part, int(numpy.prod(shape[1:])) ** -0.5)
+            part = name.removesuffix(".weight").split(".")[-1]
+            inputs = shape[1] if ".experts." in name else int(numpy.prod(shape[1:]))
+            spread = EMBEDDING_SPREAD.get(part, inputs**-0.5)
             if part in RESIDUAL_MATRICES:
                 spread *= (2 * _numbers(TEXT)["num_hidden_layers"]) ** -0.5
             weight = generator.normal(0.0, spread, shape)
@@ -136,7 +145,7 @@ def random_weights(vocabulary_size: int, seed: int) -> "dict[str, numpy.ndarray[
     return weights
 
 
-def _shapes(vocabulary_size: int) -> dict[str, tuple[int, ...]]:
+def _shapes(vocabulary_size: int, experts: int) -> dict[str, tuple[int, ...]]:
     text, vision = _numbers(TEXT), _numbers(VISION)
     width, inner = text["hidden_size"], text["intermediate_size"]
     queries, keys = text["num_attention_heads"] * HEAD_DIM, text["num_key_value_heads"] * HEAD_DIM
@@ -153,13 +162,20 @@ def _shapes(vocabulary_size: int) -> dict[str, tuple[int, ...]]:
             "self_attn.q_norm": (HEAD_DIM,),
             "self_attn.k_norm": (HEAD_DIM,),
             "post_attention_layernorm": (width,),
-            "mlp.gate_proj": (inner, width),
-            "mlp.up_proj": (inner, width),
-            "mlp.down_proj": (width, inner),
         }
-        shapes |= {
-            f"model.language_model.layers.{layer}.{name}.weight": shape for name, shape in matrices.items()
-        }
+        if experts:
+            matrices["mlp.gate"] = (experts, width)
+        else:
+            matrices |= {
+                "mlp.gate_proj": (inner, width),
+                "mlp.up_proj": (inner, width),
+                "mlp.down_proj": (width, inner),
+            }
+        prefix = f"model.language_model.layers.{layer}"
+        shapes |= {f"{prefix}.{name}.weight": shape for name, shape in matrices.items()}
+        if experts:
+            shapes[f"{prefix}.mlp.experts.gate_up_proj"] = (experts, width, 2 * EXPERT_WIDTH)
+            shapes[f"{prefix}.mlp.experts.down_proj"] = (experts, EXPERT_WIDTH, width)
     shapes["model.language_model.norm.weight"] = (width,)
     seen, inner = vision["hidden_size"], vision["intermediate_size"]
     merged = seen * MERGE**2
@@ -188,10 +204,18 @@ def _numbers(config: dict[str, Any]) -> dict[str, int]:
     return {key: value for key, value in config.items() if isinstance(value, int)}
 
 
-def _config(tokens: dict[str, int], vocabulary_size: int) -> dict[str, Any]:
+def _config(tokens: dict[str, int], vocabulary_size: int, experts: int) -> dict[str, Any]:
+    family, kind = ("Qwen3VLMoe", "qwen3_vl_moe") if experts else ("Qwen3VL", "qwen3_vl")
+    mixture = {
+        "num_experts": experts,
+        "num_experts_per_tok": EXPERTS_FOR_A_TOKEN,
+        "moe_intermediate_size": EXPERT_WIDTH,
+        "decoder_sparse_step": 1,
+        "mlp_only_layers": [],
+    }
     return {
-        "architectures": ["Qwen3VLForConditionalGeneration"],
-        "model_type": "qwen3_vl",
+        "architectures": [f"{family}ForConditionalGeneration"],
+        "model_type": kind,
         "image_token_id": tokens["<|image_pad|>"],
         "video_token_id": tokens["<|video_pad|>"],
         "vision_start_token_id": tokens["<|vision_start|>"],
@@ -200,12 +224,14 @@ def _config(tokens: dict[str, int], vocabulary_size: int) -> dict[str, Any]:
         "dtype": "float32",
         "text_config": {
             **TEXT,
+            **(mixture if experts else {}),
+            "model_type": f"{kind}_text",
             "vocab_size": vocabulary_size,
             "bos_token_id": tokens["<|endoftext|>"],
             "eos_token_id": tokens["<|im_end|>"],
             "pad_token_id": tokens["<|endoftext|>"],
         },
-        "vision_config": VISION,
+        "vision_config": {**VISION, "model_type": kind},
     }
 
 

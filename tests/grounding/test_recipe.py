@@ -2,9 +2,17 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import load_recipe, recipe_arguments, setting
+from grounding.recipe import (
+    load_recipe,
+    parse_overrides,
+    read_overlay,
+    recipe_arguments,
+    recipes_arguments,
+    setting,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +97,53 @@ def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
         "python -m x r.yaml",
     ):
         assert word in shown
+
+
+def test_several_recipes_come_before_or_between_their_overrides() -> None:
+    words = ["a.yaml", "b.yaml", "seed=7", "c.yaml", "output_dir=out"]
+    recipes, overrides = recipes_arguments(prog="x", description="", example="", argv=words)
+    assert recipes == [Path("a.yaml"), Path("b.yaml"), Path("c.yaml")]
+    assert overrides == ["seed=7", "output_dir=out"]
+    assert recipes_arguments(prog="x", description="", example="", argv=["a=b.yaml"]) == (
+        [Path("a=b.yaml")],
+        [],
+    )
+
+
+def test_an_overlay_replaces_keys_and_the_command_line_replaces_it(path: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("seed: 3\nratio: 1e-3\nnames: ['a: b', \"7\"]\nsource: {hub: '', path: 杯子}\n")
+    _, words = recipe_arguments(
+        Recipe,
+        prog="x",
+        description="",
+        example="",
+        argv=[str(path), "--overlay", str(overlay), "seed=9"],
+    )
+    assert load_recipe(Recipe, path, words) == Recipe("out", 9, 1e-3, ["a: b", "7"], Source("", "杯子"))
+    _, again = recipes_arguments(
+        prog="x", description="", example="", argv=[str(path), "seed=9", "--overlay", str(overlay)]
+    )
+    assert again == words
+
+
+def test_an_overlays_values_keep_their_types(tmp_path: Path) -> None:
+    content = {
+        "text": "1.0",
+        "empty": "",
+        "nothing": None,
+        "switch": False,
+        "rate": 1e-05,
+        "many": ["a: b", 3],
+    }
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(content))
+    assert parse_overrides(read_overlay(tmp_path / "overlay.yaml")) == content
+
+
+def test_a_missing_overlay_is_named(tmp_path: Path) -> None:
+    assert read_overlay(None) == []
+    with pytest.raises(UserError, match=r"nowhere\.yaml: no such recipe"):
+        read_overlay(tmp_path / "nowhere.yaml")
 
 
 def test_a_user_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:

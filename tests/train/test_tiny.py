@@ -84,3 +84,20 @@ def test_transformers_reads_the_configuration(tiny_model: Path) -> None:
     config = AutoConfig.from_pretrained(tiny_model)
     assert config.model_type == "qwen3_vl"
     assert config.text_config.rope_parameters["mrope_section"] == [6, 5, 5]
+
+
+def test_a_mixture_has_experts_in_place_of_the_wide_layer(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path, TinySettings(experts=3))
+    weights = load_file(tmp_path / "model.safetensors")
+    layer = "model.language_model.layers.0.mlp"
+    assert {name for name in weights if name.startswith(layer)} == {
+        f"{layer}.gate.weight",
+        f"{layer}.experts.gate_up_proj",
+        f"{layer}.experts.down_proj",
+    }
+    assert weights[f"{layer}.experts.down_proj"].shape[0] == weights[f"{layer}.gate.weight"].shape[0] == 3
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["model_type"] == config["vision_config"]["model_type"] == "qwen3_vl_moe"
+    assert config["text_config"]["num_experts"] == 3
+    with pytest.raises(UserError, match="experts=1: must be 0 or at least 2"):
+        write_tiny_model(tmp_path, TinySettings(experts=1))

@@ -1,0 +1,271 @@
+"""The recipes of recipes/train: what their files and the table say, and each of them run on a CPU."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from train.check import RECIPE_CHECKS, check_recipe, resolve_recipe
+from train.tiny import TinySettings, write_tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "recipes" / "train"
+OVERLAY = FOLDER / "overlays" / "cpu.yaml"
+README = ROOT / "recipes" / "README.md"
+RECIPES = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
+CURRICULUM = sorted(FOLDER.glob("*_curriculum_*.yaml"))
+CURRICULUM_NAME = "curriculum"
+ALONE = {name: path for name, path in RECIPES.items() if path not in CURRICULUM}
+ROW = re.compile(
+    r"^\| (qwen3_vl_\w+)\.yaml \| ((?:\d x )+)(\d+) GB \| (?:`(.*)`)? *\| (\d+) \|$", re.MULTILINE
+)
+
+PLACES = {"output_dir", "logging_dir"}
+DEGREES = {"tensor_model_parallel_size", "sharding_parallel_size", "gradient_accumulation_steps"}
+EXPERTS = {"expert_model_parallel_size", "use_expert_parallel", "sequence_parallel"}
+ADAPTER = {"fine_tuning", "lora_rank", "learning_rate"}
+
+# Attention heads, key-value heads and experts of the published config.json.
+MODELS = {
+    "Qwen/Qwen3-VL-2B-Instruct": (16, 8, 0),
+    "Qwen/Qwen3-VL-4B-Instruct": (32, 8, 0),
+    "Qwen/Qwen3-VL-8B-Instruct": (32, 8, 0),
+    "Qwen/Qwen3-VL-32B-Instruct": (64, 8, 0),
+    "Qwen/Qwen3-VL-30B-A3B-Instruct": (32, 4, 128),
+}
+
+
+def read(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return values
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    return {key for key in one.keys() | other.keys() if one.get(key, ...) != other.get(key, ...)}
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.startswith("qwen3_vl")])
+def test_siblings_differ_only_where_they_must(name: str) -> None:
+    allowed = PLACES | DEGREES | {"model_name_or_path"}
+    if "30b_a3b" in name:
+        allowed |= EXPERTS
+    if "lora" in name:
+        allowed |= ADAPTER
+    if "curriculum" in name:
+        allowed |= {"freeze_config", "learning_rate"}
+    if name == "qwen3_vl_32b_full":
+        allowed |= {"amp_master_grad"}
+    values = read(RECIPES[name])
+    assert differing(values, read(RECIPES["qwen3_vl_8b_full"])) <= allowed
+    assert values["output_dir"] == f"checkpoints/{name}"
+
+
+def test_the_tiny_siblings_differ_only_where_they_must() -> None:
+    places = PLACES | {"model_name_or_path", "max_steps", "save_steps"}
+    assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_lora"])) <= ADAPTER | places
+
+
+@pytest.mark.parametrize("path", RECIPES.values(), ids=lambda path: path.stem)
+def test_a_recipe_opens_with_what_it_needs(path: Path) -> None:
+    header = path.read_text(encoding="utf-8").split("\n\n")[0]
+    assert f"# Command:  python -m train recipes/train/{path.name}" in header
+    for word in ("# Before: ", "# Hardware: ", "# Time: ", "# Score: "):
+        assert word in header
+
+
+def test_the_curriculum_frees_one_part_after_the_other() -> None:
+    first, second, third = map(read, CURRICULUM)
+    assert [step.get("freeze_config") for step in (first, second, third)] == [
+        "freeze_vision freeze_llm",
+        "freeze_vision",
+        None,
+    ]
+    assert second["model_name_or_path"] == first["output_dir"]
+    assert third["model_name_or_path"] == second["output_dir"]
+
+
+def model_of(name: str) -> str:
+    """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
+    return read(RECIPES["qwen3_vl_8b_full" if "curriculum" in name else name])["model_name_or_path"]
+
+
+def table_rows() -> list[tuple[str, int, int, str, int]]:
+    """Return (recipe, GPUs, GiB of a GPU, ARGS, calculated GiB) of the README's table."""
+    rows = []
+    for name, counts, memory, words, calculated in ROW.findall(README.read_text(encoding="utf-8")):
+        gpus = 1
+        for count in re.findall(r"\d", counts):
+            gpus *= int(count)
+        rows.append((name, gpus, int(memory), words, int(calculated)))
+    return rows
+
+
+def test_the_table_has_every_recipe_first_as_it_is_written() -> None:
+    first_words: dict[str, str] = {}
+    for name, _, _, words, _ in table_rows():
+        first_words.setdefault(name, words)
+    assert set(first_words) == {name for name in RECIPES if name.startswith("qwen3_vl")}
+    assert not any(first_words.values())
+
+
+@pytest.mark.parametrize("row", table_rows(), ids=lambda row: f"{row[0]}-{row[1]}x{row[2]}")
+def test_a_row_of_the_table_is_a_recipe_that_fits(row: tuple[str, int, int, str, int]) -> None:
+    name, gpus, _, words, _ = row
+    values = check_recipe(RECIPES[name], words.split(), checks=RECIPE_CHECKS)
+    tensor, sharding = values["tensor_model_parallel_size"], values["sharding_parallel_size"]
+    assert tensor * sharding == gpus
+    tokens = values["max_seq_len"] * values["per_device_train_batch_size"]
+    assert tokens * values["gradient_accumulation_steps"] * sharding == 16 * 8192
+
+    heads, key_value_heads, experts = MODELS[model_of(name)]
+    assert heads % tensor == 0
+    assert key_value_heads % tensor == 0
+    split = values.get("expert_model_parallel_size", 1)
+    assert (split > 1) == (experts > 0)
+    assert experts % split == 0
+    assert gpus % split == 0
+    assert split == 1 or sharding % (gpus // split) == 0
+    # Sharded optimizer states are refused without gradients in float32.
+    assert values["amp_master_grad"] or sharding == 1
+
+
+@pytest.mark.parametrize("row", table_rows(), ids=lambda row: f"{row[0]}-{row[1]}x{row[2]}")
+def test_a_row_of_the_table_says_what_the_plan_says(row: tuple[str, int, int, str, int]) -> None:
+    memory_plan = pytest.importorskip("train.memory", reason="without the memory plan")
+    shapes = pytest.importorskip("train.shapes", reason="without the memory plan")
+    name, gpus, memory, words, calculated = row
+    values = resolve_recipe(RECIPES[name], words.split())
+    plan = memory_plan.plan(values, shapes.model_config(model_of(name)), gpus, memory)
+    assert plan.fits
+    assert plan.total_bytes_per_gpu / memory_plan.GIB == pytest.approx(calculated, abs=1)
+
+
+# Real runs. Starting takes most of the time of each, on one core: they share the machine's.
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def workplace(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, drawn_data: Path
+) -> Callable[[str], list[str]]:
+    """Return the words that put a recipe's run on this test's model and data."""
+    folder = tmp_path_factory.mktemp("recipes")
+    mixture = folder / "mixture"
+    write_tiny_model(mixture, TinySettings(experts=4))
+
+    def words(name: str) -> list[str]:
+        return [
+            f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
+            f"train_dataset_path={drawn_data / 'train.jsonl'}",
+            f"eval_dataset_path={drawn_data / 'val.jsonl'}",
+            f"output_dir={folder / name}",
+        ]
+
+    return words
+
+
+def run(*words: str) -> Done:
+    return subprocess.run(
+        [sys.executable, "-m", "train", *words, "--overlay", str(OVERLAY)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def result_of(workplace: Callable[[str], list[str]]) -> Iterator[Callable[[str], Done]]:
+    """Return what a run said; the runs that come next are under way meanwhile, one on each core."""
+    rows = {**{name: [path] for name, path in ALONE.items()}, CURRICULUM_NAME: CURRICULUM}
+    cores = os.cpu_count() or 1
+    started: dict[str, Future[Done]] = {}
+    with ThreadPoolExecutor(max_workers=cores) as pool:
+
+        def result(name: str) -> Done:
+            place = list(rows).index(name)
+            for ahead in list(rows)[place : place + cores]:
+                if ahead not in started:
+                    started[ahead] = pool.submit(run, *map(str, rows[ahead]), *workplace(ahead))
+            return started[name].result(timeout=900)
+
+        yield result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALONE)
+def test_a_recipe_runs_on_a_cpu(
+    result_of: Callable[[str], Done], workplace: Callable[[str], list[str]], name: str
+) -> None:
+    done = result_of(name)
+    assert done.returncode == 0, done.stdout
+    words = workplace(name)
+    folder = Path(words[-1].removeprefix("output_dir="))
+    assert_ran_as_its_recipe_says(RECIPES[name], folder, {word.partition("=")[0] for word in words})
+
+
+def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) -> None:
+    """Compare what PaddleFormers says of its keys with the recipe, but for what was replaced."""
+    log = re.sub(r"\x1b\[[\d;]*m", "", (folder / "logs" / "train.log").read_text(encoding="utf-8"))
+    overlay = read(OVERLAY)
+    assert re.findall(r" loss: [\d.]+, .*global_step: (\d+)", log) == ["1", "2", "3"]
+    said = dict(re.findall(r"DEBUG\] - (\w+) *: (.*)$", log, re.MULTILINE))
+    said["max_pixels"] = str(yaml.safe_load((folder / "preprocessor_config.json").read_text())["max_pixels"])
+    in_force = {
+        key: value
+        for key, value in resolve_recipe(path).items()
+        if key not in {*overlay, *replaced, "logging_dir"}
+    }
+    assert {"template", "stage", "fine_tuning", "learning_rate", "gradient_accumulation_steps"} <= set(
+        in_force
+    )
+    for key, value in in_force.items():
+        shown = re.sub(r"^[A-Z]\w+\.(?=[A-Z])", "", said[key])  # SchedulerType.COSINE
+        assert shown.lower() == str(value).lower(), key
+    for key in ("model_name_or_path", "max_steps", "device", "_attn_implementation"):
+        assert said[key] == str(read(folder / "train.yaml")[key])
+    assert read(folder / "train.yaml").keys() == resolve_recipe(path).keys() | overlay.keys()
+
+
+@pytest.mark.slow
+def test_the_curriculum_trains_what_it_says(
+    result_of: Callable[[str], Done], workplace: Callable[[str], list[str]], tiny_model: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    words = workplace(CURRICULUM_NAME)
+    row = Path(words[-1].removeprefix("output_dir="))
+    done = result_of(CURRICULUM_NAME)
+    assert done.returncode == 0, done.stdout
+
+    weights = [load_file(tiny_model / "model.safetensors")]
+    for path in CURRICULUM:
+        folder = row / path.stem
+        assert_ran_as_its_recipe_says(path, folder, {word.partition("=")[0] for word in words})
+        weights.append(load_file(next(folder.glob("model-*.safetensors"))))
+    aligner = {name for name in weights[0] if name.startswith("model.visual.merger.")}
+    language = {name for name in weights[0] if not name.startswith("model.visual.")}
+    vision = set(weights[0]) - aligner - language
+    assert aligner
+    assert language
+    assert vision
+    changed = [
+        {name for name in before if (before[name] != after[name]).any()}
+        for before, after in pairwise(weights)
+    ]
+    assert changed == [aligner, aligner | language, aligner | language | vision]
+
+    again = run(*map(str, CURRICULUM), *words)
+    assert again.returncode == 0, again.stdout
+    assert again.stdout.count("is trained already") == 3
