@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train.parallel import Layout
+from train.layout import Layout
 from train.recipe import Recipe
 from train.shapes import text_shape
 
@@ -13,7 +13,7 @@ FLOAT32 = 4
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes on one GPU: kept until the backward pass, one layer computed again, and logits with their loss."""
+    """Bytes on one GPU: kept for the backward pass, one layer computed again, logits with their loss."""
 
     tokens: int
     stored: int
@@ -33,7 +33,9 @@ def count_activations(
     text_kept, text_one = _kept(recipe, text)
     shape = text_shape(config)
     deepstack = len(config["vision_config"].get("deepstack_visual_indexes") or ())
-    merged = config["vision_config"]["hidden_size"] * config["vision_config"].get("spatial_merge_size", 2) ** 2
+    merged = (
+        config["vision_config"]["hidden_size"] * config["vision_config"].get("spatial_merge_size", 2) ** 2
+    )
     mergers = (1 + deepstack) * tokens * (3 * merged + shape["hidden_size"])
     embeddings = 2 * tokens * shape["hidden_size"]
     vocabulary = shape["vocab_size"] / (spread.tensor if recipe.get("tensor_parallel_output") else 1)

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grounding.errors import UserError
-from train.activations import Activations, count_activations
-from train.parallel import Layout, layout
+from train.activations import count_activations
+from train.layout import Layout, layout
 from train.recipe import Recipe
 from train.shapes import Tensor, tensors
 from train.trainable import trained_tensors
@@ -60,14 +60,39 @@ class MemoryPlan:
     reserve: int = RESERVE
 
     @property
+    def parts(self) -> dict[str, int]:
+        """The parts by name, in bytes."""
+        return {
+            "weights": self.weights,
+            "gradients": self.gradients,
+            "optimizer states": self.optimizer,
+            "activations": self.activations,
+            "logits and loss, or one layer": self.peak,
+            "reserve (an allowance)": self.reserve,
+        }
+
+    @property
     def total_bytes_per_gpu(self) -> int:
-        return (
-            self.weights + self.gradients + self.optimizer + self.activations + self.peak + self.reserve
-        )
+        """All parts together, in bytes."""
+        return sum(self.parts.values())
 
     @property
     def fits(self) -> bool:
+        """Whether a card holds it."""
         return self.total_bytes_per_gpu <= self.gpu_memory
+
+    @property
+    def advice(self) -> str:
+        """What makes the largest part smaller."""
+        advice = {
+            "weights": "more tensor_model_parallel_size, expert_model_parallel_size, or sharding: stage3",
+            "gradients": "sharding: stage2, more tensor_model_parallel_size, or fine_tuning: LoRA",
+            "optimizer states": "more sharding_parallel_size and GPUs, or fine_tuning: LoRA",
+            "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
+            "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
+        }
+        largest = max(advice, key=lambda name: self.parts[name])
+        return f"most of it is {largest}: {advice[largest]}"
 
     @property
     def summary(self) -> str:
@@ -75,8 +100,13 @@ class MemoryPlan:
         return (
             f"{self.total_bytes_per_gpu / GIB:.1f} of {self.gpu_memory / GIB:.0f} GiB on each of "
             f"{self.layout.gpus} GPUs, {'fits' if self.fits else 'DOES NOT FIT'} "
-            f"({self.trainable / 1e6:,.1f} of {self.parameters / 1e6:,.1f} M parameters trained)"
+            f"({self.trained_share})"
         )
+
+    @property
+    def trained_share(self) -> str:
+        """How many parameters are trained beside how many there are."""
+        return f"{self.trainable / 1e6:,.1f} M parameters trained, model {self.parameters / 1e6:,.1f} M"
 
 
 def plan(
@@ -93,7 +123,7 @@ def plan(
     Raises:
         UserError: degrees that do not fit the GPUs, or a parallelism that is not counted here.
     """
-    recipe = Recipe(values, gpus or 0)
+    recipe = Recipe(values)
     for name in ("pipeline_model_parallel_size", "context_parallel_size", "sep_parallel_size"):
         if recipe.degree(name) > 1:
             raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
@@ -158,6 +188,3 @@ def _spread(parts: Iterable[Tensor], spread: Layout) -> int:
 def _is_frozen(trained: Iterable[Tensor], prefix: str) -> bool:
     """Tell whether the vision tower's blocks, which come before the mergers, have nothing to train."""
     return not any(tensor.name.startswith(prefix) and "merger" not in tensor.name for tensor in trained)
-
-
-__all__ = ["Activations", "MemoryPlan", "plan"]

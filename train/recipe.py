@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.errors import UserError
 from grounding.recipe import parse_overrides, read_yaml
 from train.keys import known_keys
 
@@ -22,14 +23,14 @@ NOT_IDENTITY = ("overwrite_output_dir", "resume_from_checkpoint")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe under check: its values with the overrides, and the GPUs that the run would have, 0 for none."""
+    """A recipe under check: its values with the overrides, and what it would run on.
+
+    `gpus` counts those of all nodes; 0 stands for not known, on a machine without any.
+    """
 
     values: Mapping[str, Any]
-    gpus: int
-
-    @property
-    def has_gpu(self) -> bool:
-        return self.gpus > 0
+    has_gpu: bool = False
+    gpus: int = 0
 
     def get(self, name: str) -> Any:
         """Return a key's value, or PaddleFormers' default."""
@@ -47,21 +48,59 @@ class Recipe:
 
     @property
     def is_lora(self) -> bool:
+        """Whether adapters are trained, and the model is not."""
         return str(self.get("fine_tuning")).lower() == "lora"
 
     @property
     def output_dir(self) -> Path | None:
+        """The run's folder, where the recipe names one."""
         value = self.values.get("output_dir")
         return Path(str(value)) if value else None
 
     @property
     def model(self) -> str:
+        """The model's folder or hub id, as written."""
         return str(self.values.get("model_name_or_path") or "")
 
     def data_files(self, split: str) -> list[Path]:
         """Return the files of a split, without PaddleFormers' `#number` behind a path."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
         return [Path(SAMPLING.sub("", word.strip())) for word in words if word.strip()]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the pre-flight is told on the command line beside PaddleFormers' keys; None: as this machine is.
+
+    `gpus` counts those of all nodes, `gpu_memory_gb` is a card's memory as its maker names it, and
+    `check_samples` records are encoded.
+    """
+
+    gpus: int | None = None
+    gpu_memory_gb: float | None = None
+    check_samples: int = 200
+
+
+def split_options(overrides: Iterable[str]) -> tuple[list[str], Options]:
+    """Part the pre-flight's own words from those that are PaddleFormers' keys.
+
+    Raises:
+        UserError: a word of the pre-flight's whose value is no number of its kind.
+    """
+    keys, given = [], {}
+    for word in overrides:
+        name, _, text = word.partition("=")
+        if name not in Options.__annotations__:
+            keys.append(word)
+            continue
+        try:
+            value = float(text) if name == "gpu_memory_gb" else int(text)
+        except ValueError as error:
+            raise UserError(f"{word}: write a number") from error
+        if value <= 0 and name != "check_samples":
+            raise UserError(f"{word}: must be more than 0")
+        given[name] = value
+    return keys, Options(**given)  # type: ignore[arg-type]
 
 
 def resolve_recipe(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class Tensor:
 
     @property
     def size(self) -> int:
+        """How many numbers it has."""
         size = 1
         for side in self.shape:
             size *= side
@@ -56,7 +57,9 @@ def model_config(model: str) -> Mapping[str, Any]:
         return published_configs()[model]
     config: Mapping[str, Any] = read_json(Path(model) / "config.json")
     if not {"text_config", "vision_config"} <= config.keys():
-        raise UserError(f"{Path(model) / 'config.json'}: has no text_config and vision_config: not a Qwen3-VL")
+        raise UserError(
+            f"{Path(model) / 'config.json'}: has no text_config and vision_config: not a Qwen3-VL"
+        )
     return config
 
 

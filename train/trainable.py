@@ -7,7 +7,7 @@ from typing import Any
 
 from train.keys import quiet_imports
 from train.recipe import Recipe
-from train.shapes import Tensor
+from train.shapes import Split, Tensor
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
@@ -59,7 +59,7 @@ def _adapters(tensors: Sequence[Tensor], targets: Sequence[str], rank: int) -> I
             *experts, inputs, outputs = tensor.shape
             is_row = layer.endswith(ROW_PARALLEL)
             by_expert = tensor.split == "expert"
-            first = "expert" if by_expert else "tensor" if is_row else "none"
-            second = "expert" if by_expert else "none" if is_row else "tensor"
+            first: Split = "expert" if by_expert else "tensor" if is_row else "none"
+            second: Split = "expert" if by_expert else "none" if is_row else "tensor"
             yield Tensor(f"{tensor.name}.lora_A", (*experts, inputs, rank), first)
             yield Tensor(f"{tensor.name}.lora_B", (*experts, rank, outputs), second)

@@ -26,6 +26,7 @@ class Layout:
 
     @property
     def data(self) -> int:
+        """The GPUs left over for plain data parallelism."""
         return max(1, self.gpus // (self.tensor * self.pipeline * self.sharding))
 
     @property
@@ -68,8 +69,8 @@ def layout(recipe: Recipe, gpus: int | None = None) -> Layout:
     sharding = max(1, sharding)
     if gpus % (tensor * pipeline * sharding):
         raise UserError(
-            f"sharding_parallel_size: {sharding} x tensor_model_parallel_size {tensor} does not divide {gpus} "
-            "GPUs"
+            f"sharding_parallel_size: {sharding} x tensor_model_parallel_size {tensor} does not divide "
+            f"{gpus} GPUs"
         )
     if gpus % (pipeline * expert):
         raise UserError(f"expert_model_parallel_size: {expert} does not divide {gpus} GPUs")
