@@ -50,7 +50,7 @@ def encoding_problems(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
     if encoding.lengths and encoding.dropped[TOO_LONG] == len(encoding.lengths):
         yield (
             f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs: "
-            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens"
+            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens (PaddleFormers would search without end)"
         )
 
 

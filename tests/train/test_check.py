@@ -70,9 +70,9 @@ def test_all_problems_come_at_once(recipe: Path) -> None:
 
 def test_gpu_keys_are_refused_where_there_is_no_gpu(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["device=gpu", "_attn_implementation=sdpa", "compute_type=bf16"]
-    monkeypatch.setattr("train.check.machine_has_gpu", lambda: True)
+    monkeypatch.setattr("train.check.visible_gpus", lambda: 1)
     assert check_recipe(recipe, words)["device"] == "gpu"
-    monkeypatch.setattr("train.check.machine_has_gpu", lambda: False)
+    monkeypatch.setattr("train.check.visible_gpus", lambda: 0)
     with pytest.raises(UserError, match="device=cpu _attn_implementation=eager compute_type=float32"):
         check_recipe(recipe, words)
 
