@@ -61,6 +61,7 @@ def processor_seconds_of_children() -> float:
         "prepare.stats",
         "train",
         "train.check",
+        "train.plan",
         "train.tiny",
         "train.export",
         "infer",

@@ -49,8 +49,9 @@ def encoding_problems(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
         yield f"train_dataset_path: and {more} more of {encoding.count} records"
     if encoding.lengths and encoding.dropped[TOO_LONG] == len(encoding.lengths):
         yield (
-            f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs: "
-            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens (PaddleFormers would search without end)"
+            f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs, "
+            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens: PaddleFormers would look for a "
+            "shorter one without end"
         )
 
 

@@ -76,7 +76,7 @@ class Encoding:
 def encode_sample(recipe: Recipe, count: int) -> Encoding:
     """Encode the first `count` records of the run's first epoch."""
     with _quiet():
-        dataset = training_dataset(recipe)
+        dataset = training_dataset(recipe, count)
         examples = list(islice(iter(dataset.mix_datasets), count))
     limit = dataset.max_seq_len
     lengths: list[int] = []
@@ -107,7 +107,7 @@ def encode_sample(recipe: Recipe, count: int) -> Encoding:
             kept[number] = sequence
     dataset.max_seq_len = limit
     return Encoding(
-        total=len(dataset.mix_datasets),
+        total=recipe.number("num_samples_each_epoch") if is_drawn(recipe) else len(dataset.mix_datasets),
         lengths=tuple(lengths),
         learned=sum(label != NOT_LABELLED for sequence in kept.values() for label in sequence.labels),
         dropped=dropped,
@@ -116,8 +116,13 @@ def encode_sample(recipe: Recipe, count: int) -> Encoding:
     )
 
 
-def training_dataset(recipe: Recipe) -> Any:
-    """Build the data set that a run of this recipe builds, in one process."""
+def is_drawn(recipe: Recipe) -> bool:
+    """Tell whether records are drawn at random as often as num_samples_each_epoch says (6,000,000)."""
+    return bool(recipe.get("mix_strategy") == "random")
+
+
+def training_dataset(recipe: Recipe, count: int) -> Any:
+    """Build the data set that a run of this recipe builds, in one process, for at least `count` records."""
     from paddleformers.cli.utils.process import add_new_special_tokens
     from paddleformers.datasets.loader import create_dataset
     from paddleformers.datasets.template.template import get_template_and_fix_tokenizer
@@ -142,6 +147,8 @@ def training_dataset(recipe: Recipe) -> Any:
         "template_instance": None,
         "dataset_type": "iterable",  # the kind `map` encodes everything while it is built
     }
+    if is_drawn(recipe):
+        config["num_samples_each_epoch"] = count
     if config["template_backend"] == "custom":
         config["template_instance"] = get_template_and_fix_tokenizer(config)
     return create_dataset(

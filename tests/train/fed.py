@@ -17,7 +17,7 @@ ESTIMATES: list[dict[str, int]] = []
 
 
 class Feeder:
-    """Stands in for the trainer: takes the first epoch from the data set, and the batches from the collator."""
+    """Stands in for the trainer: takes an epoch from the data set, and its batches from the collator."""
 
     def __init__(self, *, args: Any, train_dataset: Any, data_collator: Any, **others: Any) -> None:
         count = len(train_dataset)
