@@ -52,9 +52,14 @@ def model_config(model: str) -> Mapping[str, Any]:
         if model not in published_configs():
             raise UserError(
                 f"model_name_or_path: the shapes of '{model}' are not known here: download it and name its "
-                f"folder (known: {', '.join(published_configs())})"
+                f"folder (known are {', '.join(published_configs())})"
             )
         return published_configs()[model]
+    if not (Path(model) / "config.json").is_file():
+        raise UserError(
+            f"model_name_or_path: '{model}' has no config.json: make the model first, or name one of its "
+            f"size ({', '.join(published_configs())})"
+        )
     config: Mapping[str, Any] = read_json(Path(model) / "config.json")
     if not {"text_config", "vision_config"} <= config.keys():
         raise UserError(

@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import train.tiny
 from grounding.errors import UserError
 from train.layout import Layout, fewest_gpus, layout
 from train.memory import GIB, MemoryPlan, plan
@@ -66,6 +69,45 @@ def size(shape: tuple[int, ...]) -> int:
     for side in shape:
         product *= side
     return product
+
+
+EXPERTS = """
+import json, sys
+from train import cpu
+from train.keys import quiet_imports
+from train.tiny import main
+with quiet_imports():
+    assert main([sys.argv[1], "experts=4"]) == 0
+    cpu.use_plain_paddle_classes()
+    from paddleformers.cli.utils import get_lora_target_modules
+    from paddleformers.peft import LoRAConfig, LoRAModel
+    from paddleformers.transformers import AutoConfig
+    from paddleformers.transformers.qwen3_vl_moe import modeling
+    config = AutoConfig.from_pretrained(sys.argv[1])
+    for part in (config, config.text_config, config.vision_config):
+        part._attn_implementation = "eager"
+    model = modeling.Qwen3VLMoeForConditionalGenerationDeprecated(config)
+    sizes = {name: parameter.size for name, parameter in model.named_parameters()}
+    targets = get_lora_target_modules(model)
+    adapted = LoRAModel(model, LoRAConfig(target_modules=targets, r=4, lora_alpha=8, dtype="float32"))
+    adapters = [parameter.size for parameter in adapted.parameters() if not parameter.stop_gradient]
+sys.stdout.write(json.dumps({"sizes": sizes, "adapters": sorted(adapters)}))
+"""
+
+
+@pytest.mark.skipif(not hasattr(train.tiny, "EXPERT_WIDTH"), reason="the tiny model has no experts here")
+def test_experts_are_counted_as_the_real_class_has_them(tmp_path: Path) -> None:
+    folder = tmp_path / "experts"
+    done = subprocess.run(
+        [sys.executable, "-c", EXPERTS, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    real = json.loads(done.stdout)
+    config = model_config(str(folder))
+    counted = tensors(config)
+    assert {tensor.name: tensor.size for tensor in counted} == real["sizes"]
+    lora = Recipe({"fine_tuning": "LoRA", "lora_rank": 4})
+    assert sorted(tensor.size for tensor in trained_tensors(lora, config, counted)) == real["adapters"]
 
 
 @pytest.mark.parametrize("freeze", ["", "freeze_vision", "freeze_llm freeze_vision", "freeze_aligner"])
