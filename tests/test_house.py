@@ -64,6 +64,7 @@ def processor_seconds_of_children() -> float:
         "prepare.stats",
         "train",
         "train.check",
+        "train.plan",
         "train.tiny",
         "train.export",
         "train.runs",

@@ -1,0 +1,69 @@
+"""Checks of the template against the model: its kind, its tokenizer's special tokens, its thinking."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from grounding.files import read_json
+from train.keys import quiet_imports
+from train.recipe import Recipe, is_hub_id
+
+MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
+SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
+WRITTEN_BY_PLUGINS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+GROUNDING_TOKENS = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
+
+
+def template_known(recipe: Recipe) -> Iterator[str]:
+    """The template has to exist in this PaddleFormers."""
+    name = recipe.get("template")
+    if name is not None and name not in templates():
+        near = ", ".join(known for known in templates() if known.startswith("qwen3_vl"))
+        yield f"template: PaddleFormers knows no '{name}' (for this model: {near})"
+
+
+def template_fits(recipe: Recipe) -> Iterator[str]:
+    """The template has to be the model's: of its kind, and written in tokens that its tokenizer has."""
+    template = templates().get(str(recipe.get("template")))
+    if "thinking" in recipe.model.lower() and str(recipe.get("template")).endswith("_nothink"):
+        yield (
+            f"template: {recipe.get('template')} trains answers without thoughts, and "
+            f"'{recipe.model}' thinks first: take the Instruct model"
+        )
+    folder = Path(recipe.model)
+    if is_hub_id(recipe.model) or template is None or not (folder / "config.json").is_file():
+        return
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind not in MODEL_TYPES:
+        yield (
+            f"model_name_or_path: '{folder}' is a {kind}, and template {recipe.get('template')} is for "
+            f"{' and '.join(MODEL_TYPES)}"
+        )
+    elif (folder / "tokenizer.json").is_file():
+        known = {token["content"] for token in read_json(folder / "tokenizer.json").get("added_tokens", ())}
+        missing = [token for token in template_tokens(template) if token not in known]
+        if missing:
+            yield (
+                f"template: {recipe.get('template')} writes {', '.join(missing)}, which the tokenizer in "
+                f"'{folder}' does not know as one token: take the model's own tokenizer"
+            )
+
+
+def template_tokens(template: Any) -> list[str]:
+    """Return the special tokens that a template writes into every conversation."""
+    formats = (template.format_user, template.format_assistant, template.format_system)
+    slots = [slot for each in formats for slot in each.slots if isinstance(slot, str)]
+    texts = [*slots, *template.suffix, template.chat_sep]
+    found = [token for text in texts for token in SPECIAL_TOKEN.findall(text)]
+    return list(dict.fromkeys([*found, *WRITTEN_BY_PLUGINS, *GROUNDING_TOKENS]))
+
+
+@cache
+def templates() -> dict[str, Any]:
+    """Return PaddleFormers' templates by name."""
+    with quiet_imports():
+        from paddleformers.datasets.template.template import TEMPLATES
+
+    return dict(TEMPLATES)

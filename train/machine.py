@@ -1,0 +1,33 @@
+"""What this machine has to train on."""
+
+import os
+
+from train.keys import quiet_imports
+
+
+def machine_has_gpu() -> bool:
+    """Tell whether this Paddle can compute on a GPU here."""
+    return visible_gpus() > 0
+
+
+def visible_gpus() -> int:
+    """Return how many GPUs this Paddle sees here, 0 for none; no GPU is claimed by asking."""
+    with quiet_imports():
+        import paddle
+
+    return int(paddle.device.cuda.device_count()) if paddle.device.is_compiled_with_cuda() else 0
+
+
+def smallest_gpu_bytes() -> int | None:
+    """Return the memory of the smallest visible GPU, None where there is none."""
+    with quiet_imports():
+        import paddle
+
+    properties = [paddle.device.cuda.get_device_properties(number) for number in range(visible_gpus())]
+    return min((int(gpu.total_memory) for gpu in properties), default=None)
+
+
+def node_count() -> int:
+    """Return how many machines the run has: NNODES, as the launcher of PaddleFormers reads it."""
+    value = os.environ.get("NNODES", "1")
+    return int(value) if value.isdigit() and int(value) > 0 else 1
