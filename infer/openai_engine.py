@@ -110,7 +110,9 @@ class OpenAIEngine:
         return self._read(choices[0])
 
     def _refusal(self, error: "APIStatusError", request: Request) -> str:
-        said = f"{self.base_url}: HTTP {error.status_code}, {_shorten(error.message)}"
+        body = error.body if isinstance(error.body, dict) else {}
+        message = _shorten(str(body.get("message") or error.response.text))
+        said = f"{self.base_url}: HTTP {error.status_code}, {message or 'no message'}"
         if error.status_code in (401, 403):
             return f"{said}: set the environment variable {API_KEY_VARIABLE}"
         if error.status_code == 404:
