@@ -44,6 +44,26 @@ _TWO_POINTS = re.compile(rf"(?:<\|box_start\|>)?{_POINT}\s*,\s*{_POINT}(?:<\|box
 _HALF_BOX = re.compile(r"(?:<\|box_start\|>)?\(\s*[-+0-9][-+0-9.,eE()\s]{0,120}\Z")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _THINK_BLOCK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_NOTHING = re.compile(
+    # A clause that says that something is not there, and no word that takes it back.
+    r"""(?!.*\b(?:but|however|only|except)\b|.*(?:但|只|而是))(?:(?:sorry|no),\s*)?(?:
+        none(?:\s.*)? | nothing(?:\s.*)? | not\s(?:found|present|visible)(?:\s.*)? | null | n/a
+        | there\s(?:is|are|was|were)(?:n't|\snot?\b|\snone\b).*
+        | (?:the|this)\s(?:image|picture|photo)\s(?:contains|shows|has)\sno(?:ne)?\b.*
+        | (?:the|this)\s(?:image|picture|photo)\s(?:does\snot|doesn't)\s(?:contain|show|have)\b.*
+        | (?:i\s)?(?:can(?:no|')t|could\snot|couldn't|did\snot|didn't)\s(?:find|see|detect|locate)\b.*
+        | no\b.*\b(?:found|detected|visible|present|seen|shown|here|there|image|picture|photo)
+        | .*(?:没有|未检测到|未发现|未找到|未见|不存在|找不到|看不到|无法找到).* | 无 | 无目标.*
+        | 在?[这该此]?[张幅]?(?:图|图像|图片|画面|照片)[中里]
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CLAUSE_END = re.compile(r"[.!;。！；，\n]")
+_FENCE = re.compile(r"```(?:json)?")
+_EMPTY_JSON = re.compile(r'\[\s*\]|\{\s*(?:"[^"]*"\s*:\s*\[\s*\]\s*)?\}')
+_SHORT = 300
+"""An answer that says in words that there is nothing is not longer."""
+
 _SEPARATORS = " \t\r\n,;.:、，；。：-*`"
 _LABEL_ENDS = " \t\r\n:：`"
 
@@ -95,7 +115,7 @@ def read_answer(text: str, size: Size) -> Reading:
     stripped = _SPECIAL_TOKEN.sub("", text).strip()
     if not stripped:
         return Reading((), (EMPTY_ANSWER,))
-    if stripped.strip("`").removeprefix("json").strip() in NOTHING_FOUND.values():
+    if _says_nothing(stripped):
         return Reading((), ())
     findings = _Findings(size)
     structured = any(f"{quote}{key}{quote}" in text for key in BOX_KEYS for quote in "\"'")
@@ -110,6 +130,16 @@ def read_answer(text: str, size: Size) -> Reading:
 
 def _blank(match: re.Match[str]) -> str:
     return " " * len(match.group())
+
+
+def _says_nothing(text: str) -> bool:
+    """Tell whether an answer, in English, Chinese or JSON, says that there is nothing to find."""
+    if len(text) > _SHORT or any(map(str.isdigit, text)):
+        return False
+    text = _FENCE.sub("\n", text)
+    words = _EMPTY_JSON.sub("\n", text)
+    said = [clause for part in _CLAUSE_END.split(words) if (clause := part.strip(_SEPARATORS))]
+    return all(map(_NOTHING.fullmatch, said)) if said else words != text
 
 
 @dataclass
@@ -186,7 +216,8 @@ def _read_json(text: str, findings: _Findings) -> None:
                 )
                 _add_boxes(boxes, label, findings)
         elif value and not any(isinstance(item, (dict, list)) for item in value):
-            _add_boxes(value, LooseText(), findings)
+            if any(isinstance(item, float) for item in value):  # words in brackets are prose
+                _add_boxes(value, LooseText(), findings)
         else:
             pending.extend(item for item in reversed(value) if isinstance(item, (dict, list)))
     if is_cut_off:

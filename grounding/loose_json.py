@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     r"""|(?<!\w)'[^'\\]*(?:(?:\\.|(?<=\w)'(?=\w))[^'\\]*)*(?P<single_end>'|\\?\Z))"""
     # Four numbers in brackets, of which long answers are made, are one token.
     rf"|(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])"
-    rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\]:,])|(?P<word>[^\W\d]\w*)",
+    rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\],])|(?P<word>[^\W\d]\w*)",
     re.DOTALL,
 )
 _OPENING = re.compile(rf"(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])|(?P<mark>[\[{{])")
@@ -108,7 +108,7 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
             stack.append(_Open(token, match.start()))
         elif token == ",":
             stack[-1].key = None
-        elif token != ":":
+        else:
             if stack[-1].closer != token and len(stack) > 1 and stack[-2].closer == token:
                 close()  # the inner end was forgotten
             close()

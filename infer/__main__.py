@@ -54,6 +54,9 @@ def load_openai_engine(recipe: InferRecipe) -> Engine:
         timeout=recipe.timeout,
         retries=recipe.retries,
         with_tokens=recipe.score != "none",
+        temperature=recipe.temperature,
+        top_p=recipe.top_p,
+        seed=recipe.seed,
         request=recipe.request,
     )
 
