@@ -30,9 +30,9 @@ def open_part(path: Path) -> Iterator[IO[bytes]]:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def append_row(file: IO[bytes], place: int, row: bytes) -> None:
-    """Append the row (with its line break) of the question at this place, in one write."""
-    file.write(b"%d\t%s" % (place, row))
+def append_rows(file: IO[bytes], rows: dict[int, bytes]) -> None:
+    """Append rows (with their line breaks) by the place of their questions, all in one write."""
+    file.write(b"".join(b"%d\t%s" % (place, row) for place, row in rows.items()))
     file.flush()
 
 

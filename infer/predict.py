@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from grounding.files import read_json, write_json
 from infer.asking import ask_batch
 from infer.checkpoint import Checkpoint, find_checkpoint, fingerprint_checkpoint
 from infer.engine import Engine
-from infer.part_file import append_row, open_part, rows_in, write_in_order
+from infer.part_file import append_rows, open_part, rows_in, write_in_order
 from infer.questions import Question, fingerprint_questions, read_questions
 from infer.reading import Answered
 from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, check_saved_recipe, save_recipe
@@ -58,10 +59,18 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
         rows = rows_in(part, file, len(questions))
         left = [place for place in range(len(questions)) if place not in rows]
         if left:
+            from tqdm import tqdm
+
             engine = load_engine(recipe, checkpoint)
-            for place, answered in _with_progress(_ask(engine, questions, left, recipe), questions, left):
-                rows[place] = _line(prediction_row(questions[place], answered))
-                append_row(file, place, rows[place])
+            with tqdm(total=len(questions), initial=len(rows), unit="image", desc="predict") as bar:
+                for answers in _ask(engine, questions, left, recipe):
+                    new = {
+                        place: _line(prediction_row(questions[place], answered))
+                        for place, answered in answers.items()
+                    }
+                    append_rows(file, new)
+                    rows |= new
+                    bar.update(len(new))
         write_in_order(path, rows)
         part.unlink()
     return path
@@ -98,22 +107,24 @@ def _checkpoint_of(recipe: InferRecipe) -> Checkpoint | None:
 
 def _ask(
     engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
-) -> Iterator[tuple[int, Answered]]:
-    """Ask the questions at these places, and yield place and answer as they come.
+) -> Iterator[dict[int, Answered]]:
+    """Ask the questions at these places, and yield answers by place as they come.
 
-    A server is asked by several threads, a question each: it makes its own batches.
+    A server is asked by several threads, a question each: it makes its own batches. Else the batches are
+    those of an undisturbed run, as the last bits of a probability depend on the batch.
     """
     if recipe.engine == "openai":
         yield from _ask_in_threads(engine, questions, left, recipe)
         return
-    for start in range(0, len(left), recipe.batch_size):
-        places = left[start : start + recipe.batch_size]
-        yield from zip(places, ask_batch(engine, [questions[place] for place in places], recipe), strict=True)
+    for _, group in groupby(left, lambda place: place // recipe.batch_size):
+        places = list(group)
+        answers = ask_batch(engine, [questions[place] for place in places], recipe)
+        yield dict(zip(places, answers, strict=True))
 
 
 def _ask_in_threads(
     engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
-) -> Iterator[tuple[int, Answered]]:
+) -> Iterator[dict[int, Answered]]:
     """Ask `concurrency` questions at a time; after an error, what is under way is waited for, and kept."""
     pool = ThreadPoolExecutor(recipe.concurrency)
     try:
@@ -127,17 +138,8 @@ def _ask_in_threads(
                 for waiting in futures:
                     waiting.cancel()
             else:
-                yield futures[future], future.result()[0]
+                yield {futures[future]: future.result()[0]}
         if failure is not None:
             raise failure
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _with_progress(
-    answers: Iterator[tuple[int, Answered]], questions: Sequence[Question], left: Sequence[int]
-) -> Iterator[tuple[int, Answered]]:
-    from tqdm import tqdm
-
-    done = len(questions) - len(left)
-    return iter(tqdm(answers, total=len(questions), initial=done, unit="image", desc="predict"))

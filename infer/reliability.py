@@ -155,6 +155,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
         [item.mean_score for item in filled],
         [item.precision for item in filled],
         "o-",
+        clip_on=False,
         color="#08519c",
         label="at the bin's mean score",
     )

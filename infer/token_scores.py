@@ -8,8 +8,8 @@ from itertools import accumulate
 from grounding.samples import Span
 from infer.engine import Token
 
-SMALLEST, DIGITS = 1e-6, 6
-"""Scores are above 0 and rounded, so that the last bits of a sum decide about no order of boxes."""
+SMALLEST, DIGITS = 1e-4, 4
+"""Scores are above 0 and rounded: further digits depend on the batch that an image was answered in."""
 
 
 def token_scores(tokens: Sequence[Token], spans: Sequence[Sequence[Span]], score: str) -> list[float | None]:

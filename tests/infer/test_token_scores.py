@@ -46,7 +46,7 @@ def test_a_score_is_made_of_the_tokens_of_label_and_box_alone() -> None:
     assert scores_of(TWO_BOXES, "min_prob") == [0.4, 0.25]
     first = (0.5 * 0.8 * 1.0 * 0.9 * 0.4 * 1.0) ** (1 / 6)
     second = (0.5 * 0.8 * 1.0 * 0.25 * 1.0) ** (1 / 5)  # its label is that of the first
-    assert scores_of(TWO_BOXES, "mean_logprob") == [round(first, 6), round(second, 6)]
+    assert scores_of(TWO_BOXES, "mean_logprob") == [round(first, 4), round(second, 4)]
     assert scores_of(TWO_BOXES, "none") == [None, None]
 
 
@@ -89,11 +89,11 @@ def test_tokens_are_those_that_share_a_character(texts: list[str], data: st.Data
     tokens = list(map(Token, texts, logprobs))
     expected = min((logprobs[place] for place in places[start:end]), default=None)
     if start < end and expected is not None:
-        assert token_scores(tokens, [((start, end),)], "min_prob") == [round(math.exp(expected), 6)]
+        assert token_scores(tokens, [((start, end),)], "min_prob") == [round(math.exp(expected), 4)]
 
 
 def test_a_long_answer_is_scored_in_linear_time() -> None:
     text = "cat(1,2),(30,40), " * 3000
     reading = read_answer(text, SIZE)
     scores = token_scores([Token(character, -0.5) for character in text], reading.spans, "mean_logprob")
-    assert scores == [round(math.exp(-0.5), 6)] * 3000
+    assert scores == [round(math.exp(-0.5), 4)] * 3000
