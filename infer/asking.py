@@ -34,7 +34,7 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    ask: Ask = partial(ask_items, engine, batch_size=recipe.batch_size)
+    ask: Ask = partial(ask_items, engine, batch_size=recipe.batch_size, score=recipe.score)
     once = ask
     items = [Item(question.request, question.size) for question in questions]
     if recipe.agree > 1:
@@ -58,13 +58,13 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
     return answered
 
 
-def ask_items(engine: Engine, items: Sequence[Item], *, batch_size: int) -> list[Answered]:
-    """Ask each item once, `batch_size` at a time."""
+def ask_items(engine: Engine, items: Sequence[Item], *, batch_size: int, score: str) -> list[Answered]:
+    """Ask each item once, `batch_size` at a time; `score` is that of the recipe."""
     found: list[Answered] = []
     for start in range(0, len(items), batch_size):
         batch = items[start : start + batch_size]
         answers = engine.answer([item.request for item in batch])
-        found += [read_raw(answer, item.size) for answer, item in zip(answers, batch, strict=True)]
+        found += [read_raw(answer, item.size, score) for answer, item in zip(answers, batch, strict=True)]
     return found
 
 

@@ -72,6 +72,8 @@ def processor_seconds_of_children() -> float:
         "infer.score",
         "infer.serve",
         "infer.compare",
+        "infer.merge",
+        "infer.reliability",
         "visualize",
     ],
 )

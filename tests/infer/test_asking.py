@@ -190,7 +190,7 @@ def test_what_does_not_come_back_is_marked_or_dropped(
 def test_boxes_need_half_of_the_votes(recipe: InferRecipe, questions: list[Question]) -> None:
     lie, other = Detection("blue", Box(300, 10, 360, 60)), Detection("blue", Box(10, 200, 60, 260))
     eye = Eye(lies={0: [lie], 1: [lie], 2: [other], 3: []})
-    first, second = ask_batch(eye, questions, replace(recipe, agree=4))
+    first, second = ask_batch(eye, questions, replace(recipe, agree=4, temperature=0.7))
     assert [request.draw for request in eye.asked] == [0, 1, 2, 3] * 2
     votes = {item.label: item.score for item in first.detections}
     assert votes == {"blue": 0.5, "red": 1.0, "green": 1.0}
