@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from grounding.boxes import Box
 from infer.average_precision import RankedDetections, rank_detections
 from infer.matching import AT_50, AT_75
 from infer.predictions import Prediction
@@ -22,8 +23,6 @@ STATISTICS = {
 """Metric -> place in COCO's list of 12. AR: at 100 detections. Source: cocodataset.org/#detection-eval."""
 
 SCORE_OF_GREEDY_ANSWERS = 1.0
-
-COCO_RESULTS_KEYS = ("image_id", "category_id", "bbox", "score")
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,8 @@ def coco_results(
 
 
 def _as_annotations(annotations: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return results as a data set; the area is that of the box, which is never upside down for COCO."""
     rows = [
-        {**row, "id": number, "area": max(0.0, row["bbox"][2]) * max(0.0, row["bbox"][3]), "iscrowd": 0}
+        {**row, "id": number, "area": Box.from_xywh(*row["bbox"]).area, "iscrowd": 0}
         for number, row in enumerate(results, start=1)
     ]
     return {**{key: annotations[key] for key in ("images", "categories")}, "annotations": rows}

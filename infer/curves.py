@@ -35,8 +35,7 @@ def find_curves(predictions: Path) -> Path | None:
 def write_curves(scores: Scores, folder: Path, step: int, seconds: int) -> Path:
     """Write a point at this training step for each metric, and for the ends of its interval; return the file.
 
-    An older file is replaced. `seconds` since 1970 are the points' time: that of the predictions, so that the
-    same scores are the same bytes.
+    An older file is replaced. `seconds` since 1970 are the points' time: that of the predictions.
 
     Raises:
         UserError: the folder cannot be written.
@@ -53,7 +52,7 @@ def write_curves(scores: Scores, folder: Path, step: int, seconds: int) -> Path:
     with tempfile.TemporaryDirectory() as beside:
         with LogWriter(logdir=beside, file_name=CURVES_FILE) as writer:
             for tag, value in points.items():
-                writer.add_scalar(tag, value, step=step, walltime=seconds)
+                writer.add_scalar(tag, value, step=step, walltime=seconds * 1000)
         content = (Path(beside) / CURVES_FILE).read_bytes()
     with replacing(folder / CURVES_FILE) as file:
         file.write(content)
