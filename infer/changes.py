@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from infer.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.evaluation import Evaluation, read_evaluation
 from infer.ground_truth import ANNOTATIONS_FILE
 from infer.predictions import read_predictions
 from infer.recipe import PREDICTIONS_FILE, saved_recipe
-from infer.scores import Evaluation, read_evaluation
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ without a box, and precision at F1 = 1, the share of all expressions whose answe
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grounding.boxes import iou
 from grounding.samples import Detection
@@ -54,6 +55,26 @@ def overlap_of_best(detections: Sequence[Detection], target: Detection) -> float
         return 0.0
     best = max(detections, key=lambda item: 1.0 if item.score is None else item.score)
     return iou(best.box, target.box)
+
+
+def with_categories(
+    predictions: Sequence[Prediction],
+    expressions: Mapping[int, str],
+    true_names: Mapping[int, str],
+    otherwise: str,
+) -> list[Prediction]:
+    """Give what was found for an expression the category of its truth, which COCO's AP goes by.
+
+    Where nothing matches the expression it gets the category `otherwise`: a false positive of any is one.
+    """
+
+    def translate(item: Prediction) -> Prediction:
+        name = true_names.get(item.image_id, otherwise)
+        expression = expressions.get(item.image_id)
+        found = (replace(one, label=name) if one.label == expression else one for one in item.detections)
+        return replace(item, detections=tuple(found))
+
+    return [translate(item) for item in predictions]
 
 
 def _is_exact(prediction: Prediction, objects: Sequence[Detection]) -> bool:

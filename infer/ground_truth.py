@@ -103,3 +103,9 @@ def image_sizes(annotations: dict[str, Any]) -> dict[int, Size]:
         for image in annotations["images"]
         if "width" in image and "height" in image
     }
+
+
+def true_names(annotations: dict[str, Any], card: Card) -> dict[int, str]:
+    """Return the category of an object of each image that has any."""
+    names = {category.id: category.name for category in card.categories}
+    return {item["image_id"]: names[item["category_id"]] for item in annotations["annotations"]}

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from grounding.errors import UserError, run_command
 from grounding.files import write_json, write_text
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE
-
-REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
-"""What is written beside scores.json: all of it as tables, and the boxes for COCO's tools."""
+from infer.recipe import PREDICTIONS_FILE, REPORT_FILE, RESULTS_FILE, SCORES_FILE
 
 EPILOG = """Beside the predictions it writes scores.json, scores.md with every category, and
 coco_results.json, the boxes in COCO's results format (pycocotools: loadRes). Where infer.yaml
@@ -58,8 +55,9 @@ def report(
         UserError: what `infer.scores.read_evaluation` refuses.
     """
     from infer.curves import find_curves, trained_steps, write_curves
+    from infer.evaluation import read_evaluation
     from infer.reports import markdown_report, terminal_report
-    from infer.scores import read_evaluation, score
+    from infer.scores import score
 
     evaluation = read_evaluation(predictions, dataset)
     scores = score(evaluation, draws)
