@@ -53,7 +53,8 @@ def test_the_label_does_not_count() -> None:
 
 def test_expressions_for_nothing_stand_apart() -> None:
     target = {3: [Detection("it", THERE)]}
-    values = values_of([answer(1), answer(2, wide(100)), answer(3, wide(100))], target)
+    others = [answer(4), answer(5)]  # not asked about an expression, and nothing there
+    values = values_of([answer(1), answer(2, wide(100)), answer(3, wide(100)), *others], target, {1, 2, 3})
     assert values["ref_no_target_accuracy"] == 1 / 2
     assert values["ref_accuracy_50"] == 1
     assert values["ref_exact"] == pytest.approx(2 / 3)

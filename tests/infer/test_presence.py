@@ -62,6 +62,11 @@ def test_expressions_for_nothing_count_among_the_negatives_with_any_box() -> Non
     assert values == {"false_positive_rate": 0.5}
 
 
+def test_pope_is_about_categories_alone() -> None:
+    values = values_of(*case(("cat", True, []), ("the cup", True, ["the cup"]), (None, True, ["cat"])))
+    assert (values["pope_accuracy"], values["pope_yes_ratio"], values["pope_recall"]) == (0, 0, 0)
+
+
 def test_questions_about_everything_say_nothing() -> None:
     assert values_of(*case((None, True, ["cat"]), (None, False, []))) == {}
 
