@@ -32,8 +32,9 @@ IntArray = npt.NDArray[np.int64]
 class RankedDetections:
     """The detections of one category, the highest score first.
 
-    `images` (detections) are the places of their images, `right` and `wrong` (thresholds, detections) what
-    they are; a detection of a crowd region is neither. `objects` (images) counts the objects of each image.
+    `images` (detections) are the places of their images, in the order of the image ids; `right` and `wrong`
+    (thresholds, detections) what they are, for one in a crowd region neither. `objects` (images) counts
+    the objects of each image.
     """
 
     images: IntArray

@@ -58,7 +58,8 @@ def write_page(
         ]
         (folder / IMAGES_FOLDER).mkdir()
         copies = copy_images(sources, folder / IMAGES_FOLDER)
-        content = json.dumps(page_content(truth, runs, chosen, copies), ensure_ascii=False)
+        order = {"order": "changed most" if most_changed else "data set"}
+        content = json.dumps(page_content(truth, runs, chosen, copies) | order, ensure_ascii=False)
         (folder / FONTS_FILE).write_text(font_style([content]), encoding="ascii")
         # A script, not JSON: a page opened from disk may load scripts beside it, but nothing else.
         script = f"window.PAGE_DATA = {content};\n".encode("utf-8", "replace")

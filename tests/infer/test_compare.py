@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,13 @@ def test_the_interval_of_a_change_draws_the_same_images_for_both(runs: dict[str,
     low, high = changes["recall_50"].interval or (0, 0)
     assert low < 0 < 1 / 7 < high
     same = metric_changes(before, before)
+    # Whoever finds all that another finds is never worse, whichever images are drawn.
+    nothing = replace(
+        before, predictions=tuple(replace(item, detections=()) for item in before.predictions[:3])
+    )
+    part = replace(before, predictions=(*nothing.predictions, *before.predictions[3:]))
+    low, high = metric_changes(part, before)["recall_50"].interval or (1, -1)
+    assert low == 0 < 1 / 7 < high
     assert all(item.change == 0 and item.interval in (None, (0, 0)) for item in same.values())
     assert same["f1_50"].interval == (0, 0)
 

@@ -164,6 +164,7 @@ def test_the_images_that_changed_most_make_a_page_of_their_own(run, dataset, tmp
     assert main(["compare", f"before={run}", f"after={tmp_path / 'after'}"]) == 0
     folder = tmp_path / "after" / "changes"
     assert capsys.readouterr().out == f"{folder / 'index.html'}: 2 images, those that changed most first\n"
+    assert content_of(folder)["order"] == "changed most"
     images = content_of(folder)["images"]
     assert [image["id"] for image in images] == [5, 3]  # wrong to right, a little worse; 7 is the same
     assert [answer["agreement"] for answer in images[0]["answers"]] == [0, 1]
