@@ -24,10 +24,10 @@ class Metric:
 
 
 _F1_ENDINGS = {
-    "50": "at IoU 0.50",
-    "75": "at IoU 0.75",
-    "95": "at IoU 0.95",
-    "mean": "mean, IoU 0.50 to 0.95",
+    "50": " at IoU 0.50",
+    "75": " at IoU 0.75",
+    "95": " at IoU 0.95",
+    "mean": ", IoU 0.50 to 0.95",
 }
 
 METRICS: dict[str, Metric] = {
@@ -37,12 +37,12 @@ METRICS: dict[str, Metric] = {
     "AP_small": Metric("AP, small objects", BOXES),
     "AP_medium": Metric("AP, medium objects", BOXES),
     "AP_large": Metric("AP, large objects", BOXES),
-    "AR": Metric("recall, IoU 0.50 to 0.95", BOXES),
+    "AR": Metric("AR, IoU 0.50 to 0.95", BOXES),
     "AP_no_score": Metric("AP, every score 1.0", BOXES),
     "AP50_no_score": Metric("AP at IoU 0.50, every score 1.0", BOXES),
     "AP75_no_score": Metric("AP at IoU 0.75, every score 1.0", BOXES),
     **{
-        f"{key}_{ending}": Metric(f"{name} {words}", BOXES)
+        f"{key}_{ending}": Metric(f"{name}{words}", BOXES)
         for ending, words in _F1_ENDINGS.items()
         for key, name in {"precision": "precision", "recall": "recall", "f1": "F1"}.items()
     },
