@@ -113,10 +113,9 @@ def metric_rows(
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: for each run the value and its interval, then the change and its own."""
     from infer.bootstrap import LEVEL
-    from infer.metrics import METRICS, flat_metrics, show_change, show_interval, show_value
+    from infer.metrics import flat_metrics, in_order, show_change, show_interval, show_value
 
-    keys = list(dict.fromkeys(key for run in scores.values() for key in flat_metrics(run)))
-    keys.sort(key=lambda key: list(METRICS).index(key) if key in METRICS else len(METRICS))
+    keys = in_order(key for run in scores.values() for key in flat_metrics(run))
     header = ["metric"]
     for name in scores:
         header += [name, f"{LEVEL} %"]

@@ -24,7 +24,7 @@ def find_curves(predictions: Path) -> Path | None:
     of predictions has a folder of its own there, which `visualdl --logdir` shows as a curve of its own.
     """
     recipe = saved_recipe(predictions.parent)
-    if recipe is None:
+    if recipe is None or not recipe.checkpoint:
         return None
     run = Path(recipe.checkpoint)
     if not (run / TRAINING_CURVES).is_dir() or not os.access(run, os.W_OK):

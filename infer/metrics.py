@@ -1,6 +1,6 @@
 """The metrics of scores.json: their keys, names and groups, and how a value is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +76,15 @@ METRICS: dict[str, Metric] = {
 """Key -> meaning, in the order in which they are shown."""
 
 
-def flat_metrics(scores: Mapping[str, Any]) -> dict[str, float | int | None]:
-    """Return the single numbers of a scores.json; tables and lists are left out."""
-    return {key: value for key, value in scores.items() if value is None or isinstance(value, (int, float))}
+def flat_metrics(scores: Mapping[str, Any]) -> dict[str, float | int]:
+    """Return the single numbers of a scores.json; tables, and what is not defined, are left out."""
+    return {key: value for key, value in scores.items() if isinstance(value, (int, float))}
+
+
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Return keys, each once, in the order of METRICS; unknown ones at the end."""
+    places = {key: place for place, key in enumerate(METRICS)}
+    return sorted(dict.fromkeys(keys), key=lambda key: places.get(key, len(places)))
 
 
 def show_value(metric: str, value: float | str | None) -> str:

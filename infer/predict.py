@@ -14,15 +14,7 @@ from infer.checkpoint import Checkpoint, find_checkpoint, fingerprint_checkpoint
 from infer.engine import Engine
 from infer.questions import Question, fingerprint_questions, read_questions
 from infer.reading import Answered
-from infer.recipe import (
-    PREDICTIONS_FILE,
-    REPORT_FILE,
-    RESULTS_FILE,
-    SCORES_FILE,
-    InferRecipe,
-    check_saved_recipe,
-    save_recipe,
-)
+from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, check_saved_recipe, save_recipe
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +45,7 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
     }
     path, part = output / PREDICTIONS_FILE, output / PART_FILE
     if recipe.overwrite or not _were_made_from(fingerprints, output):
-        for stale in (path, part, *(output / name for name in (SCORES_FILE, REPORT_FILE, RESULTS_FILE))):
+        for stale in (path, part, output / SCORES_FILE):
             stale.unlink(missing_ok=True)
     if path.is_file():
         log.info("%s: complete already, nothing to ask", path)

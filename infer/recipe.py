@@ -11,9 +11,6 @@ from grounding.recipe import load_recipe, setting
 RECIPE_FILE, PREDICTIONS_FILE, SCORES_FILE = "infer.yaml", "predictions.jsonl", "scores.json"
 """What an output folder holds."""
 
-REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
-"""What stands beside scores.json: all of it as tables, and the boxes for COCO's tools."""
-
 SPLITS = ("val", "train")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -48,10 +48,8 @@ def terminal_report(scores: Scores) -> str:
 def markdown_report(scores: Scores, title: str) -> str:
     """Return everything that scores.json holds, as Markdown."""
     pieces = [f"# {title}\n"]
-    if scores.draws:
-        pieces.append(
-            f"Intervals hold {LEVEL} % of {scores.draws:,} draws of the images, with replacement.\n"
-        )
+    if draws := scores.bootstrap["draws"]:
+        pieces.append(f"Intervals hold {LEVEL} % of {draws:,} draws of the images, with replacement.\n")
     for group, keys in grouped(list(scores.metrics)):
         rows = [[METRICS[key].name, *_row(key, scores)] for key in keys]
         pieces.append(
@@ -74,7 +72,7 @@ def markdown_report(scores: Scores, title: str) -> str:
         )
     for heading, counts in (
         ("Problems in the answers", scores.problems),
-        ("Labels that are no category", scores.unknown_labels),
+        ("Labels that are no category", scores.most_frequent_unknown_labels),
     ):
         if counts:
             rows = [[name or "(empty)", str(count)] for name, count in counts.items()]

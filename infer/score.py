@@ -3,11 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from grounding.errors import UserError, run_command
 from grounding.files import write_json, write_text
-from infer.recipe import PREDICTIONS_FILE, REPORT_FILE, RESULTS_FILE, SCORES_FILE
+from infer.recipe import PREDICTIONS_FILE, SCORES_FILE
+
+REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
+"""What stands beside scores.json: all of it as tables, and the boxes for COCO's tools."""
 
 EPILOG = """Beside the predictions it writes scores.json, scores.md with every category, and
 coco_results.json, the boxes in COCO's results format (pycocotools: loadRes). Where infer.yaml
@@ -64,13 +68,13 @@ def report(
     folder = predictions.parent
     write_json(folder / RESULTS_FILE, evaluation.results())
     write_text(folder / REPORT_FILE, markdown_report(scores, f"Scores of {folder.name or predictions.name}"))
-    write_json(folder / SCORES_FILE, scores.as_json())
+    write_json(folder / SCORES_FILE, asdict(scores))
     written = [str(folder / SCORES_FILE), REPORT_FILE, RESULTS_FILE]
     own = find_curves(predictions)
     if (target := curves or own) is not None:
         step = 0 if own is None else trained_steps(own)
         written.append(str(write_curves(scores, target, step, int(predictions.stat().st_mtime))))
-    images, in_all = scores.metrics["images"], scores.metrics["images_in_data_set"]
+    images, in_all = scores.images, scores.images_in_data_set
     note = "" if images == in_all else " (limit)"
     return f"{terminal_report(scores)}\n{images} of {in_all} images scored{note}: {', '.join(written)}\n"
 

@@ -1,12 +1,12 @@
 """What a page knows: scores, colours and, for each image, the truth and what each run made of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grounding.boxes import Box
 from grounding.samples import Detection
 from infer.compare import read_scores
-from infer.metrics import METRICS, flat_metrics, show_value
+from infer.metrics import METRICS, flat_metrics, in_order, show_value
 from infer.predictions import Prediction
 from infer.recipe import SCORES_FILE
 from visualize.colors import PALETTE, Color, assign_colors, text_color
@@ -93,7 +93,6 @@ def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
         flat_metrics(read_scores({"run": run.folder})["run"]) if (run.folder / SCORES_FILE).is_file() else {}
         for run in runs
     ]
-    keys: Iterable[str] = dict.fromkeys(key for each in scores for key in each)
     return [
         {
             "name": METRICS[key].name if key in METRICS else key,
@@ -102,7 +101,7 @@ def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "values": [each.get(key) for each in scores],
             "texts": [show_value(key, each.get(key)) for each in scores],
         }
-        for key in keys
+        for key in in_order(key for each in scores for key in each)
     ]
 
 

@@ -10,7 +10,10 @@ from infer.recipe import InferRecipe, save_recipe
 from infer.scores import Scores
 
 SCORES = Scores(
-    {"AP50": 0.75, "mean_iou": 0.5, "images": 4, "AP_large": None}, {"AP50": (0.5, 1.0)}, {}, {}, {}, {}, 10
+    **(
+        dict.fromkeys(Scores.__dataclass_fields__)
+        | {"AP50": 0.75, "mean_iou": 0.5, "images": 4, "intervals": {"AP50": (0.5, 1.0)}}
+    )
 )
 
 
@@ -38,7 +41,7 @@ def test_scores_become_points_at_the_last_training_step(tmp_path: Path) -> None:
 
 
 def test_scoring_again_replaces_the_points(tmp_path: Path) -> None:
-    write_curves(replace(SCORES, metrics={"AP50": 0.25}), tmp_path, 5, 1234)
+    write_curves(replace(SCORES, AP50=0.25), tmp_path, 5, 1234)
     path = write_curves(SCORES, tmp_path, 5, 1234)
     assert list(tmp_path.iterdir()) == [path]
     assert [point.value for point in LogReader(file_path=str(path)).get_data("scalar", "eval/AP50")] == [0.75]
