@@ -167,6 +167,8 @@ def read_evaluation(
     Raises:
         UserError: no such file, images without a prediction that no `limit` explains, or unknown images.
     """
+    if not predictions_path.is_file():
+        raise UserError(f"{predictions_path}: no such file: run `python -m infer` first")
     dataset, is_limited = _data_set_of(predictions_path, dataset)
     card = load_card(dataset)
     annotations = read_annotations(dataset / ANNOTATIONS_FILE)

@@ -105,6 +105,15 @@ def test_a_bad_row_is_named(dataset: Any, row: dict[str, Any], message: str) -> 
         scores_of(path, dataset.path)
 
 
+def test_no_predictions_are_an_error(dataset: Any) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.jsonl: no such file"):
+        scores_of(dataset.path / "nowhere.jsonl")
+    path = write_rows(dataset.path / "predictions.jsonl", [])
+    save_recipe(InferRecipe("model", str(dataset.path), str(dataset.path), limit=3))
+    with pytest.raises(UserError, match="no prediction to score"):
+        scores_of(path)
+
+
 def test_an_image_twice_is_an_error(dataset: Any) -> None:
     rows = right_answers(dataset.path)
     path = write_rows(dataset.path / "predictions.jsonl", [*rows, rows[0]])
