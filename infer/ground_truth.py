@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import Box
+from grounding.boxes import Box, Size
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.files import read_json
@@ -94,3 +94,18 @@ def asked_expressions(annotations: dict[str, Any], card: Card) -> dict[int, str]
     names = {category.name for category in card.categories}
     asked = {image["id"]: image.get("asked") for image in annotations["images"]}
     return {image_id: text for image_id, text in asked.items() if text is not None and text not in names}
+
+
+def image_sizes(annotations: dict[str, Any]) -> dict[int, Size]:
+    """Return the sizes of the images, where the annotations tell them."""
+    return {
+        image["id"]: Size(image["width"], image["height"])
+        for image in annotations["images"]
+        if "width" in image and "height" in image
+    }
+
+
+def true_names(annotations: dict[str, Any], card: Card) -> dict[int, str]:
+    """Return the category of an object of each image that has any."""
+    names = {category.id: category.name for category in card.categories}
+    return {item["image_id"]: names[item["category_id"]] for item in annotations["annotations"]}

@@ -1,66 +1,97 @@
-"""Precision, recall and F1: one-to-one matching of detections with ground truth, class by class."""
+"""One-to-one matching of detections with ground truth, class by class, for every IoU threshold at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from grounding.boxes import Box, iou_matrix
 from grounding.samples import Detection
 
+IOU_THRESHOLDS: npt.NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
+"""0.50, 0.55, ... 0.95, as COCO has them; no two boxes of a smaller IoU are ever matched."""
+
+AT_50, AT_75, AT_95 = 0, 5, 9
+"""Places of the thresholds that have metrics of their own."""
+
 
 @dataclass(frozen=True)
 class Matches:
-    """IoU of each matched pair, and what found no partner; `ignored` detections count as neither."""
+    """What became of the detections of one image.
 
+    In the order of the detections: `ious` with the object each was matched with, 0 where there is none, and
+    `in_crowd`, the share of each that lies in a crowd region of its label. At a threshold, a detection with
+    a smaller IoU is wrong, or ignored where that share of it lies in a crowd, as in COCO's evaluation.
+    """
+
+    labels: tuple[str, ...]
     ious: tuple[float, ...]
-    false_positives: int
-    false_negatives: int
-    ignored: int = 0
+    in_crowd: tuple[float, ...]
+    object_labels: tuple[str, ...]
+
+    def count(self, place: int, label: str | None = None) -> tuple[int, int, int]:
+        """Return the numbers of right detections, wrong ones and missed objects, of one label or of all.
+
+        `place` is that of the threshold in IOU_THRESHOLDS.
+        """
+        threshold = float(IOU_THRESHOLDS[place])
+        of_label = [row for row, name in enumerate(self.labels) if label in (None, name)]
+        right = sum(self.ious[row] >= threshold for row in of_label)
+        ignored = sum(self.ious[row] < threshold <= self.in_crowd[row] for row in of_label)
+        objects = len(self.object_labels) if label is None else self.object_labels.count(label)
+        return right, len(of_label) - right - ignored, objects - right
+
+    @property
+    def agreement(self) -> float:
+        """The mean IoU of all objects, true or predicted; what is missed or wrong at IoU 0.5 counts 0."""
+        right, wrong, missed = self.count(AT_50)
+        return mean_overlap(self.ious, right + wrong + missed)
 
 
 def match_detections(
-    detections: Sequence[Detection],
-    objects: Sequence[Detection],
-    crowds: Sequence[Detection] = (),
-    *,
-    iou_threshold: float,
+    detections: Sequence[Detection], objects: Sequence[Detection], crowds: Sequence[Detection] = ()
 ) -> Matches:
     """Match detections with the objects of one image.
 
-    Only pairs of one label with an IoU of at least the threshold can match. The pair of the highest IoU is
-    matched first, both leave, and so on: detections have no reliable score to go by, and unlike a matching
-    of maximal size this never gives up a better pair for more pairs. Equal pairs go in the order of the
-    detections, then of the objects. A detection left over that lies by half in a crowd region of its label
-    is ignored, as in COCO's evaluation.
+    Only pairs of one label can match. The pair of the highest IoU is matched first, both leave, and so on
+    down to an IoU of 0.5: detections have no reliable score to go by, and unlike a matching of maximal size
+    this never gives up a better pair for more pairs. Therefore the matching at a higher threshold is the
+    part of it that reaches the threshold. Equal pairs go in the order of the detections, then of the objects.
     """
-    ious: list[float] = []
-    false_positives = false_negatives = ignored = 0
-    for label in dict.fromkeys(item.label for item in (*detections, *objects)):
-        found, wanted, crowd = (
-            [item.box for item in group if item.label == label] for group in (detections, objects, crowds)
-        )
-        pairs = pair_boxes(found, wanted, iou_threshold)
-        left = [box for row, box in enumerate(found) if row not in {pair[0] for pair in pairs}]
-        in_crowd = sum(any(share_inside(box, region) >= iou_threshold for region in crowd) for box in left)
-        ious += [pair[2] for pair in pairs]
-        ignored += in_crowd
-        false_positives += len(left) - in_crowd
-        false_negatives += len(wanted) - len(pairs)
-    return Matches(tuple(ious), false_positives, false_negatives, ignored)
+    ious = [0.0] * len(detections)
+    for label in dict.fromkeys(item.label for item in objects):
+        rows = [row for row, item in enumerate(detections) if item.label == label]
+        found = [detections[row].box for row in rows]
+        wanted = [item.box for item in objects if item.label == label]
+        for row, _, overlap in pair_boxes(found, wanted, float(IOU_THRESHOLDS[AT_50])):
+            ious[rows[row]] = overlap
+    in_crowd = (
+        max((share_inside(item.box, crowd.box) for crowd in crowds if crowd.label == item.label), default=0.0)
+        for item in detections
+    )
+    return Matches(
+        tuple(item.label for item in detections),
+        tuple(ious),
+        tuple(in_crowd),
+        tuple(item.label for item in objects),
+    )
 
 
 def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:
     """Return (row of found, row of wanted, IoU) of the matched pairs, the best first."""
     matrix = iou_matrix(found, wanted)
     pairs = [
-        (row, column, float(matrix[row, column]))
-        for row in range(len(found))
-        for column in range(len(wanted))
-        if matrix[row, column] >= threshold
+        (int(row), int(column), float(matrix[row, column]))
+        for row, column in np.argwhere(matrix >= threshold)
     ]
     taken: list[tuple[int, int, float]] = []
+    rows, columns = set[int](), set[int]()
     for pair in sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1])):
-        if all(pair[0] != other[0] and pair[1] != other[1] for other in taken):
+        if pair[0] not in rows and pair[1] not in columns:
             taken.append(pair)
+            rows.add(pair[0])
+            columns.add(pair[1])
     return taken
 
 
@@ -69,3 +100,8 @@ def share_inside(box: Box, region: Box) -> float:
     width = min(box.x2, region.x2) - max(box.x1, region.x1)
     height = min(box.y2, region.y2) - max(box.y1, region.y1)
     return max(0.0, width) * max(0.0, height) / box.area if box.area > 0 else 0.0
+
+
+def mean_overlap(ious: Iterable[float], objects: int) -> float:
+    """Return the sum of IoUs over the number of objects they are shared by; 1 where there is no object."""
+    return sum(ious) / objects if objects else 1.0

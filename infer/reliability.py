@@ -210,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="PNG file (default: reliability.png beside the rows)")
     arguments = parser.parse_args(argv)
     from infer.recipe import PREDICTIONS_FILE
-    from infer.table import format_table, show_value
+    from infer.table import format_table
 
     path = arguments.predictions
     path = path / PREDICTIONS_FILE if path.is_dir() else path
@@ -220,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         [
             f"{item.low:.1f} to {item.high:.1f}",
             str(item.boxes),
-            *(show_value("", share) for share in (item.mean_score, item.precision)),
+            *("-" if share is None else f"{share:.1%}" for share in (item.mean_score, item.precision)),
         ]
         for item in measured.bins
     ]

@@ -1,37 +1,24 @@
-"""Scores of a predictions file: COCO AP, F1 and the quality of the answers, in original pixels."""
+"""Scores of a predictions file: boxes, expressions, presence and the answers' quality, in original pixels."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import DUPLICATE, TRUNCATED
-from grounding.card import Card, load_card
-from grounding.errors import UserError
-from infer.coco_ap import coco_statistics
-from infer.ground_truth import (
-    ANNOTATIONS_FILE,
-    asked_expressions,
-    keep_predicted,
-    objects_by_image,
-    read_annotations,
-)
-from infer.matching import Matches, match_detections
-from infer.predictions import Prediction, read_predictions
-from infer.recipe import saved_recipe
+from infer.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.evaluation import Evaluation, read_evaluation
+from infer.metrics import METRICS
+from infer.presence import false_positives_by_choice
+from infer.quality import count_problems, count_unknown_labels
 
-IOU_THRESHOLD = 0.5
+UNKNOWN_LABELS_KEPT = 50
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What scores.json holds; shares are 0..1, None where a metric is not defined.
+    """What scores.json holds; `infer.metrics.METRICS` says what the single numbers mean.
 
-    AP to AR are COCO's (`infer.coco_ap`). precision_50, recall_50 and f1_50 count one-to-one matches of
-    the same label at IoU >= 0.5 (`infer.matching`), objects in crowd regions left out; mean_iou is the mean
-    IoU of these matched pairs. readable, truncated: share of the images; duplicates, unknown_labels: share
-    of the detections. A label that is no category of the data set is a false positive; what was
-    asked for by an expression is right under that expression.
+    Shares are 0..1; None where there is nothing to score: no such object, no question of the kind, or for
+    `..._no_score` no scores to leave out. `intervals` are bootstrap intervals, of what is a mean over images.
     """
 
     AP: float | None
@@ -44,112 +31,85 @@ class Scores:
     precision_50: float
     recall_50: float
     f1_50: float
+    precision_75: float
+    recall_75: float
+    f1_75: float
+    precision_95: float
+    recall_95: float
+    f1_95: float
+    precision_mean: float
+    recall_mean: float
+    f1_mean: float
     mean_iou: float
     readable: float
     truncated: float
     duplicates: float
     unknown_labels: float
+    out_of_range: float
     images: int
     images_in_data_set: int
     objects: int
     detections: int
+    intervals: dict[str, Interval]
+    bootstrap: dict[str, int]
+    per_category: dict[str, dict[str, float | int | None]]
+    negatives_by_choice: dict[str, dict[str, float]]
+    problems: dict[str, int]
+    most_frequent_unknown_labels: dict[str, int]
+    AP_no_score: float | None = None
+    AP50_no_score: float | None = None
+    AP75_no_score: float | None = None
+    ref_accuracy_50: float | None = None
+    ref_accuracy_75: float | None = None
+    ref_accuracy_90: float | None = None
+    ref_mean_iou: float | None = None
+    ref_no_target_accuracy: float | None = None
+    ref_exact: float | None = None
+    ref_expressions: int | None = None
+    ref_no_target: int | None = None
+    false_positive_rate: float | None = None
+    negatives: int | None = None
+    pope_accuracy: float | None = None
+    pope_precision: float | None = None
+    pope_recall: float | None = None
+    pope_f1: float | None = None
+    pope_yes_ratio: float | None = None
+    pope_questions: int | None = None
+
+    @property
+    def metrics(self) -> dict[str, float | int]:
+        """The single numbers that are defined, in the order of METRICS."""
+        values = {key: getattr(self, key) for key in METRICS}
+        return {key: value for key, value in values.items() if value is not None}
 
 
-def score_predictions(predictions_path: Path, dataset: Path | None = None) -> Scores:
+def score_predictions(predictions_path: Path, dataset: Path | None = None, draws: int = DRAWS) -> Scores:
     """Score a predictions file against a data set's annotations_val.json.
 
     Without `dataset` the infer.yaml beside the predictions tells it.
 
     Raises:
-        UserError: no such file, images without a prediction that no `limit` explains, or unknown images.
+        UserError: what `read_evaluation` refuses.
     """
-    dataset, is_limited = _data_set_of(predictions_path, dataset)
-    card = load_card(dataset)
-    annotations = read_annotations(dataset / ANNOTATIONS_FILE)
-    predictions = read_predictions(predictions_path)
-    images_in_data_set = len(annotations["images"])
-    keep_predicted(
-        annotations,
-        {prediction.image_id for prediction in predictions},
-        predictions_path,
-        is_limited=is_limited,
-    )
-    objects, crowds = objects_by_image(annotations, card)
-    expressions = asked_expressions(annotations, card)
+    return score(read_evaluation(predictions_path, dataset), draws)
 
-    def match(prediction: Prediction) -> Matches:
-        wanted, regions = (group.get(prediction.image_id, ()) for group in (objects, crowds))
-        return match_detections(prediction.detections, wanted, regions, iou_threshold=IOU_THRESHOLD)
 
-    matches = [match(prediction) for prediction in predictions]
-    ious = [value for matched in matches for value in matched.ious]
-    false_positives = sum(matched.false_positives for matched in matches)
-    false_negatives = sum(matched.false_negatives for matched in matches)
-    names = {category.name: category.id for category in card.categories}
-    found = [
-        (detection.label, expressions.get(prediction.image_id))
-        for prediction in predictions
-        for detection in prediction.detections
-    ]
+def score(evaluation: Evaluation, draws: int = DRAWS) -> Scores:
+    """Return all scores, with intervals from so many draws of the images (0: none)."""
+    intervals: dict[str, Interval] = {}
+    if draws:
+        for key, values in evaluation.resample(evaluation.draw(draws)).items():
+            if (bounds := interval(values)) is not None:
+                intervals[key] = bounds
+    arguments = evaluation.predictions, evaluation.annotations, evaluation.categories
+    unknown = count_unknown_labels(evaluation.predictions, evaluation.categories, evaluation.expressions)
+    metrics: dict[str, Any] = {**evaluation.metrics()}
     return Scores(
-        **coco_statistics(annotations, _with_categories(predictions, annotations, expressions, card), names),
-        precision_50=_share(len(ious), len(ious) + false_positives),
-        recall_50=_share(len(ious), len(ious) + false_negatives),
-        f1_50=_share(2 * len(ious), 2 * len(ious) + false_positives + false_negatives),
-        mean_iou=_share(sum(ious), len(ious)),
-        readable=_share(sum(prediction.is_readable for prediction in predictions), len(predictions)),
-        truncated=_share(
-            sum(TRUNCATED in prediction.problems for prediction in predictions), len(predictions)
-        ),
-        duplicates=_share(
-            sum(prediction.problems.count(DUPLICATE) for prediction in predictions), len(found)
-        ),
-        unknown_labels=_share(
-            sum(label not in names and label != expression for label, expression in found), len(found)
-        ),
-        images=len(predictions),
-        images_in_data_set=images_in_data_set,
-        objects=sum(map(len, objects.values())),
-        detections=len(found),
+        **metrics,
+        intervals={key: intervals[key] for key in METRICS if key in intervals},
+        bootstrap={"draws": draws, "seed": SEED, "percent": LEVEL},
+        per_category=evaluation.per_category(),
+        negatives_by_choice=false_positives_by_choice(*arguments),
+        problems=count_problems(evaluation.predictions),
+        most_frequent_unknown_labels=dict(list(unknown.items())[:UNKNOWN_LABELS_KEPT]),
     )
-
-
-def _with_categories(
-    predictions: Sequence[Prediction], annotations: dict[str, Any], expressions: Mapping[int, str], card: Card
-) -> list[Prediction]:
-    """Give what was found for an expression the category of its truth, which COCO's AP goes by.
-
-    Where nothing matches the expression it gets the first category: a false positive of any is one.
-    """
-    names = {category.id: category.name for category in card.categories}
-    true_names = {item["image_id"]: names[item["category_id"]] for item in annotations["annotations"]}
-
-    def translate(prediction: Prediction) -> Prediction:
-        expression = expressions.get(prediction.image_id)
-        name = true_names.get(prediction.image_id, card.categories[0].name)
-        translated = (
-            replace(item, label=name) if item.label == expression else item for item in prediction.detections
-        )
-        return replace(prediction, detections=tuple(translated))
-
-    return [translate(prediction) for prediction in predictions]
-
-
-def _data_set_of(predictions_path: Path, dataset: Path | None) -> tuple[Path, bool]:
-    """Return the data set to score against, and whether infer.yaml says that only some images were asked."""
-    recipe = saved_recipe(predictions_path.parent)
-    if recipe is None:
-        if dataset is None:
-            raise UserError(
-                f"{predictions_path.parent}: no infer.yaml to tell the data set: add --dataset DIR"
-            )
-        return dataset, False
-    if recipe.split != "val":
-        raise UserError(
-            f"{predictions_path}: made of the {recipe.split} split: only val has annotations to score by"
-        )
-    return dataset or recipe.dataset_path, recipe.limit is not None
-
-
-def _share(part: float, whole: int) -> float:
-    return part / whole if whole else 0.0

@@ -1,18 +1,6 @@
-"""Tables of numbers for a terminal."""
+"""Tables of text for a terminal, and as Markdown."""
 
 from collections.abc import Sequence
-
-PLAIN_METRICS = ("mean_iou",)
-"""Shown with three decimals; every other fraction is shown in percent."""
-
-
-def show_value(metric: str, value: float | str | None) -> str:
-    """Return a metric's value as text; "-" where it is not defined."""
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.3f}" if metric in PLAIN_METRICS else f"{value:.1%}"
-    return str(value)
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -24,3 +12,10 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
         for line in lines
     )
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the same as Markdown; a bar inside a cell is escaped, a line break becomes a blank."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    cells = ([cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"

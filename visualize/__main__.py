@@ -1,4 +1,4 @@
-"""The command line: `python -m visualize [draw | page | spotlight] ...`."""
+"""The command line: `python -m visualize [draw | page | compare | spotlight] ...`."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, run_command
+from infer.compare import named_runs
 
 EXAMPLES = """examples:
   python -m visualize checkpoints/demo/eval_after
@@ -13,9 +14,10 @@ EXAMPLES = """examples:
   python -m visualize recipes/infer/coco.yaml --style matched --images worst
   python -m visualize --jsonl data/coco/train.jsonl --limit 12 --sheet
   python -m visualize page before=outputs/base after=outputs/tuned
+  python -m visualize compare before=outputs/base after=outputs/tuned
   python -m visualize spotlight photo.jpg --box 20 40 110 120 --output cup.png"""
 
-COMMANDS = ("draw", "page", "spotlight")
+COMMANDS = ("draw", "page", "compare", "spotlight")
 DEFAULT_NAME = "prediction"
 RUN_HELP = "a folder with predictions.jsonl, or the infer recipe that wrote it"
 
@@ -28,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def command() -> None:
         arguments = _parse(words)
-        {"draw": _draw, "page": _page, "spotlight": _spotlight}[arguments.command](arguments)
+        {"draw": _draw, "page": _page, "compare": _compare, "spotlight": _spotlight}[arguments.command](
+            arguments
+        )
 
     return run_command(command)
 
@@ -57,6 +61,15 @@ def _page(arguments: argparse.Namespace) -> None:
     written = write_page(_named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit)
     note = f", {written.left_out} left out that not every run has answered" if written.left_out else ""
     print(f"{written.index}: {written.images} images{note}")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from visualize.page import write_page
+
+    written = write_page(
+        named_runs(arguments.runs), arguments.dataset, arguments.output, arguments.limit, most_changed=True
+    )
+    print(f"{written.index}: {written.images} images, those that changed most first")
 
 
 def _spotlight(arguments: argparse.Namespace) -> None:
@@ -122,6 +135,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     page.add_argument("--limit", metavar="N", type=_count, help="images at most (default: all)")
     page.add_argument(
         "--output", metavar="DIR", type=Path, help="a new folder (default: page/ beside the last run)"
+    )
+
+    compare = commands.add_parser(
+        "compare", help="the same page of the images that changed most between the first run and the last",
+        epilog=EXAMPLES, formatter_class=formatter,
+    )  # fmt: skip
+    compare.add_argument("runs", metavar="[NAME=]OUTPUT_DIR", nargs="+", help=RUN_HELP)
+    _add_dataset(compare)
+    compare.add_argument(
+        "--limit", metavar="N", type=_count, default=24, help="images at most (default: %(default)s)"
+    )
+    compare.add_argument(
+        "--output", metavar="DIR", type=Path, help="a new folder (default: changes/ beside the last run)"
     )
 
     spotlight = commands.add_parser(

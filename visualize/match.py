@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from grounding.samples import Detection
-from infer.matching import pair_boxes, share_inside
+from infer.matching import mean_overlap, pair_boxes, share_inside
 
 IOU_THRESHOLD = 0.5
 """From this overlap on, two boxes are about the same object. Source: PASCAL VOC."""
@@ -79,11 +79,12 @@ def count_outcomes(matches: Sequence[Match]) -> dict[Outcome, int]:
 def agreement(matches: Sequence[Match]) -> float:
     """Return the mean IoU of all objects, true or predicted; what is not a true positive counts 0.
 
-    1 where there is nothing and nothing was predicted.
+    The same as `infer.matching.Matches.agreement`: a wrong label stands for an object that is missed and one
+    that is wrong. 1 where there is nothing and nothing was predicted.
     """
-    judged = [match for match in matches if match.outcome is not Outcome.IN_CROWD]
-    right = sum(match.iou for match in judged if match.outcome is Outcome.TRUE_POSITIVE)
-    return right / len(judged) if judged else 1.0
+    right = [match.iou for match in matches if match.outcome is Outcome.TRUE_POSITIVE]
+    weight = {Outcome.WRONG_LABEL: 2, Outcome.IN_CROWD: 0}
+    return mean_overlap(right, sum(weight.get(match.outcome, 1) for match in matches))
 
 
 def _pair_up(

@@ -2,18 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
+from infer.matching import match_detections
 from visualize.page_data import page_content
 from visualize.page_fonts import font_style
 from visualize.page_images import copy_images
-from visualize.runs import answered_by_all, find_dataset, find_image, read_run, read_truth
+from visualize.runs import Run, Truth, answered_by_all, find_dataset, find_image, read_run, read_truth
 
-PAGE_FOLDER = "page"
+PAGE_FOLDER, CHANGES_FOLDER = "page", "changes"
 INDEX_FILE, DATA_FILE, FONTS_FILE, IMAGES_FOLDER = "index.html", "data.js", "fonts.css", "images"
 ASSETS = Path(__file__).with_name("page_assets")
 
@@ -28,11 +29,18 @@ class WrittenPage:
 
 
 def write_page(
-    places: Mapping[str, Path], dataset: Path | None, output: Path | None, limit: int | None = None
+    places: Mapping[str, Path],
+    dataset: Path | None,
+    output: Path | None,
+    limit: int | None = None,
+    *,
+    most_changed: bool = False,
 ) -> WrittenPage:
     """Write the page of the named runs into a folder, and return where its index.html is.
 
     The folder holds index.html with style, script and fonts, data.js, and images/. An older page is replaced.
+    The images are in the data set's order, or if `most_changed`, those alone on which the first and the last
+    run differ in their boxes, the largest difference first.
 
     Raises:
         UserError: predictions, data set or an image missing or unreadable, or a folder with other files.
@@ -40,8 +48,9 @@ def write_page(
     runs = [read_run(name, place) for name, place in places.items()]
     truth = read_truth(find_dataset(runs, dataset))
     common = answered_by_all(truth, runs)
-    chosen = common[:limit]
-    target = (output or runs[-1].folder / PAGE_FOLDER).absolute()
+    chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
+    name = CHANGES_FOLDER if most_changed else PAGE_FOLDER
+    target = (output or runs[-1].folder / name).absolute()
     with _replacing_folder(target) as folder:
         images = [truth.images[image_id] for image_id in chosen]
         sources = [
@@ -49,7 +58,8 @@ def write_page(
         ]
         (folder / IMAGES_FOLDER).mkdir()
         copies = copy_images(sources, folder / IMAGES_FOLDER)
-        content = json.dumps(page_content(truth, runs, chosen, copies), ensure_ascii=False)
+        order = {"order": "changed most" if most_changed else "data set"}
+        content = json.dumps(page_content(truth, runs, chosen, copies) | order, ensure_ascii=False)
         (folder / FONTS_FILE).write_text(font_style([content]), encoding="ascii")
         # A script, not JSON: a page opened from disk may load scripts beside it, but nothing else.
         script = f"window.PAGE_DATA = {content};\n".encode("utf-8", "replace")
@@ -57,8 +67,32 @@ def write_page(
         for asset in sorted(ASSETS.iterdir()):
             shutil.copyfile(asset, folder / asset.name)
     answered = {image_id for run in runs for image_id in run.answers}
-    shown_path = (output or runs[-1].folder / PAGE_FOLDER) / INDEX_FILE
+    shown_path = (output or runs[-1].folder / name) / INDEX_FILE
     return WrittenPage(shown_path, len(chosen), len(answered) - len(common))
+
+
+def _most_changed(truth: Truth, runs: Sequence[Run], ids: Sequence[int]) -> list[int]:
+    """Return the images on which first and last run differ, as `python -m infer.compare` orders them.
+
+    Raises:
+        UserError: a single run, or runs without a difference.
+    """
+    if len(runs) < 2:
+        raise UserError("one run alone has not changed: name two, before=OUTPUT_DIR after=OUTPUT_DIR")
+
+    def agreement(run: Run, image_id: int) -> float:
+        shown = truth.images[image_id]
+        return match_detections(run.answers[image_id].detections, shown.detections, shown.crowds).agreement
+
+    changes = {
+        image_id: abs(agreement(runs[-1], image_id) - agreement(runs[0], image_id)) for image_id in ids
+    }
+    changed = sorted(
+        (image_id for image_id in ids if changes[image_id]), key=lambda key: (-changes[key], key)
+    )
+    if not changed:
+        raise UserError(f"'{runs[0].name}' and '{runs[-1].name}' do not differ on any image: nothing to show")
+    return changed
 
 
 @contextmanager

@@ -1,45 +1,20 @@
 """What a page knows: scores, colours and, for each image, the truth and what each run made of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grounding.boxes import Box
 from grounding.samples import Detection
 from infer.compare import read_scores
+from infer.metrics import METRICS, flat_metrics, in_order, show_value
 from infer.predictions import Prediction
 from infer.recipe import SCORES_FILE
-from infer.table import show_value
 from visualize.colors import PALETTE, Color, assign_colors, text_color
 from visualize.marks import OUTCOME_COLORS, label_name
 from visualize.match import Match, Outcome, agreement, match_detections
 from visualize.page_images import PageImage
 from visualize.pictures import turn_box
 from visualize.runs import Run, Shown, Truth
-
-METRICS = {
-    "AP": "AP, IoU 0.50 to 0.95",
-    "AP50": "AP at IoU 0.50",
-    "AP75": "AP at IoU 0.75",
-    "AP_small": "AP, small objects",
-    "AP_medium": "AP, medium objects",
-    "AP_large": "AP, large objects",
-    "AR": "recall, IoU 0.50 to 0.95",
-    "precision_50": "precision at IoU 0.50",
-    "recall_50": "recall at IoU 0.50",
-    "f1_50": "F1 at IoU 0.50",
-    "mean_iou": "mean IoU of matched pairs",
-    "readable": "readable answers",
-    "truncated": "answers cut off",
-    "duplicates": "repeated objects",
-    "unknown_labels": "labels that are no category",
-    "images": "images",
-    "images_in_data_set": "images in the data set",
-    "objects": "true objects",
-    "detections": "predicted objects",
-}
-"""How scores.json's keys are called on the page."""
-
-LESS_IS_BETTER = ("truncated", "duplicates", "unknown_labels")
 
 
 def page_content(
@@ -115,19 +90,18 @@ def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
         UserError: a scores.json that does not hold scores.
     """
     scores = [
-        read_scores([f"run={run.folder}"])["run"] if (run.folder / SCORES_FILE).is_file() else {}
+        flat_metrics(read_scores({"run": run.folder})["run"]) if (run.folder / SCORES_FILE).is_file() else {}
         for run in runs
     ]
-    keys: Iterable[str] = dict.fromkeys(key for each in scores for key in each)
     return [
         {
-            "name": METRICS.get(key, key),
+            "name": METRICS[key].name if key in METRICS else key,
             "key": key,
-            "sign": -1 if key in LESS_IS_BETTER else 1,
+            "sign": -1 if key in METRICS and METRICS[key].less_is_better else 1,
             "values": [each.get(key) for each in scores],
             "texts": [show_value(key, each.get(key)) for each in scores],
         }
-        for key in keys
+        for key in in_order(key for each in scores for key in each)
     ]
 
 

@@ -1,5 +1,6 @@
 import contextlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from pycocotools.cocoeval import COCOeval
 
 from grounding.boxes import Box
 from grounding.samples import Detection
-from infer.coco_ap import coco_statistics
+from infer.coco_ap import coco_results, coco_scores, coco_statistics
 from infer.predictions import Prediction
 
 # The lines that pycocotools' summarize() prints, from the top.
@@ -50,7 +51,9 @@ def random_case(seed: int, *, scored: bool) -> tuple[dict[str, Any], list[Predic
     return {"images": images, "annotations": annotations, "categories": categories}, predictions
 
 
-def reference(annotations: dict[str, Any], predictions: list[Prediction]) -> list[float]:
+def reference(
+    annotations: dict[str, Any], predictions: list[Prediction], category: int | None = None
+) -> list[float]:
     rows = [
         {"image_id": prediction.image_id, "category_id": IDS[found.label], "bbox": list(found.box.xywh)}
         | {"score": 1.0 if found.score is None else found.score}
@@ -63,6 +66,8 @@ def reference(annotations: dict[str, Any], predictions: list[Prediction]) -> lis
         truth.dataset = annotations
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(rows), "bbox")
+        if category is not None:
+            evaluation.params.catIds = [category]
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -81,6 +86,43 @@ def test_equals_pycocotools(seed: int, scored: bool) -> None:
     for name, value in zip(PYCOCOTOOLS_ORDER, expected, strict=True):
         if name in ours:
             assert ours[name] == pytest.approx(value, abs=1e-9), name
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_each_category_equals_pycocotools(scored: bool) -> None:
+    annotations, predictions = random_case(3, scored=scored)
+    per_category = coco_scores(annotations, predictions, IDS).per_category
+    assert list(per_category) == list(IDS)
+    for name, number in IDS.items():
+        expected = dict(zip(PYCOCOTOOLS_ORDER, reference(annotations, predictions, number), strict=True))
+        assert per_category[name] == {
+            key: pytest.approx(expected[key], abs=1e-9) for key in ("AP", "AP50", "AP75", "AR")
+        }
+
+
+def test_scores_can_be_left_out() -> None:
+    annotations, predictions = random_case(1, scored=True)
+    without = [
+        replace(item, detections=tuple(replace(found, score=None) for found in item.detections))
+        for item in predictions
+    ]
+    expected = reference(annotations, without)
+    ours = coco_scores(annotations, predictions, IDS, with_scores=False).statistics
+    assert ours["AP"] == pytest.approx(expected[0], abs=1e-9)
+    assert ours["AP"] != coco_scores(annotations, predictions, IDS).statistics["AP"]
+
+
+def test_results_are_what_pycocotools_loads() -> None:
+    annotations, predictions = random_case(2, scored=True)
+    truth = COCO()
+    truth.dataset = annotations
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        loaded = truth.loadRes(coco_results(predictions, IDS))
+    known = [found for item in predictions for found in item.detections if found.label in IDS]
+    assert len(known) < sum(len(item.detections) for item in predictions)
+    assert [row["score"] for row in loaded.anns.values()] == [found.score for found in known]
+    assert [row["bbox"] for row in loaded.anns.values()] == [list(found.box.xywh) for found in known]
 
 
 def test_no_prediction_scores_zero_and_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

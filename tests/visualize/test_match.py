@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,11 +63,13 @@ def test_the_truth_matches_itself(truth):
 @given(*[st.lists(objects, max_size=8)] * 2, st.lists(objects, max_size=3))
 def test_the_outcomes_are_those_that_the_scores_count(truth, predictions, crowds):
     counts = count_outcomes(match_detections(truth, predictions, crowds))
-    scored = matching.match_detections(predictions, truth, crowds, iou_threshold=IOU_THRESHOLD)
-    assert counts[Outcome.TRUE_POSITIVE] == len(scored.ious)
-    assert counts[Outcome.IN_CROWD] == scored.ignored
-    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.FALSE_POSITIVE] == scored.false_positives
-    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.MISSED] == scored.false_negatives
+    scored = matching.match_detections(predictions, truth, crowds)
+    right, wrong, missed = scored.count(matching.AT_50)
+    assert counts[Outcome.TRUE_POSITIVE] == right
+    assert counts[Outcome.IN_CROWD] == len(predictions) - right - wrong
+    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.FALSE_POSITIVE] == wrong
+    assert counts[Outcome.WRONG_LABEL] + counts[Outcome.MISSED] == missed
+    assert agreement(match_detections(truth, predictions, crowds)) == pytest.approx(scored.agreement)
 
 
 def test_a_prediction_in_a_crowd_of_its_label_is_neither_right_nor_wrong():

@@ -156,3 +156,24 @@ def test_what_not_every_run_has_answered_is_counted(run, dataset, tmp_path, caps
 
 def test_the_assets_are_those_of_the_package():
     assert sorted(path.name for path in page.ASSETS.iterdir()) == ["index.html", "page.css", "page.js"]
+
+
+def test_the_images_that_changed_most_make_a_page_of_their_own(run, dataset, tmp_path, capsys):
+    moved = [prediction(3, (8, 8, 26, 28)), prediction(7), prediction(5)]
+    write_run(tmp_path / "after", dataset, moved)
+    assert main(["compare", f"before={run}", f"after={tmp_path / 'after'}"]) == 0
+    folder = tmp_path / "after" / "changes"
+    assert capsys.readouterr().out == f"{folder / 'index.html'}: 2 images, those that changed most first\n"
+    assert content_of(folder)["order"] == "changed most"
+    images = content_of(folder)["images"]
+    assert [image["id"] for image in images] == [5, 3]  # wrong to right, a little worse; 7 is the same
+    assert [answer["agreement"] for answer in images[0]["answers"]] == [0, 1]
+    assert len(list((folder / "images").iterdir())) == 2
+
+
+def test_what_cannot_have_changed_is_an_error(run, dataset, tmp_path, capsys):
+    assert main(["compare", str(run)]) == 2
+    assert "name two" in capsys.readouterr().err
+    assert main(["compare", f"a={run}", f"b={run}"]) == 2
+    assert "do not differ on any image" in capsys.readouterr().err
+    assert not (run / "changes").exists()

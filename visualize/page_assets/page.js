@@ -489,6 +489,7 @@ function start() {
   byId("about").textContent = `${DATA.runs.map((run) => `${run.name}: ${run.folder}`).join(" · ")} · truth: ${DATA.dataset}`;
   byId("run").append(...names.map((name, run) => element("option", { value: run, selected: run === names.length - 1 }, name)));
   byId("run-field").hidden = names.length < 2;
+  byId("sort").options[0].textContent = DATA.order;
   if (names.length > 1) {
     byId("sort").append(
       element("option", { value: "change-up" }, `IoU against ${names[0]}, lost most first`),
