@@ -6,6 +6,7 @@ from html import escape
 from PIL import Image
 
 from grounding.boxes import Size, iou
+from grounding.samples import Detection
 from visualize.app_asking import LABELS_AT_MOST, Asked, Cycle
 from visualize.app_texts import AppError, say
 from visualize.app_wordings import Wordings
@@ -24,8 +25,11 @@ GOOD_IOU = 0.5
 
 def draw_answer(picture: Image.Image, asked: Asked, categories: Sequence[str]) -> Image.Image:
     """Return the picture that was asked about with what was found in it, at a size to look at."""
-    seen = picture if asked.region is None else draw_spotlight(picture, asked.region)
-    shown, (scaled,) = resized(seen, shown_size(Size(*picture.size)), asked.detections)
+    size = shown_size(Size(*picture.size))
+    lit = () if asked.region is None else (Detection("", asked.region),)
+    shown, (scaled, regions) = resized(picture, size, asked.detections, lit)
+    if regions:
+        shown = draw_spotlight(shown, regions[0].box)
     return draw_detections(shown, scaled, assign_colors((item.label for item in scaled), categories))
 
 
@@ -60,7 +64,7 @@ def describe_answer(asked: Asked, wordings: Wordings, language: str) -> str:
     return "".join(parts)
 
 
-def describe_cycles(asked: Asked, cycles: Sequence[Cycle], language: str) -> str:
+def describe_cycles(asked: Asked, cycles: Sequence[Cycle], wordings: Wordings, language: str) -> str:
     """Return as HTML what became of each label that was asked back."""
     values = [value for cycle in cycles for value in cycle.ious]
     mean = sum(values) / len(values) if values else 0.0
@@ -75,7 +79,10 @@ def describe_cycles(asked: Asked, cycles: Sequence[Cycle], language: str) -> str
         for cycle in cycles
     ]
     head = (say(language, "cycle_label"), say(language, "cycle_iou"))
-    text = _paragraph(say(language, "cycle", iou=f"{mean:.2f}"), "summary") + _table(head, rows)
+    text = _paragraph(say(language, "cycle", iou=f"{mean:.2f}"), "summary")
+    if wordings.dataset is not None and not wordings.knows_phrases:
+        text += _paragraph(say(language, "cycle_untrained"), "caution")
+    text += _table(head, rows)
     if len({item.label for item in asked.detections if item.label}) > LABELS_AT_MOST:
         text += _paragraph(say(language, "cycle_part", count=LABELS_AT_MOST))
     return text

@@ -24,8 +24,11 @@ MODEL = "model"
 KEPT_SECONDS = 3600
 """How long uploads stay on the server."""
 
-Answer = tuple[Image.Image | None, str, str, tuple[str, Asked] | None, str]
-"""Picture, HTML, raw answer, what is kept for the verify button (path of the upload, answer), its HTML."""
+Kept = tuple[str, Asked]
+"""What the verify button needs: the upload's path, and the answer."""
+
+Answer = tuple[Image.Image | None, str, str, Kept | None, str, Any]
+"""Picture, HTML, raw answer, what is kept; the verify button's HTML, emptied, and its state."""
 
 
 def make_page(
@@ -54,13 +57,15 @@ def make_page(
                 asked = _asking_model(ask, picture, *words)
                 drawn = draw_answer(picture, asked, asker.wordings.categories)
                 described = describe_answer(asked, asker.wordings, language)
-                return drawn, described, asked.answered.raw, (path, asked), ""
+                can_verify = any(item.label for item in asked.detections)
+                button = gr.update(interactive=can_verify)
+                return drawn, described, asked.answered.raw, (path, asked), "", button
             except AppError as error:
-                return None, describe_error(error, language), "", None, ""
+                return None, describe_error(error, language), "", None, "", gr.update(interactive=False)
 
         return answer
 
-    def verify(request: gr.Request, kept: tuple[str, Asked] | None) -> str:
+    def verify(request: gr.Request, kept: Kept | None) -> str:
         language = _language(request)
         try:
             if kept is None:
@@ -69,7 +74,8 @@ def make_page(
             if not any(item.label for item in asked.detections):
                 raise AppError("nothing_to_verify")
             _, picture = open_given({"path": path})
-            return describe_cycles(asked, _asking_model(asker.ask_back, picture, asked), language)
+            cycles = _asking_model(asker.ask_back, picture, asked)
+            return describe_cycles(asked, cycles, asker.wordings, language)
         except AppError as error:
             return describe_error(error, language)
 
@@ -83,7 +89,10 @@ def make_page(
         return asker.ask_region(picture, parse_region(corners, Size(*picture.size)), question)
 
     with gr.Blocks(
-        title=say("en", "title"), analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)
+        title=say("en", "title"),
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
     ) as page:
         with gr.Row(elem_id="head"):
             gr.Markdown(text("title"), elem_id="title")
@@ -93,13 +102,15 @@ def make_page(
         with gr.Row():
             with gr.Column(min_width=300):
                 upload = gr.Image(
-                    label=text("picture"), elem_id="picture", height=400, type="filepath", image_mode=None,
-                    sources=["upload", "clipboard"], buttons=[],
+                    label=text("picture"), elem_id="picture", height=380, type="filepath", image_mode=None,
+                    sources=["upload"], buttons=[], placeholder=text("drop"),
                 )  # fmt: skip
                 with gr.Tabs(selected="everything" if asker.wordings.knows_everything else "phrase"):
                     with gr.Tab(text("everything_tab"), id="everything"):
                         gr.Markdown(text("everything_help"))
-                        everything = gr.Button(text("everything_button"), variant="primary")
+                        everything = gr.Button(
+                            text("everything_button"), variant="primary", elem_id="ask-everything"
+                        )
                     with gr.Tab(text("phrase_tab"), id="phrase"):
                         phrase = gr.Textbox(
                             label=text("phrase"),
@@ -107,7 +118,7 @@ def make_page(
                             elem_id="phrase",
                             lines=1,
                         )
-                        find = gr.Button(text("phrase_button"), variant="primary")
+                        find = gr.Button(text("phrase_button"), variant="primary", elem_id="ask-phrase")
                     with gr.Tab(text("region_tab"), id="region"):
                         gr.Markdown(text("region_help"))
                         corners = gr.Textbox(
@@ -120,7 +131,7 @@ def make_page(
                             label=text("region_question"), placeholder=text("region_question_example"),
                             elem_id="region-question", lines=1,
                         )  # fmt: skip
-                        ask = gr.Button(text("region_button"), variant="primary")
+                        ask = gr.Button(text("region_button"), variant="primary", elem_id="ask-region")
                 if examples:
                     gr.Examples(
                         [[str(example)] for example in examples], [upload], label=text("examples"),
@@ -128,12 +139,14 @@ def make_page(
                     )  # fmt: skip
             with gr.Column(min_width=300):
                 drawn = gr.Image(
-                    label=text("answer"), elem_id="drawn", height=400, interactive=False, format="png",
+                    label=text("answer"), elem_id="drawn", height=380, interactive=False, format="png",
                     buttons=["download", "fullscreen"],
                 )  # fmt: skip
-                described = gr.HTML(elem_id="described", elem_classes=["words"])
-                verify_button = gr.Button(text("verify_button"))
-                verified = gr.HTML(elem_id="verified", elem_classes=["words"])
+                described = gr.HTML(
+                    text("waiting"), elem_id="described", elem_classes=["words"], padding=False
+                )
+                verify_button = gr.Button(text("verify_button"), elem_id="verify", interactive=False)
+                verified = gr.HTML(elem_id="verified", elem_classes=["words"], padding=False)
                 raw = gr.Textbox(
                     label=text("raw"),
                     elem_id="raw",
@@ -142,7 +155,7 @@ def make_page(
                     max_lines=12,
                     buttons=["copy"],
                 )
-        outputs = [drawn, described, raw, kept, verified]
+        outputs = [drawn, described, raw, kept, verified, verify_button]
         # preprocess=False: an upload is judged by open_upload before anything decodes it.
         model = {"concurrency_limit": concurrent, "concurrency_id": MODEL, "preprocess": False}
         gr.on(

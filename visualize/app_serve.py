@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEGA = 1_000_000
-FONTS = ("system-ui", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif")
-"""Of the visitor's machine: Gradio's own theme would fetch its letters."""
+FONTS = ("system-ui", '"page 0"', '"page 1"', "sans-serif")
+"""Of the visitor's machine, then those of `visualize.page_fonts`: Gradio's own theme would fetch its."""
 
 MONOSPACE = ("ui-monospace", "Consolas", "monospace")
 
@@ -68,7 +68,8 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
 
         from visualize.app_examples import find_examples
         from visualize.app_page import ASSETS, make_page
-        from visualize.app_texts import translations
+        from visualize.app_texts import TEXTS, translations
+        from visualize.page_fonts import font_style
 
         page = make_page(
             asker,
@@ -79,6 +80,7 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
             concurrent=settings.concurrent,
         )
         page.queue(max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent)
+        texts = [text for texts in TEXTS.values() for text in texts]
         try:
             _, url, _ = page.launch(
                 server_name=settings.host,
@@ -90,7 +92,10 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
                 auth=None if password is None else _check_against(password),
                 max_file_size=round(settings.max_megabytes * MEGA),
                 i18n=gradio.I18n(**translations()),
-                theme=gradio.themes.Default(font=FONTS, font_mono=MONOSPACE),
+                theme=gradio.themes.Default(
+                    primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE
+                ),
+                head=f"<style>{font_style([*texts, *asker.wordings.categories])}</style>",
                 css_paths=[ASSETS / "app.css"],
                 js=(ASSETS / "app.js").read_text(encoding="utf-8"),
                 footer_links=[],

@@ -12,6 +12,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "上传一张图片，说出要找什么，看看模型在哪里找到它。",
     ),
     "picture": ("Picture", "图片"),
+    "drop": ("# Drop a picture here\nor click to choose one", "# 把图片拖到这里\n或点击选择图片"),
     "everything_tab": ("Everything", "所有物体"),
     "phrase_tab": ("A phrase", "一个短语"),
     "region_tab": ("A box", "一个框"),
@@ -69,6 +70,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "cycle": (
         "Asked back, the boxes agree with a mean IoU of {iou}.",
         "反过来再问，各框的平均交并比（IoU）为 {iou}。",
+    ),
+    "cycle_untrained": (
+        "This model was not trained on phrases: a low value says little about its answer.",
+        "该模型没有学过按短语查找，数值低并不说明回答有误。",
     ),
     "cycle_label": ("Asked", "所问"),
     "cycle_iou": ("IoU with its boxes", "与其各框的交并比"),

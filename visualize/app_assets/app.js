@@ -72,6 +72,12 @@
     document.addEventListener(name, () => { start = null; });
   }
 
+  // Text that was laid out before its font was there is not laid out again by itself.
+  document.fonts.load('1em "page 0"', "图").then(() => {
+    const page = document.querySelector(".gradio-container");
+    page.style.fontFamily = `${getComputedStyle(page).fontFamily}, system-ui`;
+  });
+
   document.addEventListener("input", show);
   document.addEventListener("click", () => requestAnimationFrame(show));
   document.addEventListener("load", show, true);
