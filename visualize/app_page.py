@@ -1,6 +1,7 @@
 """The app's page: what Gradio shows, and what happens when a button is pressed."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,25 @@ KEPT_SECONDS = 3600
 Kept = tuple[str, Asked]
 """What the verify button needs: the upload's path, and the answer."""
 
-Answer = tuple[Image.Image | None, str, str, Kept | None, str, Any]
-"""Picture, HTML, raw answer, what is kept; the verify button's HTML, emptied, and its state."""
+Answer = tuple[str | None, str, str, Kept | None, str, Any]
+"""Picture's file, HTML, raw answer, what is kept; the verify button's HTML, emptied, and its state."""
 
 
 def make_page(
     asker: Asker,
     name: str,
     examples: Sequence[Path],
+    uploads: Path,
     *,
     max_megabytes: float,
     max_megapixels: float,
     concurrent: int,
 ) -> gr.Blocks:
-    """Return the page for a loaded model called `name`."""
+    """Return the page for a loaded model called `name`.
+
+    `uploads` is Gradio's folder of files that visitors may fetch. Answers get a file each in there: those
+    that Gradio makes of an image are shared by visitors with the same one, and rewritten while they are read.
+    """
     text = gr.I18n(**translations())
 
     def open_given(upload: dict[str, Any] | None) -> tuple[str, Image.Image]:
@@ -59,7 +65,9 @@ def make_page(
                 described = describe_answer(asked, asker.wordings, language)
                 can_verify = any(item.label for item in asked.detections)
                 button = gr.update(interactive=can_verify)
-                return drawn, described, asked.answered.raw, (path, asked), "", button
+                file = Path(tempfile.mkdtemp(dir=uploads)) / "answer.png"
+                drawn.save(file, "PNG", compress_level=3)
+                return str(file), described, asked.answered.raw, (path, asked), "", button
             except AppError as error:
                 return None, describe_error(error, language), "", None, "", gr.update(interactive=False)
 

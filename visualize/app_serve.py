@@ -25,6 +25,9 @@ FONTS = ("system-ui", '"page 0"', '"page 1"', "sans-serif")
 
 MONOSPACE = ("ui-monospace", "Consolas", "monospace")
 
+UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
+"""Gradio asks the environment where uploads go: one page a process."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'self'; form-action 'self'",
@@ -60,8 +63,10 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
         UserError: as `serve`.
     """
     with tempfile.TemporaryDirectory(prefix="grounding_app_") as folder:
-        # Gradio reads these when it is imported.
-        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(Path(folder) / "uploads")}
+        uploads = Path(folder) / "uploads"
+        uploads.mkdir()
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        before, os.environ[UPLOADS_VARIABLE] = os.environ.get(UPLOADS_VARIABLE), str(uploads)
         logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
         import gradio
         from starlette.middleware import Middleware
@@ -75,6 +80,7 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
             asker,
             name,
             find_examples(asker.wordings.dataset, Path(folder)),
+            uploads,
             max_megabytes=settings.max_megabytes,
             max_megapixels=settings.max_megapixels,
             concurrent=settings.concurrent,
@@ -111,6 +117,10 @@ def served(asker: Asker, settings: "AppSettings", name: str, password: str | Non
             yield url
         finally:
             page.close(verbose=False)
+            if before is None:
+                del os.environ[UPLOADS_VARIABLE]
+            else:
+                os.environ[UPLOADS_VARIABLE] = before
 
 
 class _WithHeaders:
