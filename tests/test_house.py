@@ -67,6 +67,7 @@ def processor_seconds_of_children() -> float:
         "infer.score",
         "infer.compare",
         "visualize",
+        "visualize.app",
     ],
 )
 def test_help_answers_at_once_with_an_example(module: str) -> None:

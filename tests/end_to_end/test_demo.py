@@ -5,15 +5,14 @@ import pytest
 import visualdl
 from PIL import Image
 
-from tests.end_to_end.conftest import run
+from tests.end_to_end.conftest import Demo
 
 
 @pytest.mark.slow
-def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
+def test_the_demo_learns_to_find_shapes(demo: Demo) -> None:
     """`make demo` in a new folder: prepare, train by paddleformers-cli, infer, score, draw."""
-    shown = run("make", "demo", cwd=clone)
-    demo = clone / "checkpoints" / "demo"
-    scores = json.loads((demo / "scores.json").read_text())
+    outputs = demo.folder / "checkpoints" / "demo"
+    scores = json.loads((outputs / "scores.json").read_text())
     before, after = scores["before"], scores["after"]
     assert before["AP50"] == before["f1_50"] == before["mean_iou"] == 0
     assert after["images"] == after["images_in_data_set"] >= 64
@@ -21,14 +20,14 @@ def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
     assert after["mean_iou"] >= 0.85
     assert after["f1_50"] >= 0.90
     assert after["readable"] >= 0.95
-    assert_nothing_of_val_in_train(clone / "data" / "demo")
-    with Image.open(demo / "sheet.png") as sheet:
+    assert_nothing_of_val_in_train(demo.folder / "data" / "demo")
+    with Image.open(outputs / "sheet.png") as sheet:
         assert sheet.width > 600
         assert len(sheet.convert("RGB").getcolors(1 << 24) or ()) > 50
-    losses = read_losses(demo / "full" / "visualdl")
+    losses = read_losses(outputs / "full" / "visualdl")
     assert losses[-1] < losses[0] / 4
     for promised in ("before", "after", "AP50", "sheet.png", "scores.json"):
-        assert promised in shown[-4000:]
+        assert promised in demo.shown[-4000:]
 
 
 def assert_nothing_of_val_in_train(dataset: Path) -> None:
