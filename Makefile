@@ -1,11 +1,12 @@
 # Every command of the project. `make` alone lists them.
 #
-# DATA, RECIPE and EVAL name the recipe of each step; ARGS passes key=value overrides on to it:
+# DATA, RECIPE and EVAL name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value overrides on to it:
 #   make train RECIPE=recipes/train/qwen3_vl_8b_lora.yaml ARGS="learning_rate=5.0e-5"
 
 DATA   ?= recipes/prepare/coco.yaml
 RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
 EVAL   ?= recipes/infer/coco.yaml
+CHECKPOINT ?= checkpoints/demo/full
 ARGS   ?=
 CUDA   ?= cu126
 PYTHON ?= $(firstword $(shell for python in python3 python3.12 python3.11 python3.10; do \
@@ -28,10 +29,10 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page curves export runs check test format clean
+.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page app curves export runs check test format clean
 
 help: ## list the targets
-	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [ARGS=\"key=value ...\"]"
+	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s%s\n", $$1, $$2}'
 
 setup: ## make .venv with the pinned CPU builds (every target does it where it is missing)
@@ -97,6 +98,9 @@ draw: setup ## draw truth beside prediction for what `make eval` answered: EVAL
 
 page: setup ## a page to browse the answers of `make eval`: EVAL
 	$(RUN) visualize page $(EVAL) $(ARGS)
+
+app: setup ## ask a model about your own pictures in a browser: CHECKPOINT
+	$(RUN) visualize.app $(CHECKPOINT) $(ARGS)
 
 curves: setup ## the VisualDL server on the runs under checkpoints/
 	$(BIN)/visualdl --logdir checkpoints

@@ -75,6 +75,7 @@ def processor_seconds_of_children() -> float:
         "infer.merge",
         "infer.reliability",
         "visualize",
+        "visualize.app",
     ],
 )
 def test_help_answers_at_once_with_an_example(module: str) -> None:

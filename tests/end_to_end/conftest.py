@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,17 +21,36 @@ def run(*words: str, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """The project's own files in a new folder, with the environment of this one."""
+def copy_project(folder: Path) -> Path:
+    """Copy the project's own files into a new folder, with the environment of this one."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    folder = tmp_path / "clone"
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, folder / name)
     (folder / ".venv").symlink_to(Path(sys.prefix))
     return folder
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The project's own files in a new folder."""
+    return copy_project(tmp_path / "clone")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A folder in which `make demo` has run, and what it printed."""
+
+    folder: Path
+    shown: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`make demo` in a new folder, once for all tests that look at what it made."""
+    folder = copy_project(tmp_path_factory.mktemp("demo") / "clone")
+    return Demo(folder, run("make", "demo", cwd=folder))

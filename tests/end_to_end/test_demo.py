@@ -5,15 +5,14 @@ import pytest
 import visualdl
 from PIL import Image
 
-from tests.end_to_end.conftest import run
+from tests.end_to_end.conftest import Demo
 
 
 @pytest.mark.slow
-def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
+def test_the_demo_learns_to_find_shapes(demo: Demo) -> None:
     """`make demo` in a new folder: prepare, train by paddleformers-cli, infer, score, draw."""
-    shown = run("make", "demo", cwd=clone)
-    demo = clone / "checkpoints" / "demo"
-    scores = json.loads((demo / "scores.json").read_text())
+    outputs = demo.folder / "checkpoints" / "demo"
+    scores = json.loads((outputs / "scores.json").read_text())
     before, after = scores["before"], scores["after"]
     assert before["AP50"] == before["f1_50"] == before["mean_iou"] == 0
     assert after["images"] == after["images_in_data_set"] >= 64
@@ -21,24 +20,24 @@ def test_the_demo_learns_to_find_shapes(clone: Path) -> None:
     assert after["mean_iou"] >= 0.85
     assert after["f1_50"] >= 0.90
     assert after["readable"] >= 0.95
-    assert_nothing_of_val_in_train(clone / "data" / "demo")
-    with Image.open(demo / "sheet.png") as sheet:
+    assert_nothing_of_val_in_train(demo.folder / "data" / "demo")
+    with Image.open(outputs / "sheet.png") as sheet:
         assert sheet.width > 600
         assert len(sheet.convert("RGB").getcolors(1 << 24) or ()) > 50
-    losses = read_curve(demo / "full" / "visualdl", "train/loss")
+    losses = read_curve(outputs / "full" / "visualdl", "train/loss")
     assert losses[-1] < losses[0] / 4
-    found = read_curve(demo / "full" / "visualdl", "boxes/AP50")
+    found = read_curve(outputs / "full" / "visualdl", "boxes/AP50")
     assert len(found) >= 4
     assert found[0] == 0
     assert found[1] < found[-1]
     assert found[-1] >= 0.9
-    record = json.loads((demo / "full" / "run.json").read_text())
+    record = json.loads((outputs / "full" / "run.json").read_text())
     assert record["scores"]["checkpoints/demo/eval_after"]["scores"]["AP50"] == after["AP50"]
     assert record["data"]["train"]["cards"]["data/demo"] == json.loads(
-        (clone / "data" / "demo" / "card.json").read_text()
+        (demo.folder / "data" / "demo" / "card.json").read_text()
     )
     for promised in ("before", "after", "AP50", "sheet.png", "scores.json"):
-        assert promised in shown[-4000:]
+        assert promised in demo.shown[-4000:]
 
 
 def assert_nothing_of_val_in_train(dataset: Path) -> None:

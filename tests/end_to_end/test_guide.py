@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from grounding.files import read_json
-from tests.end_to_end.conftest import ROOT, run
+from tests.end_to_end.conftest import ROOT, Demo, run
 
 
 def commands(page: Path) -> str:
@@ -13,11 +13,11 @@ def commands(page: Path) -> str:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_guide_works(demo: Path) -> None:
+def test_every_command_of_the_guide_works(demo: Demo) -> None:
     """In the folder of a finished demo, as the guide asks for."""
     script = commands(ROOT / "docs" / "guide.md")
-    shown = run("bash", "-euo", "pipefail", "-c", script, cwd=demo)
-    mine = demo / "checkpoints" / "mine"
+    shown = run("bash", "-euo", "pipefail", "-c", script, cwd=demo.folder)
+    mine = demo.folder / "checkpoints" / "mine"
     before, after, served = (read_json(mine / name / "scores.json") for name in ("before", "eval", "served"))
     assert before["AP50"] < 0.1
     assert after["AP50"] > 0.5

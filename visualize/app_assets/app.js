@@ -1,0 +1,89 @@
+() => {
+  // A box is drawn by dragging over the picture; its corners stand in a text field, where they can be typed as well.
+  const mark = document.createElement("div");
+  mark.id = "mark";
+  document.body.append(mark);
+
+  const image = () => document.querySelector("#picture img");
+  const field = () => document.querySelector("#corners textarea, #corners input");
+  const isMarking = () => Boolean(field()?.offsetParent && image()?.naturalWidth);
+
+  // Where the picture's pixels are on the page: the element is larger, with empty stripes on two sides.
+  function frame() {
+    const shown = image();
+    const outer = shown.getBoundingClientRect();
+    const scale = Math.min(outer.width / shown.naturalWidth, outer.height / shown.naturalHeight);
+    const width = shown.naturalWidth * scale;
+    const height = shown.naturalHeight * scale;
+    return {
+      left: outer.left + (outer.width - width) / 2,
+      top: outer.top + (outer.height - height) / 2,
+      width: shown.naturalWidth,
+      height: shown.naturalHeight,
+      scale,
+    };
+  }
+
+  function pixel(event) {
+    const place = frame();
+    const inside = (value, most) => Math.min(Math.max(Math.round(value), 0), most);
+    return [
+      inside((event.clientX - place.left) / place.scale, place.width),
+      inside((event.clientY - place.top) / place.scale, place.height),
+    ];
+  }
+
+  function show() {
+    document.body.classList.toggle("marking", isMarking());
+    const numbers = isMarking() ? field().value.split(/[\s,，;；]+/).filter(Boolean).map(Number) : [];
+    const isBox = numbers.length === 4 && numbers.every(Number.isFinite);
+    mark.style.display = isBox ? "block" : "none";
+    if (!isBox) return;
+    const place = frame();
+    const [x1, y1, x2, y2] = numbers;
+    mark.style.left = `${place.left + window.scrollX + Math.min(x1, x2) * place.scale}px`;
+    mark.style.top = `${place.top + window.scrollY + Math.min(y1, y2) * place.scale}px`;
+    mark.style.width = `${Math.abs(x2 - x1) * place.scale}px`;
+    mark.style.height = `${Math.abs(y2 - y1) * place.scale}px`;
+  }
+
+  function write(corners) {
+    field().value = corners.join(", ");
+    field().dispatchEvent(new Event("input", { bubbles: true }));
+    show();
+  }
+
+  let start = null;
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target !== image() || !isMarking() || event.button !== 0) return;
+    event.preventDefault();
+    start = pixel(event);
+  }, true);
+  document.addEventListener("dragstart", (event) => {
+    if (event.target === image() && isMarking()) event.preventDefault();
+  }, true);
+  document.addEventListener("pointermove", (event) => {
+    if (!start || !isMarking()) return;
+    const end = pixel(event);
+    write([0, 1].map((axis) => Math.min(start[axis], end[axis]))
+      .concat([0, 1].map((axis) => Math.max(start[axis], end[axis]))));
+  });
+  for (const name of ["pointerup", "pointercancel"]) {
+    document.addEventListener(name, () => { start = null; });
+  }
+
+  // Text that was laid out before its font was there is not laid out again by itself.
+  document.fonts.load('1em "page 0"', "图").then(() => {
+    const page = document.querySelector(".gradio-container");
+    page.style.fontFamily = `${getComputedStyle(page).fontFamily}, system-ui`;
+  });
+
+  document.addEventListener("input", show);
+  document.addEventListener("click", () => requestAnimationFrame(show));
+  document.addEventListener("load", show, true);
+  window.addEventListener("resize", show);
+  new ResizeObserver(show).observe(document.body);
+  new MutationObserver(show).observe(document.querySelector(".gradio-container") ?? document.body, {
+    childList: true, subtree: true,
+  });
+}

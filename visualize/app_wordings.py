@@ -1,0 +1,118 @@
+"""Which words the app asks in: those that the model was trained on, where its data set can be found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.card import CARD_FILE, Card, load_card
+from grounding.categories import COCO_CATEGORIES
+from grounding.prompts import (
+    CATEGORIES,
+    CATEGORY,
+    EXPRESSION,
+    IMAGE,
+    MORE,
+    SYSTEM_PROMPT,
+    Wording,
+    find_wordings,
+)
+
+TRAIN_RECIPE = "train.yaml"
+"""The resolved recipe that a training leaves in its output folder."""
+
+QWEN_EVERYTHING, QWEN_PHRASE = "qwen_detection", "qwen_expression"
+PLAIN_EVERYTHING, PLAIN_PHRASE = "categories", "expression"
+"""Families of wordings.yaml for a model whose questions are not known: Qwen's own, for answers in JSON."""
+
+
+@dataclass(frozen=True)
+class Wordings:
+    """The system message, and the wordings that ask about everything and about a phrase, the best first.
+
+    `knows_everything` and `knows_phrases` tell whether the model was trained on such questions;
+    `dataset` is the data set that says so, None where none was found.
+    """
+
+    system: str
+    everything: tuple[Wording, ...]
+    phrase: tuple[Wording, ...]
+    categories: tuple[str, ...]
+    knows_everything: bool = False
+    knows_phrases: bool = False
+    dataset: Path | None = None
+
+    def ask_everything(self) -> str:
+        """Return the question about everything in the image."""
+        wording = self.everything[0]
+        return wording.ask(", ".join(self.categories) if wording.asks == CATEGORIES else "")
+
+    def ask_phrase(self, phrase: str, instead_of: str | None = None) -> str:
+        """Return the question about a phrase, in its language where there is a choice.
+
+        `instead_of` is a question not to be asked again in the same words, if there are others.
+        """
+        language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in phrase) else "en"
+        kind = CATEGORY if phrase in self.categories else EXPRESSION
+        # Sorting keeps the order of equals.
+        ranked = sorted(
+            self.phrase, key=lambda wording: (f".{language}" not in wording.name, wording.asks != kind)
+        )
+        questions = [wording.ask(phrase) for wording in ranked]
+        return next((question for question in questions if question != instead_of), questions[0])
+
+
+def find_dataset(checkpoint: Path | None, dataset: Path | None) -> Path | None:
+    """Return the data set given, or the one that a checkpoint's training recipe names if it is still there.
+
+    The recipe lies in the checkpoint's folder, or in the folder above an exported model.
+    """
+    if dataset is not None or checkpoint is None:
+        return dataset
+    from grounding.recipe import read_yaml
+
+    for folder in (checkpoint, checkpoint.parent):
+        if (folder / TRAIN_RECIPE).is_file():
+            named = str(read_yaml(folder / TRAIN_RECIPE).get("train_dataset_path") or "")
+            found = Path(named.split(",")[0].strip()).parent
+            return found if named and (found / CARD_FILE).is_file() else None
+    return None
+
+
+def choose_wordings(dataset: Path | None) -> Wordings:
+    """Return the wordings on a data set's card; what the card does not ask is asked in the default words.
+
+    Raises:
+        UserError: the folder is not a prepared data set.
+    """
+    if dataset is None:
+        names = tuple(category.name for category in COCO_CATEGORIES)
+        return Wordings(SYSTEM_PROMPT, _default(QWEN_EVERYTHING), _default(QWEN_PHRASE), names)
+    card = load_card(dataset)
+    trained = _trained(card)
+    everything = tuple(wording for wording in trained if wording.asks in (IMAGE, CATEGORIES))
+    phrase = tuple(wording for wording in trained if wording.names_one)
+    is_json = card.answer_format == "json"
+    names = tuple(category.name for category in card.categories)
+    return Wordings(
+        card.system_prompt,
+        everything or _default(QWEN_EVERYTHING if is_json else PLAIN_EVERYTHING),
+        phrase or _default(QWEN_PHRASE if is_json else PLAIN_PHRASE),
+        names,
+        bool(everything),
+        bool(phrase),
+        dataset,
+    )
+
+
+def _trained(card: Card) -> list[Wording]:
+    """Return the card's wordings; what each asks about is told by the gap in its text."""
+    gaps: Sequence[str] = (CATEGORIES, CATEGORY, EXPRESSION)
+    return [
+        Wording(name, next((gap for gap in gaps if f"{{{gap}}}" in text), IMAGE), text)
+        for name, text in card.prompts.items()
+        if name.partition(".")[0] != MORE
+    ]
+
+
+def _default(family: str) -> tuple[Wording, ...]:
+    return find_wordings(family, "any")
