@@ -22,7 +22,7 @@ from infer.recipe import InferRecipe
 PASSWORD_VARIABLE = "APP_PASSWORD"
 SHORTEST_PASSWORD = 8
 
-RUN_KEYS = ("checkpoint", "dataset", "output_dir", "split", "limit", "batch_size", "overwrite")
+RUN_KEYS = ("checkpoint", "dataset", "output_dir", "split", "limit", "batch_size", "shard", "overwrite")
 """Keys of an infer recipe that say which images are asked about; here, the visitors do."""
 
 EXAMPLES = """examples:
@@ -101,15 +101,16 @@ def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[Ap
     """
     own = [field.name for field in dataclasses.fields(AppSettings)]
     engine = [field.name for field in dataclasses.fields(InferRecipe) if field.name not in RUN_KEYS]
-    keys = [word.partition("=")[0] for word in overrides]
+    keys = [word.partition("=")[0].partition(".")[0] for word in overrides]
     if unknown := [key for key in keys if key not in own + engine]:
         hints = (f"unknown key '{key}'{suggestion(key, own + engine)}" for key in unknown)
         raise UserError("; ".join(hints))
     words = list(zip(keys, overrides, strict=True))
     settings = load_settings(AppSettings, [word for key, word in words if key in own])
-    needed = ["checkpoint=set_below", "dataset=set_below", "output_dir=none"]
+    needed = ["dataset=set_below", "output_dir=none", *(["checkpoint=set_below"] if checkpoint else [])]
     recipe = load_settings(InferRecipe, [*needed, *(word for key, word in words if key in engine)])
-    return settings, replace(recipe, checkpoint=str(checkpoint or ""), dataset=settings.dataset or "")
+    recipe = replace(recipe, dataset=settings.dataset or "")
+    return settings, replace(recipe, checkpoint=str(checkpoint)) if checkpoint else recipe
 
 
 def find_password(settings: AppSettings) -> str:
@@ -150,10 +151,13 @@ def _parse(argv: Sequence[str] | None) -> tuple[Path | None, list[str]]:
         epilog=f"keys:\n{keys}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="model folder, or a LoRA run's")
+    parser.add_argument("words", metavar="CHECKPOINT", nargs="?", help="model folder, or a LoRA run's")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings")
     arguments = parser.parse_args(argv)
-    return arguments.checkpoint, arguments.overrides
+    words = [word for word in (arguments.words, *arguments.overrides) if word is not None]
+    if words and "=" not in words[0]:
+        return Path(words[0]), words[1:]
+    return None, words
 
 
 def _key(line: str) -> str:

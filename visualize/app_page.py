@@ -155,14 +155,7 @@ def make_page(
                 )
                 verify_button = gr.Button(text("verify_button"), elem_id="verify", interactive=False)
                 verified = gr.HTML(elem_id="verified", elem_classes=["words"], padding=False)
-                raw = gr.Textbox(
-                    label=text("raw"),
-                    elem_id="raw",
-                    interactive=False,
-                    lines=2,
-                    max_lines=12,
-                    buttons=["copy"],
-                )
+                raw = gr.Textbox(label=text("raw"), elem_id="raw", interactive=False, lines=2, max_lines=12)
         outputs = [drawn, described, raw, kept, verified, verify_button]
         # preprocess=False: an upload is judged by open_upload before anything decodes it.
         model = {"concurrency_limit": concurrent, "concurrency_id": MODEL, "preprocess": False}

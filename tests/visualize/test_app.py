@@ -79,3 +79,8 @@ def test_a_password_is_no_setting():
 def test_a_missing_checkpoint_is_said_before_anything_is_loaded(tmp_path):
     with pytest.raises(UserError, match="no such checkpoint folder"):
         main([str(tmp_path / "none")])
+
+
+def test_a_checkpoint_that_was_not_given_is_asked_for():
+    with pytest.raises(UserError, match="checkpoint must be set"):
+        main(["device=cpu"])
