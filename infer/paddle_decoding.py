@@ -132,7 +132,8 @@ class _Batch:
         """Feed the last token of every row, and choose the next; rows that have ended go along."""
         import paddle
 
-        assert self.cache is not None and self.rotations is not None
+        assert self.cache is not None
+        assert self.rotations is not None
         for row in self.rows:
             row.position += not (row.has_ended or row.is_cut)
         positions = paddle.to_tensor([row.position for row in self.rows])

@@ -50,11 +50,10 @@ class PaddleEngine:
         paddle.set_device(device)
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
-        encoder = PromptEncoder(checkpoint.processor)
-        model = _load_model(checkpoint, dtype, has_gpu=device != "cpu")
-        self._set(model, encoder, max_new_tokens)
+        self.encoder = PromptEncoder(checkpoint.processor)
+        self.model = _load_model(checkpoint, dtype, has_gpu=device != "cpu")
         self.decoding = replace(
-            self.decoding,
+            _greedy(self.encoder, max_new_tokens),
             temperature=temperature,
             top_p=top_p,
             seed=seed,
@@ -69,14 +68,9 @@ class PaddleEngine:
         With tensor parallelism every rank must answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
-        engine._set(model, encoder, max_new_tokens)
+        engine.model, engine.encoder = model, encoder
+        engine.decoding = _greedy(encoder, max_new_tokens)
         return engine
-
-    def _set(self, model: Any, encoder: PromptEncoder, max_new_tokens: int) -> None:
-        self.model, self.encoder = model, encoder
-        tokenizer = encoder.tokenizer
-        end_ids = frozenset(tokenizer.convert_tokens_to_ids(list(END_TOKENS)))
-        self.decoding = Decoding(end_ids, tokenizer.pad_token_id, max_new_tokens)
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests, in their order."""
@@ -108,6 +102,12 @@ class PaddleEngine:
             return ()
         texts = split_text(self.encoder.tokenizer, row.token_ids)
         return tuple(Token(*pair) for pair in zip(texts, row.logprobs, strict=True))
+
+
+def _greedy(encoder: PromptEncoder, max_new_tokens: int) -> Decoding:
+    tokenizer = encoder.tokenizer
+    end_ids = frozenset(tokenizer.convert_tokens_to_ids(list(END_TOKENS)))
+    return Decoding(end_ids, tokenizer.pad_token_id, max_new_tokens)
 
 
 def _choose_device(device: str) -> str:

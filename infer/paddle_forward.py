@@ -126,6 +126,7 @@ class Forward:
     def _layers(self, hidden: Any, cos: Any, sin: Any, attend: Attention, added: Sequence[Any] = ()) -> Any:
         """Run the text layers; `cos` and `sin` are (rows, length, head width)."""
         import paddle
+        from paddle.nn import functional
 
         rows, length = hidden.shape[:2]
         half = cos.shape[-1] // 2
@@ -135,22 +136,31 @@ class Forward:
         for number, layer in enumerate(self.text.layers):
             attention = layer.self_attn
             heads, group, width = attention.num_key_value_heads, self.group, attention.head_dim
-            mixed = attention.qkv_proj(_normalize(layer.input_layernorm, hidden))
+            mixed = _project(attention.qkv_proj, _normalize(layer.input_layernorm, hidden))
             mixed = mixed.reshape([rows, length, heads, group + 2, width])
+            query_key, values = mixed.split([group + 1, 1], axis=3)
             query_key = _rms_norm(
-                mixed[..., : group + 1, :],
-                self.query_key_weights[number],
-                attention.q_norm.variance_epsilon,
+                query_key, self.query_key_weights[number], attention.q_norm.variance_epsilon
             )
             query_key = query_key * cos + query_key.roll(half, axis=-1) * sin
-            attended = attend(
-                number, query_key[..., :group, :], query_key[..., group, :], mixed[..., group + 1, :]
-            )
-            hidden = hidden + attention.o_proj(attended.reshape([rows, length, -1]))
-            hidden = hidden + layer.mlp(_normalize(layer.post_attention_layernorm, hidden))
+            queries, keys = query_key.split([group, 1], axis=3)
+            attended = attend(number, queries, keys.squeeze(3), values.squeeze(3))
+            hidden = hidden + _project(attention.o_proj, attended.reshape([rows, length, -1]))
+            mixed = _project(layer.mlp.up_gate_proj, _normalize(layer.post_attention_layernorm, hidden))
+            hidden = hidden + _project(layer.mlp.down_proj, functional.swiglu(mixed))
             if number < len(added):
                 hidden = hidden + added[number]
         return _normalize(self.text.norm, hidden)
+
+
+def _project(linear: Any, hidden: Any) -> Any:
+    """Multiply by a layer's matrix; a plain layer's own forward takes longer to look up flags."""
+    import paddle
+
+    if type(linear) is not paddle.nn.Linear:
+        return linear(hidden)
+    product = paddle.matmul(hidden, linear.weight)
+    return product if linear.bias is None else product + linear.bias
 
 
 def _normalize(norm: Any, hidden: Any) -> Any:
