@@ -81,6 +81,25 @@ def generate(
         batch.step()
 
 
+def draw(logits: Any, top_p: float, numbers: Sequence[float]) -> Any:
+    """Draw a token for each row of logits, by a number in 0..1 a row, and return the ids (rows).
+
+    It is drawn from the fewest likeliest tokens that together have the probability `top_p`. Source: Holtzman
+    et al., The Curious Case of Neural Text Degeneration, 2020, section 3.1.
+    """
+    import paddle
+    from paddle.nn import functional
+
+    probabilities = functional.softmax(logits, axis=-1)
+    order = probabilities.argsort(axis=-1, descending=True)
+    sums = paddle.take_along_axis(probabilities, order, axis=-1).cumsum(axis=-1)
+    last = (sums < top_p).astype("int64").sum(-1, keepdim=True).clip(max=logits.shape[-1] - 1)
+    aims = paddle.to_tensor(list(numbers), dtype=sums.dtype).unsqueeze(-1)
+    aims = aims * paddle.take_along_axis(sums, last, axis=-1)
+    place = paddle.minimum((sums <= aims).astype("int64").sum(-1, keepdim=True), last)
+    return paddle.take_along_axis(order, place, axis=-1).squeeze(-1)
+
+
 class _Batch:
     """The rows in work, and their cache."""
 
@@ -147,7 +166,11 @@ class _Batch:
     def _choose(self, rows: Sequence[Row], logits: Any) -> None:
         import paddle
 
-        chosen = logits.argmax(-1) if self.decoding.temperature == 0 else self._draw(rows, logits)
+        if self.decoding.temperature == 0:
+            chosen = logits.argmax(-1)
+        else:
+            numbers = [row.source.random() for row in rows]
+            chosen = draw(logits / self.decoding.temperature, self.decoding.top_p, numbers)
         logprobs: list[float | None] = [None] * len(rows)
         if self.decoding.with_logprobs:
             picked = paddle.take_along_axis(logits, chosen.unsqueeze(-1), axis=-1).squeeze(-1)
@@ -163,24 +186,6 @@ class _Batch:
             if logprob is not None:
                 row.logprobs.append(logprob)
             row.is_cut = len(row.token_ids) == self.decoding.max_new_tokens
-
-    def _draw(self, rows: Sequence[Row], logits: Any) -> Any:
-        """Draw a token a row from the likeliest that together have the probability `top_p`.
-
-        Source: Holtzman et al., The Curious Case of Neural Text Degeneration, 2020, section 3.1.
-        """
-        import paddle
-        from paddle.nn import functional
-
-        probabilities = functional.softmax(logits / self.decoding.temperature, axis=-1)
-        order = probabilities.argsort(axis=-1, descending=True)
-        sums = paddle.take_along_axis(probabilities, order, axis=-1).cumsum(axis=-1)
-        before = (sums < self.decoding.top_p).astype("int64").sum(-1, keepdim=True)
-        before = before.clip(max=logits.shape[-1] - 1)
-        mass = paddle.take_along_axis(sums, before, axis=-1)
-        numbers = paddle.to_tensor([[row.source.random()] for row in rows], dtype=sums.dtype)
-        place = (sums <= numbers * mass).astype("int64").sum(-1, keepdim=True)
-        return paddle.take_along_axis(order, paddle.minimum(place, before), axis=-1).squeeze(-1)
 
     @staticmethod
     def _shift(rows: Sequence[Row], slots: int) -> None:

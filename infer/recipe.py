@@ -32,6 +32,9 @@ class InferRecipe:
     limit: int | None = setting("ask about the first so many images (null: all)", None)
     batch_size: int = setting("images answered together", 8)
     max_new_tokens: int = setting("longest answer, in tokens", 2048)
+    temperature: float = setting("0: the likeliest token; else tokens are drawn, 1 as the model says", 0.0)
+    top_p: float = setting("tokens are drawn from the likeliest of this probability together", 1.0)
+    seed: int = setting("seed of the tokens drawn", 0)
     device: str = setting(" | ".join(DEVICES), "auto")
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     overwrite: bool = setting("replace predictions of another recipe", False)
@@ -40,7 +43,7 @@ class InferRecipe:
         """Check the values.
 
         Raises:
-            ValueError: a choice that does not exist, or a number below 1.
+            ValueError: a choice that does not exist, or a number out of its range.
         """
         for key, choices in {"split": SPLITS, "device": DEVICES, "dtype": DTYPES}.items():
             if (value := getattr(self, key)) not in choices:
@@ -49,6 +52,10 @@ class InferRecipe:
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key}: {value} is less than 1")
+        if self.temperature < 0:
+            raise ValueError(f"temperature: {self.temperature} is less than 0")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p: {self.top_p} is not above 0 and up to 1")
 
     @property
     def dataset_path(self) -> Path:
