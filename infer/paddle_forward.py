@@ -165,7 +165,7 @@ def _project(linear: Any, hidden: Any) -> Any:
 
 def _normalize(norm: Any, hidden: Any) -> Any:
     """Call the model's norm where it has a fused kernel, which is on GPUs."""
-    if norm.config.fuse_rms_norm:
+    if norm.config.get("fuse_rms_norm", True):
         return norm(hidden)
     return _rms_norm(hidden, norm.weight, norm.variance_epsilon)
 
