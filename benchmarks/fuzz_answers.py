@@ -1,8 +1,9 @@
 """`python benchmarks/fuzz_answers.py [--count N] [--seed S]`: mutated answers against the reader of answers.
 
 Takes answers in every form, deletes, doubles, swaps and inserts pieces, and holds what is read against what
-the reader promises: it never raises, boxes lie inside the image and have an area, labels can be saved, every
-text with a digit, thoughts apart, gives a detection or a problem, and no answer takes longer than a second.
+the reader promises: it never raises, boxes lie inside the image, have an area and a place in the text, labels
+can be saved, every text with a digit, thoughts apart, gives a detection or a problem, and no answer takes
+longer than a second.
 """
 
 import argparse
@@ -42,6 +43,8 @@ def fuzz(seed: int) -> float:
         start = time.perf_counter()
         reading = read_answer(text, SIZE)
         longest = max(longest, time.perf_counter() - start)
+        assert len(reading.spans) == len(reading.detections), text
+        assert all(0 <= a < b <= len(text) for spans in reading.spans for a, b in spans), text
         for found in reading.detections:
             found.label.encode()
             assert found.box.has_area, text

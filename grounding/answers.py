@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.boxes import GRID, Size, from_grid, to_grid
-from grounding.loose_json import NUMBER, parse_loose_json
-from grounding.samples import Detection, Reading
+from grounding.loose_json import NUMBER, LooseList, LooseText, parse_loose_json
+from grounding.samples import Detection, Reading, Span
 
 ANSWER_FORMATS = ("objects", "json")
 """objects: PaddleFormers' placeholders, which become Qwen's grounding tokens; json: Qwen3-VL's own list."""
@@ -44,7 +44,28 @@ _TWO_POINTS = re.compile(rf"(?:<\|box_start\|>)?{_POINT}\s*,\s*{_POINT}(?:<\|box
 _HALF_BOX = re.compile(r"(?:<\|box_start\|>)?\(\s*[-+0-9][-+0-9.,eE()\s]{0,120}\Z")
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _THINK_BLOCK = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_NOTHING = re.compile(
+    # A clause that says that something is not there, and no word that takes it back.
+    r"""(?!.*\b(?:but|however|only|except)\b|.*(?:但|只|而是))(?:(?:sorry|no),\s*)?(?:
+        none(?:\s.*)? | nothing(?:\s.*)? | not\s(?:found|present|visible)(?:\s.*)? | null | n/a
+        | there\s(?:is|are|was|were)(?:n't|\snot?\b|\snone\b).*
+        | (?:the|this)\s(?:image|picture|photo)\s(?:contains|shows|has)\sno(?:ne)?\b.*
+        | (?:the|this)\s(?:image|picture|photo)\s(?:does\snot|doesn't)\s(?:contain|show|have)\b.*
+        | (?:i\s)?(?:can(?:no|')t|could\snot|couldn't|did\snot|didn't)\s(?:find|see|detect|locate)\b.*
+        | no\b.*\b(?:found|detected|visible|present|seen|shown|here|there|image|picture|photo)
+        | .*(?:没有|未检测到|未发现|未找到|未见|不存在|找不到|看不到|无法找到).* | 无 | 无目标.*
+        | 在?[这该此]?[张幅]?(?:图|图像|图片|画面|照片)[中里]
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CLAUSE_END = re.compile(r"[.!;。！；，\n]")
+_FENCE = re.compile(r"```(?:json)?")
+_EMPTY_JSON = re.compile(r'\[\s*\]|\{\s*(?:"[^"]*"\s*:\s*\[\s*\]\s*)?\}')
+_SHORT = 300
+"""An answer that says in words that there is nothing is not longer."""
+
 _SEPARATORS = " \t\r\n,;.:、，；。：-*`"
+_LABEL_ENDS = " \t\r\n:：`"
 
 
 @dataclass(frozen=True)
@@ -89,11 +110,12 @@ def read_answer(text: str, size: Size) -> Reading:
     four numbers; the answers that say that there is nothing. Coordinates outside the grid are clipped
     and reported; a repeated object is kept and reported; every other piece that is not kept is a problem.
     """
-    text = _THINK_BLOCK.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+    # What is left out gives way to as many characters, so that the spans are those of the text as it came.
+    text = _THINK_BLOCK.sub(_blank, text.encode("utf-8", "replace").decode("utf-8"))
     stripped = _SPECIAL_TOKEN.sub("", text).strip()
     if not stripped:
         return Reading((), (EMPTY_ANSWER,))
-    if stripped.strip("`").removeprefix("json").strip() in NOTHING_FOUND.values():
+    if _says_nothing(stripped):
         return Reading((), ())
     findings = _Findings(size)
     structured = any(f"{quote}{key}{quote}" in text for key in BOX_KEYS for quote in "\"'")
@@ -103,7 +125,21 @@ def read_answer(text: str, size: Size) -> Reading:
         _read_points(text, findings)
     if not findings.detections and not findings.problems:
         findings.problems.append(TRUNCATED if _HALF_BOX.search(text) else NO_BOX)
-    return Reading(tuple(findings.detections), tuple(findings.problems))
+    return Reading(tuple(findings.detections), tuple(findings.problems), tuple(findings.spans))
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match.group())
+
+
+def _says_nothing(text: str) -> bool:
+    """Tell whether an answer, in English, Chinese or JSON, says that there is nothing to find."""
+    if len(text) > _SHORT or any(map(str.isdigit, text)):
+        return False
+    text = _FENCE.sub("\n", text)
+    words = _EMPTY_JSON.sub("\n", text)
+    said = [clause for part in _CLAUSE_END.split(words) if (clause := part.strip(_SEPARATORS))]
+    return all(map(_NOTHING.fullmatch, said)) if said else words != text
 
 
 @dataclass
@@ -113,46 +149,55 @@ class _Findings:
     size: Size
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    seen: set[Detection] = field(default_factory=set)
+    spans: list[tuple[Span, ...]] = field(default_factory=list)
+    seen: set[tuple[str, float, float, float, float]] = field(default_factory=set)
 
-    def add(self, label: str, numbers: Sequence[float]) -> None:
+    def add(self, label: str, numbers: Sequence[float], *spans: Span) -> None:
         if not label:
             self.problems.append(UNLABELLED)
-        if not all(0 <= number <= GRID for number in numbers):
+        lowest, highest = min(numbers), max(numbers)
+        if lowest < 0 or highest > GRID:
             self.problems.append(OUT_OF_RANGE)
-        if not all(map(math.isfinite, numbers)):
-            return
-        x1, y1, x2, y2 = (min(max(number, 0.0), float(GRID)) for number in numbers)
+            if not (math.isfinite(lowest) and math.isfinite(highest)):
+                return
+            numbers = [min(max(number, 0.0), float(GRID)) for number in numbers]
+        x1, y1, x2, y2 = numbers
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        detection = Detection(label, from_grid(x1, y1, x2, y2, self.size))
-        if detection in self.seen:
+        detection, key = Detection(label, from_grid(x1, y1, x2, y2, self.size)), (label, x1, y1, x2, y2)
+        if key in self.seen:
             self.problems.append(DUPLICATE)
-        self.seen.add(detection)
+        self.seen.add(key)
         self.detections.append(detection)
+        self.spans.append(tuple((start, end) for start, end in spans if start < end))
 
 
 def _read_points(text: str, findings: _Findings) -> None:
     """Read `name(x1,y1),(x2,y2)`, with or without the grounding tokens around name and box."""
-    label, end = "", 0
+    label, label_span, end = "", (0, 0), 0
     for match in _TWO_POINTS.finditer(text):
-        label = _label_in(text[end : match.start()]) or label
-        findings.add(label, [float(group) for group in match.groups()])
+        found, (start, stop) = _label_in(text[end : match.start()])
+        if found:
+            label, label_span = found, (end + start, end + stop)
+        findings.add(label, [float(group) for group in match.groups()], label_span, match.span())
         end = match.end()
     rest = text[end:]
     if BOX_START in rest or _HALF_BOX.search(rest):
         findings.problems.append(TRUNCATED)
-    elif _label_in(rest) or REF_START in rest:
+    elif _label_in(rest)[0] or REF_START in rest:
         findings.problems.append(LABEL_ONLY)
 
 
-def _label_in(gap: str) -> str:
-    """Return the label in the text between two boxes, "" where there are only separators."""
-    _, started, inside = gap.rpartition(REF_START)
+def _label_in(gap: str) -> tuple[str, Span]:
+    """Return the label in the text between two boxes, "" where there are only separators, and its place."""
+    before, started, inside = gap.rpartition(REF_START)
     if started:
-        return inside.partition(REF_END)[0].strip()
-    return _SPECIAL_TOKEN.sub("", gap).lstrip(_SEPARATORS).rstrip(" \t\r\n:：`")
+        inside = inside.partition(REF_END)[0]
+        start = len(before) + len(started) + len(inside) - len(inside.lstrip())
+        return inside.strip(), (start, start + len(inside.strip()))
+    label = _SPECIAL_TOKEN.sub("", gap).lstrip(_SEPARATORS).rstrip(_LABEL_ENDS)
+    return label, (len(gap) - len(gap.lstrip(_SEPARATORS)), len(gap.rstrip(_LABEL_ENDS)))
 
 
 def _read_json(text: str, findings: _Findings) -> None:
@@ -166,21 +211,24 @@ def _read_json(text: str, findings: _Findings) -> None:
             if boxes is None:
                 pending.extend(item for item in reversed(value.values()) if isinstance(item, (dict, list)))
             else:
-                label = next((value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), "")
+                label = next(
+                    (value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), LooseText()
+                )
                 _add_boxes(boxes, label, findings)
         elif value and not any(isinstance(item, (dict, list)) for item in value):
-            _add_boxes(value, "", findings)
+            if any(isinstance(item, float) for item in value):  # words in brackets are prose
+                _add_boxes(value, LooseText(), findings)
         else:
             pending.extend(item for item in reversed(value) if isinstance(item, (dict, list)))
     if is_cut_off:
         findings.problems.append(TRUNCATED)
 
 
-def _add_boxes(boxes: Any, label: str, findings: _Findings) -> None:
+def _add_boxes(boxes: Any, label: LooseText, findings: _Findings) -> None:
     """Add one box, or each box of a list of boxes."""
     several = isinstance(boxes, list) and bool(boxes) and all(isinstance(box, list) for box in boxes)
     for box in boxes if several else [boxes]:
-        if isinstance(box, list) and len(box) == 4 and all(isinstance(number, float) for number in box):
-            findings.add(label.strip(), box)
+        if isinstance(box, LooseList) and len(box) == 4 and all(isinstance(number, float) for number in box):
+            findings.add(label.strip(), box, label.span, box.span)
         else:
             findings.problems.append(NOT_FOUR_NUMBERS)

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Any
 
+from grounding.samples import Span
+
 NUMBER = r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 
 _TOKEN = re.compile(
@@ -11,22 +13,39 @@ _TOKEN = re.compile(
     # An apostrophe between two letters does not end a string in single quotes.
     r"""(?P<string>"[^"\\]*(?:\\.[^"\\]*)*(?P<end>"|\\?\Z)"""
     r"""|(?<!\w)'[^'\\]*(?:(?:\\.|(?<=\w)'(?=\w))[^'\\]*)*(?P<single_end>'|\\?\Z))"""
-    rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\]:,])|(?P<word>[^\W\d]\w*)",
+    # Four numbers in brackets, of which long answers are made, are one token.
+    rf"|(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])"
+    rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\],])|(?P<word>[^\W\d]\w*)",
     re.DOTALL,
 )
-_OPENING = re.compile(r"(?P<mark>[\[{])")
+_OPENING = re.compile(rf"(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])|(?P<mark>[\[{{])")
 _CLOSERS = {"[": "]", "{": "}"}
 
 MAX_DEPTH = 100
 """Deeper lists and objects start anew: no answer that means anything has so many levels."""
 
 
+class LooseText(str):
+    """A string or word, and where in the text its characters stand, quotes left out."""
+
+    span: Span = (0, 0)
+
+
+class LooseList(list[Any]):
+    """A list, and where in the text it stands, brackets included."""
+
+    span: Span = (0, 0)
+
+
 class _Open:
     """A list or an object whose end was not read yet."""
 
-    def __init__(self, opener: str) -> None:
+    __slots__ = ("closer", "key", "start", "value")
+
+    def __init__(self, opener: str, start: int) -> None:
         self.closer = _CLOSERS[opener]
-        self.value: list[Any] | dict[str, Any] = [] if opener == "[" else {}
+        self.start = start
+        self.value: LooseList | dict[str, Any] = LooseList() if opener == "[" else {}
         self.key: str | None = None
 
     def put(self, value: Any) -> None:
@@ -48,15 +67,17 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
     """Return the JSON lists and objects found in a text, and whether the last one was cut off.
 
     Prose around them is skipped, quotes in it mean nothing. Numbers come back as floats, words without
-    quotes as strings. Of what was cut off, everything complete is kept. Never raises; the time is linear in
-    the length of the text.
+    quotes as strings; strings are `LooseText`, lists `LooseList`. Of what was cut off, everything complete
+    is kept. Never raises; the time is linear in the length of the text.
     """
     roots: list[Any] = []
     stack: list[_Open] = []
 
     def close() -> None:
-        value = stack.pop().value
-        stack[-1].put(value) if stack else roots.append(value)
+        closed = stack.pop()
+        if isinstance(closed.value, LooseList):
+            closed.value.span = (closed.start, position)
+        stack[-1].put(closed.value) if stack else roots.append(closed.value)
 
     def close_what_is_open() -> None:
         while stack:
@@ -69,27 +90,37 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
     while match := (_TOKEN if stack else _OPENING).search(text, position):
         position = match.end()
         kind, token = match.lastgroup, match.group()
-        if kind == "number":
+        if kind == "box":
+            box = LooseList(map(float, token[1:-1].split(",")))
+            box.span = match.span()
+            stack[-1].put(box) if stack else roots.append(box)
+        elif kind == "number":
             stack[-1].put(float(token))
         elif kind == "word":
-            stack[-1].put(token)
+            stack[-1].put(_at(token, match.span()))
         elif kind == "string":
             if match["end"] != '"' and match["single_end"] != "'":
                 break  # cut off: the rest of the text is in it
-            stack[-1].put(_unescape(token))
+            stack[-1].put(_at(_unescape(token), (match.start() + 1, match.end() - 1)))
         elif token in _CLOSERS:
             if len(stack) == MAX_DEPTH:
                 close_what_is_open()
-            stack.append(_Open(token))
+            stack.append(_Open(token, match.start()))
         elif token == ",":
             stack[-1].key = None
-        elif token != ":":
+        else:
             if stack[-1].closer != token and len(stack) > 1 and stack[-2].closer == token:
                 close()  # the inner end was forgotten
             close()
     is_cut_off = bool(stack)
     close_what_is_open()
     return roots, is_cut_off
+
+
+def _at(value: str, span: Span) -> LooseText:
+    text = LooseText(value)
+    text.span = span
+    return text
 
 
 def _unescape(quoted: str) -> str:

@@ -1,8 +1,11 @@
 """What passes between the steps: a source's image with its objects, and a model's answer read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from grounding.boxes import Box, Size
+
+Span = tuple[int, int]
+"""A part of a text: the place of its first character, and the one behind its last."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """What could be read out of an answer's text, and the named problems of what could not."""
+    """What could be read out of an answer's text, and the named problems of what could not.
+
+    `spans` are the parts of the text that each detection was read from: its label, where it has one, and
+    its box. Several boxes can share a label.
+    """
 
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
+    spans: tuple[tuple[Span, ...], ...] = field(default=(), compare=False)

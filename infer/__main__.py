@@ -22,13 +22,43 @@ def main() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = load_recipe(InferRecipe, path, overrides)
-    predictions = predict(recipe, load_paddle_engine)
-    if recipe.split == "val":
+    predictions = predict(recipe, load_engine)
+    if recipe.shard is not None:
+        print(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
+    elif recipe.split == "val":
         from infer.score import report
 
         print(report(predictions), end="")
     else:
         print(predictions)
+
+
+def load_engine(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
+    """Load the engine that the recipe names; `checkpoint` is there for paddle."""
+    if recipe.engine == "openai":
+        return load_openai_engine(recipe)
+    assert checkpoint is not None
+    return load_paddle_engine(recipe, checkpoint)
+
+
+def load_openai_engine(recipe: InferRecipe) -> Engine:
+    """Import the client, which takes a second, only when there is something to ask."""
+    from infer.openai_engine import OpenAIEngine
+
+    assert recipe.base_url is not None
+    assert recipe.model is not None
+    return OpenAIEngine(
+        recipe.base_url,
+        recipe.model,
+        max_new_tokens=recipe.max_new_tokens,
+        timeout=recipe.timeout,
+        retries=recipe.retries,
+        with_tokens=recipe.score != "none",
+        temperature=recipe.temperature,
+        top_p=recipe.top_p,
+        seed=recipe.seed,
+        request=recipe.request,
+    )
 
 
 def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
@@ -43,6 +73,7 @@ def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
         temperature=recipe.temperature,
         top_p=recipe.top_p,
         seed=recipe.seed,
+        with_tokens=recipe.score != "none",
         rows=recipe.batch_size,
     )
 

@@ -10,6 +10,8 @@ from infer.recipe import InferRecipe
 
 def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe) -> list[Answered]:
     """Ask the questions of a batch, and return what was found for each, in their order."""
-    del recipe
     answers = engine.answer([question.request for question in questions])
-    return [read_raw(answer, question.size) for answer, question in zip(answers, questions, strict=True)]
+    return [
+        read_raw(answer, question.size, recipe.score)
+        for answer, question in zip(answers, questions, strict=True)
+    ]

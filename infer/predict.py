@@ -2,16 +2,16 @@
 
 import json
 import logging
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from grounding.errors import UserError
 from grounding.files import read_json, write_json
 from infer.asking import ask_batch
 from infer.checkpoint import Checkpoint, find_checkpoint, fingerprint_checkpoint
 from infer.engine import Engine
+from infer.part_file import append_row, open_part, rows_in, write_in_order
 from infer.questions import Question, fingerprint_questions, read_questions
 from infer.reading import Answered
 from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, check_saved_recipe, save_recipe
@@ -21,46 +21,49 @@ log = logging.getLogger(__name__)
 PART_FILE = "predictions.jsonl.part"
 FINGERPRINTS_FILE = "fingerprints.json"
 
-EngineLoader = Callable[[InferRecipe, Checkpoint], Engine]
+EngineLoader = Callable[[InferRecipe, Checkpoint | None], Engine]
 
 
 def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
     """Write predictions.jsonl, a row a question in the data set's order, and return its path.
 
-    Rows are appended to predictions.jsonl.part, which is renamed when it is complete; started again, the
-    same recipe goes on after the last whole batch, so that batches, and bytes, are those of an undisturbed
-    run. Whether the rows at hand belong to this checkpoint and these questions is told by their hashes.
+    Rows are appended to predictions.jsonl.part as they come, and put in order when the last is there;
+    started again, the same recipe asks what has no row yet. Whether the rows at hand belong to this
+    checkpoint and these questions is told by their hashes. A shard asks its share, into files of its own:
+    `infer.merge` joins them.
 
     Raises:
-        UserError: something is wrong with data set, checkpoint or output folder.
+        UserError: something is wrong with data set, checkpoint, server or output folder.
     """
-    output = recipe.output_path
     check_saved_recipe(recipe)
-    base = None if recipe.base_checkpoint is None else Path(recipe.base_checkpoint)
-    checkpoint = find_checkpoint(Path(recipe.checkpoint), base)
+    checkpoint = _checkpoint_of(recipe)
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
     fingerprints = {
-        "checkpoint": fingerprint_checkpoint(checkpoint),
+        "checkpoint": "none" if checkpoint is None else fingerprint_checkpoint(checkpoint),
         "questions": fingerprint_questions(questions),
     }
-    path, part = output / PREDICTIONS_FILE, output / PART_FILE
-    if recipe.overwrite or not _were_made_from(fingerprints, output):
-        for stale in (path, part, output / SCORES_FILE):
+    number, count = recipe.shard_numbers
+    questions = questions[number::count]
+    path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
+    fingerprints_path = recipe.file(FINGERPRINTS_FILE)
+    if recipe.overwrite or not (fingerprints_path.is_file() and read_json(fingerprints_path) == fingerprints):
+        for stale in (path, part, recipe.output_path / SCORES_FILE):
             stale.unlink(missing_ok=True)
     if path.is_file():
         log.info("%s: complete already, nothing to ask", path)
         return path
     save_recipe(recipe)
-    write_json(output / FINGERPRINTS_FILE, fingerprints)
-    try:
-        with part.open("ab") as file:
-            done = _keep_whole_batches(part, file, recipe.batch_size, len(questions))
-            if done < len(questions):
-                _ask(load_engine(recipe, checkpoint), questions, done, recipe, file)
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"{part}: cannot be written: {error.strerror or error}") from error
+    write_json(fingerprints_path, fingerprints)
+    with open_part(part) as file:
+        rows = rows_in(part, file, len(questions))
+        left = [place for place in range(len(questions)) if place not in rows]
+        if left:
+            engine = load_engine(recipe, checkpoint)
+            for place, answered in _with_progress(_ask(engine, questions, left, recipe), questions, left):
+                rows[place] = _line(prediction_row(questions[place], answered))
+                append_row(file, place, rows[place])
+        write_in_order(path, rows)
+        part.unlink()
     return path
 
 
@@ -81,30 +84,60 @@ def prediction_row(question: Question, answered: Answered) -> dict[str, Any]:
     }
 
 
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def _checkpoint_of(recipe: InferRecipe) -> Checkpoint | None:
+    """Find the model's folder; a server's model can lie out of sight."""
+    if recipe.checkpoint is None:
+        return None
+    base = None if recipe.base_checkpoint is None else Path(recipe.base_checkpoint)
+    return find_checkpoint(Path(recipe.checkpoint), base)
+
+
 def _ask(
-    engine: Engine, questions: Sequence[Question], done: int, recipe: InferRecipe, file: IO[bytes]
-) -> None:
+    engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
+) -> Iterator[tuple[int, Answered]]:
+    """Ask the questions at these places, and yield place and answer as they come.
+
+    A server is asked by several threads, a question each: it makes its own batches.
+    """
+    if recipe.engine == "openai":
+        yield from _ask_in_threads(engine, questions, left, recipe)
+        return
+    for start in range(0, len(left), recipe.batch_size):
+        places = left[start : start + recipe.batch_size]
+        yield from zip(places, ask_batch(engine, [questions[place] for place in places], recipe), strict=True)
+
+
+def _ask_in_threads(
+    engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
+) -> Iterator[tuple[int, Answered]]:
+    """Ask `concurrency` questions at a time; after an error, what is under way is waited for, and kept."""
+    pool = ThreadPoolExecutor(recipe.concurrency)
+    try:
+        futures = {pool.submit(ask_batch, engine, [questions[place]], recipe): place for place in left}
+        failure: BaseException | None = None
+        for future in as_completed(futures):
+            if future.cancelled():
+                continue
+            if error := future.exception():
+                failure = failure or error
+                for waiting in futures:
+                    waiting.cancel()
+            else:
+                yield futures[future], future.result()[0]
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _with_progress(
+    answers: Iterator[tuple[int, Answered]], questions: Sequence[Question], left: Sequence[int]
+) -> Iterator[tuple[int, Answered]]:
     from tqdm import tqdm
 
-    with tqdm(total=len(questions), initial=done, unit="image", desc="predict") as bar:
-        for start in range(done, len(questions), recipe.batch_size):
-            batch = questions[start : start + recipe.batch_size]
-            answered = ask_batch(engine, batch, recipe)
-            rows = [prediction_row(*pair) for pair in zip(batch, answered, strict=True)]
-            lines = [json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n" for row in rows]
-            file.write(b"".join(lines))
-            file.flush()
-            bar.update(len(batch))
-
-
-def _were_made_from(fingerprints: dict[str, str], output: Path) -> bool:
-    path = output / FINGERPRINTS_FILE
-    return path.is_file() and bool(read_json(path) == fingerprints)
-
-
-def _keep_whole_batches(part: Path, file: IO[bytes], batch_size: int, questions: int) -> int:
-    """Cut the file after its last whole batch, and return the number of rows left."""
-    lines = part.read_bytes().split(b"\n")[:-1]  # what follows the last line break is torn
-    kept = len(lines) if len(lines) == questions else len(lines) - len(lines) % batch_size
-    file.truncate(sum(len(line) + 1 for line in lines[:kept]))
-    return kept
+    done = len(questions) - len(left)
+    return iter(tqdm(answers, total=len(questions), initial=done, unit="image", desc="predict"))

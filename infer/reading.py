@@ -1,11 +1,14 @@
 """What was read out of the answers to a question."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grounding.answers import TRUNCATED, read_answer
 from grounding.boxes import Size
 from grounding.samples import Detection
 from infer.engine import RawAnswer
+from infer.token_scores import token_scores
+
+NO_SCORE = "no probabilities to score by"
 
 
 @dataclass(frozen=True)
@@ -17,10 +20,17 @@ class Answered:
     problems: tuple[str, ...]
 
 
-def read_raw(answer: RawAnswer, size: Size) -> Answered:
-    """Read one answer about an image of this size."""
+def read_raw(answer: RawAnswer, size: Size, score: str = "none") -> Answered:
+    """Read one answer about an image of this size; `score` is that of the recipe."""
     reading = read_answer(answer.text, size)
-    problems = list(reading.problems)
+    detections, problems = reading.detections, list(reading.problems)
     if answer.is_cut and TRUNCATED not in problems:
         problems.append(TRUNCATED)
-    return Answered(answer.text, tuple(reading.detections), tuple(problems))
+    if score != "none" and detections:
+        scores = token_scores(answer.tokens, reading.spans, score)
+        detections = tuple(
+            replace(found, score=value) for found, value in zip(detections, scores, strict=True)
+        )
+        if None in scores:
+            problems.append(NO_SCORE)
+    return Answered(answer.text, tuple(detections), tuple(problems))

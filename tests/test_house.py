@@ -66,6 +66,8 @@ def processor_seconds_of_children() -> float:
         "infer",
         "infer.score",
         "infer.compare",
+        "infer.merge",
+        "infer.reliability",
         "visualize",
     ],
 )

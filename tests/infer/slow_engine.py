@@ -1,4 +1,4 @@
-"""`python slow_engine.py DATASET OUTPUT_DIR CHECKPOINT LOG`: predict, logging what is asked."""
+"""`python slow_engine.py DATASET OUTPUT_DIR CHECKPOINT LOG [SHARD]`: predict, logging what is asked."""
 
 import sys
 import time
@@ -24,9 +24,10 @@ class SlowEngine:
         return [RawAnswer(f"red square(1,2),(30,{len(request.user)})", is_cut=False) for request in requests]
 
 
-def load(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
+def load(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
     return SlowEngine(Path(sys.argv[4]))
 
 
 if __name__ == "__main__":
-    predict(InferRecipe(sys.argv[3], sys.argv[1], sys.argv[2], batch_size=2), load)
+    shard = "".join(sys.argv[5:]) or None
+    predict(InferRecipe(sys.argv[3], sys.argv[1], sys.argv[2], batch_size=2, shard=shard), load)

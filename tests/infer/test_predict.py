@@ -35,17 +35,6 @@ class FakeEngine:
 
 
 @pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    """A folder that looks like a model's, for engines that do not read it."""
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
-        (folder / name).write_text("{}", encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"weights")
-    return folder
-
-
-@pytest.fixture
 def recipe(checkpoint: Path, dataset: Any, tmp_path: Path) -> InferRecipe:
     return InferRecipe(str(checkpoint), str(dataset.path), str(tmp_path / "out"), batch_size=2)
 
@@ -117,18 +106,31 @@ def test_changed_weights_and_changed_questions_ask_again(recipe: InferRecipe, ch
     assert len(ask(recipe)[0].asked) == 7
 
 
-@pytest.mark.parametrize(
-    ("rows", "torn", "left"), [(4, b"", 3), (4, b'{"image_id": 1', 3), (5, b"", 3), (7, b"", 0)]
-)
-def test_goes_on_after_the_last_whole_batch(recipe: InferRecipe, rows: int, torn: bytes, left: int) -> None:
+@pytest.mark.parametrize("torn", [b"", b"5", b'5\t{"image_id": 1', b'{"image_id": 101}\n'])
+@pytest.mark.parametrize("places", [(), (0, 1, 2), (6, 2, 3), tuple(range(7))])
+def test_only_images_without_a_row_are_asked(
+    recipe: InferRecipe, places: tuple[int, ...], torn: bytes
+) -> None:
     whole = predict(recipe, lambda *_: FakeEngine())
     expected = whole.read_bytes()
+    rows = expected.splitlines(keepends=True)
     part = whole.with_name("predictions.jsonl.part")
-    part.write_bytes(b"".join(expected.splitlines(keepends=True)[:rows]) + torn)
+    part.write_bytes(b"".join(b"%d\t%s" % (place, rows[place]) for place in places) + torn)
     whole.unlink()
-    assert len(ask(recipe)[0].asked) == left
+    assert len(ask(recipe)[0].asked) == 7 - len(places)
     assert whole.read_bytes() == expected
     assert not part.exists()
+
+
+def test_two_processes_do_not_write_one_file(recipe: InferRecipe) -> None:
+    class Nested(FakeEngine):
+        def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+            with pytest.raises(UserError, match="another process is writing it"):
+                ask(recipe)
+            return super().answer(requests)
+
+    predict(recipe, lambda *_: Nested())
+    assert ask(recipe)[0].asked == []
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(recipe: InferRecipe, tmp_path: Path) -> None:
