@@ -110,10 +110,16 @@ def _greedy(encoder: PromptEncoder, max_new_tokens: int) -> Decoding:
     return Decoding(end_ids, tokenizer.pad_token_id, max_new_tokens)
 
 
-def _choose_device(device: str) -> str:
-    import paddle
+def count_gpus() -> int:
+    """Return the number of GPUs that Paddle sees."""
+    with quiet(), redirect_stderr(io.StringIO()):
+        import paddle
 
-    has_gpu = paddle.device.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    return int(paddle.device.cuda.device_count()) if paddle.device.is_compiled_with_cuda() else 0
+
+
+def _choose_device(device: str) -> str:
+    has_gpu = count_gpus() > 0
     if device == "gpu" and not has_gpu:
         raise UserError("device=gpu: this Paddle sees no GPU: install paddlepaddle-gpu, or set device=cpu")
     return "gpu" if has_gpu and device != "cpu" else "cpu"

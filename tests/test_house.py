@@ -66,6 +66,7 @@ def processor_seconds_of_children() -> float:
         "infer",
         "infer.score",
         "infer.compare",
+        "infer.parallel",
         "infer.merge",
         "infer.reliability",
         "visualize",
