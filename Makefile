@@ -20,7 +20,6 @@ GPU_PACKAGES := paddlepaddle-gpu==3.3.1 "paddleformers[paddlefleet]==1.2.0"
 # What the tests of exported checkpoints compare with; the other pins are those of the lock file.
 TORCH         := 2.13.0
 TRANSFORMERS  := 5.3.0
-TORCH_INDEX   ?= https://download.pytorch.org/whl/cpu
 TORCH_PYTHON  := .venv-torch/bin/python
 TORCH_INSTALL  = $(TORCH_PYTHON) -m pip install --disable-pip-version-check -c $(LOCK) transformers==$(TRANSFORMERS) pillow
 
@@ -50,12 +49,12 @@ setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
 	  --extra-index-url $(PADDLE_INDEX)/stable/$(CUDA)/ --extra-index-url $(PADDLE_INDEX)/nightly/$(CUDA)/
 	cp $(LOCK) .venv/$(LOCK)
 
-setup-torch: ## make .venv-torch with torch for CPUs and transformers, which the tests compare with
+setup-torch: ## make .venv-torch, which tests compare with: TORCH_INDEX=, an index of torch's CPU builds, saves GBs
 	@$(TORCH_PYTHON) -c "from importlib.metadata import version as v; \
 	  raise SystemExit((v('torch').split('+')[0], v('transformers')) != ('$(TORCH)', '$(TRANSFORMERS)'))" 2>/dev/null || { \
 	  echo "making .venv-torch: 1 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv-torch && \
-	  { $(TORCH_INSTALL) torch==$(TORCH)+cpu || $(TORCH_INSTALL) --extra-index-url $(TORCH_INDEX) torch==$(TORCH)+cpu; }; }
+	  $(TORCH_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(TORCH); }
 
 lock: ## pin the dependencies of pyproject.toml anew
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv

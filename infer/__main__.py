@@ -66,7 +66,15 @@ def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
     from infer.paddle_engine import PaddleEngine
 
     return PaddleEngine(
-        checkpoint, device=recipe.device, dtype=recipe.dtype, max_new_tokens=recipe.max_new_tokens
+        checkpoint,
+        device=recipe.device,
+        dtype=recipe.dtype,
+        max_new_tokens=recipe.max_new_tokens,
+        temperature=recipe.temperature,
+        top_p=recipe.top_p,
+        seed=recipe.seed,
+        with_tokens=recipe.score != "none",
+        rows=recipe.batch_size,
     )
 
 

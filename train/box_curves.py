@@ -18,7 +18,8 @@ from grounding.answers import Answer, trained_text
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
 from infer.asking import ask_batch
-from infer.paddle_engine import PaddleEngine, PromptEncoder
+from infer.paddle_engine import PaddleEngine
+from infer.paddle_prompts import PromptEncoder
 from infer.predict import prediction_row
 from infer.questions import Question, read_questions
 from infer.reading import Answered

@@ -22,8 +22,11 @@ from infer.recipe import InferRecipe
 PASSWORD_VARIABLE = "APP_PASSWORD"
 SHORTEST_PASSWORD = 8
 
-RUN_KEYS = ("checkpoint", "dataset", "output_dir", "split", "limit", "batch_size", "shard", "overwrite")
-"""Keys of an infer recipe that say which images are asked about; here, the visitors do."""
+RUN_KEYS = (
+    *("checkpoint", "dataset", "output_dir", "split", "limit", "batch_size", "shard", "overwrite"),
+    *("per_category", "zoom", "verify", "agree"),
+)
+"""Keys of an infer recipe that say what is asked about which images; here, the visitors do."""
 
 EXAMPLES = """examples:
   python -m visualize.app checkpoints/demo/full device=cpu
@@ -81,16 +84,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     from visualize.app_serve import serve
 
     asker = Asker(engine, recipe, wordings, BoundedSemaphore(settings.concurrent))
-    serve(asker, settings, recipe.checkpoint, password)
+    serve(asker, settings, recipe.checkpoint or str(recipe.model), password)
 
 
 def load_model(recipe: InferRecipe) -> Engine:
     """Load the engine that a recipe names."""
-    from infer.__main__ import load_paddle_engine
+    from infer.__main__ import load_engine
     from infer.checkpoint import find_checkpoint
 
+    if recipe.checkpoint is None:
+        return load_engine(recipe, None)
     base = None if recipe.base_checkpoint is None else Path(recipe.base_checkpoint)
-    return load_paddle_engine(recipe, find_checkpoint(Path(recipe.checkpoint), base))
+    return load_engine(recipe, find_checkpoint(Path(recipe.checkpoint), base))
 
 
 def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[AppSettings, InferRecipe]:

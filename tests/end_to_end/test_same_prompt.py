@@ -122,7 +122,7 @@ def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 def test_inference_encodes_what_training_encoded(requests: list[Any], trained: tuple[Path, Any]) -> None:
-    from infer.paddle_engine import PromptEncoder
+    from infer.paddle_prompts import PromptEncoder
 
     checkpoint, arrays = trained
     encoder = PromptEncoder(checkpoint)
@@ -145,7 +145,7 @@ def test_inference_encodes_what_training_encoded(requests: list[Any], trained: t
 def test_the_resolution_of_training_goes_with_the_checkpoint(
     requests: list[Any], trained: tuple[Path, Any]
 ) -> None:
-    from infer.paddle_engine import PromptEncoder
+    from infer.paddle_prompts import PromptEncoder
 
     large, patch = requests[1], 8
     trained_grid = PromptEncoder(trained[0]).encode(large).image_grid_thw[0].tolist()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,18 @@ def requests(dataset: Any) -> list[Request]:
 
 
 def new_tokens(engine: PaddleEngine, requests: list[Request]) -> list[tuple[list[int], bool]]:
-    import paddle
+    rows = engine.generate([engine.encoder.encode(request) for request in requests])
+    return [(row.token_ids, row.has_ended) for row in rows]
 
-    with paddle.no_grad():
-        return engine.generate([engine.encoder.encode(request) for request in requests])
+
+def set_decoding(engine: PaddleEngine, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    monkeypatch.setattr(engine, "decoding", replace(engine.decoding, **changes))
 
 
 def test_answers_of_a_batch_equal_those_one_by_one(
     engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "end_ids", set())  # a random model may end at once
+    set_decoding(engine, monkeypatch, end_ids=frozenset())  # a random model may end at once
     batch = engine.answer(requests)
     assert batch == [engine.answer([request])[0] for request in requests]
     # A random model soon repeats itself, but one that looks at its input does not always say the same.
@@ -64,19 +67,21 @@ def test_tokens_equal_those_of_the_frameworks_generate(engine: PaddleEngine, req
                 image_grid_thw=prompt.image_grid_thw,
                 max_new_tokens=NEW_TOKENS,
                 decode_strategy="greedy_search",
-                eos_token_id=sorted(engine.end_ids),
-                pad_token_id=engine.pad_id,
+                eos_token_id=sorted(engine.decoding.end_ids),
+                pad_token_id=engine.decoding.pad_id,
             )
-        assert ids == list(takewhile(lambda token_id: token_id not in engine.end_ids, expected[0].tolist()))
+        assert ids == list(
+            takewhile(lambda token_id: token_id not in engine.decoding.end_ids, expected[0].tolist())
+        )
 
 
 def test_a_row_that_ends_leaves_the_others_as_they_are(
     engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "end_ids", set())
+    set_decoding(engine, monkeypatch, end_ids=frozenset())
     whole = [ids for ids, _ in new_tokens(engine, requests)]
     end = whole[0][5]  # make a token that the first answer contains the end of an answer
-    monkeypatch.setattr(engine, "end_ids", {end})
+    set_decoding(engine, monkeypatch, end_ids=frozenset({end}))
     expected = [(ids[: ids.index(end)], True) if end in ids else (ids, False) for ids in whole]
     assert new_tokens(engine, requests) == expected
     answer = engine.answer(requests[:1])[0]
@@ -87,7 +92,7 @@ def test_a_row_that_ends_leaves_the_others_as_they_are(
 def test_special_tokens_stay_in_the_text(engine: PaddleEngine) -> None:
     text = "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"
     assert engine._text(engine.encoder.tokenizer(text)["input_ids"]) == text
-    assert len(engine.end_ids) == len(END_TOKENS)
+    assert len(engine.decoding.end_ids) == len(END_TOKENS)
 
 
 def test_the_attention_that_gpus_use_gives_the_same_tokens(
