@@ -128,7 +128,7 @@ def test_two_launchers_train_as_one_job(make_recipe: Callable[..., Path], tmp_pa
     nodes = start_two(recipe, shared, shared)
     alone = start(recipe, f"output_dir={single}")
     for process in (*nodes, alone):
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=600)
         assert process.returncode == 0, said
 
     expected = losses(single / "logs" / "train.log")
@@ -154,7 +154,7 @@ def test_nodes_that_do_not_share_the_folder_stop_before_the_first_step(
     make_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
     for process in start_two(make_recipe(), tmp_path / "here", tmp_path / "there"):
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=600)
         assert process.returncode == 1
         assert "is not the same folder on all nodes" in said
     assert not losses(tmp_path / "here" / "logs" / "train.log")
