@@ -61,6 +61,7 @@ def read(path: Path) -> Recipe:
     return Recipe(yaml.safe_load(path.read_text()))
 
 
+@pytest.mark.slow
 def test_the_check_encodes_and_counts_what_training_is_fed(recipes: dict[str, Path], tmp_path: Path) -> None:
     fed = dict(zip(recipes, feed(list(recipes.values()), tmp_path), strict=True))
     assert fed["short"]["dropped"] > 5
