@@ -21,13 +21,13 @@ def sum_head_norm_gradients() -> str:
     attention = modeling.Qwen3VLTextAttention
     build = attention.__init__
 
-    def __init__(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
+    def build_with_sums(self: Any, config: Any, *args: Any, **kwargs: Any) -> None:
         build(self, config, *args, **kwargs)
         if config.tensor_model_parallel_size > 1:
             for norm in (self.q_norm, self.k_norm):
                 norm.weight.register_hook(_sum_over_heads)
 
-    attention.__init__ = __init__
+    attention.__init__ = build_with_sums
     return "sum_head_norm_gradients"
 
 
@@ -53,32 +53,32 @@ def start_adapters_alike(seed: int) -> str:
 
     build = LoRAModel.__init__
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def build_and_fill(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
         for name, parameter in self.model.named_parameters():
             if name.endswith(".lora_A") and parameter.ndim == 2:
                 _fill(parameter, name, seed)
 
-    LoRAModel.__init__ = __init__
+    LoRAModel.__init__ = build_and_fill
     return "start_adapters_alike"
 
 
 def _fill(parameter: Any, name: str, seed: int) -> None:
     """Set a matrix (inputs, rank), or this process's rows of it."""
     import numpy as np
+    import paddle
 
     rows, rank = parameter.shape
-    parts, part = (1, 0)
+    parts, part = 1, 0
     if getattr(parameter, "is_distributed", False):
         from paddle.distributed import fleet
 
         group = fleet.get_hybrid_communicate_group().get_model_parallel_group()
         parts, part = group.nranks, group.rank
     limit = 1 / math.sqrt(rows * parts)
-    whole = np.random.default_rng([seed, zlib.crc32(name.encode())]).uniform(
-        -limit, limit, (rows * parts, rank)
-    )
-    parameter.set_value(whole[part * rows : (part + 1) * rows].astype("float32"))
+    generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    whole = generator.uniform(-limit, limit, (rows * parts, rank)).astype(np.float32)
+    parameter.set_value(paddle.to_tensor(whole[part * rows : (part + 1) * rows]).astype(parameter.dtype))
 
 
 def save_adapters_in_model_order() -> str:
@@ -97,3 +97,35 @@ def save_adapters_in_model_order() -> str:
 
     modeling.Qwen3VLPretrainedModel._gen_lora_inv_aoa_config = gather_statements
     return "save_adapters_in_model_order"
+
+
+def load_adapters_in_process_order() -> str:
+    """Give each process its part of a loaded adapter's gate columns and of its up columns.
+
+    As shipped the first of two processes gets the gate's columns, and the second the up's.
+    """
+    from paddleformers.peft import LoRAModel
+
+    load = LoRAModel.from_pretrained.__func__
+
+    def from_pretrained(cls: type[Any], /, *args: Any, **kwargs: Any) -> Any:
+        adapted = load(cls, *args, **kwargs)
+        for name, parameter in adapted.model.named_parameters():
+            if name.endswith(GATE_UP_ADAPTER) and getattr(parameter, "is_distributed", False):
+                parameter.set_value(_own_columns(parameter))
+        return adapted
+
+    LoRAModel.from_pretrained = classmethod(from_pretrained)
+    return "load_adapters_in_process_order"
+
+
+def _own_columns(part: Any) -> Any:
+    """Return a process's columns (rank, both / processes), cut from gate and from up, not from the whole."""
+    import paddle
+    from paddle.distributed import fleet
+
+    group = fleet.get_hybrid_communicate_group().get_model_parallel_group()
+    parts: list[Any] = []
+    paddle.distributed.all_gather(parts, part.detach(), group=group)
+    halves = paddle.concat(parts, axis=1).chunk(2, axis=1)
+    return paddle.concat([half.chunk(group.nranks, axis=1)[group.rank] for half in halves], axis=1)
