@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from grounding.errors import run_command
 from grounding.files import write_json
@@ -39,13 +40,19 @@ def report(predictions: Path, dataset: Path | None = None) -> str:
     scores = score_predictions(predictions, dataset)
     saved = predictions.parent / SCORES_FILE
     write_json(saved, asdict(scores))
-    if recipe := saved_recipe(predictions.parent):
-        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
-        add_scores(Path(recipe.checkpoint), predictions.parent, {**about, "scores": asdict(scores)})
+    note_beside_checkpoint(predictions.parent, dataset, asdict(scores))
     rows = [(name, show_value(name, value)) for name, value in asdict(scores).items()]
     table = format_table(("metric", "value"), rows)
     note = "" if scores.images == scores.images_in_data_set else " (limit)"
     return f"{table}\n{scores.images} of {scores.images_in_data_set} images scored{note}: {saved}\n"
+
+
+def note_beside_checkpoint(folder: Path, dataset: Path | None, scores: dict[str, Any]) -> None:
+    """Note the single numbers in the run.json of the checkpoint that answered; the whole stays in `folder`."""
+    if recipe := saved_recipe(folder):
+        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
+        numbers = {name: value for name, value in scores.items() if not isinstance(value, dict)}
+        add_scores(Path(recipe.checkpoint), folder, {**about, "scores": numbers})
 
 
 if __name__ == "__main__":
