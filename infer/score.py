@@ -48,7 +48,7 @@ def report(predictions: Path, dataset: Path | None = None) -> str:
 
 
 def note_beside_checkpoint(folder: Path, dataset: Path | None, scores: dict[str, Any]) -> None:
-    """Note the single numbers in the run.json of the checkpoint that answered; the whole stays in `folder`."""
+    """Note the single numbers in the run.json of the checkpoint that answered."""
     if recipe := saved_recipe(folder):
         about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
         numbers = {name: value for name, value in scores.items() if not isinstance(value, dict)}
