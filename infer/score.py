@@ -70,9 +70,7 @@ def report(
     write_json(folder / RESULTS_FILE, evaluation.results())
     write_text(folder / REPORT_FILE, markdown_report(scores, f"Scores of {folder.name or predictions.name}"))
     write_json(folder / SCORES_FILE, asdict(scores))
-    if (recipe := saved_recipe(folder)) and recipe.checkpoint:
-        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
-        add_scores(Path(recipe.checkpoint), folder, {**about, "scores": scores.metrics})
+    note_beside_checkpoint(folder, dataset, scores.metrics)
     written = [str(folder / SCORES_FILE), REPORT_FILE, RESULTS_FILE]
     own = find_curves(predictions)
     if (target := curves or own) is not None:
@@ -81,6 +79,13 @@ def report(
     images, in_all = scores.images, scores.images_in_data_set
     note = "" if images == in_all else " (limit)"
     return f"{terminal_report(scores)}\n{images} of {in_all} images scored{note}: {', '.join(written)}\n"
+
+
+def note_beside_checkpoint(folder: Path, dataset: Path | None, scores: dict[str, float | int]) -> None:
+    """Note the single numbers in the run.json of the checkpoint that answered; a server's is out of sight."""
+    if (recipe := saved_recipe(folder)) and recipe.checkpoint:
+        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
+        add_scores(Path(recipe.checkpoint), folder, {**about, "scores": scores})
 
 
 if __name__ == "__main__":

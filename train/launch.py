@@ -13,12 +13,13 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import write_text
-from grounding.run_record import FAILED, FINISHED, RUN_FILE, STOPPED, read_run
+from grounding.run_record import FAILED, FINISHED, RUN_FILE, STOPPED
 from train import manifest
 from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
 from train.checkpoints import newest_checkpoint
 from train.nodes import this_node
-from train.run import end_processes, marked, new_mark, run_child
+from train.processes import end_earlier_start, new_mark
+from train.run import run_child
 
 log = logging.getLogger(__name__)
 
@@ -80,29 +81,6 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     if code == 0:
         log.info("%s: trained in %.0f s", folder, time.time() - started)
     return code
-
-
-def end_earlier_start(folder: Path) -> None:
-    """End what a start of this run has left running, as a trainer outlives a launch that was killed.
-
-    Raises:
-        UserError: that start is not over.
-    """
-    record = read_run(folder)
-    processes = marked(record.mark) if record else []
-    if not record or not processes:
-        return
-    if _is_training(record.process):
-        raise UserError(f"{folder}: is being trained by process {record.process}: wait for it, or stop it")
-    log.warning("%s: ending %d processes that a killed start has left", folder, len(processes))
-    end_processes(record.mark)
-
-
-def _is_training(process: int) -> bool:
-    try:
-        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:
-        return False
 
 
 def how_to_go_on(folder: Path) -> str:

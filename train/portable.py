@@ -45,6 +45,8 @@ def _known_part(config: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
             part = _known_part(value, known[name])
             part.pop("architectures", None)  # a class of PaddleFormers
             kept[name] = part
+        elif name == "rope_scaling" and isinstance(value, dict):  # its base has a key of its own
+            kept[name] = {key: item for key, item in value.items() if key != "rope_theta"}
         else:
             kept[name] = value
     if dtype := config.get("dtype", config.get("torch_dtype")):

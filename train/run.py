@@ -1,14 +1,12 @@
 """A training process that is watched: its log becomes a progress bar, and nothing of it is left behind."""
 
 import logging
-import os
 import queue
 import re
 import signal
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +15,10 @@ from typing import IO, Any, NoReturn
 
 from tqdm import tqdm
 
+from train.processes import MARK, PATIENCE_SECONDS, end_processes, new_mark
+
 log = logging.getLogger(__name__)
 
-MARK = "VISUAL_GROUNDING_RUN"
-"""Environment variable by which all processes of a run are found, in whatever session they are."""
-
-PATIENCE_SECONDS = 10
 TAIL_LINES = 400
 QUIET_SECONDS = 30
 STEP = re.compile(r"\bloss: ([\d.eE+-]+), learning_rate: ([\d.eE+-]+), global_step: (\d+)")
@@ -37,11 +33,6 @@ DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too la
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 Lines = queue.Queue[str | None]
-
-
-def new_mark() -> str:
-    """Return a mark for the processes of one start."""
-    return uuid.uuid4().hex
 
 
 def run_child(
@@ -200,32 +191,3 @@ def meaningful_errors(tail: Sequence[str], count: int = 3) -> list[str]:
     """Return the last different error messages of a log, or its last lines where there are none."""
     errors = list(dict.fromkeys(line for line in tail if ERROR.match(line)))
     return errors[-count:] or [line for line in tail if line][-count:]
-
-
-def end_processes(mark: str) -> None:
-    """End every process of a run: terminate, wait, kill.
-
-    The launcher puts its workers into sessions of their own, and the data loader's outlive a trainer that
-    was killed: they are found by their environment, on systems that show it.
-    """
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for process in marked(mark):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal_number)
-        while marked(mark) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        if not marked(mark):
-            return
-
-
-def marked(mark: str) -> list[int]:
-    """Return the ids of the living processes with this mark in their environment."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            is_zombie = "\nState:\tZ" in (entry / "status").read_text()
-            if not is_zombie and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-    return found

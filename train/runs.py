@@ -90,7 +90,7 @@ def state_of(run: Path, record: RunRecord, step: int) -> str:
     """Say how a run stands, and from where it would go on."""
     from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
     from train.launch import is_finished
-    from train.run import marked
+    from train.processes import marked
 
     state = record.starts[-1].state
     if state == RUNNING and marked(record.mark):

@@ -230,9 +230,10 @@ def start_training() -> "Iterator[Callable[..., subprocess.Popen[str]]]":
         return process
 
     yield start
-    for process in started:  # what a failed test has left
-        process.terminate()
-        process.communicate()
+    for process in started:
+        if process.poll() is None:  # a failed test has left it
+            process.terminate()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -269,7 +270,7 @@ def interrupted_parallel_run(
 ) -> dict[str, Any]:
     """A LoRA run of two tensor parallel processes, ended by Ctrl-C, and then gone on with to its end."""
     from grounding.run_record import read_run
-    from train.run import marked
+    from train.processes import marked
 
     folder = tmp_path_factory.mktemp("parallel")
     recipe = write_recipe(

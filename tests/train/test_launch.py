@@ -16,14 +16,13 @@ from train import launch
 from train.launch import (
     command,
     cpu_processes,
-    end_earlier_start,
     environment,
     free_port,
     remove_run,
     save_recipe,
     train,
 )
-from train.run import MARK, marked
+from train.processes import MARK, end_earlier_start, marked
 
 
 def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ def test_what_a_killed_start_left_is_ended(
             time.sleep(0.05)
         with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
             end_earlier_start(tmp_path / "run")  # the start that began it lives: it is this test
-        monkeypatch.setattr(launch, "_is_training", lambda process: False)
+        monkeypatch.setattr("train.processes.is_training", lambda process: False)
         train(recipe)
         assert "ending 1 processes that a killed start has left" in caplog.text
         assert left.wait(timeout=5) != 0

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from train.run import MARK, Progress, marked, meaningful_errors, run_child
+from train.processes import MARK, marked
+from train.run import Progress, meaningful_errors, run_child
 
 ROOT = Path(__file__).resolve().parents[2]
 

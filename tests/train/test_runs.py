@@ -142,7 +142,7 @@ def test_a_living_run_is_running(
 ) -> None:
     manifest.begin(recipe, tmp_path / "a", None, CPU, "mark")
     write_log(tmp_path / "a", LOG)
-    monkeypatch.setattr("train.run.marked", lambda mark: [7] if mark == "mark" else [])
+    monkeypatch.setattr("train.processes.marked", lambda mark: [7] if mark == "mark" else [])
     line = table(tmp_path).splitlines()[1]
     assert line.endswith("running")
     assert "40/1060" in line

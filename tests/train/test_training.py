@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from grounding.run_record import RunRecord, read_run
-from train.run import marked
+from train.processes import marked
 from train.runs import table
 
 STEPS, SAVE_STEPS = 24, 8
