@@ -122,6 +122,26 @@ def test_only_images_without_a_row_are_asked(
     assert not part.exists()
 
 
+@pytest.mark.parametrize("torn", [b"5", b'5\t{"image_id": 1'])
+def test_a_torn_row_spoils_no_later_one(recipe: InferRecipe, torn: bytes) -> None:
+    class Failing(FakeEngine):
+        def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+            if self.asked:
+                raise UserError("the second batch fails")
+            return super().answer(requests)
+
+    whole = predict(recipe, lambda *_: FakeEngine())
+    expected = whole.read_bytes()
+    whole.with_name("predictions.jsonl.part").write_bytes(
+        b"0\t" + expected.splitlines(keepends=True)[0] + torn
+    )
+    whole.unlink()
+    with pytest.raises(UserError, match="the second batch fails"):
+        predict(recipe, lambda *_: Failing())
+    assert len(ask(recipe)[0].asked) == 5  # the first two are there
+    assert whole.read_bytes() == expected
+
+
 def test_two_processes_do_not_write_one_file(recipe: InferRecipe) -> None:
     class Nested(FakeEngine):
         def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
