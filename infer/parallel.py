@@ -35,22 +35,28 @@ def run_shards(recipe: Path, overrides: Sequence[str], devices: Sequence[str | N
             for number, device in enumerate(devices)
         ]
         try:
-            while any(process.poll() is None for process in processes):
-                if any(process.poll() for process in processes):
-                    break
-                time.sleep(POLL_SECONDS)
+            failed = _wait(processes)
         finally:
             for process in processes:
                 process.terminate()
                 process.wait()
-        for number, process in enumerate(processes):
-            if process.returncode > 0:
-                logs[number].seek(0)
-                sys.stderr.write(logs[number].read().decode("utf-8", "replace"))
-                raise UserError(
-                    f"shard={number}/{len(devices)} ended with exit code {process.returncode} (above): "
-                    "mend it, and start the same command again to go on"
-                )
+        if failed is not None:
+            logs[failed].seek(0)
+            sys.stderr.write(logs[failed].read().decode("utf-8", "replace"))
+            raise UserError(
+                f"shard={failed}/{len(devices)} ended with exit code {processes[failed].returncode} (above): "
+                "mend it, and start the same command again to go on"
+            )
+
+
+def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None:
+    """Wait until all have ended well, or one has failed, and return the number of that one."""
+    while True:
+        codes = [process.poll() for process in processes]
+        failed = next((number for number, code in enumerate(codes) if code), None)
+        if failed is not None or None not in codes:
+            return failed
+        time.sleep(POLL_SECONDS)
 
 
 def _start(arguments: list[str], device: str | None, log: IO[bytes]) -> "subprocess.Popen[bytes]":

@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from grounding.errors import UserError
+from infer import parallel
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,6 +54,23 @@ def test_a_failure_is_shown(tiny_checkpoint: Path, dataset: Any, tmp_path: Path)
     assert done.returncode == 2
     assert "000102.png: not usable as an image" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: shard=1/2 ended with exit code 2")
+
+
+def test_a_process_that_is_killed_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(arguments: list[str], device: str | None, log: Any) -> "subprocess.Popen[bytes]":
+        del device, log
+        code = "import time; time.sleep(600)"
+        if arguments[-1] == "shard=1/2":
+            code = "import os; os.kill(os.getpid(), 9)"
+        started.append(subprocess.Popen([sys.executable, "-c", code]))
+        return started[-1]
+
+    monkeypatch.setattr(parallel, "_start", start)
+    with pytest.raises(UserError, match="shard=1/2 ended with exit code -9"):
+        parallel.run_shards(Path("recipe.yaml"), [], [None, None])
+    assert all(process.poll() is not None for process in started)
 
 
 def test_wrong_keys_are_named(dataset: Any, tmp_path: Path) -> None:
