@@ -28,11 +28,11 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page app curves export runs check test format clean
+.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-13s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
 setup: ## make .venv with the pinned CPU builds (every target does it where it is missing)
 	@cmp -s $(LOCK) .venv/$(LOCK) || { \
@@ -109,6 +109,9 @@ export: setup ## write a complete Hugging Face folder, LoRA merged: RECIPE
 
 runs: setup ## a table of the runs under checkpoints/: how far, how good, how they ended
 	$(RUN) train.runs
+
+pictures: setup ## the pictures of README.md anew, from a finished `make demo`
+	$(BIN)/python docs/pictures.py
 
 check: setup ## ruff and mypy
 	$(BIN)/ruff format --check .

@@ -1,29 +1,25 @@
 """`make pictures`: the pictures of README.md and README.zh.md, made anew from a finished `make demo`.
 
-Needs Debian's chromium and chromium-driver for the pictures of pages.
+Needs chromium and chromedriver (Debian: chromium, chromium-driver) for the pictures of pages.
 """
 
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from grounding.errors import UserError, run_command
-
 ROOT = Path(__file__).resolve().parents[1]
-DOCS, DEMO = ROOT / "docs", ROOT / "checkpoints" / "demo"
-WINDOW = (1400, 900)
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
-)  # fmt: skip
+sys.path.insert(0, str(ROOT))
+
+from grounding.errors import UserError, run_command  # noqa: E402
+from grounding.files import read_json  # noqa: E402
+from tests.end_to_end.test_app import app  # noqa: E402
+from tests.visualize import app_browser  # noqa: E402
+from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start  # noqa: E402
+
+DOCS, DATA, DEMO = ROOT / "docs", ROOT / "data" / "demo", ROOT / "checkpoints" / "demo"
+WIDTH, HEIGHT = 1400, 900
 
 
 def main() -> None:
@@ -33,18 +29,33 @@ def main() -> None:
         UserError: the demo was not run, or there is no browser.
     """
     if not (DEMO / "scores.json").is_file():
-        raise UserError(f"{DEMO / 'scores.json'}: missing: run `make demo` first")
+        raise UserError(f"{DEMO / 'scores.json'}: no such file: run `make demo` first")
+    if not (CHROMIUM and DRIVER):
+        raise UserError(MISSING)
     shutil.copyfile(DEMO / "sheet.png", DOCS / "demo.png")
-    with browser() as driver:
-        photograph_page(driver, DOCS / "page.png")
-        photograph_app(driver, DOCS / "app.png")
+    with tempfile.TemporaryDirectory() as profile:
+        driver = start(Path(profile))
+        try:
+            driver.set_window_size(WIDTH, HEIGHT)
+            driver.get((DEMO / "page" / "index.html").as_uri())
+            app_browser.wait(driver, lambda found: app_browser.every(found, "img"))
+            save(driver, DOCS / "page.png")
+            with app(ROOT) as url:
+                app_browser.open_page(driver, url)
+                app_browser.upload(
+                    driver, DATA / read_json(DATA / "annotations_val.json")["images"][0]["file_name"]
+                )
+                app_browser.press(driver, "#ask-everything")
+                save(driver, DOCS / "app.png")
+        finally:
+            driver.quit()
 
 
-def photograph_page(driver: Any, path: Path) -> None:
-    """Take a picture of the page of the demo's run, at the images it answered worst."""
-    index = DEMO / "page" / "index.html"
-    if not index.is_file():
-        raise UserError(f"{index}: missing: run `make demo` first")
-    driver.get(index.as_uri())
-    settle(driver)
-    save(driver, path)
+def save(driver: Any, path: Path) -> None:
+    """Write what the window shows."""
+    path.write_bytes(driver.get_screenshot_as_png())
+    sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))
