@@ -25,9 +25,13 @@ def write_picture(path: Path) -> Path:
 
 
 class KnownAnswers:
-    """Answers every question with `text`, and notes what it was asked and about which pixels."""
+    """Answers every question with `text`, and notes what it was asked and about which pixels.
 
-    def __init__(self, text: str = RAW, seconds: float = 0.0) -> None:
+    With `together`, it answers when it was asked so many questions at once.
+    """
+
+    def __init__(self, text: str = RAW, seconds: float = 0.0, together: int = 1) -> None:
+        self.gate = threading.Barrier(together, timeout=60)
         self.text, self.seconds = text, seconds
         self.asked: list[tuple[str, str]] = []
         self.pictures: list[Image.Image] = []
@@ -38,6 +42,7 @@ class KnownAnswers:
         with self.lock:
             self.busy += 1
             self.most_busy = max(self.busy, self.most_busy)
+        self.gate.wait()
         time.sleep(self.seconds)
         for request in requests:
             self.asked.append((request.system, request.user))

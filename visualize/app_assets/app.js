@@ -72,10 +72,10 @@
     document.addEventListener(name, () => { start = null; });
   }
 
-  // Text that was laid out before its font was there is not laid out again by itself.
-  document.fonts.load('1em "page 0"', "图").then(() => {
-    const page = document.querySelector(".gradio-container");
-    page.style.fontFamily = `${getComputedStyle(page).fontFamily}, system-ui`;
+  // Text that was laid out before its font was there is laid out again for another list of fonts alone.
+  document.fonts.addEventListener("loadingdone", () => {
+    if (!navigator.language.startsWith("zh")) return;
+    document.querySelector(".gradio-container").style.fontFamily = '"page 0", "page 1", system-ui, sans-serif';
   });
 
   document.addEventListener("input", show);
