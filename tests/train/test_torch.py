@@ -48,6 +48,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     import paddle
 
     engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
+    engine.end_ids = set()  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
     prompt = engine.encoder.encode(Request(picture, "You are a helpful assistant.", user))
     [(answer, _)] = engine.generate([prompt])
@@ -62,7 +63,6 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
         "pixel_values": prompt.pixel_values.numpy(),
         "logits": logits.numpy(),
         "answer": answer,
-        "end": sorted(engine.end_ids),
     }
 
 
@@ -84,6 +84,5 @@ def test_transformers_sees_the_same_model(
     assert there["input_ids"].tolist() == here["input_ids"].tolist()
     np.testing.assert_allclose(there["pixel_values"], here["pixel_values"], atol=1e-6)
     assert np.abs(there["logits"] - here["logits"]).max() <= TOLERANCE
-    answer = there["answer"].tolist()
-    assert [token for token in answer if token not in here["end"]] == here["answer"]
-    assert len(answer) > 4
+    assert there["answer"].tolist() == here["answer"]
+    assert len(here["answer"]) == 40

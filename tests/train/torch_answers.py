@@ -40,6 +40,7 @@ def main(folder: str, image: str, out: str) -> None:
         "pixel_values": seen["pixel_values"],
         "image_grid_thw": seen["image_grid_thw"],
     }
+    model.generation_config.eos_token_id = None  # a longer answer shows more
     with torch.no_grad():
         logits = model(**inputs).logits
         answer = model.generate(**inputs, do_sample=False, max_new_tokens=40)[0, ids.shape[1] :]
