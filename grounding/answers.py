@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.boxes import GRID, Size, from_grid, to_grid
-from grounding.loose_json import NUMBER, LooseList, LooseText, parse_loose_json
+from grounding.loose_json import NUMBER, LooseList, LooseText, located, parse_loose_json
 from grounding.samples import Detection, Reading, Span
 
 ANSWER_FORMATS = ("objects", "json")
@@ -212,12 +212,12 @@ def _read_json(text: str, findings: _Findings) -> None:
                 pending.extend(item for item in reversed(value.values()) if isinstance(item, (dict, list)))
             else:
                 label = next(
-                    (value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), LooseText()
+                    (value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), located("", (0, 0))
                 )
                 _add_boxes(boxes, label, findings)
         elif value and not any(isinstance(item, (dict, list)) for item in value):
             if any(isinstance(item, float) for item in value):  # words in brackets are prose
-                _add_boxes(value, LooseText(), findings)
+                _add_boxes(value, located("", (0, 0)), findings)
         else:
             pending.extend(item for item in reversed(value) if isinstance(item, (dict, list)))
     if is_cut_off:

@@ -28,13 +28,15 @@ MAX_DEPTH = 100
 class LooseText(str):
     """A string or word, and where in the text its characters stand, quotes left out."""
 
-    span: Span = (0, 0)
+    __slots__ = ("span",)
+    span: Span
 
 
 class LooseList(list[Any]):
     """A list, and where in the text it stands, brackets included."""
 
-    span: Span = (0, 0)
+    __slots__ = ("span",)
+    span: Span
 
 
 class _Open:
@@ -97,11 +99,11 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
         elif kind == "number":
             stack[-1].put(float(token))
         elif kind == "word":
-            stack[-1].put(_at(token, match.span()))
+            stack[-1].put(located(token, match.span()))
         elif kind == "string":
             if match["end"] != '"' and match["single_end"] != "'":
                 break  # cut off: the rest of the text is in it
-            stack[-1].put(_at(_unescape(token), (match.start() + 1, match.end() - 1)))
+            stack[-1].put(located(_unescape(token), (match.start() + 1, match.end() - 1)))
         elif token in _CLOSERS:
             if len(stack) == MAX_DEPTH:
                 close_what_is_open()
@@ -117,7 +119,8 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
     return roots, is_cut_off
 
 
-def _at(value: str, span: Span) -> LooseText:
+def located(value: str, span: Span) -> LooseText:
+    """Return a string that knows its place."""
     text = LooseText(value)
     text.span = span
     return text
