@@ -10,8 +10,8 @@ import numpy as np
 
 from infer.engine import Request
 from infer.paddle_cache import Cache
-from infer.paddle_forward import Forward, text_positions
-from infer.paddle_prompts import Prompt
+from infer.paddle_forward import Forward
+from infer.paddle_prompts import Prompt, text_positions
 
 LEAVE_AT = 0.25
 """Rows leave when this share of the batch has ended: leaving copies the cache."""

@@ -6,15 +6,13 @@ is the same (the tests compare the logits). Matrices are reached by calling the 
 adapters and tensor parallel layers do their part.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from infer.paddle_prompts import Prompt
-
-PATCHES_AT_ONCE = 1 << 13
-"""Images of one size go through the vision tower together, up to so many patches."""
+from infer.paddle_vision import read_images
 
 MASKED = -1.0e30
 
@@ -45,22 +43,6 @@ class Forward:
             for layer in self.text.layers
         ]
 
-    def read_images(self, prompts: Sequence[Prompt]) -> list[list[Any]]:
-        """Return each image's features as [last, *deepstack], every one (image tokens, width).
-
-        Deepstack are features of the vision tower's inner layers, which the first text layers add. An image
-        attends to itself alone; those of one size are stacked, which needs no mask.
-        """
-        import paddle
-
-        features: list[list[Any]] = [[] for _ in prompts]
-        for grid, members in _groups([tuple(prompt.image_grid_thw[0].tolist()) for prompt in prompts]):
-            patches = paddle.stack([prompts[member].pixel_values for member in members])
-            for layer in _encode_stacked(self.model.model.visual, patches, grid):
-                for member, feature in zip(members, layer.unbind(0), strict=True):
-                    features[member].append(feature)
-        return features
-
     def read_prompts(
         self, prompts: Sequence[Prompt], positions: Any, pad_id: int
     ) -> tuple[Any, list[tuple[Any, Any]]]:
@@ -76,7 +58,8 @@ class Forward:
             ids[row, length - len(prompt.token_ids) :] = prompt.token_ids
         places = paddle.to_tensor(np.flatnonzero(ids == self.model.config.image_token_id))
         hidden = self.model.get_input_embeddings()(paddle.to_tensor(ids))
-        last, *deepstack = [paddle.concat(parts) for parts in zip(*self.read_images(prompts), strict=True)]
+        features = read_images(self.model.model.visual, prompts)
+        last, *deepstack = [paddle.concat(parts) for parts in zip(*features, strict=True)]
         flat = hidden.reshape([-1, hidden.shape[-1]])
         hidden = paddle.scatter(flat, places, last.astype(flat.dtype)).reshape(hidden.shape)
         added = [
@@ -217,65 +200,3 @@ def _prompt_mask(pads: Sequence[int], length: int, dtype: Any) -> Any:
     is_seen = (slots[None, :] <= slots[:, None]) & (slots >= np.asarray(pads)[:, None, None])
     is_seen |= np.eye(length, dtype=bool)
     return paddle.to_tensor(np.where(is_seen, 0.0, MASKED)[:, None].astype("float32")).astype(dtype)
-
-
-def text_positions(prompt: Prompt, image_token_id: int, merge_size: int) -> Any:
-    """Return the (3, length) positions in time, height and width of a prompt with one image.
-
-    The image's tokens count in their grid from where the text stopped; the text goes on after the largest.
-    Source: get_rope_index of Qwen3-VL.
-    """
-    ids = np.asarray(prompt.token_ids)
-    first = int(np.argmax(ids == image_token_id))
-    frames, rows, columns = prompt.image_grid_thw[0].tolist()
-    grid = np.indices((frames, rows // merge_size, columns // merge_size)).reshape(3, -1) + first
-    rest = len(ids) - first - grid.shape[1]
-    return np.concatenate(
-        [np.tile(np.arange(first), (3, 1)), grid, np.tile(np.arange(rest) + grid.max() + 1, (3, 1))], axis=1
-    )
-
-
-def _groups(grids: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
-    """Yield each grid with the numbers of images that have it, as many as may go together."""
-    members: dict[tuple[int, ...], list[int]] = {}
-    for number, grid in enumerate(grids):
-        members.setdefault(grid, []).append(number)
-    for grid, numbers in members.items():
-        step = max(1, PATCHES_AT_ONCE // int(np.prod(grid)))
-        for start in range(0, len(numbers), step):
-            yield grid, numbers[start : start + step]
-
-
-def _encode_stacked(visual: Any, patches: Any, grid: tuple[int, ...]) -> list[Any]:
-    """Run the vision tower on images of one grid, `patches` (images, patches, pixels of a patch)."""
-    import paddle
-    from paddle.nn import functional
-
-    images, length = patches.shape[:2]
-    grid_thw = paddle.to_tensor([list(grid)])
-    projection = visual.patch_embed.proj
-    # A convolution whose stride is its kernel is a matrix product.
-    weight = projection.weight.reshape([projection.weight.shape[0], -1])
-    hidden = paddle.matmul(patches.astype(weight.dtype), weight, transpose_y=True) + projection.bias
-    hidden = hidden + visual.fast_pos_embed_interpolate(grid_thw).astype(hidden.dtype)
-    angles = visual.rot_pos_emb(grid_thw).reshape([1, length, 1, -1]).astype("float32")
-    angles = paddle.concat([angles, angles], axis=-1)
-    cos, sin = angles.cos(), angles.sin()
-    half = sin.shape[-1] // 2
-    sin = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
-    layers = []
-    for number, block in enumerate(visual.blocks):
-        heads = block.attn.num_heads
-        mixed = block.attn.qkv(block.norm1(hidden)).reshape([images, length, 3, heads, -1])
-        query_key = mixed[:, :, :2].reshape([images, length, 2 * heads, -1]).astype("float32")
-        query_key = (query_key * cos + query_key.roll(half, axis=-1) * sin).astype(mixed.dtype)
-        attended = functional.scaled_dot_product_attention(
-            query_key[:, :, :heads], query_key[:, :, heads:], mixed[:, :, 2]
-        )
-        hidden = hidden + block.attn.proj(attended.reshape(hidden.shape))
-        hidden = hidden + block.mlp(block.norm2(hidden))
-        if number in visual.deepstack_visual_indexes:
-            merger = visual.deepstack_merger_list[visual.deepstack_visual_indexes.index(number)]
-            layers.append(merger(hidden))
-    layers.insert(0, visual.merger(hidden))
-    return [layer.reshape([images, -1, layer.shape[-1]]) for layer in layers]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from grounding.errors import UserError
 from infer.engine import Request, chat_messages
 from infer.libraries import quiet
@@ -65,3 +67,19 @@ class PromptEncoder:
         text = f"{before}{IMAGE_TOKEN * tokens}{after}"
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return Prompt(list(ids), inputs["pixel_values"], grid)
+
+
+def text_positions(prompt: Prompt, image_token_id: int, merge_size: int) -> Any:
+    """Return the (3, length) positions in time, height and width of a prompt with one image.
+
+    The image's tokens count in their grid from where the text stopped; the text goes on after the largest.
+    Source: get_rope_index of Qwen3-VL.
+    """
+    ids = np.asarray(prompt.token_ids)
+    first = int(np.argmax(ids == image_token_id))
+    frames, rows, columns = prompt.image_grid_thw[0].tolist()
+    grid = np.indices((frames, rows // merge_size, columns // merge_size)).reshape(3, -1) + first
+    rest = len(ids) - first - grid.shape[1]
+    return np.concatenate(
+        [np.tile(np.arange(first), (3, 1)), grid, np.tile(np.arange(rest) + grid.max() + 1, (3, 1))], axis=1
+    )

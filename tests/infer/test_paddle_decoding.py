@@ -63,9 +63,10 @@ def test_rows_leave_and_enter_without_a_trace(
     assert ids_of(engine, requests) == expected
     assert "keep" in calls
     assert "join" not in calls
-    for rows in (1, 2, 3):
+    for rows in (1, 2, 3, 4):
         settings(rows=rows)
         assert ids_of(engine, requests) == expected
+        assert ids_of(engine, requests[::-1]) == expected[::-1]  # short prompts enter beside long ones
     assert "join" in calls
 
 

@@ -11,8 +11,9 @@ from infer.checkpoint import find_checkpoint
 from infer.libraries import quiet
 from infer.paddle_cache import Cache
 from infer.paddle_engine import PaddleEngine
-from infer.paddle_forward import Forward, text_positions
-from infer.paddle_prompts import Prompt
+from infer.paddle_forward import Forward
+from infer.paddle_prompts import Prompt, text_positions
+from infer.paddle_vision import read_images
 from infer.questions import read_questions
 
 TOKENS = ((300, 11, 42), (7, 500, 310))
@@ -136,8 +137,7 @@ def test_images_of_one_size_are_read_as_they_are_alone(engine: PaddleEngine, pro
     import paddle
 
     with paddle.no_grad():
-        forward = Forward(engine.model)
-        together = forward.read_images([prompts[0], prompts[1], prompts[0]])
+        together = read_images(engine.model.model.visual, [prompts[0], prompts[1], prompts[0]])
         alone, _ = engine.model.model.get_image_features(
             paddle.concat([prompt.pixel_values for prompt in prompts[:2]]),
             paddle.concat([prompt.image_grid_thw for prompt in prompts[:2]]),
