@@ -120,7 +120,7 @@ def test_a_wrong_key_is_found(
 def test_a_model_of_paddlefleet_is_refused(
     make_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.check.find_spec", lambda name: name)
+    monkeypatch.setattr("train.check_keys.find_spec", lambda name: name)
     with pytest.raises(UserError, match="a model of paddlefleet cannot be asked"):
         check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4))
 

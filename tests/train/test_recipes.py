@@ -69,7 +69,7 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
 
 
 def test_the_tiny_siblings_differ_only_where_they_must() -> None:
-    places = PLACES | {"model_name_or_path", "max_steps", "save_steps"}
+    places = PLACES | {"model_name_or_path", "max_steps", "save_steps", "eval_steps"}
     assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_lora"])) <= ADAPTER | places
 
 
