@@ -60,6 +60,9 @@ def make_server(batcher: Batcher, model: str, api_key: str | None, max_megabytes
             raise HTTPException(404, f"model '{body.get('model')}' is not served here, '{model}' is")
         if body.get("stream"):
             raise HTTPException(400, "stream: answers come in one piece")
+        limit = body.get("max_completion_tokens", body.get("max_tokens"))
+        if not (limit is None or (isinstance(limit, int) and limit > 0)):
+            raise HTTPException(400, f"max_tokens: {limit!r} is not a number from 1")
         if body.get("temperature"):
             raise HTTPException(400, "temperature: this server decodes greedily: set it to 0 or leave it out")
         system, user, image = _read_messages(body.get("messages"))
@@ -73,6 +76,9 @@ def make_server(batcher: Batcher, model: str, api_key: str | None, max_megabytes
                 raise HTTPException(503, "too many requests wait already", {"Retry-After": "1"}) from error
             except UserError as error:
                 raise HTTPException(400, str(error).replace(file.name, "the image")) from error
+        if limit is not None and limit < len(answer.tokens):
+            kept = answer.tokens[:limit]
+            answer = RawAnswer("".join(token.text for token in kept), is_cut=True, tokens=kept)
         return _completion(model, answer, with_logprobs=bool(body.get("logprobs")))
 
     return app

@@ -23,7 +23,7 @@ def merge_shards(output_dir: Path) -> Path:
     from infer.recipe import (
         PREDICTIONS_FILE,
         RECIPE_FILE,
-        SCORES_FILE,
+        SCORED_FILES,
         InferRecipe,
         changed_keys,
         check_saved_recipe,
@@ -61,7 +61,8 @@ def merge_shards(output_dir: Path) -> Path:
             )
     whole = replace(recipe, shard=None)
     check_saved_recipe(whole)
-    (output_dir / SCORES_FILE).unlink(missing_ok=True)
+    for name in SCORED_FILES:
+        (output_dir / name).unlink(missing_ok=True)
     with replacing(output_dir / PREDICTIONS_FILE) as file:
         file.writelines(rows[place % count][place // count] for place in range(questions))
     save_recipe(whole)

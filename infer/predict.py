@@ -15,7 +15,7 @@ from infer.engine import Engine
 from infer.part_file import append_rows, open_part, rows_in, write_in_order
 from infer.questions import Question, fingerprint_questions, read_questions
 from infer.reading import Answered
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, check_saved_recipe, save_recipe
+from infer.recipe import PREDICTIONS_FILE, SCORED_FILES, InferRecipe, check_saved_recipe, save_recipe
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
     path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
     fingerprints_path = recipe.file(FINGERPRINTS_FILE)
     if recipe.overwrite or not (fingerprints_path.is_file() and read_json(fingerprints_path) == fingerprints):
-        for stale in (path, part, recipe.output_path / SCORES_FILE):
+        for stale in (path, part, *(recipe.output_path / name for name in SCORED_FILES)):
             stale.unlink(missing_ok=True)
     if path.is_file():
         log.info("%s: complete already, nothing to ask", path)

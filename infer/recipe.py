@@ -10,7 +10,10 @@ from grounding.files import write_text
 from grounding.recipe import load_recipe, setting
 
 RECIPE_FILE, PREDICTIONS_FILE, SCORES_FILE = "infer.yaml", "predictions.jsonl", "scores.json"
-"""What an output folder holds."""
+REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
+"""What an output folder holds; of the scores, all of it as tables, and the boxes for COCO's tools."""
+
+SCORED_FILES = (SCORES_FILE, REPORT_FILE, RESULTS_FILE)
 
 ENGINES = ("paddle", "openai")
 SCORES = ("none", "mean_logprob", "min_prob")

@@ -9,10 +9,7 @@ from pathlib import Path
 from grounding.errors import UserError, run_command
 from grounding.files import write_json, write_text
 from grounding.run_record import add_scores
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, saved_recipe
-
-REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
-"""What stands beside scores.json: all of it as tables, and the boxes for COCO's tools."""
+from infer.recipe import PREDICTIONS_FILE, REPORT_FILE, RESULTS_FILE, SCORES_FILE, saved_recipe
 
 EPILOG = """Beside the predictions it writes scores.json, scores.md with every category, and
 coco_results.json, the boxes in COCO's results format (pycocotools: loadRes). Where infer.yaml

@@ -93,6 +93,8 @@ def serve(folder: Path, settings: ServeSettings) -> None:
             device=settings.device,
             dtype=settings.dtype,
             max_new_tokens=settings.max_new_tokens,
+            with_tokens=True,
+            rows=settings.batch_size,
         )
         name = settings.model or folder.resolve().name
         batcher = Batcher(engine, settings.batch_size, settings.queue_size)

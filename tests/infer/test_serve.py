@@ -92,11 +92,29 @@ def test_many_clients_get_the_answers_of_the_engine(
     assert [model.id for model in client.models.list()] == ["tiny"]
 
 
+def test_probabilities_and_shorter_answers_are_given_on_request(
+    client: openai.OpenAI, requests: list[Request]
+) -> None:
+    (whole,) = client.chat.completions.create(
+        model="tiny", messages=messages(requests[0]), logprobs=True
+    ).choices
+    assert whole.logprobs is not None
+    tokens = whole.logprobs.content or []
+    assert "".join(token.token for token in tokens) == whole.message.content
+    assert all(token.logprob <= 0 for token in tokens)
+    (cut,) = client.chat.completions.create(
+        model="tiny", messages=messages(requests[0]), max_tokens=3
+    ).choices
+    assert cut.message.content == "".join(token.token for token in tokens[:3])
+    assert (cut.finish_reason, cut.logprobs) == ("length", None)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
         ({"model": "other"}, 404, "model 'other' is not served here, 'tiny' is"),
         ({"stream": True}, 400, "stream"),
+        ({"max_tokens": -1}, 400, "max_tokens: -1 is not a number from 1"),
         ({"temperature": 0.7}, 400, "decodes greedily"),
         ({"messages": [{"role": "user", "content": "no picture"}]}, 400, "messages: wanted are"),
         ({"messages": [{"role": "user", "content": []}]}, 400, "exactly one image_url"),
