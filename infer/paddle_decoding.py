@@ -13,7 +13,7 @@ from infer.paddle_cache import Cache
 from infer.paddle_forward import Forward
 from infer.paddle_prompts import Prompt, text_positions
 
-LEAVE_AT = 0.25
+LEAVE_AT = 0.5
 """Rows leave when this share of the batch has ended: leaving copies the cache."""
 
 
