@@ -39,6 +39,10 @@ def main() -> None:
             driver.set_window_size(WIDTH, HEIGHT)
             driver.get((DEMO / "page" / "index.html").as_uri())
             app_browser.wait(driver, lambda found: app_browser.every(found, "img"))
+            # room for pictures
+            driver.execute_script(
+                "for (const part of document.querySelectorAll('details')) part.open = false"
+            )
             save(driver, DOCS / "page.png")
             with app(ROOT) as url:
                 app_browser.open_page(driver, url)

@@ -11,7 +11,8 @@ from grounding.recipe import recipe_arguments
 from train.check_keys import KEY_CHECKS
 from train.check_parallel import degrees, devices, model_fits_degrees
 from train.check_places import data_files, machine, model_folder, output_fate, output_folder
-from train.machine import machine_has_gpu, node_count, visible_gpus
+from train.machine import machine_has_gpu, visible_gpus
+from train.nodes import node_count
 from train.recipe import (
     RESOLVED_RECIPE,
     Options,

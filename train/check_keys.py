@@ -112,6 +112,13 @@ def evaluation(recipe: Recipe) -> Iterator[str]:
         yield "do_eval: true does nothing without evaluation_strategy: write steps, with eval_steps"
 
 
+def late_writing(recipe: Recipe) -> Iterator[str]:
+    """A checkpoint is sealed when the trainer says that it is written (train/checkpoints.py)."""
+    for name in ("enable_zero_cost_checkpoint", "use_async_save"):
+        if recipe.get(name):
+            yield f"{name}: its checkpoints cannot be told from half-written ones and are lost: leave it out"
+
+
 def box_curves(recipe: Recipe) -> Iterator[str]:
     """Curves of boxes are drawn at the evaluation steps, from a prepared data set."""
     samples = recipe.number("grounding_eval_samples")
@@ -135,6 +142,7 @@ KEY_CHECKS = (
     attention,
     pixel_limits,
     evaluation,
+    late_writing,
     box_curves,
 )
 """Every check of this file."""

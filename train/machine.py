@@ -1,7 +1,5 @@
 """What this machine has to train on."""
 
-import os
-
 from train.keys import quiet_imports
 
 
@@ -25,9 +23,3 @@ def smallest_gpu_bytes() -> int | None:
 
     properties = [paddle.device.cuda.get_device_properties(number) for number in range(visible_gpus())]
     return min((int(gpu.total_memory) for gpu in properties), default=None)
-
-
-def node_count() -> int:
-    """Return how many machines the run has: NNODES, as the launcher of PaddleFormers reads it."""
-    value = os.environ.get("NNODES", "1")
-    return int(value) if value.isdigit() and int(value) > 0 else 1

@@ -25,7 +25,7 @@ def this_node() -> Node:
     Raises:
         UserError: several nodes, and what they need to find each other is missing or no number.
     """
-    count = _number("NNODES", 1)
+    count = node_count()
     if count == 1:
         return Node()
     missing = [name for name in VARIABLES if not os.environ.get(name)]
@@ -35,6 +35,15 @@ def this_node() -> Node:
     if rank >= count:
         raise UserError(f"RANK={rank}: must lie in 0..{count - 1}, as NNODES is {count}")
     return Node(count, rank, f"{os.environ['MASTER_ADDR']}:{_number('MASTER_PORT', 0)}")
+
+
+def node_count() -> int:
+    """Return how many machines the job has.
+
+    Raises:
+        UserError: NNODES is no number from 1.
+    """
+    return _number("NNODES", 1)
 
 
 def _number(name: str, default: int) -> int:

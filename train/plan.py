@@ -28,8 +28,9 @@ def show_plan(path: Path, overrides: Sequence[str] = ()) -> int:
     Raises:
         UserError: the run does not fit, with what to change; or the model's shapes are not known.
     """
-    from train.machine import node_count, smallest_gpu_bytes, visible_gpus
+    from train.machine import smallest_gpu_bytes, visible_gpus
     from train.memory import DEFAULT_GPU_MEMORY_GB, GIB, plan
+    from train.nodes import node_count
     from train.recipe import resolve_recipe, split_options
     from train.shapes import model_config
 

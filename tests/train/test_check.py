@@ -57,6 +57,7 @@ TRAPS = {
     "text for a number": ({"max_steps": "many"}, "max_steps: 'many' is str"),
     "number for a switch": ({"packing": 1}, "packing: 1 is int, must be bool"),
     "bare no": ({"save_strategy": False}, 'write "no"'),
+    "late checkpoints": ({"use_async_save": True}, "use_async_save: its checkpoints cannot be told"),
     "no such strategy": ({"save_strategy": "sometimes"}, "none of no, steps, epoch"),
     "alpha": ({"lora_alpha": 32}, "lora_alpha: has no effect"),
     "thinking": ({"enable_thinking": False}, "enable_thinking: has no effect"),
