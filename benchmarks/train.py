@@ -1,0 +1,211 @@
+"""`python benchmarks/train.py [--steps N]`: how fast the tiny recipe trains, and what its steps are spent on.
+
+One run on one machine, each row a process of its own, all from the same weights with the same batches:
+`python -m train` as `make train` calls it; `paddleformers-cli` with our plug-in (the difference: our launch);
+`paddleformers-cli` with no more than a CPU needs to run it at all (our plug-in); and a plain
+loop in torch and transformers (`make setup-torch`; left out where that is missing). Of one more run: the
+share of the time that waits for data, and the functions that take the most of it.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
+TORCH = ROOT / ".venv-torch" / "bin" / "python"
+INTERVAL = 10
+"""Steps between two figures of the trainer's log; the first is left out."""
+
+PREAMBLE = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+NEEDED = f"""{PREAMBLE}from train import cpu
+cpu.use_plain_paddle_classes()
+cpu.define_pipeline_model()
+cpu.initialise_fleet_for_resume()
+cpu.skip_device_synchronize()
+"""
+"""A plug-in with what PaddleFormers needs on a CPU and nothing else."""
+
+LOOKING = f"""{PREAMBLE}import runpy
+runpy.run_path({str(ROOT / "train" / "plugin.py")!r}, run_name="plugin")
+from benchmarks.train_probe import install
+install()
+"""
+"""Our plug-in, watched."""
+
+
+@dataclass
+class Measured:
+    """A run: samples a second in its steady part, its whole time and processor time, and its losses."""
+
+    name: str
+    samples_per_second: float
+    seconds: float
+    processor_seconds: float
+    losses: list[float] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure every way and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--steps", type=int, default=100)
+    steps = parser.parse_args().steps
+    with tempfile.TemporaryDirectory(prefix="train_benchmark_") as name:
+        sys.stdout.write(report(Path(name), steps))
+
+
+def report(folder: Path, steps: int) -> str:
+    """Run everything in a folder and return the tables."""
+    words = make_task(folder, steps)
+    needed, looking = folder / "needed.py", folder / "looking.py"
+    needed.write_text(NEEDED, encoding="utf-8")
+    looking.write_text(LOOKING, encoding="utf-8")
+    rows = [
+        run_paddle("python -m train (make train)", folder / "launch", words, None),
+        run_paddle("paddleformers-cli, our plug-in", folder / "plugin", words, ROOT / "train" / "plugin.py"),
+        run_paddle("paddleformers-cli, bare", folder / "bare", words, needed),
+    ]
+    run_paddle("watched", folder / "watched", words, looking)
+    if TORCH.is_file():
+        rows.append(run_torch(folder, steps))
+    else:
+        sys.stderr.write("torch is left out: `make setup-torch` installs it\n")
+    return "\n".join([table(rows, steps), watched(folder / "watched")])
+
+
+def make_task(folder: Path, steps: int) -> list[str]:
+    """Make data and model of the demo, smaller, and return the overrides that point the recipe at them."""
+    call("prepare.shapes", folder / "source", "images=1000", "val_images=8")
+    call(
+        "prepare",
+        "recipes/prepare/demo.yaml",
+        f"source.path={folder / 'source'}",
+        f"output_dir={folder / 'data'}",
+    )
+    call("train.tiny", folder / "base")
+    return [
+        f"model_name_or_path={folder / 'base'}",
+        f"train_dataset_path={folder / 'data' / 'train.jsonl'}",
+        f"eval_dataset_path={folder / 'data' / 'val.jsonl'}",
+        *(f"max_steps={steps}", f"logging_steps={INTERVAL}", f"save_steps={10 * steps}"),
+        *("do_eval=false", 'evaluation_strategy="no"'),
+    ]
+
+
+def call(module: str, *words: object) -> None:
+    """Run one of the project's modules."""
+    subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -> Measured:
+    """Train in a folder of its own; without a plug-in by our launch, else by PaddleFormers' command line."""
+    from train.check import resolve_recipe
+    from train.launch import environment, save_recipe
+
+    words = [*words, f"output_dir={output}"]
+    command = [sys.executable, "-m", "train", str(RECIPE), *words]
+    variables = dict(os.environ)
+    if plugin is not None:
+        recipe = {
+            key: value
+            for key, value in resolve_recipe(RECIPE, words).items()
+            if not key.startswith("grounding_")
+        }
+        output.mkdir(parents=True)
+        save_recipe(recipe, output)
+        program = Path(sys.executable).parent / "paddleformers-cli"
+        command = [str(program), "train", str(output / "train.yaml"), f"custom_register_path={plugin}"]
+        variables = environment(recipe, output, has_gpu=False)
+    seconds, processor = timed(name, command, variables)
+    from visualdl import LogReader
+
+    (log,) = output.rglob("vdlrecords.*.log")
+    reader = LogReader(file_path=str(log))
+    rates = [record.value for record in reader.get_data("scalar", "train/interval_samples_per_second")]
+    losses = [record.value for record in reader.get_data("scalar", "train/loss")]
+    return Measured(name, statistics.median(rates[2:]), seconds, processor, losses)
+
+
+def run_torch(folder: Path, steps: int) -> Measured:
+    """Train the same model on the batches that the watched run wrote down."""
+    result = folder / "torch.json"
+    command = [
+        *(str(TORCH), str(ROOT / "benchmarks" / "train_torch.py"), str(folder / "base")),
+        *(str(folder / "watched" / "batches"), str(steps), str(result)),
+    ]
+    seconds, processor = timed("torch and transformers", command, dict(os.environ))
+    found = json.loads(result.read_text(encoding="utf-8"))
+    return Measured(
+        "torch and transformers",
+        found["samples_per_second"],
+        seconds,
+        processor,
+        found["losses"][INTERVAL - 1 :: INTERVAL],
+    )
+
+
+def timed(name: str, command: list[str], variables: dict[str, str]) -> tuple[float, float]:
+    """Run a command to its end and return seconds on the clock and of the processors.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    sys.stderr.write(f"{name} ...\n")
+    start = time.perf_counter()
+    with tempfile.TemporaryFile("w+b") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            output.seek(0)
+            raise SystemExit(f"{' '.join(command)}: failed\n{output.read().decode(errors='replace')[-3000:]}")
+    return seconds, usage.ru_utime + usage.ru_stime
+
+
+def table(rows: list[Measured], steps: int) -> str:
+    """Return the measurements, the cost of our launch, and how far the losses are apart."""
+    launch, plugin, bare = rows[:3]
+    lines = [
+        f"{steps} steps of batch 8; {os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}",
+        f"{'':34}{'samples/s':>10}{'x bare':>8}{'seconds':>9}{'CPU s':>8}{'last loss':>11}",
+    ]
+    lines += [
+        f"{row.name:34}{row.samples_per_second:10.1f}{row.samples_per_second / bare.samples_per_second:8.2f}"
+        f"{row.seconds:9.1f}{row.processor_seconds:8.1f}{row.losses[-1]:11.5f}"
+        for row in rows
+    ]
+    cost = plugin.samples_per_second / launch.samples_per_second - 1
+    apart = max(abs(one - other) for one, other in zip(plugin.losses, bare.losses, strict=True))
+    lines.append(
+        f"our launch costs {cost:+.1%} of a step; losses with and without our plug-in differ by {apart:.1e}"
+    )
+    return "\n".join(lines)
+
+
+def watched(folder: Path) -> str:
+    """Return what the watched run found: the wait for data, and the functions that took the most time."""
+    found = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+    share = found["waiting_seconds"] / found["seconds"]
+    lines = [
+        f"waiting for data: {share:.1%} of the time of {found['steps']} steps",
+        "own time of functions, ms a step:",
+    ]
+    lines += [f"  {1000 * seconds / found['steps']:8.2f}  {where}" for where, seconds in found["functions"]]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
