@@ -97,7 +97,7 @@ def make_task(folder: Path, steps: int) -> list[str]:
         f"train_dataset_path={folder / 'data' / 'train.jsonl'}",
         f"eval_dataset_path={folder / 'data' / 'val.jsonl'}",
         *(f"max_steps={steps}", f"logging_steps={INTERVAL}", f"save_steps={10 * steps}"),
-        *("do_eval=false", 'evaluation_strategy="no"'),
+        *("do_eval=false", 'evaluation_strategy="no"', "grounding_eval_samples=0"),
     ]
 
 
