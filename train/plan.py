@@ -52,7 +52,8 @@ def plan_lines(result: "MemoryPlan") -> Iterator[str]:
 
     spread = result.layout
     yield (
-        f"{spread.gpus} GPUs: tensor parallel {spread.tensor}, sharding {spread.sharding}"
+        f"{spread.gpus} GPU{'s' if spread.gpus > 1 else ''}: "
+        f"tensor parallel {spread.tensor}, sharding {spread.sharding}"
         f"{f' (stage {spread.stage})' if spread.stage else ''}, expert parallel {spread.expert}, "
         f"data parallel {spread.data}"
     )
