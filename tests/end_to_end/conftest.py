@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 def run(*words: str, cwd: Path) -> str:
     """Run a command as a user would, and return what it printed; its errors fail the test."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS"):  # of the `make test` that runs this
+        environment.pop(name, None)
     done = subprocess.run(
         words, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
