@@ -2,8 +2,9 @@
 
 import logging
 import sys
+from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import UserError, run_command
 from grounding.recipe import load_recipe, recipe_arguments
 from infer.checkpoint import Checkpoint
 from infer.engine import Engine
@@ -22,7 +23,9 @@ def main() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = load_recipe(InferRecipe, path, overrides)
-    predictions = predict(recipe, load_engine)
+    predictions = predict_together(recipe) if recipe.tensor_parallel > 1 else predict(recipe, load_engine)
+    if predictions is None:
+        return
     if recipe.shard is not None:
         print(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
     elif recipe.split == "val":
@@ -31,6 +34,33 @@ def main() -> None:
         print(report(predictions), end="")
     else:
         print(predictions)
+
+
+def predict_together(recipe: InferRecipe) -> Path | None:
+    """Predict with a model that several processes hold; None in all but the first of them."""
+    from infer import paddle_group
+    from infer.predict import checkpoint_of, predict
+
+    if paddle_group.processes() == 1:
+        logs = recipe.output_path / "logs"
+        code = paddle_group.launch(recipe.tensor_parallel, Path(__file__), sys.argv[1:], logs)
+        sys.exit(code)
+    if paddle_group.processes() != recipe.tensor_parallel:
+        raise UserError(
+            f"tensor_parallel: {recipe.tensor_parallel} parts in {paddle_group.processes()} processes: "
+            "start `python -m infer` by itself, it launches what it needs"
+        )
+    is_first = paddle_group.begin(recipe.tensor_parallel)
+
+    def load(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
+        return paddle_group.Leader(lambda: load_engine(recipe, checkpoint))
+
+    if is_first:
+        predictions = predict(recipe, load)
+        paddle_group.dismiss()
+        return predictions
+    paddle_group.follow(lambda: load_engine(recipe, checkpoint_of(recipe)))
+    return None
 
 
 def load_engine(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
@@ -75,6 +105,7 @@ def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
         seed=recipe.seed,
         with_tokens=recipe.score != "none",
         rows=recipe.batch_size,
+        parts=recipe.tensor_parallel,
     )
 
 

@@ -85,19 +85,21 @@ def draw(logits: Any, top_p: float, numbers: Sequence[float]) -> Any:
     """Draw a token for each row of logits, by a number in 0..1 a row, and return the ids (rows).
 
     It is drawn from the fewest likeliest tokens that together have the probability `top_p`. Source: Holtzman
-    et al., The Curious Case of Neural Text Degeneration, 2020, section 3.1.
+    et al., The Curious Case of Neural Text Degeneration, 2020, section 3.1. They stand in the vocabulary's
+    order, not in that of their probabilities, so that rounding does not decide between equal ones.
     """
     import paddle
     from paddle.nn import functional
 
     probabilities = functional.softmax(logits, axis=-1)
-    order = probabilities.argsort(axis=-1, descending=True)
-    sums = paddle.take_along_axis(probabilities, order, axis=-1).cumsum(axis=-1)
-    last = (sums < top_p).astype("int64").sum(-1, keepdim=True).clip(max=logits.shape[-1] - 1)
-    aims = paddle.to_tensor(list(numbers), dtype=sums.dtype).unsqueeze(-1)
-    aims = aims * paddle.take_along_axis(sums, last, axis=-1)
-    place = paddle.minimum((sums <= aims).astype("int64").sum(-1, keepdim=True), last)
-    return paddle.take_along_axis(order, place, axis=-1).squeeze(-1)
+    if top_p < 1:
+        ranked = probabilities.sort(axis=-1, descending=True)
+        last = (ranked.cumsum(axis=-1) < top_p).astype("int64").sum(-1, keepdim=True)
+        least = paddle.take_along_axis(ranked, last.clip(max=logits.shape[-1] - 1), axis=-1)
+        probabilities = probabilities * (probabilities >= least).astype(probabilities.dtype)
+    sums = probabilities.cumsum(axis=-1)
+    below_one = paddle.to_tensor(list(numbers), dtype=sums.dtype).clip(max=1 - 1e-6).unsqueeze(-1)
+    return (sums <= below_one * sums[:, -1:]).astype("int64").sum(-1)
 
 
 class _Batch:

@@ -34,11 +34,13 @@ class PaddleEngine:
         seed: int = 0,
         with_tokens: bool = False,
         rows: int | None = None,
+        parts: int = 1,
     ) -> None:
         """Load tokenizer, image processor and weights.
 
         Of the requests handed over at once, `rows` are answered side by side (None: all). `with_tokens` asks
-        for the answers' tokens and their probabilities.
+        for the answers' tokens and their probabilities. Of a model in several `parts`, this process holds
+        one, and has joined the others (`infer.paddle_group`).
 
         Raises:
             UserError: a GPU is asked for and Paddle has none.
@@ -51,7 +53,7 @@ class PaddleEngine:
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
         self.encoder = PromptEncoder(checkpoint.processor)
-        self.model = _load_model(checkpoint, dtype, has_gpu=device != "cpu")
+        self.model = _load_model(checkpoint, dtype, parts, has_gpu=device != "cpu")
         self.decoding = replace(
             _greedy(self.encoder, max_new_tokens),
             temperature=temperature,
@@ -125,7 +127,15 @@ def _choose_device(device: str) -> str:
     return "gpu" if has_gpu and device != "cpu" else "cpu"
 
 
-def _load_model(checkpoint: Checkpoint, dtype: str, *, has_gpu: bool) -> Any:
+def _own_part(parts: int) -> int:
+    if parts == 1:
+        return 0
+    from paddle.distributed import fleet
+
+    return int(fleet.get_hybrid_communicate_group().get_model_parallel_rank())
+
+
+def _load_model(checkpoint: Checkpoint, dtype: str, parts: int, *, has_gpu: bool) -> Any:
     """Load the plain Paddle model, which runs on both devices and reads Hugging Face weights."""
     with quiet():
         from paddleformers.peft import LoRAModel
@@ -139,6 +149,7 @@ def _load_model(checkpoint: Checkpoint, dtype: str, *, has_gpu: bool) -> Any:
             )
         for part in (config, config.text_config, config.vision_config):
             part._attn_implementation = "sdpa" if has_gpu else "eager"
+            part.tensor_model_parallel_size, part.tensor_parallel_rank = parts, _own_part(parts)
         if not has_gpu:
             config.text_config.fuse_rms_norm = False  # the fused kernel exists for GPUs only
         with linked(checkpoint.model) as folder:

@@ -37,7 +37,7 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
         UserError: something is wrong with data set, checkpoint, server or output folder.
     """
     check_saved_recipe(recipe)
-    checkpoint = _checkpoint_of(recipe)
+    checkpoint = checkpoint_of(recipe)
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
     fingerprints = {
         "checkpoint": "none" if checkpoint is None else fingerprint_checkpoint(checkpoint),
@@ -97,7 +97,7 @@ def _line(row: dict[str, Any]) -> bytes:
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def _checkpoint_of(recipe: InferRecipe) -> Checkpoint | None:
+def checkpoint_of(recipe: InferRecipe) -> Checkpoint | None:
     """Find the model's folder; a server's model can lie out of sight."""
     if recipe.checkpoint is None:
         return None

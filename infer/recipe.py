@@ -57,6 +57,7 @@ class InferRecipe:
         " | ".join(VERIFIES) + ": ask back for each label, boxes that do not return", "none"
     )
     agree: int = setting("answers drawn a question; a box needs half of the votes (1: no vote)", 1)
+    tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
     score: str = setting(" | ".join(SCORES) + ": of a box, from its tokens", SCORES[0])
     shard: str | None = setting("I/N: every N-th image from the I-th on, the first being 0", None)
     base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
@@ -85,7 +86,7 @@ class InferRecipe:
         for key, choices in choices_of.items():
             if (value := getattr(self, key)) not in choices:
                 raise ValueError(f"{key}: '{value}' is not one of {', '.join(choices)}")
-        for key in ("batch_size", "max_new_tokens", "limit", "concurrency", "agree"):
+        for key in ("batch_size", "max_new_tokens", "limit", "concurrency", "agree", "tensor_parallel"):
             value = getattr(self, key)
             if value is not None and value < 1:
                 raise ValueError(f"{key}: {value} is less than 1")

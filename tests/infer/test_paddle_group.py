@@ -1,0 +1,74 @@
+"""One model over two processes answers as one process does."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infer.conftest import ROOT
+
+SCRIPT = Path(__file__).with_name("gloo_main.py")
+
+
+def write_recipe(folder: Path, checkpoint: Path, dataset: Path, **changes: object) -> Path:
+    values = {
+        "checkpoint": checkpoint,
+        "dataset": dataset,
+        "output_dir": folder / "out",
+        "split": "train",
+        "device": "cpu",
+        "batch_size": 3,
+        "max_new_tokens": 12,
+        **changes,
+    }
+    folder.mkdir()
+    path = folder / "recipe.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in values.items()))
+    return path
+
+
+def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes", [{}, {"temperature": 0.8, "score": "min_prob"}], ids=["greedy", "sampled"]
+)
+def test_two_processes_answer_as_one(
+    tiny_checkpoint: Path, dataset: Any, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    one = write_recipe(tmp_path / "one", tiny_checkpoint, dataset.path, **changes)
+    done = run(["-m", "infer", str(one)])
+    assert done.returncode == 0, done.stdout
+    two = write_recipe(tmp_path / "two", tiny_checkpoint, dataset.path, tensor_parallel=2, **changes)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        master = f"127.0.0.1:{probe.getsockname()[1]}"
+    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--run_mode", "collective"]
+    words = [*launcher, "--master", master, "--log_dir", str(tmp_path / "logs"), str(SCRIPT), str(two)]
+    done = run(words, PADDLE_DISTRI_BACKEND="gloo", CUDA_VISIBLE_DEVICES="0,1")
+    logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("workerlog.*"))
+    assert done.returncode == 0, done.stdout + logs
+    rows = [(tmp_path / name / "out" / "predictions.jsonl").read_bytes() for name in ("one", "two")]
+    assert rows[0] == rows[1]
+    assert len(rows[0].splitlines()) == 7
+
+
+def test_without_gpus_it_is_refused(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> None:
+    path = write_recipe(tmp_path / "two", tiny_checkpoint, dataset.path, tensor_parallel=2)
+    done = run(["-m", "infer", str(path)])
+    assert done.returncode == 2
+    assert "tensor_parallel: 2 parts of a model need 2 GPUs, 0 are visible" in done.stdout
