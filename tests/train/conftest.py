@@ -20,6 +20,7 @@ from PIL import Image, ImageDraw
 from grounding.boxes import Size, from_grid
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
+from grounding.prompts import SYSTEM_PROMPT
 from train.tiny import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,7 +139,8 @@ def prepared_data(drawn_data: Path) -> Path:
     """The drawn data with the card and the annotations of a prepared data set."""
     categories = number_categories([f"{colour} square" for colour in sorted(COLOURS)])
     save_card(
-        Card("", {"task.en1": "Task: Object Detection"}, "objects", categories, "none", {}, {}), drawn_data
+        Card(SYSTEM_PROMPT, {"task.en1": "Task: Object Detection"}, "objects", categories, "none", {}, {}),
+        drawn_data,
     )
     numbers = {category.name: category.id for category in categories}
     images, annotations = [], []
