@@ -3,6 +3,7 @@
 import logging
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -76,7 +77,9 @@ def _from_modelscope(repo: str, allowed: list[str]) -> str:
 
     for name in ("modelscope", "modelscope_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    endpoint = str(get_default_config().endpoint)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that MODELSCOPE_DOMAIN is called MODELSCOPE_ENDPOINT now
+        endpoint = str(get_default_config().endpoint)
     if not answers(endpoint):
         raise ConnectionError(f"{endpoint} does not answer")
     return str(dataset_snapshot_download(repo, allow_patterns=allowed))
