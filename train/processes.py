@@ -72,6 +72,6 @@ def end_earlier_start(folder: Path) -> None:
 def is_training(process: int) -> bool:
     """Tell whether a process is a launch of a training."""
     try:
-        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False

@@ -22,7 +22,7 @@ from train.launch import (
     save_recipe,
     train,
 )
-from train.processes import MARK, end_earlier_start, marked
+from train.processes import MARK, end_earlier_start, is_training, marked
 
 
 def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
@@ -131,6 +131,7 @@ def test_what_a_killed_start_left_is_ended(
     try:
         while not marked(record.mark):
             time.sleep(0.05)
+        monkeypatch.setattr("train.processes.is_training", lambda process: process == os.getpid())
         with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
             end_earlier_start(tmp_path / "run")  # the start that began it lives: it is this test
         monkeypatch.setattr("train.processes.is_training", lambda process: False)
@@ -140,6 +141,13 @@ def test_what_a_killed_start_left_is_ended(
     finally:
         left.kill()
         left.wait()
+
+
+def test_a_launch_is_told_from_another_program_of_its_number() -> None:
+    for word, expected in (("train", True), ("infer", False)):
+        with subprocess.Popen([sys.executable, "-c", "input()", word], stdin=subprocess.PIPE) as process:
+            assert is_training(process.pid) is expected
+    assert not is_training(process.pid)
 
 
 def test_missing_program_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
