@@ -210,6 +210,8 @@ def read_losses(folder: Path) -> list[float]:
 
 
 STEPS, SAVE_STEPS = 24, 8
+SLOW = {"per_device_train_batch_size": 6}
+"""Steps that take long enough to be interrupted, of batches that fit into the 1 MB of a full disk."""
 
 
 @pytest.fixture(scope="session")
@@ -259,7 +261,7 @@ def full_run(
 ) -> Path:
     """A full run of a few steps that nothing has disturbed."""
     folder = tmp_path_factory.mktemp("full")
-    finish_training(write_recipe(folder, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1))
+    finish_training(write_recipe(folder, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW))
     return folder / "run"
 
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from train.check import RECIPE_CHECKS, check_recipe, resolve_recipe
+from train.keys import OWN_PREFIX
 from train.tiny import TinySettings, write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,7 +156,7 @@ Done = subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def workplace(
-    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, drawn_data: Path
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, prepared_data: Path
 ) -> Callable[[str], list[str]]:
     """Return the words that put a recipe's run on this test's model and data."""
     folder = tmp_path_factory.mktemp("recipes")
@@ -165,8 +166,8 @@ def workplace(
     def words(name: str) -> list[str]:
         return [
             f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
-            f"train_dataset_path={drawn_data / 'train.jsonl'}",
-            f"eval_dataset_path={drawn_data / 'val.jsonl'}",
+            f"train_dataset_path={prepared_data / 'train.jsonl'}",
+            f"eval_dataset_path={prepared_data / 'val.jsonl'}",
             f"output_dir={folder / name}",
         ]
 
@@ -225,7 +226,7 @@ def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) 
     in_force = {
         key: value
         for key, value in resolve_recipe(path).items()
-        if key not in {*overlay, *replaced, "logging_dir"}
+        if key not in {*overlay, *replaced, "logging_dir"} and not key.startswith(OWN_PREFIX)
     }
     assert {"template", "stage", "fine_tuning", "learning_rate", "gradient_accumulation_steps"} <= set(
         in_force

@@ -1,6 +1,7 @@
 """Exported folders in another tool: torch and transformers, in a venv of their own, see the same model."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,10 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     import paddle
 
     engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
-    engine.end_ids = set()  # a longer answer shows more
+    engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
     prompt = engine.encoder.encode(Request(picture, "You are a helpful assistant.", user))
-    [(answer, _)] = engine.generate([prompt])
+    [row] = engine.generate([prompt])
     with paddle.no_grad():
         logits = engine.model(
             input_ids=paddle.to_tensor([prompt.token_ids]),
@@ -62,7 +63,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
         "input_ids": np.array([prompt.token_ids]),
         "pixel_values": prompt.pixel_values.numpy(),
         "logits": logits.numpy(),
-        "answer": answer,
+        "answer": row.token_ids,
     }
 
 

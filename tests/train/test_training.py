@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 from grounding.run_record import RunRecord, read_run
+from tests.train.conftest import SAVE_STEPS, SLOW, STEPS
 from train.processes import marked
 from train.runs import table
 
-STEPS, SAVE_STEPS = 24, 8
 START = re.compile(r"^[-\d]+ [:\d]+ \S+paddleformers-cli train ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
@@ -63,7 +63,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     full_run: Path,
     tmp_path: Path,
 ) -> None:
-    recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1)
+    recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
     run = tmp_path / "run"
     first, second = random.randrange(9, 13), random.randrange(17, 21)
     print(f"killed after steps {first} and {second}")
