@@ -210,8 +210,8 @@ def read_losses(folder: Path) -> list[float]:
 
 
 STEPS, SAVE_STEPS = 24, 8
-SLOW = {"per_device_train_batch_size": 6}
-"""Steps that take long enough to be interrupted, of batches that fit into the 1 MB of a full disk."""
+SLOW = {"gradient_accumulation_steps": 8}
+"""Steps that take long enough to be interrupted between two of them."""
 
 
 @pytest.fixture(scope="session")

@@ -70,8 +70,10 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 
     # Everything is killed at once, as by a machine that goes down.
     process = start_training(recipe)
+    wait_for_step(process, run, 1, starts=1)
+    running = [process.pid, *marked(record_of(run).mark)]  # before: to look for them takes some steps
     wait_for_step(process, run, first, starts=1)
-    for child in [process.pid, *marked(record_of(run).mark)]:
+    for child in running:
         os.kill(child, signal.SIGKILL)
     process.communicate()
     assert re.search(rf"^run .* full .*stopped at \d+, goes on from {SAVE_STEPS}$", table(tmp_path), re.M)
@@ -79,7 +81,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     # The disk fills up while the next checkpoint is saved: 1 MB is less than its tensors.
     process = start_training(recipe)
     wait_for_step(process, run, SAVE_STEPS + 1, starts=2)
-    for child in marked(record_of(run).mark):
+    for child in marked(record_of(run).mark):  # six steps before the next save
         resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
@@ -92,8 +94,10 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 
     # The trainer alone is killed.
     process = start_training(recipe)
+    wait_for_step(process, run, SAVE_STEPS + 1, starts=3)
+    trainer = trainer_of(marked(record_of(run).mark))
     wait_for_step(process, run, second, starts=3)
-    os.kill(trainer_of(marked(record_of(run).mark)), signal.SIGKILL)
+    os.kill(trainer, signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert f"goes on from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
