@@ -71,7 +71,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         UserError: no such checkpoint, a port that is taken, or no key for an open address.
     """
     api_key = os.environ.get(KEY_VARIABLE) or None
-    if api_key is None and not _is_loopback(settings.host):
+    if api_key is None and not is_loopback(settings.host):
         raise UserError(
             f"host={settings.host}: others can reach that: set {KEY_VARIABLE} in the environment to the key "
             "that clients have to send"
@@ -118,7 +118,8 @@ def _bound(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a server at an address; other names than localhost may not."""
     if host == "localhost":
         return True
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from train.checkpoints import numbered_checkpoints, step_of
 from train.recipe import (
     NOT_IDENTITY,
     RESOLVED_RECIPE,
@@ -81,7 +82,7 @@ def output_fate(recipe: Recipe) -> str | None:
     folder = recipe.output_dir
     if folder is None:
         return None
-    newest = max(folder.glob("checkpoint-*"), key=_step, default=None)
+    newest = max(numbered_checkpoints(folder), key=step_of, default=None)
     if not (folder / RESOLVED_RECIPE).is_file() and newest is None:
         return None
     if recipe.values.get("overwrite_output_dir") is True:
@@ -93,11 +94,6 @@ def output_fate(recipe: Recipe) -> str | None:
     return (
         f"output: {folder} holds a run of this recipe, at {newest.name}: it goes on, or is left if finished"
     )
-
-
-def _step(checkpoint: Path) -> int:
-    number = checkpoint.name.rpartition("-")[2]
-    return int(number) if number.isdigit() else -1
 
 
 def machine(recipe: Recipe) -> Iterator[str]:

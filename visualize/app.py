@@ -5,7 +5,6 @@ Opens on this machine alone. With host= it is open to the network, and asks visi
 
 import argparse
 import dataclasses
-import ipaddress
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from grounding.errors import UserError, run_command
 from grounding.recipe import describe_keys, load_settings, setting, suggestion
 from infer.engine import Engine
 from infer.recipe import InferRecipe
+from infer.serve import is_loopback
 
 PASSWORD_VARIABLE = "APP_PASSWORD"
 SHORTEST_PASSWORD = 8
@@ -61,12 +61,7 @@ class AppSettings:
     @property
     def is_open_to_others(self) -> bool:
         """Whether other machines reach the page."""
-        if self.host == "localhost":
-            return False
-        try:
-            return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return True
+        return not is_loopback(self.host)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -90,12 +85,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def load_model(recipe: InferRecipe) -> Engine:
     """Load the engine that a recipe names."""
     from infer.__main__ import load_engine
-    from infer.checkpoint import find_checkpoint
+    from infer.predict import checkpoint_of
 
-    if recipe.checkpoint is None:
-        return load_engine(recipe, None)
-    base = None if recipe.base_checkpoint is None else Path(recipe.base_checkpoint)
-    return load_engine(recipe, find_checkpoint(Path(recipe.checkpoint), base))
+    return load_engine(recipe, checkpoint_of(recipe))
 
 
 def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[AppSettings, InferRecipe]:
