@@ -64,6 +64,9 @@ _EMPTY_JSON = re.compile(r'\[\s*\]|\{\s*(?:"[^"]*"\s*:\s*\[\s*\]\s*)?\}')
 _SHORT = 300
 """An answer that says in words that there is nothing is not longer."""
 
+UNNAMED = located("", (0, 0))
+"""The label of a box that has none."""
+
 _SEPARATORS = " \t\r\n,;.:、，；。：-*`"
 _LABEL_ENDS = " \t\r\n:：`"
 
@@ -211,13 +214,11 @@ def _read_json(text: str, findings: _Findings) -> None:
             if boxes is None:
                 pending.extend(item for item in reversed(value.values()) if isinstance(item, (dict, list)))
             else:
-                label = next(
-                    (value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), located("", (0, 0))
-                )
+                label = next((value[key] for key in LABEL_KEYS if isinstance(value.get(key), str)), UNNAMED)
                 _add_boxes(boxes, label, findings)
-        elif value and not any(isinstance(item, (dict, list)) for item in value):
-            if any(isinstance(item, float) for item in value):  # words in brackets are prose
-                _add_boxes(value, located("", (0, 0)), findings)
+        elif not (kinds := set(map(type, value))) & {dict, LooseList}:
+            if float in kinds:  # words in brackets are prose
+                _add_boxes(value, UNNAMED, findings)
         else:
             pending.extend(item for item in reversed(value) if isinstance(item, (dict, list)))
     if is_cut_off:
@@ -226,9 +227,9 @@ def _read_json(text: str, findings: _Findings) -> None:
 
 def _add_boxes(boxes: Any, label: LooseText, findings: _Findings) -> None:
     """Add one box, or each box of a list of boxes."""
-    several = isinstance(boxes, list) and bool(boxes) and all(isinstance(box, list) for box in boxes)
+    several = isinstance(boxes, list) and set(map(type, boxes)) == {LooseList}
     for box in boxes if several else [boxes]:
-        if isinstance(box, LooseList) and len(box) == 4 and all(isinstance(number, float) for number in box):
+        if isinstance(box, LooseList) and len(box) == 4 and set(map(type, box)) == {float}:
             findings.add(label.strip(), box, label.span, box.span)
         else:
             findings.problems.append(NOT_FOUR_NUMBERS)

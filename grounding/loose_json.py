@@ -8,21 +8,25 @@ from grounding.samples import Span
 
 NUMBER = r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?"
 
+MAX_DEPTH = 20
+"""Deeper lists and objects start anew: no answer that means anything has so many levels."""
+
+_BOX = rf"(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])"
+"""Four numbers in brackets, of which long answers are made, are one token."""
+
+_ABYSS = rf"(?P<abyss>[\[{{](?:\s*[\[{{]){{{MAX_DEPTH},}})"
+"""More openings in a row than there can be levels, as of a model that repeats one for ever: one token."""
+
 _TOKEN = re.compile(
     # An unterminated string runs to the end of the text, so that no part of the text is scanned twice.
     # An apostrophe between two letters does not end a string in single quotes.
     r"""(?P<string>"[^"\\]*(?:\\.[^"\\]*)*(?P<end>"|\\?\Z)"""
     r"""|(?<!\w)'[^'\\]*(?:(?:\\.|(?<=\w)'(?=\w))[^'\\]*)*(?P<single_end>'|\\?\Z))"""
-    # Four numbers in brackets, of which long answers are made, are one token.
-    rf"|(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])"
-    rf"|(?P<number>{NUMBER})|(?P<mark>[{{}}\[\],])|(?P<word>[^\W\d]\w*)",
+    rf"|{_BOX}|(?P<number>{NUMBER})|{_ABYSS}|(?P<mark>[{{}}\[\],])|(?P<word>[^\W\d]\w*)",
     re.DOTALL,
 )
-_OPENING = re.compile(rf"(?P<box>\[\s*{NUMBER}(?:\s*,\s*{NUMBER}){{3}}\s*\])|(?P<mark>[\[{{])")
+_OPENING = re.compile(rf"{_BOX}|{_ABYSS}|(?P<mark>[\[{{])")
 _CLOSERS = {"[": "]", "{": "}"}
-
-MAX_DEPTH = 100
-"""Deeper lists and objects start anew: no answer that means anything has so many levels."""
 
 
 class LooseText(str):
@@ -62,7 +66,7 @@ class _Open:
     @property
     def is_cut_off_list(self) -> bool:
         """Whether this is a list of numbers or words: of such a list, the end may be the half of it."""
-        return isinstance(self.value, list) and not any(isinstance(item, (list, dict)) for item in self.value)
+        return isinstance(self.value, list) and not {LooseList, dict} & set(map(type, self.value))
 
 
 def parse_loose_json(text: str) -> tuple[list[Any], bool]:
@@ -104,10 +108,10 @@ def parse_loose_json(text: str) -> tuple[list[Any], bool]:
             if match["end"] != '"' and match["single_end"] != "'":
                 break  # cut off: the rest of the text is in it
             stack[-1].put(located(_unescape(token), (match.start() + 1, match.end() - 1)))
-        elif token in _CLOSERS:
-            if len(stack) == MAX_DEPTH:
+        elif kind == "abyss" or token in _CLOSERS:
+            if kind == "abyss" or len(stack) == MAX_DEPTH:
                 close_what_is_open()
-            stack.append(_Open(token, match.start()))
+            stack.append(_Open(token[-1], position - 1))
         elif token == ",":
             stack[-1].key = None
         else:
