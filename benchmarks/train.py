@@ -1,26 +1,32 @@
-"""`python benchmarks/train.py [--steps N]`: how fast the tiny recipe trains, and what its steps are spent on.
+"""`python benchmarks/train.py [--steps N] [--rounds N]`: how fast the tiny recipe trains, and why.
 
 One run on one machine, each row a process of its own, all from the same weights with the same batches:
 `python -m train` as `make train` calls it; `paddleformers-cli` with our plug-in (the difference: our launch);
-`paddleformers-cli` with no more than a CPU needs to run it at all (our plug-in); and a plain
-loop in torch and transformers (`make setup-torch`; left out where that is missing). Of one more run: the
-share of the time that waits for data, and the functions that take the most of it.
+`paddleformers-cli` with no more than a CPU needs to run it at all (the difference: our plug-in, and that our
+launch tells Paddle which processor it is on); and a plain loop in torch and transformers (`make setup-torch`;
+left out where that is missing). A machine is faster at one time than at another, so these are run in turns,
+every other round in the opposite order. Of one more run: the share of the time that waits for data, and the
+functions that take the most of it.
 """
 
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
 TORCH = ROOT / ".venv-torch" / "bin" / "python"
+LAUNCH, PLUGIN = "python -m train (make train)", "paddleformers-cli, our plug-in"
+BARE, IN_TORCH = "paddleformers-cli, bare", "torch and transformers"
 INTERVAL = 10
 """Steps between two figures of the trainer's log; the first is left out."""
 
@@ -43,13 +49,17 @@ install()
 
 @dataclass
 class Measured:
-    """A run: samples a second in its steady part, its whole time and processor time, and its losses."""
+    """A run: samples a second of each interval, its whole time and processor time, and its losses."""
 
-    name: str
-    samples_per_second: float
+    rates: list[float]
     seconds: float
     processor_seconds: float
     losses: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Samples a second in the steady part."""
+        return statistics.median(self.rates)
 
 
 def main() -> None:
@@ -58,28 +68,35 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=100)
-    steps = parser.parse_args().steps
+    parser.add_argument("--rounds", type=int, default=4)
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="train_benchmark_") as name:
-        sys.stdout.write(report(Path(name), steps))
+        sys.stdout.write(report(Path(name), arguments.steps, arguments.rounds))
 
 
-def report(folder: Path, steps: int) -> str:
+def report(folder: Path, steps: int, rounds: int) -> str:
     """Run everything in a folder and return the tables."""
     words = make_task(folder, steps)
     needed, looking = folder / "needed.py", folder / "looking.py"
     needed.write_text(NEEDED, encoding="utf-8")
     looking.write_text(LOOKING, encoding="utf-8")
-    rows = [
-        run_paddle("python -m train (make train)", folder / "launch", words, None),
-        run_paddle("paddleformers-cli, our plug-in", folder / "plugin", words, ROOT / "train" / "plugin.py"),
-        run_paddle("paddleformers-cli, bare", folder / "bare", words, needed),
-    ]
     run_paddle("watched", folder / "watched", words, looking)
+    ways: dict[str, Callable[[Path], Measured]] = {
+        LAUNCH: lambda out: run_paddle(LAUNCH, out, words, None),
+        PLUGIN: lambda out: run_paddle(PLUGIN, out, words, ROOT / "train" / "plugin.py"),
+        BARE: lambda out: run_paddle(BARE, out, words, needed),
+    }
     if TORCH.is_file():
-        rows.append(run_torch(folder, steps))
+        ways[IN_TORCH] = lambda out: run_torch(folder, out, steps)
     else:
         sys.stderr.write("torch is left out: `make setup-torch` installs it\n")
-    return "\n".join([table(rows, steps), watched(folder / "watched")])
+    found: dict[str, list[Measured]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name in list(ways)[:: -1 if turn % 2 else 1]:
+            out = folder / "run"
+            found[name].append(ways[name](out))
+            shutil.rmtree(out)
+    return "\n".join([table(found, steps), watched(folder / "watched")])
 
 
 def make_task(folder: Path, steps: int) -> list[str]:
@@ -111,6 +128,7 @@ def call(module: str, *words: object) -> None:
 
 def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -> Measured:
     """Train in a folder of its own; without a plug-in by our launch, else by PaddleFormers' command line."""
+    from grounding.processor import fast_arithmetic
     from train.check import resolve_recipe
     from train.launch import environment, save_recipe
 
@@ -128,6 +146,8 @@ def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -
         program = Path(sys.executable).parent / "paddleformers-cli"
         command = [str(program), "train", str(output / "train.yaml"), f"custom_register_path={plugin}"]
         variables = environment(recipe, output, has_gpu=False)
+    if name == BARE:
+        variables = {key: value for key, value in variables.items() if key not in fast_arithmetic()}
     seconds, processor = timed(name, command, variables)
     from visualdl import LogReader
 
@@ -135,25 +155,21 @@ def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -
     reader = LogReader(file_path=str(log))
     rates = [record.value for record in reader.get_data("scalar", "train/interval_samples_per_second")]
     losses = [record.value for record in reader.get_data("scalar", "train/loss")]
-    return Measured(name, statistics.median(rates[2:]), seconds, processor, losses)
+    return Measured(rates[2:], seconds, processor, losses)
 
 
-def run_torch(folder: Path, steps: int) -> Measured:
+def run_torch(folder: Path, output: Path, steps: int) -> Measured:
     """Train the same model on the batches that the watched run wrote down."""
-    result = folder / "torch.json"
+    output.mkdir()
+    result = output / "torch.json"
     command = [
         *(str(TORCH), str(ROOT / "benchmarks" / "train_torch.py"), str(folder / "base")),
         *(str(folder / "watched" / "batches"), str(steps), str(result)),
     ]
-    seconds, processor = timed("torch and transformers", command, dict(os.environ))
+    seconds, processor = timed(IN_TORCH, command, dict(os.environ))
     found = json.loads(result.read_text(encoding="utf-8"))
-    return Measured(
-        "torch and transformers",
-        found["samples_per_second"],
-        seconds,
-        processor,
-        found["losses"][INTERVAL - 1 :: INTERVAL],
-    )
+    losses = found["losses"][INTERVAL - 1 :: INTERVAL]
+    return Measured([found["samples_per_second"]], seconds, processor, losses)
 
 
 def timed(name: str, command: list[str], variables: dict[str, str]) -> tuple[float, float]:
@@ -174,24 +190,33 @@ def timed(name: str, command: list[str], variables: dict[str, str]) -> tuple[flo
     return seconds, usage.ru_utime + usage.ru_stime
 
 
-def table(rows: list[Measured], steps: int) -> str:
-    """Return the measurements, the cost of our launch, and how far the losses are apart."""
-    launch, plugin, bare = rows[:3]
+def table(found: dict[str, list[Measured]], steps: int) -> str:
+    """Return the medians of every way, the cost of our launch, and how far the losses are apart."""
+    rates = {name: statistics.median(run.rate for run in runs) for name, runs in found.items()}
     lines = [
-        f"{steps} steps of batch 8; {os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}",
-        f"{'':34}{'samples/s':>10}{'x bare':>8}{'seconds':>9}{'CPU s':>8}{'last loss':>11}",
+        f"{steps} steps of batch 8, {len(found[BARE])} times in turns; "
+        f"{os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}",
+        f"{'medians':34}{'samples/s':>10}{'x bare':>8}{'seconds':>9}{'CPU s':>8}{'last loss':>11}",
     ]
-    lines += [
-        f"{row.name:34}{row.samples_per_second:10.1f}{row.samples_per_second / bare.samples_per_second:8.2f}"
-        f"{row.seconds:9.1f}{row.processor_seconds:8.1f}{row.losses[-1]:11.5f}"
-        for row in rows
-    ]
-    cost = plugin.samples_per_second / launch.samples_per_second - 1
-    apart = max(abs(one - other) for one, other in zip(plugin.losses, bare.losses, strict=True))
-    lines.append(
-        f"our launch costs {cost:+.1%} of a step; losses with and without our plug-in differ by {apart:.1e}"
-    )
+    for name, runs in found.items():
+        seconds = statistics.median(run.seconds for run in runs)
+        processor = statistics.median(run.processor_seconds for run in runs)
+        lines.append(
+            f"{name:34}{rates[name]:10.1f}{rates[name] / rates[BARE]:8.2f}{seconds:9.1f}{processor:8.1f}"
+            f"{runs[0].losses[-1]:11.5f}"
+        )
+    lines.append(f"our launch, per round: {in_pairs(found[PLUGIN], found[LAUNCH])} of a step")
+    lines.append(f"launch and plug-in, per round: {in_pairs(found[BARE], found[LAUNCH])} of a step")
+    losses = [(run.losses, bare.losses) for run, bare in zip(found[PLUGIN], found[BARE], strict=True)]
+    apart = max(abs(one - other) for pair in losses for one, other in zip(*pair, strict=True))
+    lines.append(f"losses with and without our plug-in differ by {apart:.1e}")
     return "\n".join(lines)
+
+
+def in_pairs(without: list[Measured], having: list[Measured]) -> str:
+    """Return what something adds to the time of a step: the median of the rounds, and each of them."""
+    costs = [one.rate / other.rate - 1 for one, other in zip(without, having, strict=True)]
+    return f"{statistics.median(costs):+.1%} ({', '.join(f'{cost:+.1%}' for cost in costs)})"
 
 
 def watched(folder: Path) -> str:

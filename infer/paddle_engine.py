@@ -1,6 +1,7 @@
 """The engine that runs Qwen3-VL on PaddlePaddle."""
 
 import io
+import os
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
@@ -8,6 +9,7 @@ from random import Random
 from typing import Any
 
 from grounding.errors import UserError
+from grounding.processor import fast_arithmetic
 from infer.checkpoint import Checkpoint
 from infer.engine import RawAnswer, Request, Token
 from infer.libraries import linked, quiet
@@ -45,6 +47,9 @@ class PaddleEngine:
         Raises:
             UserError: a GPU is asked for and Paddle has none.
         """
+        # Paddle reads these when it is imported, and takes one processor where nothing is said.
+        for name, value in {"OMP_NUM_THREADS": str(os.cpu_count() or 1), **fast_arithmetic()}.items():
+            os.environ.setdefault(name, value)
         with quiet(), redirect_stderr(io.StringIO()):  # a warning about OMP_NUM_THREADS
             import paddle
 

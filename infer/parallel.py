@@ -28,10 +28,11 @@ def run_shards(recipe: Path, overrides: Sequence[str], devices: Sequence[str | N
     Raises:
         UserError: one of them failed; the others are stopped, and what it said is on standard error.
     """
+    threads = max(1, (os.cpu_count() or 1) // len(devices))
     with ExitStack() as files:
         logs = [files.enter_context(tempfile.TemporaryFile()) for _ in devices]
         processes = [
-            _start([str(recipe), *overrides, f"shard={number}/{len(devices)}"], device, logs[number])
+            _start([str(recipe), *overrides, f"shard={number}/{len(devices)}"], device, threads, logs[number])
             for number, device in enumerate(devices)
         ]
         try:
@@ -59,9 +60,11 @@ def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None:
         time.sleep(POLL_SECONDS)
 
 
-def _start(arguments: list[str], device: str | None, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+def _start(
+    arguments: list[str], device: str | None, threads: int, log: IO[bytes]
+) -> "subprocess.Popen[bytes]":
     """Start a shard; the first shows its progress, which is that of all, and the others write into files."""
-    environment = dict(os.environ)
+    environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device
     is_first = arguments[-1].startswith("shard=0/")

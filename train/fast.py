@@ -5,6 +5,7 @@ the positions of an image's patches by hundreds of tiny operations in every step
 replaces one piece of a library and returns its own name for the log.
 """
 
+import functools
 from typing import Any
 
 
@@ -57,6 +58,49 @@ def _cut(tensor: Any, start: int, length: int, count: int) -> Any:
     heads, width = tensor.shape[1], tensor.shape[3]
     part = tensor[:, :, start : start + length * count]
     return part.reshape([heads, count, length, width]).transpose([1, 0, 2, 3])
+
+
+def attend_in_groups() -> str:
+    """Let eager text attention answer all queries that share keys and values in one matrix product.
+
+    As shipped it copies keys and values for every query head, and adds a mask with broadcasting. Here the
+    heads of a group are so many more queries, and the mask is made once for all layers.
+    """
+    import paddle
+    from paddle.nn import functional
+    from paddleformers.nn.attention import AttentionInterface
+    from paddleformers.transformers.qwen3_vl import modeling
+    from paddleformers.utils.masking_utils import _gen_from_sparse_attn_mask_indices as dense_mask
+
+    attend = AttentionInterface._global_mapping["eager"]
+    last: dict[str, Any] = {"source": None, "mask": None}
+
+    def mask_for(dense: Any, sparse: Any, is_causal: bool | None, shape: list[int], groups: int) -> Any:
+        """(batch, 1, queries, keys), or its sparse form -> a row for every query of every head."""
+        source = sparse if dense is None else dense
+        if last["source"] is not source or last["mask"].shape != shape:
+            mask = dense_mask(sparse, paddle.float32, is_causal) if dense is None else dense
+            rows = mask[:, :, :, : shape[-1]].tile([1, 1, groups, 1])
+            last.update(source=source, mask=rows.expand(shape).contiguous())
+        return last["mask"]
+
+    def attend_by_group(module: Any, query: Any, key: Any, value: Any, **kwargs: Any) -> Any:
+        dense, sparse = kwargs.get("attention_mask"), kwargs.get("attn_mask_startend_row_indices")
+        is_plain = isinstance(module, modeling.Qwen3VLTextAttention) and query.dtype == paddle.float32
+        is_masked = dense is not None or sparse is not None
+        if not (is_plain and is_masked) or kwargs.get("dropout") or kwargs.get("sink") is not None:
+            return attend(module, query, key, value, **kwargs)
+        batch, heads, length, width = query.shape
+        shared = key.shape[1]
+        queries = (query * kwargs["scaling"]).reshape([batch, shared, -1, width])
+        scores = paddle.matmul(queries, key, transpose_y=True)
+        scores = scores + mask_for(dense, sparse, kwargs.get("is_causal"), scores.shape, heads // shared)
+        output = paddle.matmul(functional.softmax(scores, axis=-1), value)
+        output = output.reshape([batch, heads, length, width]).transpose([0, 2, 1, 3])
+        return output.reshape([batch, length, heads * width]), None
+
+    AttentionInterface.register("eager", attend_by_group)
+    return "attend_in_groups"
 
 
 def remember_patch_positions() -> str:
@@ -127,17 +171,25 @@ def rotate_by_rolling() -> str:
     import paddle
     from paddleformers.transformers.qwen3_vl import modeling
 
+    last: dict[str, Any] = {"key": None, "tables": {}}  # all layers of a step rotate by the same angles
+
+    def tables(cos: Any, sin: Any, shape: list[int], axis: int) -> Any:
+        if last["key"] is None or last["key"][0] is not cos or last["key"][1] is not sin:
+            last.update(key=(cos, sin), tables={})
+        known = last["tables"]
+        if (key := (tuple(shape), axis)) not in known:
+            half = shape[-1] // 2
+            signed = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
+            known[key] = [table.unsqueeze(axis).expand(shape).contiguous() for table in (cos, signed)]
+        return known[key]
+
     def apply_multimodal_rotary_pos_emb(
         q: Any, k: Any, cos: Any, sin: Any, unsqueeze_dim: int = 1
     ) -> tuple[Any, Any]:
-        half = q.shape[-1] // 2
-        signed = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
         rotated = []
         for states in (q, k):
-            cosine, sine = (
-                table.unsqueeze(unsqueeze_dim).expand(states.shape).contiguous() for table in (cos, signed)
-            )
-            rotated.append(states * cosine + paddle.roll(states, half, axis=-1) * sine)
+            cosine, sine = tables(cos, sin, states.shape, unsqueeze_dim)
+            rotated.append(states * cosine + paddle.roll(states, states.shape[-1] // 2, axis=-1) * sine)
         return rotated[0], rotated[1]
 
     modeling.apply_multimodal_rotary_pos_emb = apply_multimodal_rotary_pos_emb
@@ -155,12 +207,16 @@ def normalise_without_broadcasting() -> str:
 
     forward = RMSNorm.forward
 
+    @functools.cache
+    def row_of_ones(width: int) -> Any:
+        return paddle.ones([1, width])
+
     class Normalise(PyLayer):  # type: ignore[misc]  # paddle has no types
         @staticmethod
         def forward(ctx: Any, states: Any, weight: Any, epsilon: float) -> Any:
             scale = paddle.rsqrt(paddle.square(states).mean(-1, keepdim=True) + epsilon)
-            spread = scale.expand(states.shape).contiguous()
-            weights = weight.expand(states.shape).contiguous()
+            spread = paddle.matmul(scale, row_of_ones(states.shape[-1]))
+            weights = paddle.matmul(paddle.ones_like(scale), weight.unsqueeze(0))
             unit = states * spread
             ctx.save_for_backward(unit, spread, weights)
             ctx.frozen = states.stop_gradient, weight.stop_gradient  # LoRA freezes the weights
@@ -171,7 +227,7 @@ def normalise_without_broadcasting() -> str:
             unit, spread, weights = ctx.saved_tensor()
             states_frozen, weight_frozen = ctx.frozen
             inner = gradient * weights
-            along = (inner * unit).mean(-1, keepdim=True).expand(unit.shape).contiguous()
+            along = paddle.matmul((inner * unit).mean(-1, keepdim=True), row_of_ones(unit.shape[-1]))
             products = (gradient * unit).reshape([-1, unit.shape[-1]])
             return (
                 None if states_frozen else spread * (inner - unit * along),

@@ -13,6 +13,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import write_text
+from grounding.processor import fast_arithmetic
 from grounding.run_record import FAILED, FINISHED, RUN_FILE, STOPPED
 from train import manifest
 from train.check import RESOLVED_RECIPE, check_recipe, has_weights, is_hub_id, machine_has_gpu
@@ -205,7 +206,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         # The launchers want an entry for each process, and break where the list is empty.
         forced["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(cpu_processes(recipe))))
         forced["PADDLE_DISTRI_BACKEND"] = "gloo"
-        defaults["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // cpu_processes(recipe)))
+        defaults |= fast_arithmetic()
     return {**defaults, **os.environ, **forced}
 
 

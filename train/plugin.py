@@ -48,6 +48,7 @@ def apply(recipe: dict[str, Any]) -> list[str]:
             cpu.evaluate_without_workers(),
             cpu.leave_out_fused_norm(),
             fast.attend_to_each_image_alone(),
+            fast.attend_in_groups(),
             fast.remember_patch_positions(),
             fast.rotate_by_rolling(),
             fast.normalise_without_broadcasting(),

@@ -59,8 +59,8 @@ def test_a_failure_is_shown(tiny_checkpoint: Path, dataset: Any, tmp_path: Path)
 def test_a_process_that_is_killed_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(arguments: list[str], device: str | None, log: Any) -> "subprocess.Popen[bytes]":
-        del device, log
+    def start(arguments: list[str], device: str | None, threads: int, log: Any) -> "subprocess.Popen[bytes]":
+        del device, threads, log
         code = "import time; time.sleep(600)"
         if arguments[-1] == "shard=1/2":
             code = "import os; os.kill(os.getpid(), 9)"

@@ -44,6 +44,7 @@ def loss_and_gradients(model: Any, inputs: dict[str, Any]) -> tuple[float, dict[
     "repair",
     [
         fast.attend_to_each_image_alone,
+        fast.attend_in_groups,
         fast.remember_patch_positions,
         fast.rotate_by_rolling,
         fast.normalise_without_broadcasting,
@@ -92,3 +93,35 @@ def test_corners_shares_sum_to_one(grid: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(shares.sum(axis=0), 1, rtol=1e-6)
     assert positions.min() == 0
     assert positions.max() == 63
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.usefixtures("libraries")
+def test_grouped_attention_sees_what_the_mask_shows(
+    is_sparse: bool, tiny_model: Path, load_model: Any
+) -> None:
+    import paddle
+    from paddleformers.nn.attention import AttentionInterface
+    from paddleformers.transformers.qwen3_vl.modeling import Qwen3VLTextAttention
+
+    model = load_model(tiny_model)
+    layer = next(part for part in model.sublayers() if isinstance(part, Qwen3VLTextAttention))
+    paddle.seed(2)
+    query = paddle.randn([2, layer.num_heads, 7, layer.head_dim])
+    key, value = (paddle.randn([2, layer.num_key_value_heads, 7, layer.head_dim]) for _ in range(2))
+    hidden = paddle.triu(paddle.full([7, 7], -1e9), diagonal=1).expand([2, 1, 7, 7]).clone()
+    hidden[0, :, :, :2] = -1e9  # padding on the left of the first
+    # Two sequences packed into one: from the row of its end on, a key is hidden.
+    ends = paddle.to_tensor([[3, 3, 3, 7, 7, 7, 7], [5, 5, 5, 5, 5, 7, 7]], dtype="int32").reshape(
+        [2, 1, 7, 1]
+    )
+    masks = {"attn_mask_startend_row_indices": ends} if is_sparse else {"attention_mask": hidden}
+    outputs = []
+    for repair in (lambda: None, fast.attend_in_groups):
+        repair()
+        attend = AttentionInterface._global_mapping["eager"]
+        outputs.append(
+            attend(layer, query, key, value, scaling=layer.scaling, dropout=0.0, **masks)[0].numpy()
+        )
+    assert attend.__name__ == "attend_by_group"
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-6)

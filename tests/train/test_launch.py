@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from grounding.errors import UserError, run_command
+from grounding.processor import fast_arithmetic
 from grounding.run_record import read_run
 from train import launch
 from train.launch import (
@@ -59,14 +60,16 @@ def test_tensor_parallel_cpu_run_has_a_process_each(tmp_path: Path) -> None:
 
 
 def test_environment_finds_this_python_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", "4")
     monkeypatch.delenv("MASTER_PORT", raising=False)
     cpu = environment({}, tmp_path, has_gpu=False)
     assert cpu["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
     assert cpu["CUDA_VISIBLE_DEVICES"] == "0"
     two = environment({"tensor_model_parallel_size": 2}, tmp_path, has_gpu=False)
     assert two["CUDA_VISIBLE_DEVICES"] == "0,1"
-    assert int(cpu["OMP_NUM_THREADS"]) >= 1
+    assert cpu["MKL_DEBUG_CPU_TYPE"] == "4"  # what the user has set stays
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE")
+    assert environment({}, tmp_path, has_gpu=False).items() >= fast_arithmetic().items()
     assert cpu["MASTER_PORT"] != "8080"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
     monkeypatch.setenv("MASTER_PORT", "6000")
@@ -145,7 +148,13 @@ def test_what_a_killed_start_left_is_ended(
 
 def test_a_launch_is_told_from_another_program_of_its_number() -> None:
     for word, expected in (("train", True), ("infer", False)):
-        with subprocess.Popen([sys.executable, "-c", "input()", word], stdin=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            [sys.executable, "-c", "print(flush=True); input()", word],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # a process that only just starts has no words yet
             assert is_training(process.pid) is expected
     assert not is_training(process.pid)
 
