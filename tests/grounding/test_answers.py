@@ -270,8 +270,14 @@ def test_thousands_of_boxes_are_read(answer_format: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["cat(1,2),(30,40), ", '{"bbox_2d": [1, 2, 30, 40], "label": "cat"}, ', "I see no box here, my friend. "],
-    ids=["points", "json", "prose"],
+    [
+        "cat(1,2),(30,40), ",
+        '{"bbox_2d": [1, 2, 30, 40], "label": "cat"}, ',
+        "I see no box here, my friend. ",
+        "[",
+        "[ {\n",
+    ],
+    ids=["points", "json", "prose", "brackets", "levels"],
 )
 def test_an_answer_of_a_megabyte_takes_less_than_a_second(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
@@ -320,6 +326,17 @@ def test_no_text_makes_it_raise(text: str) -> None:
         detection.label.encode()
         assert detection.box.has_area
         assert detection.box.clipped(SIZE) == detection.box
+
+
+@pytest.mark.parametrize("levels", [1, 19, 20, 21, 500])
+def test_a_box_under_many_brackets_is_read(levels: int) -> None:
+    row = '{"bbox_2d": [1, 2, 30, 40], "label": "cat"}'
+    expected = read_answer(f"[{row}, [1, 2, 3, 4]]", SIZE)
+    assert len(expected.detections) == 2
+    assert (
+        read_answer(f"{'[' * levels}{row}, [1, 2, 3, 4]{']' * levels}", SIZE).detections
+        == expected.detections
+    )
 
 
 @pytest.mark.parametrize(
