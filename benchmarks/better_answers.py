@@ -80,7 +80,7 @@ def ask(name: str, folder: Path, model: Path, words: list[str]) -> dict[str, Any
     )
     start = time.perf_counter()
     call("infer", "recipes/infer/demo.yaml", f"checkpoint={model}", f"dataset={folder}",
-         f"output_dir={output}", "overwrite=true", *words)  # fmt: skip
+         f"output_dir={output}", "overwrite=true", "wording=category.en1", *words)  # fmt: skip
     seconds = time.perf_counter() - start
     scores = json.loads((output / "scores.json").read_text(encoding="utf-8"))
     return {"way": name, "seconds": seconds, **{metric: scores[metric] for metric in METRICS}}

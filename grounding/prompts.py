@@ -64,10 +64,11 @@ def load_wordings() -> dict[str, dict[str, tuple[Wording, ...]]]:
     }
 
 
-def find_wordings(prompt: str | Sequence[str], language: str) -> tuple[Wording, ...]:
+def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt") -> tuple[Wording, ...]:
     """Return the wordings that a recipe's `prompt` and `language` pick, in the order of wordings.yaml.
 
-    `prompt` is a family, one wording's name, or a list of them; a wording's name decides its language.
+    `prompt` is a family, one wording's name, or a list of them; a wording's name decides its language. `key`
+    is the recipe's name for it.
 
     Raises:
         UserError: no such family, wording or language.
@@ -91,11 +92,11 @@ def find_wordings(prompt: str | Sequence[str], language: str) -> tuple[Wording, 
         else:
             known = (*families, *by_name) if "." in str(name) else tuple(families)
             raise UserError(
-                f"prompt: no wording '{name}' (there are {', '.join(families)}, and single ones such as "
+                f"{key}: no wording '{name}' (there are {', '.join(families)}, and single ones such as "
                 f"category.en2){suggestion(str(name), known)}"
             )
     if not chosen:
-        raise UserError(f"prompt: name at least one wording (there are {', '.join(families)})")
+        raise UserError(f"{key}: name at least one wording (there are {', '.join(families)})")
     return tuple(wording for name, wording in by_name.items() if name in chosen)
 
 

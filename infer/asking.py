@@ -5,7 +5,7 @@ several answers to each, `zoom` asks again about parts of the image, `verify` as
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from grounding.boxes import Size
@@ -69,4 +69,8 @@ def ask_items(engine: Engine, items: Sequence[Item], *, batch_size: int, score: 
 
 
 def _card(recipe: InferRecipe) -> Card:
-    return load_card(recipe.dataset_path)
+    """Return the data set's card, with no other wordings than the recipe's where that names any."""
+    card = load_card(recipe.dataset_path)
+    if not recipe.wordings:
+        return card
+    return replace(card, prompts={wording.name: wording.template for wording in recipe.wordings})

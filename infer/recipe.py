@@ -7,6 +7,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import write_text
+from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe import load_recipe, setting
 
 RECIPE_FILE, PREDICTIONS_FILE, SCORES_FILE = "infer.yaml", "predictions.jsonl", "scores.json"
@@ -32,7 +33,8 @@ class InferRecipe:
     """Which model is asked about which images, and how.
 
     There is no prompt here: system message and question are those of the data set's records, so that
-    the question asked is the question trained.
+    the question asked is the question trained. Only for questions that the records do not hold there is
+    `wording`, as the model may have been trained on another data set.
     """
 
     checkpoint: str | None = setting("model folder, or a LoRA run's (openai: may be left out)", None)
@@ -55,6 +57,9 @@ class InferRecipe:
     )
     verify: str = setting(
         " | ".join(VERIFIES) + ": ask back for each label, boxes that do not return", "none"
+    )
+    wording: str | None = setting(
+        "of grounding/wordings.yaml, in which per_category and verify ask (null: the data set's)", None
     )
     agree: int = setting("answers drawn a question; a box needs half of the votes (1: no vote)", 1)
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
@@ -107,6 +112,11 @@ class InferRecipe:
             raise ValueError("checkpoint must be set, in the recipe or as key=value")
         elif self.base_url or self.model or self.request:
             raise ValueError("base_url, model and request are read with engine=openai alone")
+        if not all(wording.names_one for wording in self.wordings):
+            raise ValueError(
+                f"wording: '{self.wording}' does not ask about one category or expression, as category.en1 "
+                "and expression.en1 do"
+            )
         number, count = self.shard_numbers
         if not number < count:
             raise ValueError(f"shard: '{self.shard}' is not one of 0/{count} to {count - 1}/{count}")
@@ -124,6 +134,11 @@ class InferRecipe:
     def asks_the_same_as(self, other: "InferRecipe") -> bool:
         """Tell whether the other recipe gives the same answers: the keys of HOW do not matter."""
         return not changed_keys(self, other)
+
+    @property
+    def wordings(self) -> tuple[Wording, ...]:
+        """The wordings that `wording` names."""
+        return () if self.wording is None else find_wordings(self.wording, ANY_LANGUAGE, key="wording")
 
     @property
     def shard_numbers(self) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from grounding.boxes import Box, Size, iou
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from grounding.errors import UserError
+from grounding.prompts import find_wordings
 from grounding.samples import Detection
 from infer.asking import ask_batch
 from infer.engine import RawAnswer, Request
@@ -185,6 +186,29 @@ def test_what_does_not_come_back_is_marked_or_dropped(
     assert [item.label for item in answered.detections] == labels
     assert answered.problems == (NOT_VERIFIED,)
     assert len(eye.asked) == 1 + 3
+
+
+def test_the_recipe_can_name_the_wording_of_what_is_asked_back(
+    recipe: InferRecipe, questions: list[Question]
+) -> None:
+    eye = Eye()
+    ask_batch(eye, questions[:1], replace(recipe, verify="mark", wording="category.en2"))
+    template = find_wordings("category.en2", "en")[0].template
+    assert eye.asked[1].user.endswith(template.replace("{category}", "red"))
+
+
+@pytest.mark.parametrize(
+    ("wording", "message"),
+    [
+        ("categry.en2", "wording: no wording 'categry.en2'.*did you mean 'category.en2'"),
+        ("task.en1", "wording: 'task.en1' does not ask about one category or expression"),
+    ],
+)
+def test_a_wording_that_asks_about_nothing_is_refused(
+    recipe: InferRecipe, wording: str, message: str
+) -> None:
+    with pytest.raises((UserError, ValueError), match=message):
+        replace(recipe, wording=wording)
 
 
 def test_boxes_need_half_of_the_votes(recipe: InferRecipe, questions: list[Question]) -> None:
