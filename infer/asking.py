@@ -5,15 +5,17 @@ several answers to each, `zoom` asks again about parts of the image, `verify` as
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from grounding.boxes import Size
-from grounding.card import Card, load_card
+from grounding.card import load_card
+from grounding.prompts import CATEGORY, EXPRESSION
 from infer.engine import Engine, Request
 from infer.questions import Question
 from infer.reading import Answered, read_raw
 from infer.recipe import InferRecipe
+from infer.wordings import find_wording
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
         UserError: a way of asking that does not fit the data set.
     """
     ask: Ask = partial(ask_items, engine, batch_size=recipe.batch_size, score=recipe.score)
-    once = ask
+    once, card = ask, load_card(recipe.dataset_path)
     items = [Item(question.request, question.size) for question in questions]
     if recipe.agree > 1:
         from infer.voting import vote
@@ -44,7 +46,8 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
     if recipe.per_category:
         from infer.per_category import ask_each_category
 
-        answered = ask_each_category(ask, items, _card(recipe))
+        wording = find_wording(card, CATEGORY, chosen=recipe.wordings)
+        answered = ask_each_category(ask, items, card, wording)
     else:
         answered = ask(items)
     if recipe.zoom != "none":
@@ -54,7 +57,8 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
     if recipe.verify != "none":
         from infer.verifying import ask_back
 
-        answered = ask_back(once, items, answered, _card(recipe), drops=recipe.verify == "drop")
+        wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
+        answered = ask_back(once, items, answered, wording, drops=recipe.verify == "drop")
     return answered
 
 
@@ -66,11 +70,3 @@ def ask_items(engine: Engine, items: Sequence[Item], *, batch_size: int, score: 
         answers = engine.answer([item.request for item in batch])
         found += [read_raw(answer, item.size, score) for answer, item in zip(answers, batch, strict=True)]
     return found
-
-
-def _card(recipe: InferRecipe) -> Card:
-    """Return the data set's card, with no other wordings than the recipe's where that names any."""
-    card = load_card(recipe.dataset_path)
-    if not recipe.wordings:
-        return card
-    return replace(card, prompts={wording.name: wording.template for wording in recipe.wordings})

@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 from grounding.card import Card
 from grounding.errors import UserError
-from grounding.prompts import CATEGORY
+from grounding.prompts import Wording
 from infer.asking import Ask, Item
 from infer.merging import join, suppress
 from infer.reading import Answered
-from infer.wordings import find_wording, reworded
+from infer.wordings import reworded
 
 OTHER_CATEGORY = "label is not the category asked for"
 
 
-def ask_each_category(ask: Ask, items: Sequence[Item], card: Card) -> list[Answered]:
-    """Ask for each of the card's categories, keep what is called so, and merge.
+def ask_each_category(ask: Ask, items: Sequence[Item], card: Card, wording: Wording) -> list[Answered]:
+    """Ask for each of the card's categories in this wording, keep what is called so, and merge.
 
     Raises:
         UserError: the data set's own questions ask for one category already.
     """
     names = [category.name for category in card.categories]
-    wording = find_wording(card, CATEGORY)
     if list(card.prompts) == [wording.name]:
         raise UserError(
             f"per_category=true: the questions of this data set ask for one category each ({wording.name}): "

@@ -3,26 +3,24 @@
 from collections.abc import Sequence
 
 from grounding.boxes import iou
-from grounding.card import Card
-from grounding.prompts import CATEGORY, EXPRESSION
+from grounding.prompts import Wording
 from grounding.samples import Detection
 from infer.asking import Ask, Item
 from infer.merging import SAME_OBJECT
 from infer.reading import Answered
-from infer.wordings import find_wording, reworded
+from infer.wordings import reworded
 
 NOT_VERIFIED = "box did not come back when its label was asked for"
 
 
 def ask_back(
-    ask: Ask, items: Sequence[Item], answered: Sequence[Answered], card: Card, *, drops: bool
+    ask: Ask, items: Sequence[Item], answered: Sequence[Answered], wording: Wording, *, drops: bool
 ) -> list[Answered]:
-    """Ask for each label that was found; a box has to come back with an IoU of SAME_OBJECT.
+    """Ask, in this wording, for each label that was found; a box has to come back with an IoU of SAME_OBJECT.
 
     What does not is a problem of the answer and, if `drops`, no longer among the detections. A label that is
     on several boxes is asked once, and each box looks for its own among the answers.
     """
-    wording = find_wording(card, EXPRESSION, CATEGORY)
     labels = [list(dict.fromkeys(found.label for found in answer.detections)) for answer in answered]
     returned = iter(
         ask(

@@ -1,6 +1,7 @@
 """The wording of a question that the data set's records do not hold, after the card's own."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -14,12 +15,16 @@ DEFAULT_FAMILIES = {CATEGORY: ("category", "qwen_category"), EXPRESSION: ("expre
 """What is asked about -> the family for answers as objects, and for those in JSON."""
 
 
-def find_wording(card: Card, *asks: str) -> Wording:
+def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Wording:
     """Return the wording by which a model trained on this data set is asked about a category or expression.
 
-    The card's first one is taken that asks about the first of `asks`, or else the second; if it has none, the
-    project's, which the model may not know.
+    Of those that the user has chosen, or else the card's, the first one is taken that asks about the first of
+    `asks`, or else the second; if there is none, the project's, which the model may not know.
     """
+    for kind in asks:
+        for wording in chosen:
+            if wording.asks == kind:
+                return wording
     return _find(tuple(card.prompts), card.answer_format, asks)
 
 

@@ -191,10 +191,13 @@ def test_what_does_not_come_back_is_marked_or_dropped(
 def test_the_recipe_can_name_the_wording_of_what_is_asked_back(
     recipe: InferRecipe, questions: list[Question]
 ) -> None:
-    eye = Eye()
-    ask_batch(eye, questions[:1], replace(recipe, verify="mark", wording="category.en2"))
-    template = find_wordings("category.en2", "en")[0].template
-    assert eye.asked[1].user.endswith(template.replace("{category}", "red"))
+    eye, (wording,) = Eye(), find_wordings("category.en2", "en")
+    ask_batch(eye, questions[:1], replace(recipe, verify="mark", wording=wording.name))
+    assert eye.asked[1].user.endswith(wording.ask("red"))
+    eye.asked.clear()
+    ask_batch(eye, questions[:1], replace(recipe, per_category=True, wording=wording.name))
+    endings = [wording.ask(name) for name in COLOURS]
+    assert all(request.user.endswith(end) for request, end in zip(eye.asked, endings, strict=True))
 
 
 @pytest.mark.parametrize(
