@@ -4,30 +4,20 @@ The ways can be combined. They run in this order: `per_category` splits the ques
 several answers to each, `zoom` asks again about parts of the image, `verify` asks back.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
-from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION
-from infer.engine import Engine, Request
+from infer.engine import Engine
+from infer.per_category import ask_each_category
 from infer.questions import Question
-from infer.reading import Answered, read_raw
+from infer.reading import Answered, Ask, Item, read_raw
 from infer.recipe import InferRecipe
+from infer.verifying import ask_back
+from infer.voting import vote
 from infer.wordings import find_wording
-
-
-@dataclass(frozen=True)
-class Item:
-    """One request about one image, or a part of it, of this size in pixels."""
-
-    request: Request
-    size: Size
-
-
-Ask = Callable[[Sequence[Item]], list[Answered]]
-"""Asks items, and returns what was found for each, in their order and in the pixels of their images."""
+from infer.zoom import look_closer
 
 
 def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe) -> list[Answered]:
@@ -37,26 +27,20 @@ def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe
         UserError: a way of asking that does not fit the data set.
     """
     ask: Ask = partial(ask_items, engine, batch_size=recipe.batch_size, score=recipe.score)
-    once, card = ask, load_card(recipe.dataset_path)
+    once = ask
     items = [Item(question.request, question.size) for question in questions]
     if recipe.agree > 1:
-        from infer.voting import vote
-
         ask = partial(vote, ask, draws=recipe.agree)
     if recipe.per_category:
-        from infer.per_category import ask_each_category
-
+        card = load_card(recipe.dataset_path)
         wording = find_wording(card, CATEGORY, chosen=recipe.wordings)
         answered = ask_each_category(ask, items, card, wording)
     else:
         answered = ask(items)
     if recipe.zoom != "none":
-        from infer.zoom import look_closer
-
         answered = look_closer(ask, items, answered, recipe.zoom)
     if recipe.verify != "none":
-        from infer.verifying import ask_back
-
+        card = load_card(recipe.dataset_path)
         wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
         answered = ask_back(once, items, answered, wording, drops=recipe.verify == "drop")
     return answered

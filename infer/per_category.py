@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import Wording
-from infer.asking import Ask, Item
 from infer.merging import join, suppress
-from infer.reading import Answered
+from infer.reading import Answered, Ask, Item
 from infer.wordings import reworded
 
 OTHER_CATEGORY = "label is not the category asked for"

@@ -1,14 +1,23 @@
-"""What was read out of the answers to a question."""
+"""A question about an image, and what was read out of its answer."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from grounding.answers import TRUNCATED, read_answer
 from grounding.boxes import Size
 from grounding.samples import Detection
-from infer.engine import RawAnswer
+from infer.engine import RawAnswer, Request
 from infer.token_scores import token_scores
 
 NO_SCORE = "no probabilities to score by"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One request about one image, or a part of it, of this size in pixels."""
+
+    request: Request
+    size: Size
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,10 @@ class Answered:
     raw: str
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
+
+
+Ask = Callable[[Sequence[Item]], list[Answered]]
+"""Asks items, and returns what was found for each, in their order and in the pixels of their images."""
 
 
 def read_raw(answer: RawAnswer, size: Size, score: str = "none") -> Answered:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from grounding.boxes import iou
 from grounding.prompts import Wording
 from grounding.samples import Detection
-from infer.asking import Ask, Item
 from infer.merging import SAME_OBJECT
-from infer.reading import Answered
+from infer.reading import Answered, Ask, Item
 from infer.wordings import reworded
 
 NOT_VERIFIED = "box did not come back when its label was asked for"

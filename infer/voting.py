@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from grounding.boxes import Box, iou
 from grounding.samples import Detection
-from infer.asking import Ask, Item
 from infer.merging import SAME_OBJECT, join
-from infer.reading import Answered
+from infer.reading import Answered, Ask, Item
 
 
 def vote(ask: Ask, items: Sequence[Item], *, draws: int) -> list[Answered]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.samples import Detection
-from infer.asking import Ask, Item
 from infer.merging import join, suppress
-from infer.reading import Answered
+from infer.reading import Answered, Ask, Item
 
 TILES = 2
 OVERLAP = 0.25
