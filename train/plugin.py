@@ -55,7 +55,11 @@ def apply(recipe: dict[str, Any]) -> list[str]:
             fast.embed_patches_by_matmul(),
         ]
     if not has_gpu and processes > 1:
-        applied += [gloo.use_gloo_collectives(), gloo.wrap_optimizer_without_norm_log()]
+        applied += [
+            gloo.use_gloo_collectives(),
+            gloo.wrap_optimizer_without_norm_log(),
+            gloo.leave_together(),
+        ]
     return applied
 
 
