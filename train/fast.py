@@ -6,6 +6,7 @@ replaces one piece of a library and returns its own name for the log.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 
@@ -60,6 +61,21 @@ def _cut(tensor: Any, start: int, length: int, count: int) -> Any:
     return part.reshape([heads, count, length, width]).transpose([1, 0, 2, 3])
 
 
+class _OfNewest:
+    """What was made of the newest inputs, known by identity: all layers of a step are given the same ones."""
+
+    def __init__(self) -> None:
+        self._inputs: tuple[Any, ...] = ()
+        self._made: dict[Any, Any] = {}
+
+    def get(self, inputs: tuple[Any, ...], key: Any, make: Callable[[], Any]) -> Any:
+        if [*map(id, inputs)] != [*map(id, self._inputs)]:
+            self._inputs, self._made = inputs, {}
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
 def attend_in_groups() -> str:
     """Let eager text attention answer all queries that share keys and values in one matrix product.
 
@@ -73,16 +89,16 @@ def attend_in_groups() -> str:
     from paddleformers.utils.masking_utils import _gen_from_sparse_attn_mask_indices as dense_mask
 
     attend = AttentionInterface._global_mapping["eager"]
-    last: dict[str, Any] = {"source": None, "mask": None}
+    masks = _OfNewest()
 
     def mask_for(dense: Any, sparse: Any, is_causal: bool | None, shape: list[int], groups: int) -> Any:
         """(batch, 1, queries, keys), or its sparse form -> a row for every query of every head."""
-        source = sparse if dense is None else dense
-        if last["source"] is not source or last["mask"].shape != shape:
+
+        def make() -> Any:
             mask = dense_mask(sparse, paddle.float32, is_causal) if dense is None else dense
-            rows = mask[:, :, :, : shape[-1]].tile([1, 1, groups, 1])
-            last.update(source=source, mask=rows.expand(shape).contiguous())
-        return last["mask"]
+            return mask[:, :, :, : shape[-1]].tile([1, 1, groups, 1]).expand(shape).contiguous()
+
+        return masks.get((dense, sparse), tuple(shape), make)
 
     def attend_by_group(module: Any, query: Any, key: Any, value: Any, **kwargs: Any) -> Any:
         dense, sparse = kwargs.get("attention_mask"), kwargs.get("attn_mask_startend_row_indices")
@@ -171,17 +187,15 @@ def rotate_by_rolling() -> str:
     import paddle
     from paddleformers.transformers.qwen3_vl import modeling
 
-    last: dict[str, Any] = {"key": None, "tables": {}}  # all layers of a step rotate by the same angles
+    angles = _OfNewest()
 
     def tables(cos: Any, sin: Any, shape: list[int], axis: int) -> Any:
-        if last["key"] is None or last["key"][0] is not cos or last["key"][1] is not sin:
-            last.update(key=(cos, sin), tables={})
-        known = last["tables"]
-        if (key := (tuple(shape), axis)) not in known:
+        def make() -> list[Any]:
             half = shape[-1] // 2
             signed = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
-            known[key] = [table.unsqueeze(axis).expand(shape).contiguous() for table in (cos, signed)]
-        return known[key]
+            return [table.unsqueeze(axis).expand(shape).contiguous() for table in (cos, signed)]
+
+        return angles.get((cos, sin), (tuple(shape), axis), make)
 
     def apply_multimodal_rotary_pos_emb(
         q: Any, k: Any, cos: Any, sin: Any, unsqueeze_dim: int = 1
