@@ -91,9 +91,9 @@ def report(folder: Path, steps: int, rounds: int) -> str:
     else:
         sys.stderr.write("torch is left out: `make setup-torch` installs it\n")
     found: dict[str, list[Measured]] = {name: [] for name in ways}
+    out = folder / "run"
     for turn in range(rounds):
         for name in list(ways)[:: -1 if turn % 2 else 1]:
-            out = folder / "run"
             found[name].append(ways[name](out))
             shutil.rmtree(out)
     return "\n".join([table(found, steps), watched(folder / "watched")])
@@ -147,7 +147,8 @@ def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -
         command = [str(program), "train", str(output / "train.yaml"), f"custom_register_path={plugin}"]
         variables = environment(recipe, output, has_gpu=False)
     if name == BARE:
-        variables = {key: value for key, value in variables.items() if key not in fast_arithmetic()}
+        told = fast_arithmetic()
+        variables = {key: value for key, value in variables.items() if key not in told}
     seconds, processor = timed(name, command, variables)
     from visualdl import LogReader
 

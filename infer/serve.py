@@ -119,7 +119,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a server at an address; other names than localhost may not."""
+    """Tell whether only this machine reaches a server at an address; of names, only localhost is known to."""
     if host == "localhost":
         return True
     try:

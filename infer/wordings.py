@@ -21,11 +21,11 @@ def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Word
     Of those that the user has chosen, or else the card's, the first one is taken that asks about the first of
     `asks`, or else the second; if there is none, the project's, which the model may not know.
     """
-    for kind in asks:
-        for wording in chosen:
-            if wording.asks == kind:
-                return wording
-    return _find(tuple(card.prompts), card.answer_format, asks)
+    return _first(chosen, asks) or _find(tuple(card.prompts), card.answer_format, asks)
+
+
+def _first(wordings: Sequence[Wording], asks: Sequence[str]) -> Wording | None:
+    return next((wording for kind in asks for wording in wordings if wording.asks == kind), None)
 
 
 @lru_cache(maxsize=16)
@@ -37,9 +37,8 @@ def _find(names: tuple[str, ...], answer_format: str, asks: tuple[str, ...]) -> 
         for wording in wordings
     }
     trained = [by_name[name] for name in names if name in by_name]
-    known = [wording for kind in asks for wording in trained if wording.asks == kind]
-    if known:
-        return known[0]
+    if known := _first(trained, asks):
+        return known
     language = "zh" if any(".zh" in name for name in names) else "en"
     wording = find_wordings(DEFAULT_FAMILIES[asks[0]][answer_format == "json"], language)[0]
     log.warning(
