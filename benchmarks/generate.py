@@ -41,9 +41,9 @@ def main() -> None:
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     sys.path.insert(0, str(ROOT))
-    from infer.checkpoint import find_checkpoint
-    from infer.paddle_engine import PaddleEngine
-    from infer.questions import read_questions
+    from infer.asking.dataset_questions import read_questions
+    from infer.engines.checkpoint import find_checkpoint
+    from infer.engines.paddle.engine import PaddleEngine
 
     checkpoint = find_checkpoint(Path(options.checkpoint))
     engine = PaddleEngine(checkpoint, device="cpu", max_new_tokens=options.max_new_tokens)

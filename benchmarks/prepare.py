@@ -144,7 +144,7 @@ def make_source(folder: Path, images: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from prepare.shape_files import SCHEMA
+    from prepare.shapes.parquet import SCHEMA
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -128,9 +128,9 @@ def call(module: str, *words: object) -> None:
 
 def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -> Measured:
     """Train in a folder of its own; without a plug-in by our launch, else by PaddleFormers' command line."""
-    from grounding.processor import fast_arithmetic
-    from train.check import resolve_recipe
-    from train.launch import environment, save_recipe
+    from models.arithmetic import fast_arithmetic
+    from train.launch.start import environment, save_recipe
+    from train.recipe import resolve_recipe
 
     words = [*words, f"output_dir={output}"]
     command = [sys.executable, "-m", "train", str(RECIPE), *words]

@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT))
 from grounding.errors import UserError, run_command  # noqa: E402
 from grounding.files import read_json  # noqa: E402
 from tests.end_to_end.test_app import app  # noqa: E402
-from tests.visualize import app_browser  # noqa: E402
+from tests.visualize.app import app_browser  # noqa: E402
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start  # noqa: E402
 
 DOCS, DATA, DEMO = ROOT / "docs", ROOT / "data" / "demo", ROOT / "checkpoints" / "demo"

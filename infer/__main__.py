@@ -6,8 +6,8 @@ from pathlib import Path
 
 from grounding.errors import UserError, run_command
 from grounding.recipe import load_recipe, recipe_arguments
-from infer.checkpoint import Checkpoint
-from infer.engine import Engine
+from infer.engines.checkpoint import Checkpoint
+from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
 
 
@@ -19,7 +19,7 @@ def main() -> None:
         description=__doc__ or "",
         example="python -m infer recipes/infer/demo.yaml limit=16",
     )
-    from infer.predict import predict
+    from infer.runs.predict import predict
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = load_recipe(InferRecipe, path, overrides)
@@ -38,8 +38,8 @@ def main() -> None:
 
 def predict_together(recipe: InferRecipe) -> Path | None:
     """Predict with a model that several processes hold; None in all but the first of them."""
-    from infer import paddle_group
-    from infer.predict import checkpoint_of, predict
+    from infer.engines.paddle import group as paddle_group
+    from infer.runs.predict import checkpoint_of, predict
 
     if paddle_group.processes() == 1:
         logs = recipe.output_path / "logs"
@@ -73,7 +73,7 @@ def load_engine(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
 
 def load_openai_engine(recipe: InferRecipe) -> Engine:
     """Import the client, which takes a second, only when there is something to ask."""
-    from infer.openai_engine import OpenAIEngine
+    from infer.engines.openai.client import OpenAIEngine
 
     assert recipe.base_url is not None
     assert recipe.model is not None
@@ -93,7 +93,7 @@ def load_openai_engine(recipe: InferRecipe) -> Engine:
 
 def load_paddle_engine(recipe: InferRecipe, checkpoint: Checkpoint) -> Engine:
     """Import Paddle, which takes seconds, only when there is something to ask."""
-    from infer.paddle_engine import PaddleEngine
+    from infer.engines.paddle.engine import PaddleEngine
 
     return PaddleEngine(
         checkpoint,

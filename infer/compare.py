@@ -11,7 +11,7 @@ from grounding.files import read_json, write_json, write_text
 from infer.recipe import SCORES_FILE
 
 if TYPE_CHECKING:
-    from infer.changes import Changes
+    from infer.scoring.changes import Changes
 
 COMPARISON = "comparison"
 """The key of the output that holds what changed, beside the runs' names."""
@@ -82,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     output: Path | None = arguments.output
     if output is not None and output.suffix != ".json":
         raise UserError(f"--output {output}: give a name that ends in .json")
-    from infer.changes import find_changes
-    from infer.table import format_table, markdown_table
+    from grounding.tables import format_table, markdown_table
+    from infer.scoring.changes import find_changes
 
     runs = named_runs(arguments.runs)
     scores = read_scores(runs)
@@ -112,8 +112,8 @@ def metric_rows(
     scores: Mapping[str, Mapping[str, Any]], changes: "Changes | None"
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and rows: for each run the value and its interval, then the change and its own."""
-    from infer.bootstrap import LEVEL
-    from infer.metrics import flat_metrics, in_order, show_change, show_interval, show_value
+    from infer.scoring.metric_names import flat_metrics, in_order, show_change, show_interval, show_value
+    from infer.scoring.metrics.bootstrap import LEVEL
 
     keys = in_order(key for run in scores.values() for key in flat_metrics(run))
     header = ["metric"]

@@ -19,7 +19,6 @@ def merge_shards(output_dir: Path) -> Path:
             checkpoint or of other questions than the first.
     """
     from grounding.recipe import load_recipe
-    from infer.predict import FINGERPRINTS_FILE
     from infer.recipe import (
         PREDICTIONS_FILE,
         RECIPE_FILE,
@@ -29,6 +28,7 @@ def merge_shards(output_dir: Path) -> Path:
         check_saved_recipe,
         save_recipe,
     )
+    from infer.runs.predict import FINGERPRINTS_FILE
 
     first = _find_first(output_dir, RECIPE_FILE)
     recipe = replace(load_recipe(InferRecipe, first), output_dir=str(output_dir))

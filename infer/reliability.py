@@ -12,7 +12,7 @@ from grounding.files import replacing, write_json
 
 if TYPE_CHECKING:
     from grounding.samples import Detection
-    from infer.predictions import Prediction
+    from infer.runs.predictions import Prediction
 
 BINS = 10
 IOU_THRESHOLD = 0.5
@@ -87,9 +87,9 @@ def right_or_wrong(
 ) -> list[tuple[float | None, bool]]:
     """Return each detection's score, and whether it matches an object of its label at IoU 0.5.
 
-    Objects are matched one to one, as `infer.matching` does; what lies in a crowd region is left out.
+    Objects are matched one to one, as `grounding.matching` does; what lies in a crowd region is left out.
     """
-    from infer.matching import pair_boxes, share_inside
+    from grounding.matching import pair_boxes, share_inside
 
     judged: list[tuple[float | None, bool]] = []
     for prediction in predictions:
@@ -116,9 +116,9 @@ def report(predictions_path: Path, dataset: Path | None, output: Path) -> Reliab
         UserError: no such file, predictions without a score, or nothing that tells the data set.
     """
     from grounding.card import load_card
-    from infer.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
-    from infer.predictions import read_predictions
     from infer.recipe import saved_recipe
+    from infer.runs.predictions import read_predictions
+    from infer.scoring.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
 
     recipe = saved_recipe(predictions_path.parent)
     if dataset is None and recipe is None:
@@ -209,8 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", type=Path, help="prepared data set (default: what infer.yaml names)")
     parser.add_argument("--output", type=Path, help="PNG file (default: reliability.png beside the rows)")
     arguments = parser.parse_args(argv)
+    from grounding.tables import format_table
     from infer.recipe import PREDICTIONS_FILE
-    from infer.table import format_table
 
     path = arguments.predictions
     path = path / PREDICTIONS_FILE if path.is_dir() else path

@@ -54,12 +54,12 @@ def report(
     """Score a predictions file, save all that is made of it, and return the table as text.
 
     Raises:
-        UserError: what `infer.scores.read_evaluation` refuses.
+        UserError: what `infer.scoring.scorecard.read_evaluation` refuses.
     """
-    from infer.curves import find_curves, trained_steps, write_curves
-    from infer.evaluation import read_evaluation
-    from infer.reports import markdown_report, terminal_report
-    from infer.scores import score
+    from infer.scoring.evaluation import read_evaluation
+    from infer.scoring.score_report import markdown_report, terminal_report
+    from infer.scoring.scorecard import score
+    from infer.scoring.visualdl_scalars import find_curves, trained_steps, write_curves
 
     evaluation = read_evaluation(predictions, dataset)
     scores = score(evaluation, draws)

@@ -19,7 +19,7 @@ def main() -> int:
     )
     recipe = load_recipe(Recipe, path, overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    from prepare.dataset import prepare_dataset
+    from prepare.pipeline import prepare_dataset
     from prepare.report import describe
 
     # Millions of small objects live to the end, and looking through them again and again takes a tenth of

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from grounding.errors import UserError
-from prepare.images import IMAGE_DOES_NOT_DECODE, IMAGE_SIZE_DIFFERS, IMAGE_TOO_LARGE
 from prepare.sources.source import ANNOTATION_UNREADABLE, IMAGE_MISSING, ROWS_DAMAGED, Lost
+from prepare.write.image_files import IMAGE_DOES_NOT_DECODE, IMAGE_SIZE_DIFFERS, IMAGE_TOO_LARGE
 
 BAD = frozenset(
     {

@@ -141,8 +141,8 @@ class Recipe:
     def __post_init__(self) -> None:
         from grounding.answers import ANSWER_FORMATS
         from grounding.boxes import GRID
-        from prepare.negatives import CHOICES
-        from prepare.order import ORDERS, OVERFLOWS
+        from prepare.questions.negatives import CHOICES
+        from prepare.questions.order import ORDERS, OVERFLOWS
 
         if self.total_samples is not None and self.total_samples < 1:
             raise ValueError(f"total_samples: {self.total_samples} is not a number of images from 1")

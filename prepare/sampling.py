@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prepare.faults import Faults
-from prepare.objects import has_trainable
 from prepare.progress import progress_bar
-from prepare.sources.box_check import BoxCheck
+from prepare.questions.objects import has_trainable
+from prepare.sources.shared.box_check import BoxCheck
 from prepare.sources.source import Annotation, BoxFormat, Lost, Place, Source
 
 IMAGE_WITHOUT_OBJECTS = "image has no usable objects"

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "infer": {"grounding"},
     "visualize": {"grounding", "infer"},
 }
-BRIDGES = {Path("train/box_curves.py"): {"grounding", "infer", "visualize"}}
+BRIDGES = {Path("train/inside/box_curves.py"): {"grounding", "infer", "visualize"}}
 """A model in training answers questions in its own process, by inference's own code (its docstring)."""
 
 FRAMEWORK = {"paddle", "paddleformers"}

@@ -19,7 +19,7 @@ def main() -> int:
         description=DESCRIPTION,
         example="python -m train recipes/train/tiny_full.yaml max_steps=100",
     )
-    from train.row import train_row
+    from train.launch.sequence import train_row
 
     return train_row(paths, overrides)
 

@@ -67,7 +67,7 @@ def table(folder: Path) -> str:
 
 def describe(run: Path, record: RunRecord) -> tuple[str, ...]:
     """Return a run's cells after its name."""
-    from train.manifest import log_of, read_progress
+    from train.launch.manifest import log_of, read_progress
 
     step, loss, total = record.step, record.loss, record.max_steps
     if record.starts[-1].state == RUNNING:  # run.json is written at the end: until then the log knows
@@ -88,9 +88,9 @@ def describe(run: Path, record: RunRecord) -> tuple[str, ...]:
 
 def state_of(run: Path, record: RunRecord, step: int) -> str:
     """Say how a run stands, and from where it would go on."""
-    from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
-    from train.launch import is_finished
-    from train.processes import marked
+    from train.launch.checkpoints import numbered_checkpoints, step_of, what_is_missing
+    from train.launch.processes import marked
+    from train.launch.start import is_finished
 
     state = record.starts[-1].state
     if state == RUNNING and marked(record.mark):

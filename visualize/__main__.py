@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 # What the commands need is imported late: --help loads no drawing library.
 def _draw(arguments: argparse.Namespace) -> None:
-    from visualize.gallery import Options, draw_dataset, draw_runs
+    from visualize.draw.gallery import Options, draw_dataset, draw_runs
 
     options = Options(arguments.limit, arguments.sheet, arguments.style, arguments.images, arguments.title)
     if arguments.jsonl is not None:
@@ -56,7 +56,7 @@ def _draw(arguments: argparse.Namespace) -> None:
 
 
 def _page(arguments: argparse.Namespace) -> None:
-    from visualize.page import write_page
+    from visualize.page.page_writer import write_page
 
     written = write_page(_named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit)
     note = f", {written.left_out} left out that not every run has answered" if written.left_out else ""
@@ -64,7 +64,7 @@ def _page(arguments: argparse.Namespace) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from visualize.page import write_page
+    from visualize.page.page_writer import write_page
 
     written = write_page(
         named_runs(arguments.runs), arguments.dataset, arguments.output, arguments.limit, most_changed=True
@@ -75,8 +75,8 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _spotlight(arguments: argparse.Namespace) -> None:
     from grounding.boxes import Box
     from grounding.files import replacing
-    from visualize.pictures import open_image
-    from visualize.spotlight import draw_spotlight
+    from visualize.draw.pictures import open_image
+    from visualize.draw.spotlight import draw_spotlight
 
     if arguments.output.suffix.lower() != ".png":
         raise UserError(f"--output {arguments.output}: the picture is a PNG: give a name that ends in .png")

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from grounding.boxes import Size
 from grounding.categories import Category, find_markup
 from grounding.errors import UserError
-from prepare.sources.files import find_splits, source_folder
-from prepare.sources.identity import check_distinct, derived_id, plain_name
-from prepare.sources.json_stream import stream_lists
-from prepare.sources.listed import Item, ListedSource
+from prepare.sources.shared.file_patterns import find_splits, source_folder
+from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
+from prepare.sources.shared.json_stream import stream_lists
+from prepare.sources.shared.listed import Item, ListedSource
 from prepare.sources.source import Annotation, Place, Query, RawObjects
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
-from prepare.sources.files import find_splits, first_line, source_folder
+from prepare.sources.shared.file_patterns import find_splits, first_line, source_folder
 from prepare.sources.source import (
     ROWS_DAMAGED,
     Annotation,

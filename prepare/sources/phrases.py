@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from prepare.sources.identity import derived_id
-from prepare.sources.jsonl import Rows, open_jsonl
-from prepare.sources.listed import Item, ListedSource
+from prepare.sources.shared.identity import derived_id
+from prepare.sources.shared.jsonl import Rows, open_jsonl
+from prepare.sources.shared.listed import Item, ListedSource
 from prepare.sources.source import Query, RawObjects
 
 if TYPE_CHECKING:

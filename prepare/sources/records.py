@@ -1,6 +1,6 @@
 """Records in the trainer's own form: a JSONL of messages, images and objects.
 
-They keep their conversation; boxes are rewritten onto the 0..1000 grid (`prepare.rewriting`). The recipe
+They keep their conversation; boxes are rewritten onto the 0..1000 grid (`prepare.questions.conversations`). The recipe
 tells in which order and units they are; nothing in the numbers is taken for a hint.
 """
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.categories import Category, find_markup, number_categories
 from grounding.errors import UserError
-from prepare.rewriting import read_record
-from prepare.sources.identity import derived_id
-from prepare.sources.jsonl import Rows, open_jsonl
-from prepare.sources.listed import Item, ListedSource
+from prepare.questions.conversations import read_record
+from prepare.sources.shared.identity import derived_id
+from prepare.sources.shared.jsonl import Rows, open_jsonl
+from prepare.sources.shared.listed import Item, ListedSource
 from prepare.sources.source import Query
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from grounding.boxes import Size
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from prepare.sources.files import list_files, source_folder
-from prepare.sources.identity import check_distinct, derived_id, plain_name
-from prepare.sources.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError
+from prepare.sources.shared.file_patterns import list_files, source_folder
+from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
+from prepare.sources.shared.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError
 from prepare.sources.source import Annotation, Place, Query, RawObjects
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from grounding.boxes import Box
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from grounding.recipe import read_yaml
-from prepare.sources.files import list_files, source_folder
-from prepare.sources.identity import check_distinct, derived_id, plain_name
-from prepare.sources.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError, find_images
+from prepare.sources.shared.file_patterns import list_files, source_folder
+from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
+from prepare.sources.shared.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError, find_images
 from prepare.sources.source import Annotation, BoxFormat, Place, Query, RawObjects
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def truth_of(dataset: Path) -> dict[str, list[tuple[str, Box]]]:
 def check_app(folder: Path, profile: Path) -> None:
     from gradio_client import Client, handle_file
 
-    from tests.visualize.app_browser import (
+    from tests.visualize.app.app_browser import (
         boxes,
         errors,
         every,

@@ -25,7 +25,7 @@ EXIF_ORIENTATION = 0x0112
 def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
     """Write token ids, labels, pixels and grids of every record, and the processor as training saves it."""
     sys.path.insert(0, str(ROOT))
-    from train import plugin
+    from train.inside import plugin
 
     plugin.apply({"max_pixels": MAX_PIXELS, "min_pixels": 32 * 32})
     from paddleformers.datasets.loader import create_dataset
@@ -72,7 +72,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Write a JSONL with its images, and return the requests that inference makes of it."""
     from grounding.card import Card, save_card
     from grounding.categories import number_categories
-    from infer.questions import read_questions
+    from infer.asking.dataset_questions import read_questions
 
     folder = tmp_path_factory.mktemp("data")
     (folder / "images").mkdir()
@@ -122,7 +122,7 @@ def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 def test_inference_encodes_what_training_encoded(requests: list[Any], trained: tuple[Path, Any]) -> None:
-    from infer.paddle_prompts import PromptEncoder
+    from infer.engines.paddle.encoding import PromptEncoder
 
     checkpoint, arrays = trained
     encoder = PromptEncoder(checkpoint)
@@ -145,7 +145,7 @@ def test_inference_encodes_what_training_encoded(requests: list[Any], trained: t
 def test_the_resolution_of_training_goes_with_the_checkpoint(
     requests: list[Any], trained: tuple[Path, Any]
 ) -> None:
-    from infer.paddle_prompts import PromptEncoder
+    from infer.engines.paddle.encoding import PromptEncoder
 
     large, patch = requests[1], 8
     trained_grid = PromptEncoder(trained[0]).encode(large).image_grid_thw[0].tolist()

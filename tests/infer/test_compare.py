@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from grounding.errors import UserError
-from infer.changes import Changes, find_changes, metric_changes
 from infer.compare import main, named_runs
-from infer.evaluation import read_evaluation
-from infer.metrics import METRICS, flat_metrics
 from infer.recipe import InferRecipe, save_recipe
 from infer.score import report
+from infer.scoring.changes import Changes, find_changes, metric_changes
+from infer.scoring.evaluation import read_evaluation
+from infer.scoring.metric_names import METRICS, flat_metrics
 from tests.infer.test_score import right_answers, run, write_rows
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from grounding.errors import UserError
 from infer.merge import merge_shards
-from infer.predict import predict
 from infer.recipe import InferRecipe
-from tests.infer.test_predict import SLOW_ENGINE, FakeEngine
+from infer.runs.predict import predict
+from tests.infer.runs.test_predict import SLOW_ENGINE, FakeEngine
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from grounding.boxes import Box
 from grounding.samples import Detection
-from infer.predictions import Prediction
 from infer.reliability import measure_reliability, right_or_wrong
+from infer.runs.predictions import Prediction
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from grounding.errors import UserError
 from grounding.run_record import RunRecord, read_run, write_run
 from infer.recipe import InferRecipe, save_recipe
 from infer.score import report
-from infer.scores import score_predictions
+from infer.scoring.scorecard import score_predictions
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from prepare.recipe import Recipe, Source
-from prepare.shape_files import SCHEMA
+from prepare.shapes.parquet import SCHEMA
 
 Row = dict[str, Any]
 

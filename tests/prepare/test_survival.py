@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from grounding.errors import UserError
-from prepare.dataset import prepare_dataset
-from prepare.images import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED
-from prepare.lock import LOCK_FILE, only_run
+from prepare.pipeline import prepare_dataset
 from prepare.recipe import Recipe, Source
 from prepare.sources.source import ROWS_DAMAGED
+from prepare.write.image_files import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED
+from prepare.write.lock import LOCK_FILE, only_run
 
 ROOT = Path(__file__).parents[2]
 IMAGES = 300
@@ -346,7 +346,7 @@ def test_images_of_a_set_that_was_replaced_are_not_taken_for_checked(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("prepare.dataset.take", interrupted)
+        patched.setattr("prepare.pipeline.take", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare_dataset(make_recipe(**settings, overwrite=True))
     assert prepare_dataset(make_recipe(**settings)).dropped == {IMAGE_DOES_NOT_DECODE: 1}

@@ -21,7 +21,7 @@ from grounding.boxes import Size, from_grid
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from grounding.prompts import SYSTEM_PROMPT
-from train.tiny import write_tiny_model
+from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
@@ -274,7 +274,7 @@ def interrupted_parallel_run(
 ) -> dict[str, Any]:
     """A LoRA run of two tensor parallel processes, ended by Ctrl-C, and then gone on with to its end."""
     from grounding.run_record import read_run
-    from train.processes import marked
+    from train.launch.processes import marked
 
     folder = tmp_path_factory.mktemp("parallel")
     recipe = write_recipe(

@@ -12,8 +12,8 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.run_record import RunRecord, add_scores, read_run, write_run
-from train import manifest
-from train.checkpoints import seal
+from train.launch import manifest
+from train.launch.checkpoints import seal
 from train.runs import main, table
 
 LOG = """\x1b[32m[    INFO]\x1b[0m -   Total optimization steps = 1,060
@@ -142,7 +142,7 @@ def test_a_living_run_is_running(
 ) -> None:
     manifest.begin(recipe, tmp_path / "a", None, CPU, "mark")
     write_log(tmp_path / "a", LOG)
-    monkeypatch.setattr("train.processes.marked", lambda mark: [7] if mark == "mark" else [])
+    monkeypatch.setattr("train.launch.processes.marked", lambda mark: [7] if mark == "mark" else [])
     line = table(tmp_path).splitlines()[1]
     assert line.endswith("running")
     assert "40/1060" in line

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 
 from grounding.boxes import Box
 from grounding.samples import Detection
-from visualize.draw import draw_detections, draw_matches
-from visualize.sheet import Panel, contact_sheet, draw_panels
-from visualize.spotlight import draw_spotlight
+from visualize.draw.drawing import draw_detections, draw_matches
+from visualize.draw.sheet import Panel, contact_sheet, draw_panels
+from visualize.draw.spotlight import draw_spotlight
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "visualize"
 

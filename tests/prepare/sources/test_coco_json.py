@@ -7,9 +7,9 @@ import pytest
 
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
-from prepare.dataset import prepare_dataset
-from prepare.sources.identity import derived_id
-from prepare.sources.json_stream import stream_lists
+from prepare.pipeline import prepare_dataset
+from prepare.sources.shared.identity import derived_id
+from prepare.sources.shared.json_stream import stream_lists
 
 Make = Callable[..., Any]
 CROWD = [10.0, 20.0, 100.0, 50.0]
@@ -158,7 +158,7 @@ def test_broken_json_names_the_file(source: Path, recipe_for: Make) -> None:
 def test_a_stream_gives_what_the_whole_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("prepare.sources.json_stream.CHUNK", chunk)
+    monkeypatch.setattr("prepare.sources.shared.json_stream.CHUNK", chunk)
     content = {"a": [1, 23456, {"b": [[1.5e3], 'é]\\"中']}, None], "empty": [], "c": {"d": [1]}, "n": 123}
     path = tmp_path / "x.json"
     for indent in (None, 2):

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from grounding.errors import UserError
-from prepare.asked import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
-from prepare.dataset import prepare_dataset
-from prepare.sources.identity import derived_id
+from prepare.pipeline import prepare_dataset
+from prepare.questions.image_records import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
+from prepare.sources.shared.identity import derived_id
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "refexp_sample"
 Make = Callable[..., Any]

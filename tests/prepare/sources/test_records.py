@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from grounding.errors import UserError
-from prepare.dataset import prepare_dataset
-from prepare.rewriting import (
+from prepare.pipeline import prepare_dataset
+from prepare.questions.conversations import (
     RECORD_IMAGE_UNMATCHED,
     RECORD_UNMATCHED,
     RECORD_UNREADABLE,

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from grounding.errors import UserError
-from prepare.dataset import prepare_dataset
+from prepare.pipeline import prepare_dataset
 from prepare.sources.source import ANNOTATION_UNREADABLE, IMAGE_MISSING
 
 Make = Callable[..., Any]

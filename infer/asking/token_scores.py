@@ -1,0 +1,39 @@
+"""Scores for boxes, from the probabilities of the tokens that spell them."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+from grounding.samples import Span
+from infer.engines.protocol import Token
+
+SMALLEST, DIGITS = 1e-4, 4
+"""Scores are above 0 and rounded: further digits depend on the batch that an image was answered in."""
+
+
+def token_scores(tokens: Sequence[Token], spans: Sequence[Sequence[Span]], score: str) -> list[float | None]:
+    """Return a score in (0, 1] for each detection, read from these spans of the tokens' text.
+
+    mean_logprob is the geometric mean of the probabilities of the tokens of label and box, min_prob the
+    smallest of them. A token counts where it shares a character with a span. Where no token does, there is
+    no score.
+    """
+    ends = list(accumulate(len(token.text) for token in tokens))
+    scores: list[float | None] = []
+    for parts in spans:
+        chosen: set[int] = set()
+        for start, end in parts:
+            # Tokens without a character, which are parts of the next one's first, count with it.
+            first = bisect_right(ends, start)
+            while first > 0 and not tokens[first - 1].text:
+                first -= 1
+            chosen |= set(range(first, min(bisect_left(ends, end) + 1, len(tokens))))
+        logprobs = [tokens[place].logprob for place in sorted(chosen)]
+        scores.append(_score(logprobs, score) if logprobs else None)
+    return scores
+
+
+def _score(logprobs: Sequence[float], score: str) -> float:
+    logprob = min(logprobs) if score == "min_prob" else sum(logprobs) / len(logprobs)
+    return min(1.0, max(SMALLEST, round(math.exp(min(logprob, 0.0)), DIGITS)))

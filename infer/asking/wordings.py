@@ -1,0 +1,54 @@
+"""The wording of a question that the data set's records do not hold, after the card's own."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from grounding.card import Card
+from grounding.prompts import CATEGORY, EXPRESSION, IMAGE_PLACEHOLDER, Wording, find_wordings, load_wordings
+from infer.engines.protocol import Request
+
+log = logging.getLogger(__name__)
+
+DEFAULT_FAMILIES = {CATEGORY: ("category", "qwen_category"), EXPRESSION: ("expression", "qwen_expression")}
+"""What is asked about -> the family for answers as objects, and for those in JSON."""
+
+
+def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Wording:
+    """Return the wording by which a model trained on this data set is asked about a category or expression.
+
+    Of those that the user has chosen, or else the card's, the first one is taken that asks about the first of
+    `asks`, or else the second; if there is none, the project's, which the model may not know.
+    """
+    return _first(chosen, asks) or _find(tuple(card.prompts), card.answer_format, asks)
+
+
+def _first(wordings: Sequence[Wording], asks: Sequence[str]) -> Wording | None:
+    return next((wording for kind in asks for wording in wordings if wording.asks == kind), None)
+
+
+@lru_cache(maxsize=16)
+def _find(names: tuple[str, ...], answer_format: str, asks: tuple[str, ...]) -> Wording:
+    by_name = {
+        wording.name: wording
+        for family in load_wordings().values()
+        for wordings in family.values()
+        for wording in wordings
+    }
+    trained = [by_name[name] for name in names if name in by_name]
+    if known := _first(trained, asks):
+        return known
+    language = "zh" if any(".zh" in name for name in names) else "en"
+    wording = find_wordings(DEFAULT_FAMILIES[asks[0]][answer_format == "json"], language)[0]
+    log.warning(
+        "the data set has no question about one %s: '%s' is asked, which the model may not know",
+        asks[0],
+        wording.template,
+    )
+    return wording
+
+
+def reworded(request: Request, wording: Wording, about: str) -> Request:
+    """Return the request with another question about the same image."""
+    return replace(request, user=f"{IMAGE_PLACEHOLDER}{wording.ask(about)}")

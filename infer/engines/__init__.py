@@ -1,0 +1,1 @@
+"""Models that answer questions, behind one Protocol (protocol.py)."""

@@ -1,0 +1,1 @@
+"""A run over a data set: answers written, resumed, merged."""

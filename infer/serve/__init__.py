@@ -1,0 +1,1 @@
+"""`python -m infer.serve`: a checkpoint behind OpenAI's chat completions."""

@@ -1,0 +1,32 @@
+"""`python -m infer.serve CHECKPOINT [key=value ...]`: OpenAI's chat completions, answered by PaddlePaddle."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import run_command
+from grounding.recipe import describe_keys, load_settings
+from infer.serve.server import ServeSettings, serve
+
+EXAMPLE = """example:
+  python -m infer.serve checkpoints/demo/full port=8008 model=shapes"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load the checkpoint and answer until it is interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infer.serve",
+        description="Serve a checkpoint by OpenAI's chat completions.",
+        epilog="keys:\n" + "\n".join(describe_keys(ServeSettings)) + "\n\n" + EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, help="model folder, or a LoRA run's folder")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as port=8009")
+    arguments = parser.parse_args(argv)
+    serve(arguments.checkpoint, load_settings(ServeSettings, arguments.overrides))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,69 @@
+"""Requests that arrive one by one, answered together: a thread that owns the engine."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from infer.engines.protocol import Engine, RawAnswer, Request
+
+Waiting = tuple[Request, "Future[RawAnswer]"]
+
+
+class Batcher:
+    """A queue before an engine: what waits when a batch is done becomes the next batch."""
+
+    def __init__(self, engine: Engine, batch_size: int, queue_size: int) -> None:
+        """Start the thread; `queue_size` requests may wait, more are refused."""
+        self._engine = engine
+        self._batch_size = batch_size
+        self._queue: queue.Queue[Waiting | None] = queue.Queue(queue_size)
+        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: Request) -> "Future[RawAnswer]":
+        """Return the answer to come.
+
+        Raises:
+            queue.Full: too many requests wait already.
+        """
+        answer: Future[RawAnswer] = Future()
+        self._queue.put_nowait((request, answer))
+        return answer
+
+    def close(self) -> None:
+        """Answer what waits, and end the thread."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, is_last = [first], False
+            while len(batch) < self._batch_size and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    is_last = True
+                    break
+                batch.append(following)
+            _answer(self._engine.answer, batch)
+            if is_last:
+                return
+
+
+def _answer(answer: Callable[[list[Request]], list[RawAnswer]], batch: list[Waiting]) -> None:
+    """Answer a batch; where that fails, each request by itself, so that one bad image costs one answer."""
+    batch = [waiting for waiting in batch if waiting[1].set_running_or_notify_cancel()]
+    try:
+        answers = answer([request for request, _ in batch])
+    except Exception as error:  # noqa: BLE001  the error belongs to the one who waits
+        if len(batch) == 1:
+            batch[0][1].set_exception(error)
+            return
+        for request, future in batch:
+            try:
+                future.set_result(answer([request])[0])
+            except Exception as own:  # noqa: BLE001
+                future.set_exception(own)
+        return
+    for (_, future), result in zip(batch, answers, strict=True):
+        future.set_result(result)

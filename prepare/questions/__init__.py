@@ -1,0 +1,1 @@
+"""From an image's objects to questions with their answers."""

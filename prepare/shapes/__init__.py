@@ -1,0 +1,1 @@
+"""`python -m prepare.shapes`: a synthetic source of coloured shapes."""

@@ -1,0 +1,1 @@
+"""`python -m prepare.show`: records on a page, as the model sees them."""

@@ -1,0 +1,56 @@
+"""`python -m prepare.show DATASET`: some records on a page, as the model will see them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import UserError, run_command
+from models.qwen3_vl.resolution import MAX_PIXELS, MIN_PIXELS
+from prepare.locate import add_place, find_jsonl, find_place
+
+PAGE_FILE = "show.html"
+
+
+def show(place: Path, limit: int, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Path:
+    """Write show.html beside the JSONL, with up to `limit` records of each split; return its path.
+
+    Raises:
+        UserError: no JSONL there, a line that is not a record, or an image that cannot be read.
+    """
+    from grounding.files import write_text
+    from prepare.show.record_page import write_page
+
+    files = find_jsonl(place)
+    page = next(iter(files.values())).parent / PAGE_FILE
+    write_text(page, write_page(files, limit, min_pixels, max_pixels))
+    return page
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the page, and say where it is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m prepare.show",
+        description="Draw some records into one page, show.html: image at training resolution, boxes, texts.",
+        epilog="example:\n  python -m prepare.show data/coco --limit 20",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_place(parser)
+    parser.add_argument("--limit", type=int, default=12, help="records of each split (%(default)s)")
+    parser.add_argument(
+        "--max-pixels", type=int, default=MAX_PIXELS, help="the training recipe's max_pixels (%(default)s)"
+    )
+    parser.add_argument(
+        "--min-pixels", type=int, default=MIN_PIXELS, help="the training recipe's min_pixels (%(default)s)"
+    )
+    arguments = parser.parse_args(argv)
+    if not 0 < arguments.min_pixels <= arguments.max_pixels:
+        raise UserError(f"--min-pixels {arguments.min_pixels}: must lie in 1..{arguments.max_pixels}")
+    place = find_place(arguments.dataset, arguments.overrides)
+    page = show(place, max(1, arguments.limit), arguments.min_pixels, arguments.max_pixels)
+    sys.stdout.write(f"{page}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

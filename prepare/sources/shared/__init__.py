@@ -1,0 +1,1 @@
+"""What several source formats need: file patterns, ids, hubs, box checks."""

@@ -1,0 +1,97 @@
+"""Which files of a folder, or of a data set repository on a hub, a recipe means."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grounding.errors import UserError
+
+if TYPE_CHECKING:
+    from prepare.recipe import Source
+
+_SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
+
+logger = logging.getLogger(__name__)
+
+
+def source_folder(source: "Source", patterns: Sequence[str]) -> Path:
+    """Return the source's folder, after a download of the matching files where it is on a hub.
+
+    Raises:
+        UserError: no such folder, or no hub.
+    """
+    if source.resolved_hub == "local":
+        folder = Path(str(source.path)).expanduser()
+    else:
+        from prepare.sources.shared.hub import download
+
+        folder = download(source.resolved_hub, source.resolved_repo, patterns)
+    if not folder.exists():
+        raise UserError(f"source.path: {folder}: no such folder")
+    return folder
+
+
+def find_splits(folder: Path, train_pattern: str, val_pattern: str) -> dict[str, tuple[Path, ...]]:
+    """Return the annotation files of both splits, in the order of their names; a val file is never train.
+
+    Raises:
+        UserError: no folder, no training files, or files missing of a numbered set.
+    """
+    if not folder.is_dir():
+        raise UserError(f"source.path: {folder}: no folder")
+    train, val = match(folder, train_pattern), match(folder, val_pattern)
+    train = tuple(path for path in train if path not in val)
+    if not train:
+        raise UserError(
+            f"source.train_files: no file in {folder} matches '{train_pattern}'; {list_files(folder)}"
+        )
+    if not val:
+        logger.info("no file matches source.val_files: train and val are both cut from source.train_files")
+    for pattern, paths in ((train_pattern, train), (val_pattern, val)):
+        _check_complete(pattern, paths)
+    return {"train": train, "val": val}
+
+
+def match(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the matching files, by name and then by place, so that folders above do not matter.
+
+    Raises:
+        UserError: not a pattern.
+    """
+    try:
+        found = [path for path in folder.glob(pattern) if path.is_file()]
+    except (ValueError, NotImplementedError) as error:
+        raise UserError(f"'{pattern}': not a pattern for files in {folder}: {error}") from error
+    return tuple(sorted(found, key=lambda path: (path.name, path.relative_to(folder).as_posix())))
+
+
+def list_files(folder: Path) -> str:
+    """Say which files are in a folder, the first few of them."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    if not names:
+        return "the folder is empty"
+    return f"there are {len(names)} files: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _check_complete(pattern: str, paths: Sequence[Path]) -> None:
+    """Refuse a numbered set (-00000-of-00040) with gaps, unless the pattern itself picks numbers."""
+    if re.search(r"\d|\[", pattern):
+        return
+    sets: dict[tuple[str, int], int] = {}
+    for path in paths:
+        if found := _SHARD.match(path.name):
+            key = f"{path.parent}/{found['stem']}", int(found["count"])
+            sets[key] = sets.get(key, 0) + 1
+    for (stem, expected), there in sorted(sets.items()):
+        if there < expected:
+            raise UserError(
+                f"{stem}-*: {there} of {expected} files are there: fetch the others, or write a pattern "
+                f"that picks files by number, such as '{pattern.replace('*.', '0000[0-4]*.')}'"
+            )

@@ -1,0 +1,1 @@
+"""`python -m prepare.stats`: what a data set holds, counted and drawn."""

@@ -1,0 +1,48 @@
+"""`python -m prepare.stats DATASET`: what a data set holds, as stats.json and one picture, stats.png."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import run_command
+from prepare.locate import add_place, find_jsonl, find_place
+
+STATS_FILE, PICTURE_FILE = "stats.json", "stats.png"
+
+
+def write_stats(place: Path) -> Path:
+    """Write stats.json and stats.png beside the JSONL, and return the picture's path.
+
+    Raises:
+        UserError: no JSONL there, one that cannot be read, or a file cannot be written.
+    """
+    from grounding.files import replacing, write_json
+    from prepare.stats.charts import draw_stats
+    from prepare.stats.counts import count_files
+
+    files = find_jsonl(place)
+    folder = next(iter(files.values())).parent
+    stats = count_files(files)
+    write_json(folder / STATS_FILE, stats)
+    with replacing(folder / PICTURE_FILE) as file:
+        draw_stats(stats, folder.resolve().name, file)
+    return folder / PICTURE_FILE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Count a data set, and say where the picture is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m prepare.stats",
+        description="Count what a data set holds, into stats.json and stats.png beside its JSONL.",
+        epilog="example:\n  python -m prepare.stats data/coco",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_place(parser)
+    arguments = parser.parse_args(argv)
+    sys.stdout.write(f"{write_stats(find_place(arguments.dataset, arguments.overrides))}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

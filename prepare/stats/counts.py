@@ -1,0 +1,75 @@
+"""What a data set's records hold, counted from the JSONL alone; drops by reason from the card."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from grounding.boxes import GRID
+from grounding.card import CARD_FILE, load_card
+from grounding.errors import UserError
+from grounding.files import read_jsonl
+from grounding.record import read_back
+from grounding.samples import Detection
+
+SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, GRID + 1)
+"""Edges of the classes of box sizes: the square root of the area, in steps of the grid."""
+
+LENGTH_STEP = 100
+"""Answer lengths are counted in classes of so many characters."""
+
+PERCENTILES = (50, 90, 99, 100)
+
+
+def count_files(files: dict[str, Path]) -> dict[str, Any]:
+    """Return the counts of each split, and the card's drops.
+
+    Raises:
+        UserError: a line that is not a record.
+    """
+    folder = next(iter(files.values())).parent
+    dropped = load_card(folder).dropped if (folder / CARD_FILE).is_file() else {}
+    return {"splits": {split: _count(path) for split, path in files.items()}, "dropped": dropped}
+
+
+def _count(path: Path) -> dict[str, Any]:
+    images: set[str] = set()
+    boxes_per_record: Counter[int] = Counter()
+    sizes: Counter[int] = Counter()
+    labels: Counter[str] = Counter()
+    lengths: list[int] = []
+    for line, record in read_jsonl(path):
+        try:
+            read = read_back(record)
+        except ValueError as error:
+            raise UserError(f"{path}, line {line}: {error}: run python -m prepare.check") from error
+        images.add(read.image)
+        boxes_per_record[len(read.objects)] += 1
+        sizes.update(_size_class(detection) for detection in read.objects)
+        labels.update(detection.label for detection in read.objects)
+        lengths.append(len(read.answer))
+    lengths.sort()
+    classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
+    return {
+        "images": len(images),
+        "records": len(lengths),
+        "records_without_objects": boxes_per_record[0],
+        "boxes": labels.total(),
+        "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},
+        "box_sizes_on_grid": {str(edge): sizes[edge] for edge in SIZE_EDGES[:-1]},
+        "categories": dict(sorted(labels.items(), key=lambda item: (-item[1], item[0]))),
+        "answer_characters": {
+            "percentiles": {str(share): _percentile(lengths, share) for share in PERCENTILES},
+            "classes": {str(start): classes[start] for start in sorted(classes)},
+        },
+    }
+
+
+def _size_class(detection: Detection) -> int:
+    """Return the lower edge of a box's class of sizes; the box is on the grid."""
+    side = detection.box.area**0.5
+    return max(edge for edge in SIZE_EDGES if edge <= side)
+
+
+def _percentile(ordered: list[int], share: int) -> int:
+    """Return the smallest value that `share` percent of the values do not exceed, 0 of none."""
+    return ordered[max(0, -(-len(ordered) * share // 100) - 1)] if ordered else 0

@@ -1,0 +1,1 @@
+"""The data set's folder: images and records written, interrupted runs resumed."""

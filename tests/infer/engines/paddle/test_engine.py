@@ -1,0 +1,173 @@
+"""The decoding loop against the framework's own generate, on a random tiny model."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infer.asking.dataset_questions import read_questions
+from infer.engines.checkpoint import find_checkpoint
+from infer.engines.paddle.engine import END_TOKENS, PaddleEngine
+from infer.engines.protocol import RawAnswer, Request
+
+ROOT = Path(__file__).parents[4]
+NEW_TOKENS = 16
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_checkpoint: Path) -> PaddleEngine:
+    return PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+
+
+@pytest.fixture
+def requests(dataset: Any) -> list[Request]:
+    """Seven images of mixed sizes, with and without system message, questions of growing length."""
+    return [question.request for question in read_questions(dataset.path, "val")]
+
+
+def new_tokens(engine: PaddleEngine, requests: list[Request]) -> list[tuple[list[int], bool]]:
+    rows = engine.generate([engine.encoder.encode(request) for request in requests])
+    return [(row.token_ids, row.has_ended) for row in rows]
+
+
+def set_decoding(engine: PaddleEngine, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    monkeypatch.setattr(engine, "decoding", replace(engine.decoding, **changes))
+
+
+def test_answers_of_a_batch_equal_those_one_by_one(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_decoding(engine, monkeypatch, end_ids=frozenset())  # a random model may end at once
+    batch = engine.answer(requests)
+    assert batch == [engine.answer([request])[0] for request in requests]
+    # A random model soon repeats itself, but one that looks at its input does not always say the same.
+    assert len({answer.text for answer in batch}) > len(requests) // 2
+    assert all(answer.is_cut for answer in batch)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tokens_equal_those_of_the_frameworks_generate(engine: PaddleEngine, requests: list[Request]) -> None:
+    import paddle
+
+    ours = new_tokens(engine, requests)
+    assert sum(len(ids) for ids, _ in ours) > 5 * len(requests)  # there is something to compare
+    for request, (ids, _) in zip(requests, ours, strict=True):
+        prompt = engine.encoder.encode(request)
+        token_ids = paddle.to_tensor([prompt.token_ids])
+        with paddle.no_grad():
+            expected, _ = engine.model.generate(
+                input_ids=token_ids,
+                attention_mask=paddle.ones_like(token_ids),
+                pixel_values=prompt.pixel_values,
+                image_grid_thw=prompt.image_grid_thw,
+                max_new_tokens=NEW_TOKENS,
+                decode_strategy="greedy_search",
+                eos_token_id=sorted(engine.decoding.end_ids),
+                pad_token_id=engine.decoding.pad_id,
+            )
+        assert ids == list(
+            takewhile(lambda token_id: token_id not in engine.decoding.end_ids, expected[0].tolist())
+        )
+
+
+def test_a_row_that_ends_leaves_the_others_as_they_are(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_decoding(engine, monkeypatch, end_ids=frozenset())
+    whole = [ids for ids, _ in new_tokens(engine, requests)]
+    end = whole[0][5]  # make a token that the first answer contains the end of an answer
+    set_decoding(engine, monkeypatch, end_ids=frozenset({end}))
+    expected = [(ids[: ids.index(end)], True) if end in ids else (ids, False) for ids in whole]
+    assert new_tokens(engine, requests) == expected
+    answer = engine.answer(requests[:1])[0]
+    assert not answer.is_cut
+    assert engine.encoder.tokenizer.decode(expected[0][0]) == answer.text
+
+
+def test_special_tokens_stay_in_the_text(engine: PaddleEngine) -> None:
+    text = "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"
+    assert engine._text(engine.encoder.tokenizer(text)["input_ids"]) == text
+    assert len(engine.decoding.end_ids) == len(END_TOKENS)
+
+
+def test_the_attention_that_gpus_use_gives_the_same_tokens(
+    engine: PaddleEngine, requests: list[Request]
+) -> None:
+    config = engine.model.config
+    parts = [config, config.text_config, config.vision_config]
+    eager = new_tokens(engine, requests)
+    assert {part._attn_implementation for part in parts} == {"eager"}
+    try:
+        for part in parts:
+            part._attn_implementation = "sdpa"
+        assert new_tokens(engine, requests) == eager
+        assert new_tokens(engine, requests[:1]) == eager[:1]  # without padding there is no mask
+    finally:
+        for part in parts:
+            part._attn_implementation = "eager"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_is_loaded_unmerged(
+    engine: PaddleEngine, tiny_checkpoint: Path, requests: list[Request], tmp_path: Path
+) -> None:
+    import paddle
+    from paddleformers.peft import LoRAConfig, LoRAModel
+
+    plain = new_tokens(engine, requests)
+    config = LoRAConfig(
+        r=4,
+        lora_alpha=8,
+        target_modules=[".*qkv_proj.*", ".*o_proj.*", ".*down_proj.*"],
+        base_model_name_or_path=str(tiny_checkpoint),
+    )
+    trained = PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    lora = LoRAModel(trained.model, config)
+    paddle.seed(0)
+    for name, parameter in lora.named_parameters():
+        if "lora_B" in name:
+            parameter.set_value(paddle.randn(parameter.shape) * 0.1)
+    lora.eval()
+    lora.save_pretrained(str(tmp_path / "lora"))
+    expected = new_tokens(trained, requests)
+    loaded = PaddleEngine(find_checkpoint(tmp_path / "lora"), device="cpu", max_new_tokens=NEW_TOKENS)
+    assert new_tokens(loaded, requests) == expected
+    assert expected != plain
+
+
+def test_loading_leaves_the_folder_as_it_was(engine: PaddleEngine, tiny_checkpoint: Path) -> None:
+    assert not list(tiny_checkpoint.glob("*.metadata"))
+
+
+def test_command_line(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    keys = {"checkpoint": tiny_checkpoint, "dataset": dataset.path, "output_dir": tmp_path / "out"}
+    recipe.write_text("".join(f"{key}: {value}\n" for key, value in keys.items()), encoding="utf-8")
+    command = [sys.executable, "-m", "infer", str(recipe), "batch_size=3", "max_new_tokens=4", "device=cpu"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "7 of 7 images scored" in done.stdout
+    assert (tmp_path / "out" / "scores.json").is_file()
+    assert "7/7" in done.stderr
+    noise = [line for line in done.stderr.replace("\r", "\n").splitlines() if line and "image" not in line]
+    assert noise == []  # a bar, and nothing else
+    rows = (tmp_path / "out" / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["image_id"] for row in rows] == dataset.image_ids
+    assert RawAnswer(json.loads(rows[0])["raw"], is_cut=True).text
+
+
+def test_a_gpu_that_is_not_there_is_an_error(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> None:
+    import paddle
+
+    if paddle.device.is_compiled_with_cuda():
+        pytest.skip("this Paddle is made for GPUs")
+    command = [sys.executable, "-m", "infer", str(ROOT / "recipes/infer/demo.yaml"), "device=gpu"]
+    keys = [f"checkpoint={tiny_checkpoint}", f"dataset={dataset.path}", f"output_dir={tmp_path / 'out'}"]
+    done = subprocess.run([*command, *keys], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: device=gpu:")

@@ -1,0 +1,194 @@
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.answers import TRUNCATED
+from grounding.errors import UserError
+from infer.engines.protocol import RawAnswer, Request
+from infer.recipe import InferRecipe
+from infer.runs.predict import predict
+
+SLOW_ENGINE = Path(__file__).with_name("slow_engine.py")
+
+
+class FakeEngine:
+    """Answers with the width of the question, and remembers what it was asked."""
+
+    def __init__(self, *, is_cut: bool = False) -> None:
+        self.asked: list[Request] = []
+        self.is_cut = is_cut
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        self.asked += requests
+        return [
+            RawAnswer(f"red square(100,200),(300,{400 + len(request.user)})", self.is_cut)
+            for request in requests
+        ]
+
+
+@pytest.fixture
+def recipe(checkpoint: Path, dataset: Any, tmp_path: Path) -> InferRecipe:
+    return InferRecipe(str(checkpoint), str(dataset.path), str(tmp_path / "out"), batch_size=2)
+
+
+def ask(recipe: InferRecipe, **kwargs: bool) -> tuple[FakeEngine, list[dict[str, Any]]]:
+    engine = FakeEngine(**kwargs)
+    path = predict(recipe, lambda *_: engine)
+    return engine, [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_rows_hold_the_answer_in_original_pixels(recipe: InferRecipe) -> None:
+    engine, rows = ask(recipe)
+    assert [row["image_id"] for row in rows] == list(range(101, 108))
+    assert rows[3] == {
+        "image_id": 104,
+        "image": "images/000104.png",
+        "width": 200,
+        "height": 150,
+        "question": "Task: Object Detection red square red square red square",
+        "raw": rows[3]["raw"],
+        "detections": [
+            {
+                "label": "red square",
+                "box": [20.0, 30.0, 60.0, rows[3]["detections"][0]["box"][3]],
+                "score": None,
+            }
+        ],
+        "problems": [],
+    }
+    assert engine.asked[0].system == ""
+    assert engine.asked[1].system == "Be brief."
+    assert engine.asked[1].user.startswith("<image>\nTask:")
+
+
+def test_a_cut_answer_is_a_problem(recipe: InferRecipe) -> None:
+    assert {tuple(row["problems"]) for row in ask(recipe, is_cut=True)[1]} == {(TRUNCATED,)}
+
+
+def test_the_train_split_takes_ids_from_names_and_sizes_from_images(recipe: InferRecipe) -> None:
+    val = ask(recipe)[1]
+    train = ask(dataclasses.replace(recipe, split="train", output_dir=recipe.output_dir + "_train"))[1]
+    assert train == val
+
+
+def test_complete_predictions_are_not_made_again(recipe: InferRecipe) -> None:
+    ask(recipe)
+    assert ask(recipe)[0].asked == []
+    assert ask(dataclasses.replace(recipe, batch_size=5))[0].asked == []
+
+
+def test_another_recipe_is_refused_unless_overwrite_is_set(recipe: InferRecipe) -> None:
+    ask(recipe)
+    other = dataclasses.replace(recipe, limit=3)
+    with pytest.raises(UserError, match=r"limit=3 \(was None\)"):
+        ask(other)
+    assert len(ask(dataclasses.replace(other, overwrite=True))[1]) == 3
+    assert ask(other)[0].asked == []  # overwrite was a wish of that run alone
+
+
+def test_changed_weights_and_changed_questions_ask_again(recipe: InferRecipe, checkpoint: Path) -> None:
+    ask(recipe)
+    scores = recipe.output_path / "scores.json"
+    scores.write_text("{}", encoding="utf-8")
+    (checkpoint / "model.safetensors").write_bytes(b"retrain")
+    assert len(ask(recipe)[0].asked) == 7
+    assert not scores.exists()
+    jsonl = recipe.dataset_path / "val.jsonl"
+    jsonl.write_text(jsonl.read_text(encoding="utf-8").replace("Task:", "Job:"), encoding="utf-8")
+    assert len(ask(recipe)[0].asked) == 7
+
+
+@pytest.mark.parametrize("torn", [b"", b"5", b'5\t{"image_id": 1', b'{"image_id": 101}\n'])
+@pytest.mark.parametrize("places", [(), (0, 1, 2), (6, 2, 3), tuple(range(7))])
+def test_only_images_without_a_row_are_asked(
+    recipe: InferRecipe, places: tuple[int, ...], torn: bytes
+) -> None:
+    whole = predict(recipe, lambda *_: FakeEngine())
+    expected = whole.read_bytes()
+    rows = expected.splitlines(keepends=True)
+    part = whole.with_name("predictions.jsonl.part")
+    part.write_bytes(b"".join(b"%d\t%s" % (place, rows[place]) for place in places) + torn)
+    whole.unlink()
+    assert len(ask(recipe)[0].asked) == 7 - len(places)
+    assert whole.read_bytes() == expected
+    assert not part.exists()
+
+
+@pytest.mark.parametrize("torn", [b"5", b'5\t{"image_id": 1'])
+def test_a_torn_row_spoils_no_later_one(recipe: InferRecipe, torn: bytes) -> None:
+    class Failing(FakeEngine):
+        def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+            if self.asked:
+                raise UserError("the second batch fails")
+            return super().answer(requests)
+
+    whole = predict(recipe, lambda *_: FakeEngine())
+    expected = whole.read_bytes()
+    whole.with_name("predictions.jsonl.part").write_bytes(
+        b"0\t" + expected.splitlines(keepends=True)[0] + torn
+    )
+    whole.unlink()
+    with pytest.raises(UserError, match="the second batch fails"):
+        predict(recipe, lambda *_: Failing())
+    assert len(ask(recipe)[0].asked) == 5  # the first two are there
+    assert whole.read_bytes() == expected
+
+
+def test_two_processes_do_not_write_one_file(recipe: InferRecipe) -> None:
+    class Nested(FakeEngine):
+        def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+            with pytest.raises(UserError, match="another process is writing it"):
+                ask(recipe)
+            return super().answer(requests)
+
+    predict(recipe, lambda *_: Nested())
+    assert ask(recipe)[0].asked == []
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(recipe: InferRecipe, tmp_path: Path) -> None:
+    def command(name: str) -> list[str]:
+        words = [SLOW_ENGINE, recipe.dataset, tmp_path / name, recipe.checkpoint, tmp_path / f"{name}.log"]
+        return [sys.executable, *map(str, words)]
+
+    subprocess.run(command("undisturbed"), check=True, capture_output=True)
+    log = tmp_path / "killed.log"
+    with subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and not (log.is_file() and len(log.read_text().splitlines()) >= 4):
+            time.sleep(0.01)
+        time.sleep(0.05)  # the batch is in the log before it is in the file
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "killed" / "predictions.jsonl").exists()
+    subprocess.run(command("killed"), check=True, capture_output=True)
+    predictions = [tmp_path / name / "predictions.jsonl" for name in ("undisturbed", "killed")]
+    assert predictions[0].read_bytes() == predictions[1].read_bytes()
+    assert log.read_text() == (tmp_path / "undisturbed.log").read_text()  # none asked twice, none lost
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda model, data: (model / "model.safetensors").unlink(), "no model.*train first"),
+        (lambda model, data: (model / "tokenizer.json").unlink(), "no tokenizer.json"),
+        (lambda model, data: (model / "config.json").unlink(), "no config.json"),
+        (lambda model, data: (model / "preprocessor_config.json").unlink(), "no preprocessor_config.json"),
+        (lambda model, data: (data / "card.json").unlink(), "card.json"),
+        (lambda model, data: (data / "val.jsonl").unlink(), "val.jsonl"),
+        (lambda model, data: (data / "val.jsonl").write_text(""), "no record"),
+        (lambda model, data: (data / "images" / "000103.png").unlink(), "line 3: no image"),
+        (lambda model, data: (data / "annotations_val.json").write_text("[]"), "not COCO annotations"),
+        (lambda model, data: (data / "val.jsonl").write_text('{"images": ["images/000101.png"]}'), "line 1"),
+    ],
+)
+def test_what_is_missing_is_named(recipe: InferRecipe, damage: Any, message: str) -> None:
+    damage(Path(recipe.checkpoint), recipe.dataset_path)
+    with pytest.raises(UserError, match=message):
+        ask(recipe)

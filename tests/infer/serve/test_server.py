@@ -1,0 +1,180 @@
+"""The server as a process of its own, asked by OpenAI's client."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from grounding.prompts import IMAGE_PLACEHOLDER
+from infer.asking.dataset_questions import read_questions
+from infer.engines.checkpoint import find_checkpoint
+from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.protocol import RawAnswer, Request
+from tests.infer.conftest import ROOT, write_dataset
+
+NEW_TOKENS = 12
+KEY = "not-to-be-guessed"
+
+
+def start(*words: str, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "infer.serve", *words],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background job inherits Ctrl-C as ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+@pytest.fixture(scope="module")
+def address(tiny_checkpoint: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = (f"port={port}", "model=tiny", f"max_new_tokens={NEW_TOKENS}", "max_megabytes=1", "device=cpu")
+    server = start(str(tiny_checkpoint), *words, SERVE_API_KEY=KEY)
+    assert server.stderr is not None
+    line = server.stderr.readline()
+    assert line.strip().endswith(f"as model 'tiny': http://127.0.0.1:{port}/v1"), line
+    yield f"http://127.0.0.1:{port}/v1"
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in server.stderr.read()
+
+
+@pytest.fixture
+def client(address: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=address, api_key=KEY, max_retries=0)
+
+
+@pytest.fixture(scope="module")
+def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
+    folder = tmp_path_factory.mktemp("serve") / "data"
+    write_dataset(folder)
+    return [question.request for question in read_questions(folder, "val")]
+
+
+def messages(request: Request) -> list[dict[str, Any]]:
+    data = base64.b64encode(request.image.read_bytes()).decode()
+    before, after = request.user.split(IMAGE_PLACEHOLDER)
+    parts = [
+        {"type": "text", "text": before},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {"type": "text", "text": after},
+    ]
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    return [*system, {"role": "user", "content": parts}]
+
+
+def test_many_clients_get_the_answers_of_the_engine(
+    client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    engine = PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    expected = engine.answer(requests)
+
+    def ask(request: Request) -> RawAnswer:
+        (choice,) = client.chat.completions.create(model="tiny", messages=messages(request)).choices
+        return RawAnswer(choice.message.content or "", is_cut=choice.finish_reason == "length")
+
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(ask, requests * 3)) == expected * 3
+    assert [model.id for model in client.models.list()] == ["tiny"]
+
+
+def test_probabilities_and_shorter_answers_are_given_on_request(
+    client: openai.OpenAI, requests: list[Request]
+) -> None:
+    (whole,) = client.chat.completions.create(
+        model="tiny", messages=messages(requests[0]), logprobs=True
+    ).choices
+    assert whole.logprobs is not None
+    tokens = whole.logprobs.content or []
+    assert "".join(token.token for token in tokens) == whole.message.content
+    assert all(token.logprob <= 0 for token in tokens)
+    (cut,) = client.chat.completions.create(
+        model="tiny", messages=messages(requests[0]), max_tokens=3
+    ).choices
+    assert cut.message.content == "".join(token.token for token in tokens[:3])
+    assert (cut.finish_reason, cut.logprobs) == ("length", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "message"),
+    [
+        ({"model": "other"}, 404, "model 'other' is not served here, 'tiny' is"),
+        ({"stream": True}, 400, "stream"),
+        ({"max_tokens": -1}, 400, "max_tokens: -1 is not a number from 1"),
+        ({"temperature": 0.7}, 400, "decodes greedily"),
+        ({"messages": [{"role": "user", "content": "no picture"}]}, 400, "messages: wanted are"),
+        ({"messages": [{"role": "user", "content": []}]}, 400, "exactly one image_url"),
+        ({"messages": 3}, 400, "messages: wanted are"),
+        ({"messages": "x" * 2_000_000}, 413, "larger than 1 MB"),
+    ],
+)
+def test_what_it_cannot_do_is_said(
+    client: openai.OpenAI, requests: list[Request], change: dict[str, Any], status: int, message: str
+) -> None:
+    with pytest.raises(openai.APIStatusError, match=message) as caught:
+        client.chat.completions.create(**{"model": "tiny", "messages": messages(requests[0]), **change})
+    assert caught.value.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://example.com/a.png", "wanted is the image itself"),
+        ("data:image/png;base64,%%%", "not base64"),
+        ("data:image/png;base64,AAAA", "the image: not usable as an image"),
+    ],
+)
+def test_an_image_that_cannot_be_used_is_said(
+    client: openai.OpenAI, requests: list[Request], url: str, message: str
+) -> None:
+    turns = messages(requests[0])
+    turns[-1]["content"][1]["image_url"]["url"] = url
+    with pytest.raises(openai.BadRequestError, match=message):
+        client.chat.completions.create(model="tiny", messages=turns)
+
+
+def test_a_wrong_key_is_refused(address: str, requests: list[Request]) -> None:
+    stranger = openai.OpenAI(base_url=address, api_key="wrong", max_retries=0)
+    with pytest.raises(openai.AuthenticationError):
+        stranger.chat.completions.create(model="tiny", messages=messages(requests[0]))
+    with pytest.raises(openai.AuthenticationError):
+        stranger.models.list()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("host=0.0.0.0",), "host=0.0.0.0: others can reach that: set SERVE_API_KEY"),
+        (("prot=9000",), "did you mean 'port'"),
+        (("port=0",), "port: 0 is less than 1"),
+        (("base_checkpoint=elsewhere",), "base_checkpoint is set, but there is no lora_config.json"),
+    ],
+)
+def test_bad_settings_are_one_line(tiny_checkpoint: Path, words: tuple[str, ...], message: str) -> None:
+    process = start(str(tiny_checkpoint), *words, SERVE_API_KEY="")
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 2
+    (line,) = shown.splitlines()
+    assert message in line
+
+
+def test_a_port_that_is_taken_is_said_before_the_model_is_loaded(tiny_checkpoint: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start(str(tiny_checkpoint), f"port={taken.getsockname()[1]}")
+        _, shown = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "cannot listen there: Address already in use" in shown

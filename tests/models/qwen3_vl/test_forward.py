@@ -1,0 +1,146 @@
+"""Our forward pass against the model's own: plain, with deepstack features, with an unmerged adapter."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from infer.asking.dataset_questions import read_questions
+from infer.engines.checkpoint import find_checkpoint
+from infer.engines.libraries import quiet
+from infer.engines.paddle.encoding import Prompt, text_positions
+from infer.engines.paddle.engine import PaddleEngine
+from models.qwen3_vl.cache import Cache
+from models.qwen3_vl.forward import Forward
+from models.qwen3_vl.vision_tower import read_images
+
+TOKENS = ((300, 11, 42), (7, 500, 310))
+"""Tokens fed after the prompts, one step after the other, for rows that differ."""
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_checkpoint: Path) -> PaddleEngine:
+    return PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu")
+
+
+@pytest.fixture
+def prompts(engine: PaddleEngine, dataset: Any) -> list[Prompt]:
+    return [engine.encoder.encode(question.request) for question in read_questions(dataset.path, "val")]
+
+
+def plain(engine: PaddleEngine) -> Any:
+    return engine.model
+
+
+def with_deepstack(engine: PaddleEngine) -> Any:
+    """A model with two blocks in its vision tower, the first of which feeds the first text layer."""
+    import copy
+
+    import paddle
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    config = copy.deepcopy(engine.model.config)
+    config.vision_config.depth, config.vision_config.deepstack_visual_indexes = 2, [0]
+    paddle.seed(0)
+    with quiet():
+        model = modeling.Qwen3VLForConditionalGenerationDeprecated(config)
+    for _, weight in model.named_parameters():
+        weight.set_value(weight + 0.1 * paddle.randn(weight.shape))
+    model.eval()
+    return model
+
+
+def with_adapter(engine: PaddleEngine) -> Any:
+    import paddle
+    from paddleformers.peft import LoRAConfig, LoRAModel
+
+    model = with_deepstack(engine)
+    targets = [
+        ".*qkv_proj.*",
+        ".*o_proj.*",
+        ".*up_gate_proj.*",
+        ".*down_proj.*",
+        ".*attn.qkv.*",
+        ".*linear_fc.*",
+    ]
+    lora = LoRAModel(model, LoRAConfig(r=4, lora_alpha=8, target_modules=targets))
+    for name, weight in lora.named_parameters():
+        if "lora_B" in name:
+            weight.set_value(0.1 * paddle.randn(weight.shape))
+    lora.eval()
+    assert any("lora_B" in name and "language_model" in name for name, _ in lora.named_parameters())
+    return lora.model
+
+
+def own_logits(model: Any, prompt: Prompt, more: list[int]) -> Any:
+    import paddle
+
+    ids = paddle.to_tensor([[*prompt.token_ids, *more]])
+    output = model(
+        input_ids=ids,
+        attention_mask=paddle.ones_like(ids),
+        pixel_values=prompt.pixel_values,
+        image_grid_thw=prompt.image_grid_thw,
+    )
+    return output.logits[0, -1].numpy()
+
+
+@pytest.mark.parametrize("make", [plain, with_deepstack, with_adapter])
+def test_logits_are_the_models_own(
+    engine: PaddleEngine, prompts: list[Prompt], make: Callable[[PaddleEngine], Any]
+) -> None:
+    import paddle
+
+    model = make(engine)
+    merge = model.config.vision_config.spatial_merge_size
+    pair = [prompts[0], prompts[3]]
+    own = [text_positions(prompt, model.config.image_token_id, merge) for prompt in pair]
+    length = max(each.shape[1] for each in own)
+    pads = [length - each.shape[1] for each in own]
+    assert max(pads) > 0
+    positions = np.stack([np.pad(each, ((0, 0), (length - each.shape[1], 0))) for each in own], axis=1)
+    with paddle.no_grad():
+        forward = Forward(model)
+        logits, states = forward.read_prompts(pair, positions, engine.decoding.pad_id)
+        cache = Cache.of(states, pads, forward.group)
+        cos, sin = forward.rotation_table(2000)
+        for step in range(len(TOKENS[0]) + 1):
+            for row, prompt in enumerate(pair):
+                expected = own_logits(model, prompt, list(TOKENS[row][:step]))
+                np.testing.assert_allclose(logits[row].numpy(), expected, atol=1e-5 * np.abs(expected).max())
+            if step == len(TOKENS[0]):
+                break
+            places = paddle.to_tensor([int(each.max()) + 1 + step for each in own])
+            ids = paddle.to_tensor([[tokens[step]] for tokens in TOKENS])
+            cache.open_slot()
+            logits = forward.step(ids, cos[places].unsqueeze(1), sin[places].unsqueeze(1), cache.attend)
+            cache.length += 1
+
+
+def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt]) -> None:
+    import paddle
+
+    config = engine.model.config
+    for prompt in prompts:
+        expected, _ = engine.model.model.get_rope_index(
+            paddle.to_tensor([prompt.token_ids]), prompt.image_grid_thw
+        )
+        ours = text_positions(prompt, config.image_token_id, config.vision_config.spatial_merge_size)
+        np.testing.assert_array_equal(ours, expected[:, 0].numpy())
+
+
+def test_images_of_one_size_are_read_as_they_are_alone(engine: PaddleEngine, prompts: list[Prompt]) -> None:
+    import paddle
+
+    with paddle.no_grad():
+        together = read_images(engine.model.model.visual, [prompts[0], prompts[1], prompts[0]])
+        alone, _ = engine.model.model.get_image_features(
+            paddle.concat([prompt.pixel_values for prompt in prompts[:2]]),
+            paddle.concat([prompt.image_grid_thw for prompt in prompts[:2]]),
+        )
+    for (ours,), expected in zip(together, [alone[0], alone[1], alone[0]], strict=True):
+        np.testing.assert_allclose(ours.numpy(), expected.numpy(), atol=1e-5)

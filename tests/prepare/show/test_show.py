@@ -1,0 +1,67 @@
+import base64
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from grounding.errors import UserError
+from prepare.pipeline import prepare_dataset
+from prepare.show.__main__ import main, show
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make) -> Path:
+    objects = [(1, [4.0, 2.0, 20.0, 10.0], 128.0)]
+    rows = [make_row(i, objects=objects) for i in range(1, 31)]
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", rows)
+    prepare_dataset(make_recipe(total_samples=30, val_ratio=0.1, categories=["cat", "<b>杯子&"]))
+    return tmp_path / "dataset"
+
+
+def test_the_page_shows_what_the_model_sees(dataset: Path) -> None:
+    page = show(dataset, limit=5, min_pixels=32 * 32, max_pixels=64 * 64).read_text(encoding="utf-8")
+    assert len(re.findall("<article>", page)) == 5 + 3
+    assert "train: 5 of 27 records" in page
+    assert not re.search(r'(src|href)="(?!data:)', page)  # nothing is loaded from elsewhere
+    svg = ElementTree.fromstring(re.findall(r"<svg.*?</svg>", page)[0])
+    assert svg.attrib["viewBox"] == "0 0 32 32"  # 40x20, in whole tokens
+    image, rectangle, label = svg
+    data = base64.b64decode(image.attrib["href"].partition(",")[2])
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (32, 32)
+    # The box is a tenth to a half of either side.
+    assert [float(rectangle.attrib[key]) for key in ("x", "y", "width", "height")] == [3.2, 3.2, 12.8, 12.8]
+    assert label.text == "<b>杯子&"
+
+
+def test_the_text_is_that_of_training_with_its_tokens(dataset: Path) -> None:
+    page = show(dataset, limit=1).read_text(encoding="utf-8")
+    text = re.sub("<[^>]+>", "", re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)[0])
+    assert text == (
+        "&lt;|im_start|&gt;system\nYou are a helpful assistant.&lt;|im_end|&gt;\n"
+        "&lt;|im_start|&gt;user\n&lt;|vision_start|&gt;&lt;|image_pad|&gt; × 72&lt;|vision_end|&gt;"
+        "Task: Object Detection&lt;|im_end|&gt;\n&lt;|im_start|&gt;assistant\n"
+        "&lt;|object_ref_start|&gt;&lt;b&gt;杯子&amp;&lt;|object_ref_end|&gt;"
+        "&lt;|box_start|&gt;(100,100),(500,500)&lt;|box_end|&gt;&lt;|im_end|&gt;\n"
+    )
+
+
+def test_the_command(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(dataset), "--limit", "2"]) == 0
+    assert capsys.readouterr().out == f"{dataset / 'show.html'}\n"
+    with pytest.raises(UserError, match="--min-pixels 9"):
+        main([str(dataset), "--min-pixels", "9", "--max-pixels", "8"])
+
+
+def test_a_missing_image_is_one_line(dataset: Path) -> None:
+    for path in (dataset / "images").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"train\.jsonl, line 1: .*prepare\.check"):
+        show(dataset, limit=1)

@@ -1,0 +1,97 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from grounding.errors import UserError
+from grounding.record import fill_placeholders, read_back
+from prepare.pipeline import prepare_dataset
+from prepare.stats.__main__ import main, write_stats
+
+Make = Callable[..., Any]
+
+
+def test_placeholders_become_the_tokens_of_training() -> None:
+    record = {
+        "messages": [
+            {"role": "user", "content": "<image>Where is <ref-object>?"},
+            {"role": "assistant", "content": "<bbox>, <ref-object><bbox><bbox>"},
+        ],
+        "images": ["a.jpg"],
+        "objects": {"ref": ["cat", "dog"], "bbox": [[0, 1, 2, 3], [4, 5, 6, 7]]},
+    }
+    assert fill_placeholders(record) == [
+        ("user", "<image>Where is <|object_ref_start|>cat<|object_ref_end|>?"),
+        (
+            "assistant",
+            "<|box_start|>(0,1),(2,3)<|box_end|>, <|object_ref_start|>dog<|object_ref_end|>"
+            "<|box_start|>(4,5),(6,7)<|box_end|><bbox>",
+        ),
+    ]
+
+
+def test_equal_to_the_grounding_plugin_of_paddleformers() -> None:
+    name = "paddleformers.datasets.template.grounding_plugin"
+    plugin = pytest.importorskip(name).get_grounding_plugin("base")
+    objects = {"ref": ["cat", "dog"], "bbox": [[0, 1, 2, 3], [4, 5, 6, 7]]}
+    messages = [
+        {"role": "user", "content": "<image>Find <ref-object>."},
+        {"role": "assistant", "content": "<ref-object><bbox><bbox>"},
+    ]
+    ours = fill_placeholders({"messages": messages, "objects": objects})
+    theirs = plugin.process_messages([dict(message) for message in messages], objects)
+    assert ours == [(message["role"], message["content"]) for message in theirs]
+
+
+def test_what_is_no_record() -> None:
+    with pytest.raises(ValueError, match="not a training record"):
+        read_back({"messages": [], "images": []})
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make) -> Path:
+    cat, speck = (0, [0.0, 0.0, 20.0, 20.0], 400.0), (1, [4.0, 2.0, 4.4, 2.4], 0.16)
+    rows = [make_row(1, objects=[cat]), make_row(2, objects=[cat, speck, cat]), make_row(3, objects=[])]
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", rows)
+    write_rows(tmp_path / "source/val-00000-of-00001.parquet", [make_row(9, objects=[speck])])
+    prepare_dataset(make_recipe(total_samples=None, categories=["cat", "杯子"], max_bad_share=1.0))
+    return tmp_path / "dataset"
+
+
+def test_counts_and_picture(dataset: Path) -> None:
+    picture = write_stats(dataset)
+    stats = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    train = stats["splits"]["train"]
+    assert (train["images"], train["records"], train["boxes"]) == (2, 2, 4)
+    assert train["boxes_per_record"] == {"1": 1, "3": 1}
+    assert train["categories"] == {"cat": 3, "杯子": 1}
+    # A cat is 500 x 1000 steps of the grid, a cup 10 x 20.
+    assert {edge: number for edge, number in train["box_sizes_on_grid"].items() if number} == {
+        "8": 1,
+        "512": 3,
+    }
+    length = len("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(0,0),(500,1000)<|box_end|>")
+    assert train["answer_characters"]["percentiles"]["50"] == length
+    assert stats["dropped"] == {"image has no usable objects": 1}
+    first = picture.read_bytes()
+    with Image.open(picture) as image:
+        assert image.size == (1500, 1000)
+    assert write_stats(dataset).read_bytes() == first
+
+
+def test_chinese_labels_are_drawn_in_a_font_that_has_them(
+    dataset: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("mplfonts")
+    assert main([str(dataset)]) == 0
+    assert [str(warning.message) for warning in recwarn if "Glyph" in str(warning.message)] == []
+    assert "findfont" not in caplog.text
+
+
+def test_a_line_that_is_no_record(dataset: Path) -> None:
+    (dataset / "val.jsonl").write_text('{"images": []}\n')
+    with pytest.raises(UserError, match=r"val\.jsonl, line 1: not a training record.*prepare\.check"):
+        write_stats(dataset)

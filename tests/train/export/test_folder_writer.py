@@ -1,0 +1,236 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from grounding.errors import UserError
+from train.export.__main__ import main
+from train.export.adapter_merge import split_fused
+from train.export.folder_writer import export
+from train.tiny import model as tiny
+from train.tiny.model import write_tiny_model
+
+COMPLETE = (
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "merges.txt",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "video_preprocessor_config.json",
+    "vocab.json",
+)
+ADDED_BY_TRANSFORMERS = {"rope_parameters", "attention_bias", "attention_dropout"}
+SETTINGS = ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json")
+SETTINGS += ("video_preprocessor_config.json",)
+
+
+@pytest.fixture
+def lora_run(base: Path, tmp_path: Path, load_model: Any) -> tuple[Path, Any]:
+    """A folder as a LoRA run leaves it, with an adapter that changes every matrix, and its model."""
+    import paddle
+    from paddleformers.peft import LoRAConfig, LoRAModel
+
+    names = ["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "up_gate_proj", "gate_proj", "up_proj"]
+    names += ["down_proj", "attn.qkv", "attn.proj", "linear_fc1", "linear_fc2"]
+    config = LoRAConfig(
+        target_modules=[f"model.*{name}.*" for name in names],
+        r=8,
+        lora_alpha=16,
+        merge_weights=False,
+        dtype="float32",
+        base_model_name_or_path=str(base),
+    )
+    model = LoRAModel(load_model(base), config)
+    paddle.seed(3)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            parameter.set_value(paddle.randn(parameter.shape) * 0.2)
+    run = tmp_path / "run"
+    from safetensors.paddle import save_file as save_paddle_file
+
+    factors = {
+        re.sub(r"^(model\.)+", "model.", name): value
+        for name, value in model.state_dict().items()
+        if "lora_" in name
+    }
+    run.mkdir()
+    save_paddle_file(factors, str(run / "peft_model-00001-of-00001.safetensors"))
+    config.save_pretrained(str(run))
+    for name in SETTINGS:
+        (run / name).write_bytes((base / name).read_bytes())
+    return run, model
+
+
+@pytest.fixture(params=[2, 4], ids=["grouped", "full"])
+def base(
+    request: pytest.FixtureRequest, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The tiny model, with four query heads for two key-value heads, and for four."""
+    if request.param == tiny.TEXT["num_key_value_heads"]:
+        return tiny_model
+    monkeypatch.setitem(tiny.TEXT, "num_key_value_heads", request.param)
+    write_tiny_model(tmp_path / "base")
+    return tmp_path / "base"
+
+
+def logits(model: Any, vision_tokens: tuple[int, int, int]) -> Any:
+    import paddle
+
+    image, start, end = vision_tokens
+    paddle.seed(1)
+    model.eval()
+    with paddle.no_grad():
+        output = model(
+            input_ids=paddle.to_tensor([[5, start, *[image] * 16, end, 6, 7]]),
+            pixel_values=paddle.randn([64, 384]),
+            image_grid_thw=paddle.to_tensor([[1, 8, 8]]),
+        )
+    return output.logits.numpy()
+
+
+def test_merged_model_equals_the_adapter(
+    lora_run: tuple[Path, Any], base: Path, load_model: Any, vision_tokens: tuple[int, int, int]
+) -> None:
+    run, adapted = lora_run
+    folder = export(run)
+    expected = logits(adapted, vision_tokens)
+    assert np.abs(expected - logits(load_model(base), vision_tokens)).max() > 0.1
+    assert np.abs(expected - logits(load_model(folder), vision_tokens)).max() <= 1e-4
+    assert sorted(path.name for path in folder.glob("*.*") if path.suffix in (".json", ".jinja", ".txt")) == (
+        sorted(COMPLETE)
+    )
+
+
+@pytest.mark.slow
+def test_an_adapter_of_two_processes_is_merged_as_it_was_trained(
+    interrupted_parallel_run: dict[str, Any],
+    load_model: Any,
+    vision_tokens: tuple[int, int, int],
+    write_recipe: Callable[..., Path],
+    finish_training: Callable[..., str],
+    tmp_path: Path,
+) -> None:
+    from paddleformers.peft import LoRAModel
+
+    from grounding.run_record import read_run
+
+    run = interrupted_parallel_run["run"]
+    folder = export(run)
+    base = Path(json.loads((run / "lora_config.json").read_text())["base_model_name_or_path"])
+    unmerged = LoRAModel.from_pretrained(load_model(base), str(run))
+    expected = logits(unmerged, vision_tokens)
+    assert np.abs(expected - logits(load_model(base), vision_tokens)).max() > 0.1
+    assert np.abs(expected - logits(load_model(folder), vision_tokens)).max() <= 1e-4
+
+    # One process that goes over the validation data with the merged model finds the two processes' loss.
+    evaluation = {"do_eval": True, "evaluation_strategy": "steps", "eval_steps": 1}
+    recipe = write_recipe(
+        tmp_path,
+        model_name_or_path=str(folder),
+        max_steps=1,
+        save_strategy="no",
+        save_steps=...,
+        learning_rate=0.0,
+        per_device_eval_batch_size=8,
+        **evaluation,
+    )
+    finish_training(recipe)
+    trained, again = read_run(run), read_run(tmp_path / "run")
+    assert trained
+    assert again
+    assert again.evaluation["loss"] == pytest.approx(trained.evaluation["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_full_run_is_exported_with_the_same_weights(
+    full_run: Path, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
+) -> None:
+    assert main([str(full_run / "train.yaml")]) == 0
+    folder = full_run / "export"
+    for name in (*COMPLETE, "model.safetensors.index.json", "train.yaml", "run.json"):
+        assert (folder / name).is_file(), name
+    expected, found = (logits(load_model(path), vision_tokens) for path in (full_run, folder))
+    np.testing.assert_array_equal(found, expected)
+    with safe_open(next(folder.glob("*.safetensors")), "np") as weights:
+        assert weights.metadata() == {"format": "pt"}
+    assert not list(full_run.glob(".export*"))
+
+    config = json.loads((folder / "config.json").read_text())
+    original = json.loads((tiny_model / "config.json").read_text())
+    private = {"fuse_rms_norm"}
+    for part in ("text_config", "vision_config"):
+        assert {
+            name: config[part].get(name) for name in original[part] if name not in {*private, "use_cache"}
+        } == {name: value for name, value in original[part].items() if name not in {*private, "use_cache"}}
+        assert config[part].keys() - original[part].keys() <= {"layer_types", *ADDED_BY_TRANSFORMERS}
+    assert config["architectures"] == ["Qwen3VLForConditionalGeneration"]
+    assert json.loads((folder / "generation_config.json").read_text()) == json.loads(
+        (tiny_model / "generation_config.json").read_text()
+    )
+
+
+@pytest.mark.parametrize("base", [2], indirect=True)
+def test_an_export_that_fails_leaves_the_earlier_one(lora_run: tuple[Path, Any]) -> None:
+    run, _ = lora_run
+    before = {path.name: path.read_bytes() for path in export(run).iterdir()}
+    (run / "preprocessor_config.json").unlink()
+    with pytest.raises(UserError, match=r"preprocessor_config\.json"):
+        export(run)
+    assert {path.name: path.read_bytes() for path in (run / "export").iterdir()} == before
+
+
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished run"):
+        export(tmp_path)
+
+
+def test_a_run_that_lacks_a_weight_file_is_refused(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(
+        (tiny_model / "model.safetensors").read_bytes()
+    )
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(UserError, match=r"no model-00002-of-00002\.safetensors"):
+        export(tmp_path)
+
+
+@pytest.mark.parametrize("base", [2], indirect=True)
+def test_an_adapter_of_another_model_is_refused(lora_run: tuple[Path, Any], tmp_path: Path) -> None:
+    run, _ = lora_run
+    write_tiny_model(tmp_path / "other")
+    config = json.loads((tmp_path / "other" / "config.json").read_text())
+    config["text_config"] |= {"num_attention_heads": 2, "num_key_value_heads": 1}
+    (tmp_path / "other" / "config.json").write_text(json.dumps(config))
+    lora = json.loads((run / "lora_config.json").read_text())
+    lora["base_model_name_or_path"] = str(tmp_path / "other")
+    (run / "lora_config.json").write_text(json.dumps(lora))
+    with pytest.raises(UserError, match="another model"):
+        export(run)
+    config["text_config"] |= {"num_attention_heads": 4, "num_key_value_heads": 2}
+    (tmp_path / "other" / "config.json").write_text(json.dumps(config))
+    assert export(run).is_dir()
+    weights = load_file(tmp_path / "other" / "model.safetensors")
+    weights["model.visual.merger.linear_fc1.weight"] = np.zeros((192, 96), np.float32)
+    save_file(weights, tmp_path / "other" / "model.safetensors")
+    with pytest.raises(UserError, match=r"\[192, 96\], the adapter's \[192, 192\]: another model"):
+        export(run)
+
+
+def test_fused_queries_are_grouped_by_key_value_head() -> None:
+    import paddle
+
+    config = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 1, "hidden_size": 3}
+    rows = paddle.arange(8).reshape([8, 1])  # q q k v | q q k v
+    parts = {name: part.flatten().tolist() for name, part in split_fused("qkv_proj", rows, config).items()}
+    assert parts == {"q_proj": [0, 1, 4, 5], "k_proj": [2, 6], "v_proj": [3, 7]}
+    halves = split_fused("up_gate_proj", rows, config)
+    assert halves["gate_proj"].flatten().tolist() == [0, 1, 2, 3]
+    assert list(split_fused("o_proj", rows, config)) == ["o_proj"]

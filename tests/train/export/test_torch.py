@@ -1,0 +1,89 @@
+"""Exported folders in another tool: torch and transformers, in a venv of their own, see the same model."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grounding.prompts import IMAGE_PLACEHOLDER
+from infer.engines.checkpoint import find_checkpoint
+from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.protocol import Request
+from train.export.folder_writer import export
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = Path(__file__).with_name("torch_answers.py")
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def torch_python() -> Path:
+    """The Python of .venv-torch, which is made where it is missing; skipped where it cannot be."""
+    made = subprocess.run(["make", "setup-torch"], cwd=ROOT, capture_output=True, text=True)
+    python = ROOT / ".venv-torch" / "bin" / "python"
+    if made.returncode:
+        said = (made.stderr.strip() or made.stdout.strip()).splitlines()
+        reasons = [line for line in said if line.startswith("ERROR")] or said
+        pytest.skip(f"make setup-torch: {reasons[-1]}")
+    return python
+
+
+@pytest.fixture(scope="module")
+def picture(drawn_data: Path) -> Path:
+    return drawn_data / "images" / "val_0.png"
+
+
+def of_torch(python: Path, folder: Path, picture: Path, out: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [python, SCRIPT, folder, picture, out], cwd=out.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(np.load(out))
+
+
+def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
+    """Logits and greedy answer of the run as `python -m infer` loads it: an adapter unmerged."""
+    import paddle
+
+    engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
+    engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
+    user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
+    prompt = engine.encoder.encode(Request(picture, "You are a helpful assistant.", user))
+    [row] = engine.generate([prompt])
+    with paddle.no_grad():
+        logits = engine.model(
+            input_ids=paddle.to_tensor([prompt.token_ids]),
+            pixel_values=prompt.pixel_values,
+            image_grid_thw=prompt.image_grid_thw,
+        ).logits
+    return {
+        "input_ids": np.array([prompt.token_ids]),
+        "pixel_values": prompt.pixel_values.numpy(),
+        "logits": logits.numpy(),
+        "answer": row.token_ids,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["full", "LoRA"])
+def test_transformers_sees_the_same_model(
+    kind: str, torch_python: Path, picture: Path, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if kind == "full":
+        run: Path = request.getfixturevalue("full_run")
+    else:
+        run = request.getfixturevalue("interrupted_parallel_run")["run"]
+    folder = export(run)
+    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
+    here = of_paddle(run, picture)
+    again = of_paddle(folder, picture)
+    assert again["answer"] == here["answer"]
+    assert np.abs(again["logits"] - here["logits"]).max() <= TOLERANCE
+    assert there["input_ids"].tolist() == here["input_ids"].tolist()
+    np.testing.assert_allclose(there["pixel_values"], here["pixel_values"], atol=1e-6)
+    assert np.abs(there["logits"] - here["logits"]).max() <= TOLERANCE
+    assert there["answer"].tolist() == here["answer"]
+    assert len(here["answer"]) == 40

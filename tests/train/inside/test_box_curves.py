@@ -1,0 +1,132 @@
+import io
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from grounding.errors import UserError
+from infer.scoring.scorecard import Scores
+from tests.train.conftest import TrainTiny, read_losses
+from train.inside.box_curves import as_at_inference, curve_values
+from train.preflight.all_checks import check_recipe
+
+CURVES = {"AP50", "F1_50", "mean_IoU", "unreadable", "duplicates"}
+
+
+def read_log(run: Path) -> Any:
+    from visualdl import LogReader
+
+    (file,) = (run / "visualdl").glob("vdlrecords.*")
+    return LogReader(file_path=str(file))
+
+
+@pytest.mark.slow
+def test_curves_and_pictures_lie_beside_the_loss(train_tiny: TrainTiny) -> None:
+    run = train_tiny()
+    log = read_log(run)
+    assert len(log.get_data("scalar", "train/loss")) == 20
+    for name in CURVES:
+        points = log.get_data("scalar", f"boxes/{name}")
+        assert [point.id for point in points] == [0, 10, 20]
+        assert all(0 <= point.value <= 1 for point in points)
+    unreadable = [point.value for point in log.get_data("scalar", "boxes/unreadable")]
+    for step, value in zip((0, 10, 20), unreadable, strict=True):
+        scores = json.loads((run / "boxes" / f"step-{step}" / "scores.json").read_text())
+        assert scores["images"] == 6
+        assert 1 - scores["readable"] == pytest.approx(value)
+    for number in range(1, 5):
+        pictures = log.get_data("image", f"boxes/example_{number}")
+        assert [picture.id for picture in pictures] == [0, 10, 20]
+        with Image.open(io.BytesIO(pictures[-1].image.encoded_image_string)) as picture:
+            assert picture.width > 600  # two panels
+            assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 20
+    text = (run / "logs" / "train.log").read_text()
+    assert text.count("boxes at step ") == 3
+    assert "(6 images in " in text
+
+
+@pytest.mark.slow
+def test_the_training_is_the_same_without_curves(train_tiny: TrainTiny) -> None:
+    """To the digit, over three epochs of the 48 images: neither evaluation nor answers leave a trace."""
+    without = train_tiny(do_eval="false", evaluation_strategy="'no'", grounding_eval_samples=0)
+    assert not (without / "boxes").exists()
+    assert read_losses(train_tiny()) == read_losses(without)
+
+
+def test_mode_numbers_and_attention_come_back(tiny_model: Path, load_model: Callable[[Path], Any]) -> None:
+    import paddle
+
+    model = load_model(tiny_model)
+    model.train()
+    model.model.visual.eval()  # a frozen part may be in another mode than the rest
+    model.config.text_config._attn_implementation = "flashmask"
+
+    def numbers() -> tuple[float, float, float]:
+        return random.random(), float(np.random.rand()), float(paddle.rand([1]))
+
+    paddle.seed(1)
+    random.seed(1)
+    np.random.seed(1)
+    expected = numbers()
+    paddle.seed(1)
+    random.seed(1)
+    np.random.seed(1)
+    with as_at_inference(model):
+        assert not any(layer.training for layer in model.sublayers(include_self=True))
+        assert model.config.text_config._attn_implementation == "eager"
+        numbers()
+    assert numbers() == expected
+    assert model.training
+    assert model.model.language_model.layers[0].training
+    assert not any(layer.training for layer in model.model.visual.sublayers(include_self=True))
+    assert model.config.text_config._attn_implementation == "flashmask"
+
+
+def test_what_is_not_defined_has_no_point() -> None:
+    values: dict[str, Any] = dict.fromkeys(Scores.__dataclass_fields__, 0.25) | {"AP50": None}
+    assert curve_values(Scores(**values)) == {
+        "F1_50": 0.25,
+        "mean_IoU": 0.25,
+        "unreadable": 0.75,
+        "duplicates": 0.25,
+    }
+
+
+EVALUATED = {"do_eval": True, "evaluation_strategy": "steps"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grounding_eval_samples": -1}, "grounding_eval_samples: -1 must be 0"),
+        ({"grounding_eval_samples": "many"}, "grounding_eval_samples: 'many' is str, must be int"),
+        ({"grounding_eval_samples": 4, "do_eval": False}, "does nothing without do_eval"),
+        ({"grounding_eval_sample": 4}, "did you mean 'grounding_eval_samples'"),
+    ],
+)
+def test_a_wrong_key_is_found(
+    make_recipe: Callable[..., Path], changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        check_recipe(make_recipe(**{**EVALUATED, **changes}))
+    assert message in str(caught.value)
+
+
+def test_a_model_of_paddlefleet_is_refused(
+    make_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.preflight.key_values.find_spec", lambda name: name)
+    with pytest.raises(UserError, match="a model of paddlefleet cannot be asked"):
+        check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4))
+
+
+def test_curves_need_a_prepared_data_set(make_recipe: Callable[..., Path], drawn_data: Path) -> None:
+    assert check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4))
+    path = drawn_data / "train.jsonl"
+    with pytest.raises(UserError, match=r"needs a prepared data set's val\.jsonl"):
+        check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4, eval_dataset_path=str(path)))

@@ -1,0 +1,165 @@
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from grounding.errors import UserError, run_command
+from grounding.run_record import read_run
+from models.arithmetic import fast_arithmetic
+from train.launch import start as launch
+from train.launch.processes import MARK, end_earlier_start, is_training, marked
+from train.launch.start import (
+    command,
+    cpu_processes,
+    environment,
+    free_port,
+    remove_run,
+    save_recipe,
+    train,
+)
+
+
+def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-7").mkdir()
+    names = ("model-00001-of-00001.safetensors", "train_results.json", "train.yaml", "run.json", "notes.txt")
+    for name in names:
+        (tmp_path / name).write_text("1")
+    remove_run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
+    recipe = {"learning_rate": 2e-05, "save_strategy": "no", "train_dataset_prob": "1.0", "packing": False}
+    save_recipe(recipe, tmp_path)
+    assert yaml.safe_load((tmp_path / "train.yaml").read_text()) == recipe
+
+
+def test_one_process_uses_paddleformers_own_command(tmp_path: Path) -> None:
+    recipe = {"model_name_or_path": str(tmp_path)}
+    words = command(recipe, tmp_path, has_gpu=False)
+    assert Path(words[0]).name == "paddleformers-cli"
+    assert words[1:3] == ["train", str(tmp_path / "train.yaml")]
+    assert f"custom_register_path={launch.PLUGIN}" in words
+    assert launch.PLUGIN.is_file()
+
+
+def test_tensor_parallel_cpu_run_has_a_process_each(tmp_path: Path) -> None:
+    recipe = {"model_name_or_path": "Qwen/Qwen3-VL-8B-Instruct", "tensor_model_parallel_size": 2}
+    words = command(recipe, tmp_path, has_gpu=False)
+    assert words[words.index("--nproc_per_node") + 1] == "2"
+    assert Path(command(recipe, tmp_path, has_gpu=True)[0]).name == "paddleformers-cli"
+    assert cpu_processes({"tensor_model_parallel_size": -1}) == 1
+    assert "copy_custom_file_list='vocab.json merges.txt'" in words
+
+
+def test_environment_finds_this_python_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_DEBUG_CPU_TYPE", "4")
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    cpu = environment({}, tmp_path, has_gpu=False)
+    assert cpu["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+    assert cpu["CUDA_VISIBLE_DEVICES"] == "0"
+    two = environment({"tensor_model_parallel_size": 2}, tmp_path, has_gpu=False)
+    assert two["CUDA_VISIBLE_DEVICES"] == "0,1"
+    assert cpu["MKL_DEBUG_CPU_TYPE"] == "4"  # what the user has set stays
+    monkeypatch.delenv("MKL_DEBUG_CPU_TYPE")
+    assert environment({}, tmp_path, has_gpu=False).items() >= fast_arithmetic().items()
+    assert cpu["MASTER_PORT"] != "8080"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
+    monkeypatch.setenv("MASTER_PORT", "6000")
+    gpu = environment({}, tmp_path, has_gpu=True)
+    assert (gpu["CUDA_VISIBLE_DEVICES"], gpu["MASTER_PORT"]) == ("3,4", "6000")
+
+
+def test_free_port_can_be_bound() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", free_port()))
+
+
+def test_bad_recipe_is_one_line_and_exit_code_2(
+    make_recipe: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_recipe(template="qwen3_vl", seed=0)
+    assert run_command(lambda: train(path)) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_finished_run_is_left_alone(recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "train_results.json").write_text("{}")
+    (folder / "model.safetensors").write_text("weights")
+    with caplog.at_level(logging.INFO):
+        assert train(recipe) == 0
+    assert "trained already" in caplog.text
+
+
+def fake_run(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-c", script])
+
+
+def test_success_without_weights_is_a_failure(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_run(monkeypatch, "print('all is well')")
+    assert train(recipe) == 1
+    assert "without saving weights" in caplog.text
+
+
+def test_environment_dumps_do_not_stay(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = tmp_path / "run" / "logs"
+    script = (
+        f"from pathlib import Path; [Path({str(logs)!r}, name).touch() for name in ('envlog.0', 'kept.log')]"
+    )
+    fake_run(monkeypatch, script)
+    train(recipe)
+    assert sorted(path.name for path in logs.iterdir()) == ["kept.log", "train.log"]
+
+
+def test_what_a_killed_start_left_is_ended(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake_run(monkeypatch, "pass")
+    train(recipe)
+    record = read_run(tmp_path / "run")
+    assert record
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    left = subprocess.Popen(sleep, env={**os.environ, MARK: record.mark}, start_new_session=True)
+    try:
+        while not marked(record.mark):
+            time.sleep(0.05)
+        monkeypatch.setattr("train.launch.processes.is_training", lambda process: process == os.getpid())
+        with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
+            end_earlier_start(tmp_path / "run")  # the start that began it lives: it is this test
+        monkeypatch.setattr("train.launch.processes.is_training", lambda process: False)
+        train(recipe)
+        assert "ending 1 processes that a killed start has left" in caplog.text
+        assert left.wait(timeout=5) != 0
+    finally:
+        left.kill()
+        left.wait()
+
+
+def test_a_launch_is_told_from_another_program_of_its_number() -> None:
+    for word, expected in (("train", True), ("infer", False)):
+        with subprocess.Popen(
+            [sys.executable, "-c", "print(flush=True); input()", word],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.readline()  # a process that only just starts has no words yet
+            assert is_training(process.pid) is expected
+    assert not is_training(process.pid)
+
+
+def test_missing_program_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(UserError, match="make setup"):
+        command({"model_name_or_path": "a/b"}, tmp_path, has_gpu=True)

@@ -1,0 +1,191 @@
+"""Real training through `python -m train`: killed, out of disk, half written, and gone on with."""
+
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from grounding.run_record import RunRecord, read_run
+from tests.train.conftest import SAVE_STEPS, SLOW, STEPS
+from train.launch.processes import marked
+from train.runs import table
+
+START = re.compile(r"^[-\d]+ [:\d]+ \S+paddleformers-cli train ", re.MULTILINE)
+LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
+COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
+COMPLETE += ("preprocessor_config.json", "video_preprocessor_config.json")
+
+Training = Callable[..., "subprocess.Popen[str]"]
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    """Return (step, loss) of the last start, from the log."""
+    log_file = folder / "logs" / "train.log"
+    text = log_file.read_text(encoding="utf-8") if log_file.is_file() else ""
+    return [(int(step), float(loss)) for loss, step in LOSS.findall(START.split(text)[-1])]
+
+
+def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, starts: int) -> None:
+    """Wait until the run's start of this number has logged a step."""
+    deadline = time.monotonic() + 300
+    log_file = folder / "logs" / "train.log"
+    while time.monotonic() < deadline:
+        if log_file.is_file() and len(START.findall(log_file.read_text(encoding="utf-8"))) == starts:
+            last = losses(folder)
+            if last and last[-1][0] >= step:
+                return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+    raise AssertionError(f"no step {step} within five minutes")
+
+
+def record_of(run: Path) -> RunRecord:
+    record = read_run(run)
+    assert record
+    return record
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
+    write_recipe: Callable[..., Path],
+    start_training: Training,
+    finish_training: Callable[..., str],
+    full_run: Path,
+    tmp_path: Path,
+) -> None:
+    recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
+    run = tmp_path / "run"
+    first, second = random.randrange(9, 13), random.randrange(17, 21)
+    print(f"killed after steps {first} and {second}")
+
+    # Everything is killed at once, as by a machine that goes down.
+    process = start_training(recipe)
+    wait_for_step(process, run, 1, starts=1)
+    running = [process.pid, *marked(record_of(run).mark)]  # before: to look for them takes some steps
+    wait_for_step(process, run, first, starts=1)
+    for child in running:
+        os.kill(child, signal.SIGKILL)
+    process.communicate()
+    assert re.search(rf"^run .* full .*stopped at \d+, goes on from {SAVE_STEPS}$", table(tmp_path), re.M)
+
+    # The disk fills up while the next checkpoint is saved: 1 MB is less than its tensors.
+    process = start_training(recipe)
+    wait_for_step(process, run, SAVE_STEPS + 1, starts=2)
+    for child in marked(record_of(run).mark):  # six steps before the next save
+        resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"goes on from checkpoint-{SAVE_STEPS}" in said
+    [line] = [line for line in said.splitlines() if "failed" in line]
+    assert "the disk is full: make room, then the same command goes on from its newest checkpoint" in line
+    assert f"checkpoint-{SAVE_STEPS};" in line
+    assert "Traceback" not in said
+    assert [path.name for path in run.glob("checkpoint-*")] == [f"checkpoint-{SAVE_STEPS}"]
+
+    # The trainer alone is killed.
+    process = start_training(recipe)
+    wait_for_step(process, run, SAVE_STEPS + 1, starts=3)
+    trainer = trainer_of(marked(record_of(run).mark))
+    wait_for_step(process, run, second, starts=3)
+    os.kill(trainer, signal.SIGKILL)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert f"goes on from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
+    assert not marked(record_of(run).mark)
+
+    # A kill has left a newer checkpoint half written.
+    half = run / "checkpoint-21"
+    shutil.copytree(run / f"checkpoint-{2 * SAVE_STEPS}", half)
+    shard = half / "optimizer_state" / "0_0.distcp"
+    os.truncate(shard, shard.stat().st_size // 2)
+    said = finish_training(recipe)
+    assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
+    assert f"goes on from checkpoint-{2 * SAVE_STEPS}" in said
+
+    whole = dict(losses(full_run))
+    after = dict(losses(run))
+    assert list(after) == list(range(2 * SAVE_STEPS + 1, STEPS + 1))
+    assert after == pytest.approx({step: whole[step] for step in after}, rel=1e-4)
+    assert abs(after[STEPS] - whole[STEPS]) < 1e-3
+
+    record = record_of(run)
+    assert [start.state for start in record.starts] == ["killed", "failed", "failed", "finished"]
+    resumed_from = [None, *(f"checkpoint-{step}" for step in (8, 8, 16))]
+    assert [start.resumed_from for start in record.starts] == resumed_from
+    assert (record.step, record.max_steps, record.loss) == (STEPS, STEPS, after[STEPS])
+
+
+def trainer_of(processes: list[int]) -> int:
+    """Return the process that trains; its launcher and its data loader's workers are others."""
+
+    def read(process: int, name: str) -> str:
+        return Path(f"/proc/{process}/{name}").read_text(errors="replace")
+
+    lines = {process: read(process, "cmdline") for process in processes}
+    trainers = [
+        process
+        for process, line in lines.items()
+        if "launcher.py" in line and "paddle.distributed.launch" not in line
+    ]
+    [trainer] = [
+        process
+        for process in trainers
+        if int(read(process, "stat").rpartition(")")[2].split()[1]) not in trainers
+    ]
+    return trainer
+
+
+@pytest.mark.slow
+def test_a_finished_run_is_complete_and_is_left_alone(
+    full_run: Path, finish_training: Callable[..., str], tiny_model: Path
+) -> None:
+    assert list(full_run.glob("*.safetensors"))
+    for name in COMPLETE:
+        assert (full_run / name).is_file(), name
+    assert yaml.safe_load((full_run / "train.yaml").read_text())["max_steps"] == STEPS
+    curve = [record.value for record in read_curve(full_run / "visualdl", "train/loss")]
+    assert curve == pytest.approx([loss for _, loss in losses(full_run)], rel=1e-4)
+
+    record = record_of(full_run)
+    assert (record.model, record.method) == (str(tiny_model), "full")
+    assert record.versions["paddleformers"] == "1.2.0"
+    assert record.devices["kind"] in ("cpu", "gpu")
+    assert len(record.data["train"]["sha256"]) == 1
+    [start] = record.starts
+    assert (start.state, start.resumed_from) == ("finished", None)
+    assert 0 < (start.seconds or 0) < 240
+    assert f"full    {STEPS}/{STEPS}" in table(full_run.parent)
+    before = (full_run / "run.json").read_bytes()
+    assert "trained already" in finish_training(full_run.parent / "recipe.yaml")
+    assert (full_run / "run.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_process_of_a_parallel_run(interrupted_parallel_run: dict[str, Any]) -> None:
+    stopped = interrupted_parallel_run["stopped"]
+    assert stopped["code"] == 130, stopped["said"]
+    assert stopped["left"] == []
+    assert re.search(
+        r"stopped; the same command goes on from its newest checkpoint, checkpoint-\d", stopped["said"]
+    )
+    assert re.search(r"goes on from checkpoint-\d", interrupted_parallel_run["resumed"])
+    record = record_of(interrupted_parallel_run["run"])
+    assert [start.state for start in record.starts] == ["stopped", "finished"]
+    assert record.evaluation["loss"] > 0
+
+
+def read_curve(folder: Path, tag: str) -> list[Any]:
+    from visualdl import LogReader
+
+    file = max(folder.glob("vdlrecords.*"))
+    return list(LogReader(file_path=str(file)).get_data("scalar", tag))

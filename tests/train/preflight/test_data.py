@@ -1,0 +1,141 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.card import CARD_FILE, Card, load_card, save_card
+from grounding.categories import Category
+from grounding.errors import UserError
+from grounding.prompts import SYSTEM_PROMPT
+from train.preflight.all_checks import check_recipe
+
+
+@pytest.fixture
+def prepared(drawn_data: Path, tmp_path: Path) -> Path:
+    """The drawn records as a prepared data set, with its card."""
+    folder = tmp_path / "prepared"
+    shutil.copytree(drawn_data, folder)
+    count = len((folder / "train.jsonl").read_text().splitlines())
+    card = Card(
+        system_prompt=SYSTEM_PROMPT,
+        prompts={"task.en1": "Task: Object Detection"},
+        answer_format="objects",
+        categories=(Category(1, "red square"),),
+        source_fingerprint="0",
+        recipe={},
+        counts={"train": {"records": count}},
+    )
+    save_card(card, folder)
+    return folder
+
+
+def data_keys(folder: Path) -> dict[str, str]:
+    return {f"{split}_dataset_path": str(folder / f"{file}.jsonl") for split, file in
+            (("train", "train"), ("eval", "val"))}  # fmt: skip
+
+
+def change_row(file: Path, number: int, change: Callable[[dict[str, Any]], Any]) -> None:
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    change(rows[number])
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "box too many": (
+        lambda row: row["objects"]["bbox"].append([0, 0, 9, 9]),
+        "train.jsonl, line 3: 1 <bbox> for 2 in objects.bbox",
+    ),
+    "box missing": (lambda row: row["objects"].update(bbox=[]), "line 3: 1 <bbox> for 0 in objects.bbox"),
+    "name missing": (lambda row: row["objects"].pop("ref"), "line 3: 1 <ref-object> for 0 in objects.ref"),
+    "image placeholder": (
+        lambda row: row["messages"][1].update(content="Task: Object Detection"),
+        "line 3: 0 <image> for 1 images",
+    ),
+    "image file": (
+        lambda row: row.update(images=["images/gone.png"]),
+        "line 3: no such image 'images/gone.png'",
+    ),
+    "no answer": (lambda row: row["messages"].pop(), "line 3: no message of the role assistant"),
+    "no messages": (lambda row: row.update(messages="hello"), "line 3: messages is not a list of turns"),
+    "other system prompt": (
+        lambda row: row["messages"][0].update(content="Be brief."),
+        f"line 3: the system prompt 'Be brief.' is not the card's '{SYSTEM_PROMPT}'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_record_that_would_be_trained_wrongly_is_found(
+    make_recipe: Callable[..., Path], prepared: Path, change: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    change_row(prepared / "train.jsonl", 2, change)
+    with pytest.raises(UserError) as caught:
+        check_recipe(make_recipe(**data_keys(prepared)))
+    assert message in str(caught.value)
+
+
+def test_a_prepared_data_set_passes(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    assert check_recipe(make_recipe(**data_keys(prepared)))
+
+
+def test_equal_problems_are_counted(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    for number in (1, 4, 6):
+        change_row(prepared / "val.jsonl", number, lambda row: row["objects"].update(bbox=[]))
+    with pytest.raises(
+        UserError, match=r"eval_dataset_path: .*val.jsonl, line 2: .* \(and 2 more lines like it\)"
+    ):
+        check_recipe(make_recipe(**data_keys(prepared)))
+
+
+CARDS: dict[str, tuple[dict[str, Any], str]] = {
+    "answers": ({"answer_format": "json"}, "has objects, and the card says that answers are 'json'"),
+    "counts": ({"counts": {"train": {"records": 7}}}, "has 48 records and its card says 7"),
+    "version": ({"version": 99}, "not what this version of the project reads"),
+    "grid": ({"grid": 999}, "grid 999"),
+    "not a card": ({"surprise": 1}, "not a data set card"),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), CARDS.values(), ids=CARDS)
+def test_a_card_at_odds_with_its_records_is_found(
+    make_recipe: Callable[..., Path], prepared: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = prepared / CARD_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    with pytest.raises(UserError) as caught:
+        check_recipe(make_recipe(**data_keys(prepared)))
+    assert message in str(caught.value)
+
+
+def test_training_and_validation_need_the_same_contract(
+    make_recipe: Callable[..., Path], prepared: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(prepared, other)
+    card = json.loads((other / CARD_FILE).read_text())
+    (other / CARD_FILE).write_text(json.dumps({**card, "system_prompt": "", "counts": {}}))
+    keys = {**data_keys(prepared), "eval_dataset_path": str(other / "val.jsonl")}
+    with pytest.raises(UserError, match=r"its system_prompt '' is not the 'You are a helpful assistant\.'"):
+        check_recipe(make_recipe(**keys))
+
+
+def test_kept_conversations_may_have_prompts_of_their_own(
+    make_recipe: Callable[..., Path], prepared: Path
+) -> None:
+    card = load_card(prepared)
+    card.recipe["source"] = {"kind": "records"}
+    save_card(card, prepared)
+    change_row(prepared / "train.jsonl", 2, lambda row: row["messages"][0].update(content="Be brief."))
+    assert check_recipe(make_recipe(**data_keys(prepared)))
+
+
+def test_broken_files_are_named(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    (prepared / "train.jsonl").write_text("")
+    with pytest.raises(UserError, match=r"train.jsonl has no records"):
+        check_recipe(make_recipe(**data_keys(prepared)))
+    (prepared / "train.jsonl").write_text("{broken\n")
+    with pytest.raises(UserError, match="not readable as JSON lines"):
+        check_recipe(make_recipe(**data_keys(prepared)))

@@ -1,0 +1,199 @@
+"""The app in Chromium, with an engine that knows the answer: what a visitor sees and does."""
+
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.visualize.app.app_engine import BOX, SIZE, KnownAnswers, make_asker, write_picture
+from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
+from visualize.app.hosting import served
+from visualize.app.settings import AppSettings
+
+pytest.importorskip("selenium", reason="selenium is not installed")
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+from tests.visualize.app.app_browser import (
+    boxes,
+    errors,
+    every,
+    one,
+    open_page,
+    open_tab,
+    press,
+    requested,
+    upload,
+    wait,
+)  # fmt: skip
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return KnownAnswers()
+
+
+@pytest.fixture(scope="module")
+def url(engine):
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    with served(
+        make_asker(engine), AppSettings(port=port, max_megabytes=1), "checkpoints/x", None
+    ) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browsers(tmp_path_factory):
+    started = {}
+
+    def browser(language):
+        if language not in started:
+            started[language] = start(tmp_path_factory.mktemp("profile"), language)
+        return started[language]
+
+    yield browser
+    for each in started.values():
+        each.quit()
+
+
+@pytest.fixture
+def opened(browsers, url):
+    """Open the page in English; see after the test that nothing went wrong or elsewhere."""
+    browser = browsers("en-US")
+    browser.get("about:blank")
+    for log in ("performance", "browser"):
+        browser.get_log(log)
+    open_page(browser, url)
+    yield browser
+    keep_screenshot(browser)
+    assert errors(browser) == []
+    addresses = requested(browser)
+    assert addresses
+    assert [address for address in addresses if not address.startswith(url)] == []
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    return write_picture(tmp_path_factory.mktemp("picture") / "picture.png")
+
+
+def keep_screenshot(browser):
+    if folder := os.environ.get("SCREENSHOTS"):
+        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[1].split(" ")[0]
+        browser.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+def test_a_picture_is_given_a_phrase_typed_and_its_box_seen(opened, picture, engine):
+    upload(opened, picture)
+    open_tab(opened, "A phrase")
+    one(opened, "#phrase textarea, #phrase input").send_keys("the red square on the left")
+    assert "1 object in" in press(opened, "#ask-phrase")
+    assert boxes(opened) == [("red square", list(BOX))]
+    assert '"the red square on the left"' in engine.asked[-1][1]
+    assert "(100,100),(500,600)" in one(opened, "#raw textarea").get_attribute("value")
+    shown = wait(opened, lambda _: every(opened, "#drawn img"))[0]
+    wait(opened, lambda _: opened.execute_script("return arguments[0].naturalWidth", shown) == 640)
+
+
+def test_the_answer_is_verified(opened, picture):
+    upload(opened, picture)
+    open_tab(opened, "Everything")
+    assert not one(opened, "#verify").is_enabled()
+    press(opened, "#ask-everything")
+    wait(opened, lambda _: one(opened, "#verify").is_enabled())
+    one(opened, "#verify").click()
+    wait(opened, lambda _: every(opened, "#verified .summary"))
+    assert "mean IoU of 1.00" in one(opened, "#verified").text
+
+
+def drag(browser, corners):
+    """Drag from one corner of a box, in the picture's pixels, to the other."""
+    image = one(browser, "#picture img")
+    rect = image.rect
+    scale = min(rect["width"] / SIZE[0], rect["height"] / SIZE[1])
+    x1, y1, x2, y2 = (
+        round((value - middle) * scale)
+        for value, middle in zip(corners, (SIZE[0] / 2, SIZE[1] / 2) * 2, strict=True)
+    )
+    chain = ActionChains(browser).move_to_element_with_offset(image, x1, y1).click_and_hold()
+    chain.move_by_offset((x2 - x1) // 2, (y2 - y1) // 2)
+    chain.move_by_offset(x2 - x1 - (x2 - x1) // 2, y2 - y1 - (y2 - y1) // 2).release().perform()
+
+
+@pytest.mark.parametrize("window", [(1400, 1000), (500, 900)])
+def test_a_box_is_drawn_by_dragging_and_goes_to_the_model_lit(opened, picture, engine, window):
+    opened.set_window_size(*window)
+    upload(opened, picture)
+    open_tab(opened, "A box")
+    drag(opened, BOX)
+    corners = one(opened, "#corners textarea, #corners input")
+    assert [float(word) for word in corners.get_attribute("value").split(",")] == pytest.approx(BOX, abs=1)
+    mark, image = one(opened, "#mark").rect, one(opened, "#picture img").rect
+    scale = min(image["width"] / SIZE[0], image["height"] / SIZE[1])
+    assert mark["width"] == pytest.approx(80 * scale, abs=5)
+    assert mark["height"] == pytest.approx(50 * scale, abs=5)
+    corners.clear()
+    corners.send_keys("20, 10, 100, 60")
+    assert "with yours: 1.00" in press(opened, "#ask-region")
+    seen = np.asarray(engine.pictures[-1])
+    assert (seen[30, 50] == (214, 39, 40)).all()
+    assert (seen[90, 180] == (45, 45, 45)).all()
+    wide = opened.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+    keep_screenshot(opened)
+    opened.set_window_size(1400, 1000)
+    assert wide <= 0
+
+
+def test_errors_are_sentences_on_the_page(opened, picture, engine):
+    open_tab(opened, "Everything")
+    assert press(opened, "#ask-everything") == "Choose a picture first."
+    upload(opened, picture)
+    open_tab(opened, "A box")
+    assert press(opened, "#ask-region") == "Drag a box over the picture first."
+    open_tab(opened, "A phrase")
+    assert press(opened, "#ask-phrase") == "Say what to look for."
+    before, engine.text = engine.text, "fail"
+    one(opened, "#phrase textarea, #phrase input").send_keys("cup", Keys.ENTER)
+    wait(opened, lambda _: "The model failed" in one(opened, "#described").text)
+    engine.text = before
+    assert "1 object" in press(opened, "#ask-phrase")
+
+
+def test_a_file_that_is_too_large_is_said_to_be(opened, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    from PIL import Image
+
+    Image.fromarray(noise).save(tmp_path / "large.png")
+    one(opened, "#picture input[type=file]").send_keys(str(tmp_path / "large.png"))
+    wait(opened, lambda _: "exceeds" in one(opened, "body").text or "large" in one(opened, "body").text)
+    opened.get_log("browser")  # the refusal, 413, stands in the console
+
+
+def test_a_chinese_browser_is_spoken_to_in_chinese(browsers, url, picture):
+    browser = browsers("zh-CN")
+    open_page(browser, url)
+    assert one(browser, "#title").text == "视觉定位"
+    assert [tab.text for tab in every(browser, "button[role=tab]")] == ["所有物体", "一个短语", "一个框"]
+    open_tab(browser, "所有物体")
+    assert press(browser, "#ask-everything") == "请先选择一张图片。"
+    upload(browser, picture)
+    assert "找到 1 个物体" in press(browser, "#ask-everything")
+    assert browser.execute_script("""return document.fonts.check('9px "page 0"', '视')""")
+    keep_screenshot(browser)
+    assert errors(browser) == []
+
+
+def test_every_field_has_a_name(opened):
+    nameless = """return [...document.querySelectorAll('input, textarea, button')].filter((field) =>
+      field.offsetParent && !field.getAttribute('aria-label') && !(field.labels && field.labels.length)
+      && !field.textContent.trim() && !field.title && !field.querySelector('img[alt]')
+    ).map((field) => field.outerHTML)"""
+    for tab in ("Everything", "A phrase", "A box"):
+        open_tab(opened, tab)
+        assert opened.execute_script(nameless) == []

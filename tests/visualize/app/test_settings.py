@@ -1,0 +1,87 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grounding.errors import UserError
+from visualize.app.__main__ import main
+from visualize.app.settings import AppSettings, find_password, read_settings
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_keys_of_page_and_engine_are_told_apart():
+    settings, recipe = read_settings(Path("out/full"), ["port=8000", "device=cpu", "dataset=data/x"])
+    assert (settings.port, settings.dataset) == (8000, "data/x")
+    assert (recipe.device, recipe.checkpoint, recipe.dataset) == ("cpu", "out/full", "data/x")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("prot=1", "unknown key 'prot', did you mean 'port'?"),
+        ("devise=cpu", "did you mean 'device'?"),
+        ("split=val", "unknown key 'split'"),
+        ("port=0", "port: 0"),
+        ("concurrent=0", "concurrent: 0"),
+        ("max_megabytes=-1", "max_megabytes: -1"),
+        ("device=tpu", "device: 'tpu'"),
+    ],
+)
+def test_bad_settings_are_refused(word, message):
+    with pytest.raises(UserError) as caught:
+        read_settings(Path("x"), [word])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_open"),
+    [
+        *((host, False) for host in ("127.0.0.1", "localhost", "::1", "127.9.9.9")),
+        *((host, True) for host in ("0.0.0.0", "::", "192.168.1.7", "example.org")),
+    ],
+)
+def test_only_this_machines_own_addresses_are_closed(host, is_open):
+    assert AppSettings(host=host).is_open_to_others is is_open
+
+
+def test_an_open_page_without_a_password_does_not_start():
+    environment = {key: value for key, value in os.environ.items() if key != "APP_PASSWORD"}
+    done = subprocess.run(
+        [sys.executable, "-m", "visualize.app", "nowhere", "host=0.0.0.0"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: host=0.0.0.0 opens the page to other machines")
+    assert "APP_PASSWORD" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("APP_PASSWORD", "correct horse")
+    assert find_password(AppSettings(host="0.0.0.0")) == "correct horse"
+    (tmp_path / "word").write_text("battery staple\n", encoding="utf-8")
+    settings = AppSettings(host="0.0.0.0", password_file=str(tmp_path / "word"))
+    assert find_password(settings) == "battery staple"
+    monkeypatch.setenv("APP_PASSWORD", "short")
+    with pytest.raises(UserError, match="8 characters"):
+        find_password(AppSettings(host="0.0.0.0"))
+    with pytest.raises(UserError, match="password_file"):
+        find_password(AppSettings(host="0.0.0.0", password_file=str(tmp_path / "none")))
+
+
+def test_a_password_is_no_setting():
+    with pytest.raises(UserError, match="unknown key 'password'"):
+        read_settings(Path("x"), ["password=correct horse"])
+
+
+def test_a_missing_checkpoint_is_said_before_anything_is_loaded(tmp_path):
+    with pytest.raises(UserError, match="no such checkpoint folder"):
+        main([str(tmp_path / "none")])
+
+
+def test_a_checkpoint_that_was_not_given_is_asked_for():
+    with pytest.raises(UserError, match="checkpoint must be set"):
+        main(["device=cpu"])

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from grounding.boxes import Box
+from tests.visualize.scenes import colourful
+from visualize.draw.spotlight import draw_spotlight
+
+WIDTH, HEIGHT = 60, 40
+corners = st.tuples(
+    st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1), st.integers(1, WIDTH), st.integers(1, HEIGHT)
+)
+
+
+@given(corners)
+def test_the_object_is_untouched_its_surroundings_are_white_and_the_rest_is_half_as_bright(numbers):
+    x, y, wide, high = numbers
+    box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
+    image = colourful(WIDTH, HEIGHT)
+    before, after = np.asarray(image), np.asarray(draw_spotlight(image, box))
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    inside, around = np.zeros((2, HEIGHT, WIDTH), dtype=bool)
+    inside[y1:y2, x1:x2] = True
+    around[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+    assert (after[inside] == before[inside]).all()
+    assert (after[around & ~inside] == 255).all()
+    assert (after[~around] == before[~around] // 2).all()
+
+
+def test_a_mask_says_the_same_as_the_box_it_holds():
+    image, mask = colourful(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH), dtype=bool)
+    mask[10:20, 5:30] = True
+    drawn = draw_spotlight(image, Box(5, 10, 30, 20)).tobytes()
+    assert draw_spotlight(image, mask).tobytes() == drawn
+    for mode in ("1", "L"):
+        assert draw_spotlight(image, Image.fromarray(mask).convert(mode)).tobytes() == drawn
+
+
+def test_a_pixel_that_a_box_touches_belongs_to_the_object():
+    image = colourful(WIDTH, HEIGHT)
+    touched, whole = (
+        draw_spotlight(image, Box(5.9, 10.5, 29.1, 19.01)),
+        draw_spotlight(image, Box(5, 10, 30, 20)),
+    )
+    assert touched.tobytes() == whole.tobytes()
+
+
+def test_the_outline_of_a_mask_follows_its_shape():
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    mask[10:12, 10:12] = mask[30, 50] = True
+    drawn = np.asarray(draw_spotlight(Image.new("RGB", (WIDTH, HEIGHT), (90, 90, 90)), mask))
+    assert ((drawn == 255).all(axis=2)).sum() == 12 + 8
+    assert (drawn[20, 30] == 45).all()
+
+
+def test_nothing_to_show_dims_everything():
+    for target in (Box(900, 900, 950, 950), Box(5, 5, 5, 5), np.zeros((HEIGHT, WIDTH), dtype=bool)):
+        drawn = draw_spotlight(Image.new("RGB", (WIDTH, HEIGHT), (90, 90, 90)), target)
+        assert drawn.getcolors() == [(WIDTH * HEIGHT, (45, 45, 45))]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_box_and_mask_turn_with_the_image(orientation):
+    image = Image.new("L", (WIDTH, HEIGHT), 90)
+    image.paste(200, (5, 10, 30, 20))
+    mask = np.asarray(image) == 200
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    for target in (Box(5, 10, 30, 20), mask):
+        drawn = np.asarray(draw_spotlight(image, target))
+        assert drawn.shape[:2] == ((HEIGHT, WIDTH) if orientation < 5 else (WIDTH, HEIGHT))
+        assert {tuple(color) for color in drawn.reshape(-1, 3)} == {(200,) * 3, (255,) * 3, (45,) * 3}
+
+
+def test_a_mask_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="60x40"):
+        draw_spotlight(Image.new("RGB", (WIDTH, HEIGHT)), np.zeros((WIDTH, HEIGHT), dtype=bool))

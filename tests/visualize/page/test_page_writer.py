@@ -1,0 +1,179 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from tests.visualize.samples import prediction, write_lines, write_run
+from visualize.__main__ import main
+from visualize.draw.colors import PALETTE
+from visualize.draw.marks import OUTCOME_COLORS
+from visualize.draw.outcomes import Outcome
+from visualize.page import page_writer as page
+
+
+def content_of(folder):
+    script = (folder / "data.js").read_text(encoding="utf-8")
+    before, _, rest = script.partition(" = ")
+    assert before == "window.PAGE_DATA"
+    return json.loads(rest.removesuffix(";\n"))
+
+
+def write(*words):
+    assert main(["page", *map(str, words)]) == 0
+
+
+def test_the_folder_holds_all_that_the_page_needs(run, capsys):
+    write(run)
+    assert capsys.readouterr().out == f"{run / 'page' / 'index.html'}: 3 images\n"
+    folder = run / "page"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "data.js", "fonts.css", "images", "index.html", "page.css", "page.js",
+    ]  # fmt: skip
+    assert [image["file"] for image in content_of(folder)["images"]] == [
+        path.name for path in sorted((folder / "images").iterdir())
+    ]
+    for asset in ("index.html", "page.css", "page.js"):
+        text = (folder / asset).read_text(encoding="utf-8")
+        assert "http://www.w3.org/2000/svg" in text or "//" not in text.replace("// ", "")
+        assert "innerHTML" not in text
+    assert not list(run.glob(".page*"))
+
+
+def test_each_image_has_truth_outcomes_answer_and_problems(run, dataset):
+    found = [
+        {"label": "circle", "box": [8, 8, 28, 28], "score": 0.25},
+        {"label": "<i>", "box": [40.04, 8, 60, 30], "score": None},
+    ]
+    rows = [prediction(7), prediction(3, raw="<b>\u2028", detections=found, problems=["truncated"])]
+    write_lines(run / "predictions.jsonl", rows)
+    write(run)
+    content = content_of(run / "page")
+    names, outcomes = content["labels"], [name for name, _, _ in content["outcomes"]]
+    assert names == ["方块", "circle", "<i>"]
+    assert outcomes == [outcome.value for outcome in Outcome]
+    assert content["outcomes"][0][1:] == [
+        "#{:02x}{:02x}{:02x}".format(*OUTCOME_COLORS[Outcome(outcomes[0])]),
+        "#000000",
+    ]
+    assert len(content["palette"]) == len(PALETTE)
+    first, second = content["images"]
+    assert (first["name"], first["id"], first["size"]) == ("images/7.png", 7, [64, 48])
+    assert first["answers"][0]["agreement"] == 1
+    [answer] = second["answers"]
+    assert (answer["raw"], answer["problems"], answer["readable"]) == ("<b>\u2028", ["truncated"], True)
+    wrong, false = answer["objects"]
+    assert [wrong[0], *wrong[2:]] == [1, 8, 8, 28, 28, 0.25, outcomes.index("wrong label"), 1, 0]
+    assert [false[0], *false[2:]] == [2, 40, 8, 60, 30, None, outcomes.index("false positive"), 0, None]
+    assert answer["agreement"] == 0
+    assert second["truth"][0][2:] == [8, 8, 28, 28]
+
+
+def test_scores_stand_side_by_side_where_there_are_any(run, dataset, tmp_path):
+    write_run(tmp_path / "other", dataset, [prediction(5)])
+    (run / "scores.json").write_text(json.dumps({"AP": 0.25, "truncated": 0.5, "images": 3, "new": 0.5}))
+    write(f"before={tmp_path / 'other'}", f"after={run}")
+    content = content_of(run / "page")
+    assert [each["name"] for each in content["runs"]] == ["before", "after"]
+    assert [(row["key"], row["texts"], row["sign"]) for row in content["metrics"]] == [
+        ("AP", ["-", "25.0%"], 1),
+        ("truncated", ["-", "50.0%"], -1),
+        ("images", ["-", "3"], 1),
+        ("new", ["-", "50.0%"], 1),
+    ]
+    assert [image["id"] for image in content["images"]] == [5]
+
+
+def test_images_are_copied_or_made_fit_for_a_browser(run, dataset):
+    large = Image.fromarray(np.zeros((1000, 2000, 3), np.uint8))
+    turned = Image.new("RGB", (64, 48))
+    turned.getexif()[ExifTags.Base.Orientation] = 6
+    turned.save(dataset / "images" / "3.png", exif=turned.getexif())
+    large.save(dataset / "images" / "5.png")
+    path = dataset / "annotations_val.json"
+    annotations = json.loads(path.read_text(encoding="utf-8"))
+    annotations["images"][2].update(width=2000, height=1000)
+    path.write_text(json.dumps(annotations), encoding="utf-8")
+    write(run)
+    images = content_of(run / "page")["images"]
+    folder = run / "page" / "images"
+    assert (folder / images[0]["file"]).read_bytes() == (dataset / "images" / "7.png").read_bytes()
+    with Image.open(folder / images[1]["file"]) as shown:
+        assert (shown.size, shown.getexif().get(ExifTags.Base.Orientation)) == ((48, 64), None)
+    assert images[1]["size"] == [48, 64]
+    assert images[1]["truth"][0][2:] == [20, 8, 40, 28]
+    with Image.open(folder / images[2]["file"]) as shown:
+        assert (shown.size, shown.format) == ((1280, 640), "JPEG")
+    assert images[2]["size"] == [2000, 1000]
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "I;16", "P"])
+def test_an_image_that_browsers_show_otherwise_is_written_anew(run, dataset, mode):
+    name, kind = ("images/7.tif", "TIFF")
+    Image.new(mode, (64, 48)).save(dataset / name, kind)
+    write_lines(run / "predictions.jsonl", [prediction(7, image=name)])
+    write(run)
+    [image] = content_of(run / "page")["images"]
+    with Image.open(run / "page" / "images" / image["file"]) as shown:
+        assert (shown.format, shown.mode) == ("JPEG", "RGB")
+
+
+def test_an_older_page_is_replaced_and_the_same_command_writes_the_same_bytes(run):
+    write(run)
+    first = {path.name: path.read_bytes() for path in (run / "page").rglob("*") if path.is_file()}
+    (run / "page" / "images" / "stray.png").write_bytes(b"")
+    write(run)
+    assert {path.name: path.read_bytes() for path in (run / "page").rglob("*") if path.is_file()} == first
+    write(run, "--limit", "1")
+    assert len(list((run / "page" / "images").iterdir())) == 1
+
+
+def test_a_folder_with_other_files_is_left_alone(run, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    assert main(["page", str(run), "--output", str(tmp_path / "mine")]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+    (tmp_path / "empty").mkdir()
+    write(run, "--output", tmp_path / "empty")
+    assert (tmp_path / "empty" / "index.html").is_file()
+
+
+def test_a_page_that_fails_leaves_the_older_one_and_nothing_else(run, dataset, capsys):
+    write(run)
+    (dataset / "images" / "5.png").unlink()
+    assert main(["page", str(run)]) == 2
+    assert "5.png: no such image" in capsys.readouterr().err
+    assert len(content_of(run / "page")["images"]) == 3
+    assert not list(run.glob(".page*"))
+
+
+def test_what_not_every_run_has_answered_is_counted(run, dataset, tmp_path, capsys):
+    write_run(tmp_path / "other", dataset, [prediction(5), prediction(7)])
+    write(f"a={run}", f"b={tmp_path / 'other'}")
+    assert "2 images, 1 left out that not every run has answered" in capsys.readouterr().out
+
+
+def test_the_assets_are_those_of_the_package():
+    assert sorted(path.name for path in page.ASSETS.iterdir()) == ["index.html", "page.css", "page.js"]
+
+
+def test_the_images_that_changed_most_make_a_page_of_their_own(run, dataset, tmp_path, capsys):
+    moved = [prediction(3, (8, 8, 26, 28)), prediction(7), prediction(5)]
+    write_run(tmp_path / "after", dataset, moved)
+    assert main(["compare", f"before={run}", f"after={tmp_path / 'after'}"]) == 0
+    folder = tmp_path / "after" / "changes"
+    assert capsys.readouterr().out == f"{folder / 'index.html'}: 2 images, those that changed most first\n"
+    assert content_of(folder)["order"] == "changed most"
+    images = content_of(folder)["images"]
+    assert [image["id"] for image in images] == [5, 3]  # wrong to right, a little worse; 7 is the same
+    assert [answer["agreement"] for answer in images[0]["answers"]] == [0, 1]
+    assert len(list((folder / "images").iterdir())) == 2
+
+
+def test_what_cannot_have_changed_is_an_error(run, dataset, tmp_path, capsys):
+    assert main(["compare", str(run)]) == 2
+    assert "name two" in capsys.readouterr().err
+    assert main(["compare", f"a={run}", f"b={run}"]) == 2
+    assert "do not differ on any image" in capsys.readouterr().err
+    assert not (run / "changes").exists()

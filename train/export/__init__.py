@@ -1,0 +1,1 @@
+"""`python -m train.export`: a finished run as a Hugging Face folder."""

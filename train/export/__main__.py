@@ -1,0 +1,33 @@
+"""`python -m train.export RECIPE`: write a complete Hugging Face folder of a finished run, LoRA merged."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError, run_command
+from grounding.recipe import recipe_arguments
+from train.export.folder_writer import export
+from train.recipe import resolve_recipe
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `python -m train.export RECIPE [key=value ...]`."""
+    path, overrides = recipe_arguments(
+        None,
+        prog="python -m train.export",
+        description="Write output_dir/export, a complete Hugging Face folder, with an adapter merged in.",
+        example="python -m train.export recipes/train/tiny_lora.yaml",
+        argv=argv,
+    )
+    recipe: dict[str, Any] = resolve_recipe(path, overrides)
+    if not recipe.get("output_dir"):
+        raise UserError(f"{path}: output_dir: is missing")
+    export(Path(recipe["output_dir"]), recipe.get("download_hub"))
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    sys.exit(run_command(main))

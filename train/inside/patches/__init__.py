@@ -1,0 +1,1 @@
+"""Patches of other libraries, in a folder for each version."""

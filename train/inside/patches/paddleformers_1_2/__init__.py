@@ -1,0 +1,1 @@
+"""Patches of PaddleFormers 1.2: one file a patch."""

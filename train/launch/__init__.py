@@ -1,0 +1,1 @@
+"""The training process: started, watched, resumed, and stopped as a whole."""

@@ -1,0 +1,106 @@
+"""What the backward pass needs of the forward pass, tensor by tensor (sources: train/plan/memory.py)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.qwen3_vl.parameters import text_shape
+from train.plan.gpu_layout import Layout
+from train.recipe import Recipe
+
+FLOAT32 = 4
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Bytes on one GPU: kept for the backward pass, one layer computed again, logits with their loss."""
+
+    tokens: int
+    stored: int
+    one_layer: int
+    logits: int
+
+
+def count_activations(
+    recipe: Recipe, config: Mapping[str, Any], spread: Layout, *, frozen_vision: bool
+) -> Activations:
+    """Count one micro-batch of max_seq_len tokens a record, image tokens but for what max_pixels forbids."""
+    number = 2 if recipe.get("compute_type") in ("bf16", "fp16") else FLOAT32
+    tokens = recipe.degree("per_device_train_batch_size") * recipe.degree("max_seq_len")
+    text = _text_layers(recipe, config, spread, tokens)
+    vision = _vision_layers(recipe, config, spread, tokens)
+    vision_kept, vision_one = (0, vision.layer) if frozen_vision else _kept(recipe, vision)
+    text_kept, text_one = _kept(recipe, text)
+    shape = text_shape(config)
+    deepstack = len(config["vision_config"].get("deepstack_visual_indexes") or ())
+    merged = (
+        config["vision_config"]["hidden_size"] * config["vision_config"].get("spatial_merge_size", 2) ** 2
+    )
+    mergers = (1 + deepstack) * tokens * (3 * merged + shape["hidden_size"])
+    embeddings = 2 * tokens * shape["hidden_size"]
+    vocabulary = shape["vocab_size"] / (spread.tensor if recipe.get("tensor_parallel_output") else 1)
+    # The logits as computed, and in float32 the copy of them, the softmax and its gradient.
+    each_logit = (number if number < FLOAT32 else 0) + 3 * FLOAT32
+    return Activations(
+        tokens=tokens,
+        stored=int(number * (text_kept + vision_kept + mergers + embeddings)),
+        one_layer=int(number * max(text_one, vision_one)),
+        logits=int(tokens * vocabulary * each_logit),
+    )
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """How many layers, and the numbers that one keeps: all of its activations, or its input alone."""
+
+    count: int
+    layer: float
+    inputs: float
+
+
+def _kept(recipe: Recipe, layers: _Layers) -> tuple[float, float]:
+    """Return what stays until the backward pass, and what is computed again at a time."""
+    if recipe.get("recompute_granularity") != "full":
+        return layers.count * layers.layer, 0.0
+    group = recipe.degree("recompute_num_layers")
+    if recipe.get("recompute_method") == "block":  # the first layers alone are recomputed
+        group = min(group, layers.count)
+        return group * layers.inputs + (layers.count - group) * layers.layer, layers.layer
+    return -(-layers.count // group) * layers.inputs, group * layers.layer
+
+
+def _text_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
+    shape = text_shape(config)
+    hidden, split = shape["hidden_size"], spread.tensor
+    along = split if recipe.get("sequence_parallel") else 1
+    queries, keys = shape["heads"] * shape["head_dim"], shape["key_value_heads"] * shape["head_dim"]
+    whole = 4 * hidden  # in and out of both norms
+    attention = (queries + 2 * keys) + 2 * (queries + keys) + queries  # projected, normed, rotated; answer
+    scores = _scores(recipe, shape["heads"], recipe.degree("max_seq_len"))
+    if shape["experts"]:
+        chosen = shape["experts_per_token"]
+        mlp = chosen * (2 * hidden + 3 * shape["expert_size"]) / along + 2 * shape["experts"]
+    else:
+        mlp = 3 * shape["intermediate_size"] / split
+    each = whole / along + (attention + scores) / split + mlp
+    return _Layers(shape["layers"], tokens * each, tokens * hidden / along)
+
+
+def _vision_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
+    vision = config["vision_config"]
+    hidden, size = vision["hidden_size"], vision["intermediate_size"]
+    patches_per_token = vision.get("spatial_merge_size", 2) ** 2
+    patches = tokens * patches_per_token
+    limit = recipe.number("max_pixels")
+    if limit and not recipe.get("packing"):  # one image a record
+        patches = min(
+            patches, recipe.degree("per_device_train_batch_size") * limit // vision["patch_size"] ** 2
+        )
+    scores = _scores(recipe, vision["num_heads"], patches)
+    each = 4 * hidden + (6 * hidden + 2 * size + scores) / spread.tensor
+    return _Layers(vision["depth"], patches * each, patches * hidden)
+
+
+def _scores(recipe: Recipe, heads: int, others: int) -> int:
+    """Return the numbers of a token's attention scores, as eager attention keeps them three times."""
+    return 3 * heads * others if recipe.get("_attn_implementation") == "eager" else 0

@@ -1,0 +1,190 @@
+"""How much memory a training run needs on each GPU, by formula: nothing here was measured on a GPU.
+
+Sources:
+    ZeRO: Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models",
+        section 3 and figure 1: what the stages 1, 2 and 3 divide by the sharding degree.
+    Activations: Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models",
+        section 4: every tensor that the backward pass needs is counted, for a layer as it is here (RMSNorm,
+        grouped keys and values, norms of queries and keys, rotary positions, gated MLP; no dropout).
+        Inputs and outputs of norms are whole on each tensor parallel GPU, the rest is divided; sequence
+        parallelism divides all. Full recomputation keeps a layer's input and one layer's activations.
+        Attention that does not write its scores (flashmask, sdpa) has none; eager has them.
+    Numbers' sizes, PaddleFormers 1.2.0: fp16_opt_level O2 loads 16-bit weights and asks the optimizer for
+        float32 master weights (trainer.py, multi_precision); without O2 weights are float32
+        (cli/train/sft/workflow.py); amp_master_grad keeps float32 gradients (MixPrecisionLayer);
+        AdamW's two moments are float32; the loss casts the logits to float32 (nn/criterion/sft_loss.py).
+        The vision tower is split by tensor parallelism, never by sequence parallelism (qwen3_vl/
+        modeling_fleet.py), experts by expert parallelism alone (training_args.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grounding.errors import UserError
+from models.qwen3_vl.parameters import Tensor, tensors
+from train.plan.activations import count_activations
+from train.plan.gpu_layout import Layout, layout
+from train.plan.trainable import trained_tensors
+from train.recipe import Recipe
+
+GIB = 2**30
+DEFAULT_GPU_MEMORY_GB = 80.0
+
+RESERVE = 3 * GIB
+"""An allowance, not a formula: the CUDA context, NCCL's buffers, and gaps in the allocator's pool."""
+
+MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
+"""Bytes for each number."""
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What one GPU of a run holds at its fullest, in bytes; parameters are counted over the whole model.
+
+    `trainable` counts what the optimizer steps, the adapters with LoRA, which `parameters` leaves out.
+    `peak` is the larger of the logits with their loss and one recomputed layer: the two are never there
+    together. `tokens` is the longest micro-batch: max_seq_len for each of its records.
+    """
+
+    parameters: int
+    trainable: int
+    layout: Layout
+    tokens: int
+    gpu_memory: int
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    peak: int
+    reserve: int = RESERVE
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The parts by name, in bytes."""
+        return {
+            "weights": self.weights,
+            "gradients": self.gradients,
+            "optimizer states": self.optimizer,
+            "activations": self.activations,
+            "logits and loss, or one layer": self.peak,
+            "reserve (an allowance)": self.reserve,
+        }
+
+    @property
+    def total_bytes_per_gpu(self) -> int:
+        """All parts together, in bytes."""
+        return sum(self.parts.values())
+
+    @property
+    def fits(self) -> bool:
+        """Whether a card holds it."""
+        return self.total_bytes_per_gpu <= self.gpu_memory
+
+    @property
+    def advice(self) -> str:
+        """What makes the largest part smaller."""
+        advice = {
+            "weights": "more tensor_model_parallel_size, expert_model_parallel_size, or sharding: stage3",
+            "gradients": "sharding: stage2, more tensor_model_parallel_size, or fine_tuning: LoRA",
+            "optimizer states": "more sharding_parallel_size and GPUs, or fine_tuning: LoRA",
+            "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
+            "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
+        }
+        largest = max(advice, key=lambda name: self.parts[name])
+        return f"most of it is {largest}: {advice[largest]}"
+
+    @property
+    def summary(self) -> str:
+        """One line: what is needed, what there is, on how many GPUs."""
+        return (
+            f"{self.total_bytes_per_gpu / GIB:.1f} of {self.gpu_memory / GIB:.0f} GiB on each of "
+            f"{self.layout.gpus} GPUs, {'fits' if self.fits else 'DOES NOT FIT'} "
+            f"({self.trained_share})"
+        )
+
+    @property
+    def trained_share(self) -> str:
+        """How many parameters are trained beside how many there are."""
+        return f"{self.trainable / 1e6:,.1f} M parameters trained, model {self.parameters / 1e6:,.1f} M"
+
+
+def plan(
+    values: Mapping[str, Any],
+    config: Mapping[str, Any],
+    gpus: int | None = None,
+    gpu_memory_gb: float = DEFAULT_GPU_MEMORY_GB,
+) -> MemoryPlan:
+    """Plan the memory of a recipe's run.
+
+    `values` are the recipe's keys, `config` the model's config.json, `gpus` all GPUs of all nodes (None: as
+    few as the recipe's degrees allow), `gpu_memory_gb` a card's memory as its maker names it, taken as GiB.
+
+    Raises:
+        UserError: degrees that do not fit the GPUs, or a parallelism that is not counted here.
+    """
+    recipe = Recipe(values)
+    for name in ("pipeline_model_parallel_size", "context_parallel_size", "sep_parallel_size"):
+        if recipe.degree(name) > 1:
+            raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
+    spread = layout(recipe, gpus)
+    model = tensors(config)
+    trained = trained_tensors(recipe, config, model)
+    weight = weight_bytes(recipe)
+    added = trained if recipe.is_lora else []
+    shard_weights = spread.sharding if spread.stage >= 3 else 1
+    shard_gradients = spread.sharding if spread.stage >= 2 else 1
+    activations = count_activations(recipe, config, spread, frozen_vision=_is_frozen(trained, "model.visual"))
+    return MemoryPlan(
+        parameters=sum(tensor.size for tensor in model),
+        trainable=sum(tensor.size for tensor in trained),
+        layout=spread,
+        tokens=activations.tokens,
+        gpu_memory=round(gpu_memory_gb * GIB),
+        weights=_spread([*model, *added], spread) * weight // shard_weights,
+        gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients,
+        optimizer=_optimizer_bytes(recipe, trained, spread),
+        activations=activations.stored,
+        peak=max(activations.logits, activations.one_layer),
+    )
+
+
+def weight_bytes(recipe: Recipe) -> int:
+    """Return the bytes of a weight: 16 bits at level O2 alone."""
+    return FLOAT16 if _is_half(recipe) else FLOAT32
+
+
+def gradient_bytes(recipe: Recipe) -> int:
+    """Return the bytes of a gradient as it is kept between micro-batches."""
+    return FLOAT32 if recipe.get("amp_master_grad") else weight_bytes(recipe)
+
+
+def _is_half(recipe: Recipe) -> bool:
+    return recipe.get("compute_type") in ("bf16", "fp16") and recipe.get("fp16_opt_level") == "O2"
+
+
+def _optimizer_bytes(recipe: Recipe, trained: Iterable[Tensor], spread: Layout) -> int:
+    """Count AdamW's states on one GPU: ZeRO's first stage divides them among the sharding group.
+
+    Experts have a sharding group of their own: the GPUs that hold the same experts.
+    """
+    if recipe.get("tensorwise_offload_optimizer"):
+        return 0
+    each = MOMENTS + (MASTER_WEIGHT if _is_half(recipe) else 0)
+    trained = list(trained)
+    experts = [tensor for tensor in trained if tensor.split == "expert"]
+    others = [tensor for tensor in trained if tensor.split != "expert"]
+    return each * (
+        _spread(others, spread) // spread.sharding + _spread(experts, spread) // spread.expert_sharding
+    )
+
+
+def _spread(parts: Iterable[Tensor], spread: Layout) -> int:
+    """Count the numbers of some tensors that one GPU holds before any sharding."""
+    divisors = {"tensor": spread.tensor, "expert": spread.expert, "none": 1}
+    return sum(-(-tensor.size // divisors[tensor.split]) for tensor in parts)
+
+
+def _is_frozen(trained: Iterable[Tensor], prefix: str) -> bool:
+    """Tell whether the vision tower's blocks, which come before the mergers, have nothing to train."""
+    return not any(tensor.name.startswith(prefix) and "merger" not in tensor.name for tensor in trained)

@@ -1,0 +1,1 @@
+"""The checks of a train recipe before any process starts."""

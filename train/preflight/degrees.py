@@ -1,0 +1,88 @@
+"""Checks of the parallel degrees: against the devices, and against what of the model has to be divided."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from grounding.errors import UserError
+from models.qwen3_vl.parameters import model_config, text_shape
+from train.plan.gpu_layout import STAGES, layout
+from train.recipe import Recipe
+
+
+def devices(recipe: Recipe) -> Iterator[str]:
+    """The degrees have to divide the GPUs; a machine without any says nothing about them."""
+    if not recipe.gpus or recipe.get("device") == "cpu":
+        return
+    try:
+        spread = layout(recipe, recipe.gpus)
+    except UserError as error:
+        yield f"{error}: change the degrees, or CUDA_VISIBLE_DEVICES"
+        return
+    for name in ("tensor_model_parallel_size", "expert_model_parallel_size", "sharding_parallel_size"):
+        if recipe.gpus == 1 and recipe.degree(name) > 1:
+            yield f"{name}: {recipe.get(name)} is dropped on one GPU: leave it out, or use more GPUs"
+    if spread.expert > 1 and spread.data > 1:
+        yield (
+            f"sharding_parallel_size: leaves {spread.data} data parallel parts, which expert parallelism "
+            f"does not allow: write {spread.sharding * spread.data}"
+        )
+    if spread.expert > 1 and spread.sharding > 1 and spread.sharding % spread.expert_sharding:
+        yield (
+            f"expert_model_parallel_size: {spread.gpus} GPUs / {spread.expert} = {spread.expert_sharding} "
+            f"must divide sharding_parallel_size {spread.sharding}"
+        )
+    if spread.stage >= 2 and spread.data > 1 and recipe.get("amp_master_grad"):
+        yield (
+            f"sharding: {recipe.get('sharding')} with amp_master_grad runs without data parallelism alone: "
+            f"write sharding_parallel_size {spread.sharding * spread.data}"
+        )
+
+
+def degrees(recipe: Recipe) -> Iterator[str]:
+    """Degrees that do nothing, or that this PaddleFormers refuses, whatever the machine."""
+    sharding = recipe.get("sharding")
+    stage = str(sharding).split(" ")[0]
+    if sharding and stage not in STAGES:
+        yield f"sharding: '{sharding}' is none of {', '.join(STAGES)}"
+    if recipe.number("sharding_parallel_size") > 1 and not sharding:
+        yield "sharding_parallel_size: has no effect without sharding: write sharding: stage1"
+    if recipe.degree("expert_tensor_model_parallel_size") > 1:
+        yield "expert_tensor_model_parallel_size: is refused above 1: leave it out"
+    if recipe.degree("expert_model_parallel_size") > 1 and not recipe.get("use_expert_parallel"):
+        yield "expert_model_parallel_size: needs use_expert_parallel: true"
+    if recipe.is_lora and recipe.degree("sharding_parallel_size") > 1 and recipe.get("stage1_overlap"):
+        yield "stage1_overlap: is refused with LoRA: leave it out"
+
+
+def model_fits_degrees(recipe: Recipe) -> Iterator[str]:
+    """What tensor, expert and pipeline parallelism cut has to be divisible."""
+    try:
+        config = model_config(recipe.model)
+    except UserError:
+        return  # the folder's own check says so, and the shapes of other models are not known
+    yield from _tensor_parts(recipe, config)
+    shape = text_shape(config)
+    experts = recipe.degree("expert_model_parallel_size")
+    if experts > 1 and shape["experts"] == 0:
+        yield "expert_model_parallel_size: the model has no experts: leave it out"
+    elif shape["experts"] % experts:
+        yield f"expert_model_parallel_size: {experts} does not divide the model's {shape['experts']} experts"
+    stages = recipe.degree("pipeline_model_parallel_size")
+    if shape["layers"] % stages:
+        yield f"pipeline_model_parallel_size: {stages} does not divide the model's {shape['layers']} layers"
+
+
+def _tensor_parts(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[str]:
+    tensor = recipe.degree("tensor_model_parallel_size")
+    shape = text_shape(config)
+    parts = {
+        "attention heads": shape["heads"],
+        "key-value heads": shape["key_value_heads"],
+        "vocabulary": shape["vocab_size"],
+        "intermediate_size": shape["intermediate_size"],
+    }
+    if recipe.get("device") != "cpu":  # the plain Paddle classes leave the vision tower whole
+        parts["vision heads"] = config["vision_config"]["num_heads"]
+    wrong = [f"{name} {count}" for name, count in parts.items() if count % tensor]
+    if wrong:
+        yield f"tensor_model_parallel_size: {tensor} does not divide the model's {', '.join(wrong)}"

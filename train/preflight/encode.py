@@ -1,0 +1,144 @@
+"""Records encoded as a training run encodes them: its data set, tokenizer, template and image processor."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from train.keys import quiet_imports
+from train.preflight.run_data import is_drawn, training_dataset
+from train.recipe import Recipe
+
+NO_LIMIT = 2**31
+NOT_LABELLED = -100
+"""The label of a token that is not learned."""
+
+TOO_LONG = "longer than max_seq_len"
+NOTHING_TO_LEARN = "no token to learn"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The first records of a training run, in its own order, as token ids.
+
+    `total` counts the records of the whole data set. `lengths` are those before any limit; `packs` are the
+    sequences' token ids as the run groups them: one each without packing. `dropped` counts by reason what
+    the run leaves out without a word, and `faults` names such records but for the long ones.
+    """
+
+    total: int
+    lengths: tuple[int, ...]
+    learned: int
+    dropped: Counter[str]
+    faults: tuple[str, ...]
+    packs: tuple[tuple[tuple[int, ...], ...], ...]
+
+    @property
+    def count(self) -> int:
+        """How many records were encoded or found to be faulty."""
+        return len(self.lengths) + len(self.faults)
+
+    @property
+    def kept(self) -> int:
+        """How many records the run would train on."""
+        return sum(len(pack) for pack in self.packs)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens of the records that are kept."""
+        return sum(len(ids) for pack in self.packs for ids in pack)
+
+
+def encode_sample(recipe: Recipe, count: int) -> Encoding:
+    """Encode the first `count` records of the run's first epoch."""
+    with _quiet():
+        dataset = training_dataset(recipe, count)
+        examples = list(islice(iter(dataset.mix_datasets), count))
+    limit = dataset.max_seq_len
+    lengths: list[int] = []
+    dropped: Counter[str] = Counter()
+    faults: list[str] = []
+    kept: dict[int, Any] = {}
+    for number, example in enumerate(tqdm(examples, desc="encoding", unit="record", delay=2, disable=None)):
+        with _quiet():
+            dataset.max_seq_len = NO_LIMIT
+            sequence, fault = _encode(dataset, example)
+            if (
+                sequence is not None
+                and len(sequence.token_ids) > limit - dataset.num_reserved_tokens_for_each_dialog
+            ):
+                lengths.append(len(sequence.token_ids))
+                dataset.max_seq_len = limit
+                sequence, _ = _encode(dataset, example)
+                if sequence is None:
+                    dropped[TOO_LONG] += 1
+                    continue
+            elif sequence is not None:
+                lengths.append(len(sequence.token_ids))
+        if sequence is None:
+            dropped[fault] += 1
+            faults.append(f"record with {_name(example)}: {fault}")
+        else:
+            sequence.mm_inputs = {}  # the pixels are not needed any more
+            kept[number] = sequence
+    dataset.max_seq_len = limit
+    return Encoding(
+        total=recipe.number("num_samples_each_epoch") if is_drawn(recipe) else len(dataset.mix_datasets),
+        lengths=tuple(lengths),
+        learned=sum(label != NOT_LABELLED for sequence in kept.values() for label in sequence.labels),
+        dropped=dropped,
+        faults=tuple(faults),
+        packs=_grouped(dataset, list(kept.values())),
+    )
+
+
+def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
+    """Encode a record; where it would be dropped, return None and why.
+
+    Any exception is taken as PaddleFormers takes it: the record is dropped. An example is copied, as the
+    data set replaces the placeholders in the original.
+    """
+    try:
+        return dataset._process_sft_sequence(deepcopy(example), 1), NOTHING_TO_LEARN
+    except Exception as error:  # noqa: BLE001 (PaddleFormers drops a record whatever the error is)
+        return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Group encoded records as the data set's own packing does."""
+    if not sequences:
+        return ()
+    dataset.mix_datasets = list(range(len(sequences)))
+    dataset._current_processor_func = lambda number, _: sequences[number]
+    with _quiet():
+        packs = list(dataset._generate_sequences())
+    if not dataset.packing:
+        packs = packs[: len(sequences)]  # it gives the last record twice
+    return tuple(tuple(tuple(sequence.token_ids) for sequence in pack) for pack in packs)
+
+
+def _name(example: dict[str, Any]) -> str:
+    images = example.get("images") or ["no image"]
+    return f"image {Path(str(images[0])).name}" if example.get("images") else "no image"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PaddleFormers' log and prints to themselves, and its tensors off the GPU that the run needs."""
+    with quiet_imports():
+        import paddle
+        from paddleformers.utils.log import logger
+
+        paddle.set_device("cpu")
+        level = logger.logger.level
+        logger.logger.setLevel("CRITICAL")
+        try:
+            yield
+        finally:
+            logger.logger.setLevel(level)

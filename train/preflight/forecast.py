@@ -1,0 +1,129 @@
+"""What a run will do with its records and its memory: encoded, batched, counted, in lines to read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from models.qwen3_vl.parameters import model_config
+from train.machine import smallest_gpu_bytes
+from train.plan.gpu_layout import layout
+from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan
+from train.preflight.batches import batch, padded_length, percentiles, records_per_step, steps
+from train.preflight.encode import TOO_LONG, Encoding, encode_sample
+from train.recipe import Options, Recipe, is_hub_id
+
+SHOWN_FAULTS = 3
+
+
+def encode_records(recipe: Recipe, count: int) -> tuple[Encoding | None, str]:
+    """Encode a sample of the records, or say why not: a model that has to be downloaded is no fault."""
+    if count < 1:
+        return None, "encoding: left out (check_samples=0)"
+    folder = model_on_disk(recipe.model)
+    if folder is None:
+        return None, (
+            f"encoding: skipped, as '{recipe.model}' is not on this disk: `hf download {recipe.model} "
+            "--local-dir FOLDER`, then check again with model_name_or_path=FOLDER"
+        )
+    local = replace(recipe, values={**recipe.values, "model_name_or_path": str(folder)})
+    return encode_sample(local, count), ""
+
+
+def model_on_disk(model: str) -> Path | None:
+    """Return a model's folder, or the one in the cache of huggingface_hub; None where there is none."""
+    if not is_hub_id(model):
+        return Path(model)
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [try_to_load_from_cache(model, name) for name in ("tokenizer.json", "preprocessor_config.json")]
+    folders = {Path(path).parent for path in found if isinstance(path, str)}
+    return folders.pop() if len(folders) == 1 and None not in found else None
+
+
+def encoding_problems(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
+    """Yield what of the sample a run would drop in silence, but for the records that are too long."""
+    for fault in encoding.faults[:SHOWN_FAULTS]:
+        yield f"train_dataset_path: {fault}"
+    if len(encoding.faults) > SHOWN_FAULTS:
+        more = len(encoding.faults) - SHOWN_FAULTS
+        yield f"train_dataset_path: and {more} more of {encoding.count} records"
+    if encoding.lengths and encoding.dropped[TOO_LONG] == len(encoding.lengths):
+        yield (
+            f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs, "
+            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens: PaddleFormers would look for a "
+            "shorter one without end"
+        )
+
+
+def encoding_lines(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
+    """Yield what the sample says about lengths, drops and padding."""
+    if not encoding.lengths:
+        return
+    shares = percentiles(encoding.lengths)
+    yield (
+        f"records: {encoding.total:,}; the first {encoding.count:,} in this seed's order encoded: "
+        f"{shares[50]:,} tokens at the median, {shares[90]:,} at 90 %, {shares[99]:,} at 99 %, at most "
+        f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
+    )
+    long = encoding.dropped[TOO_LONG]
+    about = f", about {round(long / encoding.count * encoding.total):,} of all" if long else ""
+    yield (
+        f"max_seq_len {recipe.get('max_seq_len')}: {long} of {encoding.count:,} records are longer and "
+        f"dropped{about} (truncation_strategy {recipe.get('truncation_strategy')})"
+    )
+    batches = batch(recipe, encoding)
+    if recipe.get("packing"):
+        how = f"{encoding.kept:,} records in {len(encoding.packs):,} packs"
+    else:
+        how = f"batches of {recipe.get('per_device_train_batch_size')} as they come"
+    width = padded_length(recipe)
+    yield (
+        f"padding: {batches.waste:.1%} of {batches.cells:,} positions ({how}, padded to "
+        f"{f'{width:,}' if width else 'the longest'})"
+    )
+
+
+def step_line(recipe: Recipe, encoding: Encoding | None) -> str:
+    """Say the effective batch size and the number of steps.
+
+    Raises:
+        UserError: degrees that do not divide the GPUs.
+    """
+    spread = layout(recipe, recipe.gpus or None)
+    what = "packs" if recipe.get("packing") else "records"
+    count = steps(recipe, spread, encoding)
+    line = (
+        f"batch: {records_per_step(recipe, spread)} {what} a step = "
+        f"{recipe.get('per_device_train_batch_size')} a device x "
+        f"{recipe.get('gradient_accumulation_steps')} accumulated x {spread.readers} data parallel"
+    )
+    if count is None:
+        return f"{line}; the number of steps shows when the records are encoded"
+    about = (
+        "about "
+        if recipe.number("max_steps", -1) < 1 and encoding and encoding.count < encoding.total
+        else ""
+    )
+    if encoding is None or not encoding.packs:
+        return f"{line}; {about}{count:,} steps"
+    each = encoding.kept / len(encoding.packs) * records_per_step(recipe, spread)
+    usable = encoding.total * encoding.kept / encoding.count
+    return f"{line}; {about}{count:,} steps = {count * each / usable:.2f} epochs"
+
+
+def memory_line(recipe: Recipe, options: Options) -> tuple[str, bool]:
+    """Return the memory plan's line, and whether the run does not fit cards that are known.
+
+    Raises:
+        UserError: a plan that cannot be made.
+    """
+    known = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB
+    result = plan(
+        recipe.values, model_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
+    )
+    if recipe.get("device") == "cpu":
+        needed = (result.total_bytes_per_gpu - RESERVE) / GIB
+        return f"memory: about {needed:.1f} GiB at most ({result.trained_share})", False
+    return f"memory: {result.summary}; `python -m train.plan` shows the parts", bool(
+        known
+    ) and not result.fits

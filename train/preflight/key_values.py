@@ -1,0 +1,148 @@
+"""Checks of a recipe's keys and values: what the YAML alone shows."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from grounding.recipe import suggestion
+from train.keys import known_keys, type_problem
+from train.recipe import SPLITS, Recipe
+
+RENAMED = {"attn_impl": "_attn_implementation", "sharding_degree": "sharding_parallel_size"}
+
+# Accepted by PaddleFormers 1.2.0 and then ignored: (key, the value that misleads or ANY, why).
+ANY = object()
+WITHOUT_EFFECT: tuple[tuple[str, Any, str], ...] = (
+    ("lora_alpha", ANY, "it is always 2 x lora_rank"),
+    ("lora", ANY, "fine_tuning: LoRA or full decides"),
+    ("bf16", ANY, "compute_type decides"),
+    ("fp16", ANY, "compute_type decides"),
+    ("enable_thinking", ANY, "the template decides: qwen3_vl_nothink"),
+    ("unified_checkpoint", True, "save_checkpoint_format decides"),
+    ("eval_with_do_generation", True, "it is switched off for a model with a chat template"),
+    ("make_offline_data", True, "it keeps the text alone, not the images"),
+    ("custom_register_path", ANY, "`python -m train` sets it to its own plug-in"),
+)
+
+
+def unknown_keys(recipe: Recipe) -> Iterator[str]:
+    """PaddleFormers refuses unknown keys too, but only after every process has started."""
+    for name in recipe.values:
+        if name in RENAMED:
+            yield f"{name}: is called {RENAMED[name]} now"
+        elif name not in known_keys():
+            yield f"unknown key '{name}'{suggestion(name, known_keys())}"
+
+
+def wrong_types(recipe: Recipe) -> Iterator[str]:
+    """PaddleFormers checks no types: a string where a number belongs fails deep inside, or not at all."""
+    for name, value in recipe.values.items():
+        if name in known_keys() and (problem := type_problem(known_keys()[name], value)):
+            yield problem
+
+
+def keys_without_effect(recipe: Recipe) -> Iterator[str]:
+    """A key that does nothing misleads the recipe's reader."""
+    for name, misleading, why in WITHOUT_EFFECT:
+        if name in recipe.values and (misleading is ANY or recipe.values[name] == misleading):
+            yield f"{name}: has no effect, {why}: leave it out"
+
+
+def task(recipe: Recipe) -> Iterator[str]:
+    """The stage and the template make the task."""
+    if recipe.get("stage") != "VL-SFT":
+        yield f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT"
+    template = recipe.get("template")
+    if template == "qwen3_vl":
+        yield "template: qwen3_vl teaches an empty think block in every answer: write qwen3_vl_nothink"
+    elif template is None:
+        yield "template: is missing: write qwen3_vl_nothink"
+    if not recipe.values.get("output_dir"):
+        yield "output_dir: is missing"
+    if recipe.number("seed", 1) < 1:
+        yield f"seed: {recipe.get('seed')} is refused by PaddleFormers: write a number from 1"
+
+
+def number_format(recipe: Recipe) -> Iterator[str]:
+    """In float32 two defaults that are made for bf16 have to go."""
+    if recipe.get("compute_type") != "float32":
+        return
+    if recipe.get("amp_master_grad"):
+        yield "amp_master_grad: is true by default and refused with compute_type float32: write false"
+    if recipe.get("fp16_opt_level") == "O2":
+        yield "fp16_opt_level: O2 is refused with compute_type float32: write O1"
+
+
+def attention(recipe: Recipe) -> Iterator[str]:
+    """The mask's form has to fit the attention."""
+    implementation = recipe.get("_attn_implementation")
+    if implementation == "flashmask" and not recipe.get("use_attn_mask_startend_row_indices"):
+        yield "use_attn_mask_startend_row_indices: must be true with _attn_implementation flashmask"
+
+
+def pixel_limits(recipe: Recipe) -> Iterator[str]:
+    """The limits that the plug-in gives to the image processor."""
+    lower, upper = recipe.values.get("min_pixels"), recipe.values.get("max_pixels")
+    for name, value in (("min_pixels", lower), ("max_pixels", upper)):
+        if isinstance(value, int) and value < 1:
+            yield f"{name}: {value} must be at least 1"
+    if isinstance(lower, int) and isinstance(upper, int) and lower > upper:
+        yield f"min_pixels: {lower} is more than max_pixels: {upper}"
+
+
+def evaluation(recipe: Recipe) -> Iterator[str]:
+    """Evaluation that is asked for has to happen, on the data that is meant."""
+    for name in ("train_dataset_path", "train_dataset_type", "train_dataset_prob"):
+        if recipe.values.get(name) is None:
+            yield f"{name}: is missing"
+    for name in ("eval_dataset_path", "eval_dataset_type"):
+        if recipe.values.get(name) is None:
+            yield f"{name}: is missing, and its default is an example of PaddleFormers' own"
+    for split in SPLITS:
+        lists = {
+            name: str(recipe.get(f"{split}_dataset_{name}")).split(",") for name in ("path", "type", "prob")
+        }
+        if recipe.values.get(f"{split}_dataset_path") and len({len(words) for words in lists.values()}) > 1:
+            counts = ", ".join(f"{len(words)} of {name}" for name, words in lists.items())
+            yield f"{split}_dataset_path: each path needs a type and a prob (there are {counts})"
+    if recipe.get("mix_strategy") == "random" and recipe.number("max_steps", -1) < 1:
+        yield "max_steps: has to be given with mix_strategy random"
+    if recipe.get("do_eval") and recipe.values.get("evaluation_strategy", "no") in ("no", False):
+        yield "do_eval: true does nothing without evaluation_strategy: write steps, with eval_steps"
+
+
+def late_writing(recipe: Recipe) -> Iterator[str]:
+    """A checkpoint is sealed when the trainer says that it is written (train/launch/checkpoints.py)."""
+    for name in ("enable_zero_cost_checkpoint", "use_async_save"):
+        if recipe.get(name):
+            yield f"{name}: its checkpoints cannot be told from half-written ones and are lost: leave it out"
+
+
+def box_curves(recipe: Recipe) -> Iterator[str]:
+    """Curves of boxes are drawn at the evaluation steps, from a prepared data set."""
+    samples = recipe.number("grounding_eval_samples")
+    if samples < 0:
+        yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
+    if samples > 0 and not recipe.get("do_eval"):
+        yield "grounding_eval_samples: does nothing without do_eval: true"
+    if samples > 0 and find_spec("paddlefleet") is not None:
+        yield "grounding_eval_samples: a model of paddlefleet cannot be asked while it is trained: write 0"
+    path = Path(str(recipe.get("eval_dataset_path")))
+    if samples > 0 and path.name != "val.jsonl":
+        yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"
+
+
+KEY_CHECKS = (
+    unknown_keys,
+    wrong_types,
+    keys_without_effect,
+    task,
+    number_format,
+    attention,
+    pixel_limits,
+    evaluation,
+    late_writing,
+    box_curves,
+)
+"""Every check of this file."""

@@ -1,0 +1,113 @@
+"""Checks of what a recipe names on this machine: files, folders, devices."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from train.launch.checkpoints import numbered_checkpoints, step_of
+from train.recipe import (
+    NOT_IDENTITY,
+    RESOLVED_RECIPE,
+    SPLITS,
+    WEIGHTS,
+    Recipe,
+    has_weights,
+    is_hub_id,
+    read_resolved,
+)
+
+MODEL_FILES = ("tokenizer.json", "preprocessor_config.json")
+"""What the encoding of records needs of a model's folder."""
+
+
+def data_files(recipe: Recipe) -> Iterator[str]:
+    """The JSONL files have to be there."""
+    for split in SPLITS:
+        for file in recipe.data_files(split):
+            if not file.is_file():
+                yield f"{split}_dataset_path: no such file '{file}': make it with `python -m prepare`"
+
+
+def model_folder(recipe: Recipe) -> Iterator[str]:
+    """A local model has to be complete; a hub's id, such as Qwen/Qwen3-VL-8B-Instruct, is left to the hub."""
+    name = recipe.values.get("model_name_or_path")
+    if not name:
+        yield "model_name_or_path: is missing"
+        return
+    folder = Path(str(name))
+    if is_hub_id(str(name)):
+        return
+    if not folder.is_dir():
+        yield f"model_name_or_path: no such folder '{folder}'"
+        return
+    if not (folder / "config.json").is_file():
+        yield f"model_name_or_path: '{folder}' has no config.json: it is not a model folder"
+        return
+    missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
+    if missing:
+        yield f"model_name_or_path: '{folder}' has no {', '.join(missing)}: copy them from the base model"
+    if not has_weights(folder):
+        yield f"model_name_or_path: '{folder}' has no weights ({' or '.join(WEIGHTS)})"
+
+
+def output_folder(recipe: Recipe) -> Iterator[str]:
+    """A run goes on from the checkpoints of its own recipe, and of no other, unless that is said."""
+    folder = recipe.output_dir
+    if folder is None or recipe.values.get("overwrite_output_dir") is True:
+        return
+    resume_from = recipe.values.get("resume_from_checkpoint")
+    if resume_from is not None:
+        if not Path(str(resume_from)).is_dir():
+            yield f"resume_from_checkpoint: no such folder '{resume_from}'"
+        return
+    advice = (
+        "choose another output_dir, or overwrite_output_dir=true to start afresh, or "
+        "resume_from_checkpoint=FOLDER to go on from that checkpoint with these keys"
+    )
+    if (folder / RESOLVED_RECIPE).is_file():
+        if changed := changed_keys(recipe, folder):
+            yield f"output_dir: '{folder}' holds a run of another recipe ({', '.join(changed)}): {advice}"
+    elif any(folder.glob("checkpoint-*")):
+        yield f"output_dir: '{folder}' holds checkpoints of an unknown recipe: {advice}"
+
+
+def changed_keys(recipe: Recipe, folder: Path) -> list[str]:
+    """Return the keys in which a recipe differs from the run in a folder."""
+    before = read_resolved(folder / RESOLVED_RECIPE)
+    now = {name: value for name, value in recipe.values.items() if name not in NOT_IDENTITY}
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+def output_fate(recipe: Recipe) -> str | None:
+    """Say what will happen to a run that is in the output folder already, None where there is none."""
+    folder = recipe.output_dir
+    if folder is None:
+        return None
+    newest = max(numbered_checkpoints(folder), key=step_of, default=None)
+    if not (folder / RESOLVED_RECIPE).is_file() and newest is None:
+        return None
+    if recipe.values.get("overwrite_output_dir") is True:
+        return f"output: the run in {folder} is removed (overwrite_output_dir), and training starts afresh"
+    if resume_from := recipe.values.get("resume_from_checkpoint"):
+        return f"output: training goes on from {resume_from} with the keys of this recipe"
+    if newest is None:
+        return f"output: {folder} holds a run of this recipe without a checkpoint"
+    return (
+        f"output: {folder} holds a run of this recipe, at {newest.name}: it goes on, or is left if finished"
+    )
+
+
+def machine(recipe: Recipe) -> Iterator[str]:
+    """Without a GPU, the keys that need one have to go."""
+    if recipe.has_gpu:
+        return
+    wanted = {
+        "device": "cpu",
+        "_attn_implementation": "eager",
+        "use_attn_mask_startend_row_indices": False,
+        "compute_type": "float32",
+    }
+    wrong = [f"{name}={str(value).lower()}" for name, value in wanted.items() if recipe.get(name) != value]
+    if wrong:
+        yield f"Paddle finds no GPU here: a CPU needs {' '.join(wrong)}, as in recipes/train/tiny_full.yaml"
+    if recipe.number("sharding_parallel_size") > 1:
+        yield "sharding_parallel_size: does not run on CPUs"

@@ -1,0 +1,1 @@
+"""`python -m train.tiny`: a random Qwen3-VL that trains on a CPU."""

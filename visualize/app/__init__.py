@@ -1,0 +1,1 @@
+"""`python -m visualize.app`: ask a model about pictures in a browser."""

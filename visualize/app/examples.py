@@ -1,0 +1,49 @@
+"""Example pictures: the first images of a data set, or shapes drawn here, which are anybody's to pass on."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from grounding.errors import UserError
+from infer.asking.dataset_questions import read_questions
+
+EXAMPLES = 4
+SIDE = 512
+GROUND = (235, 235, 230)
+COLORS = {"red": (214, 39, 40), "green": (44, 160, 44), "blue": (31, 90, 200)}
+SCENES = (
+    (("red", "square", (60, 80, 200, 220)), ("green", "circle", (290, 250, 450, 410))),
+    (("blue", "triangle", (120, 60, 330, 270)),),
+    (("green", "circle", (50, 300, 170, 420)), ("blue", "triangle", (280, 90, 450, 260))),
+)
+"""Colour, shape and corners of what is drawn, a picture a row."""
+
+
+def find_examples(dataset: Path | None, folder: Path) -> list[Path]:
+    """Return pictures to try: of the data set's validation images, else drawn into `folder`."""
+    if dataset is not None:
+        try:
+            questions = read_questions(dataset, "val", 4 * EXAMPLES)
+        except UserError:  # a data set whose images have gone still tells the questions
+            return draw_examples(folder)
+        return list(dict.fromkeys(question.request.image for question in questions))[:EXAMPLES]
+    return draw_examples(folder)
+
+
+def draw_examples(folder: Path) -> list[Path]:
+    """Draw shapes as PNG files into a folder, and return their paths."""
+    paths = []
+    for number, scene in enumerate(SCENES, start=1):
+        image = Image.new("RGB", (SIDE, SIDE), GROUND)
+        draw = ImageDraw.Draw(image)
+        for color, shape, (left, top, right, bottom) in scene:
+            if shape == "circle":
+                draw.ellipse((left, top, right, bottom), fill=COLORS[color])
+            elif shape == "square":
+                draw.rectangle((left, top, right, bottom), fill=COLORS[color])
+            else:
+                corners = [((left + right) / 2, top), (right, bottom), (left, bottom)]
+                draw.polygon(corners, fill=COLORS[color])
+        paths.append(folder / f"shapes_{number}.png")
+        image.save(paths[-1], "PNG")
+    return paths

@@ -1,0 +1,144 @@
+"""What there is to compare: a data set's truth, and the predictions of runs on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.boxes import Size
+from grounding.card import load_card
+from grounding.errors import UserError
+from grounding.recipe import load_recipe
+from grounding.samples import Detection
+from infer.recipe import PREDICTIONS_FILE, RECIPE_FILE, InferRecipe, saved_recipe
+from infer.runs.predictions import Prediction, read_predictions
+from infer.scoring.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
+
+IMAGES_FOLDER = "images"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image with objects to draw and crowd regions; `image` is as the annotations or records say."""
+
+    image_id: int
+    image: str
+    size: Size
+    detections: tuple[Detection, ...]
+    crowds: tuple[Detection, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The predictions of one run, by image id; `folder` holds predictions.jsonl."""
+
+    name: str
+    folder: Path
+    answers: dict[int, Prediction]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The images of a data set with their objects, in the data set's order, and its category names."""
+
+    dataset: Path
+    images: dict[int, Shown]
+    categories: tuple[str, ...]
+
+
+def find_predictions(place: Path) -> Path:
+    """Return the predictions file that a folder, an infer recipe or the file itself stands for."""
+    if place.suffix in (".yaml", ".yml"):
+        place = load_recipe(InferRecipe, place).output_path
+    return place if place.suffix == ".jsonl" else place / PREDICTIONS_FILE
+
+
+def read_run(name: str, place: Path) -> Run:
+    """Read the predictions of a run: of a folder, of an infer recipe's output folder, or of a file.
+
+    Raises:
+        UserError: no predictions there, or a row that is not one.
+    """
+    path = find_predictions(place)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file: '{place}' holds no predictions, run `python -m infer` first")
+    predictions = read_predictions(path)
+    if not predictions:
+        raise UserError(f"{path}: no predictions in it: run `python -m infer` again")
+    return Run(name, path.parent, {item.image_id: item for item in predictions})
+
+
+def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
+    """Return the data set's folder: the given one, or the one that the runs name.
+
+    Raises:
+        UserError: none is named, runs name different ones, or it holds no annotations.
+    """
+    if dataset is None:
+        named = {_dataset_of(run.folder) for run in runs}
+        if len(named) > 1:
+            raise UserError(
+                f"the runs are about different data sets ({', '.join(sorted(map(str, named)))}): "
+                "compare runs on one, or say which with --dataset DIR"
+            )
+        dataset = named.pop()
+    if not (dataset / ANNOTATIONS_FILE).is_file():
+        raise UserError(
+            f"{dataset / ANNOTATIONS_FILE}: no such file: give the prepared data set's folder as "
+            "--dataset DIR"
+        )
+    return dataset
+
+
+def read_truth(dataset: Path) -> Truth:
+    """Read a data set's validation annotations.
+
+    Raises:
+        UserError: no card or annotations there, or not COCO annotations.
+    """
+    path = dataset / ANNOTATIONS_FILE
+    card, annotations = load_card(dataset), read_annotations(path)
+    try:
+        objects, crowds = objects_by_image(annotations, card)
+        images = {
+            item["id"]: Shown(
+                item["id"],
+                item["file_name"],
+                Size(item["width"], item["height"]),
+                tuple(objects.get(item["id"], ())),
+                tuple(crowds.get(item["id"], ())),
+            )
+            for item in annotations["images"]
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not COCO annotations ({error!r}): prepare the data set again") from error
+    return Truth(dataset, images, tuple(category.name for category in card.categories))
+
+
+def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
+    """Return the ids of the images that every run has answered, in the data set's order.
+
+    Raises:
+        UserError: there is none.
+    """
+    common = [image_id for image_id in truth.images if all(image_id in run.answers for run in runs)]
+    if not common:
+        names = " and ".join(str(run.folder) for run in runs)
+        raise UserError(f"{names}: no image of the data set was predicted by every run: check --dataset DIR")
+    return common
+
+
+def find_image(truth: Truth, shown: Shown, answered: Prediction) -> Path:
+    """Return the path of an image: annotations name it with or without the folder that predictions name."""
+    names = [answered.image, shown.image, f"{IMAGES_FOLDER}/{shown.image}"]
+    paths = [truth.dataset / name for name in names if name]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _dataset_of(folder: Path) -> Path:
+    recipe = saved_recipe(folder)
+    if recipe is None:
+        raise UserError(f"{folder / RECIPE_FILE}: no such file, to tell the data set: add --dataset DIR")
+    if recipe.split != "val":
+        raise UserError(f"{folder}: answers to the {recipe.split} split: only val has annotations to draw")
+    return recipe.dataset_path

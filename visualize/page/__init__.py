@@ -1,0 +1,1 @@
+"""`python -m visualize page`: a page to browse runs, opened from disk."""

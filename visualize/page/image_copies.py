@@ -1,0 +1,64 @@
+"""The images of a page: copied where a browser shows them as they are, else written anew."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from grounding.boxes import Size
+from visualize.draw.pictures import open_image, upright
+
+LONGEST_SIDE = 1280
+"""Pixels; a larger image is scaled down."""
+
+QUALITY = 90
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+PLAIN_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+"""What every browser shows as `visualize.draw.pictures.to_rgb` does, on white."""
+
+
+@dataclass(frozen=True)
+class PageImage:
+    """A file of the page, the EXIF orientation of the image that it was made of, and the upright size."""
+
+    file: str
+    orientation: int
+    size: Size
+
+
+def copy_images(sources: Sequence[tuple[Path, Size]], folder: Path) -> list[PageImage]:
+    """Bring images of known sizes into a folder, in their order, each under its number.
+
+    Raises:
+        UserError: an image that is missing, unreadable, or of another size.
+    """
+    from tqdm import tqdm
+
+    def copy(numbered: tuple[int, tuple[Path, Size]]) -> PageImage:
+        number, (source, size) = numbered
+        return _copy(source, size, folder / f"{number:06d}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        copied = threads.map(copy, enumerate(sources, start=1))
+        return list(tqdm(copied, total=len(sources), unit="image", desc="page"))
+
+
+def _copy(source: Path, size: Size, stem: Path) -> PageImage:
+    with open_image(source, size, is_whole=False) as image:
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        shown = Size(size.height, size.width) if 5 <= orientation <= 8 else size
+        suffix = SUFFIXES.get(image.format or "")
+        is_plain = image.mode in PLAIN_MODES and not getattr(image, "is_animated", False)
+        if suffix and is_plain and orientation not in range(2, 9) and max(image.size) <= LONGEST_SIDE:
+            target = stem.with_suffix(suffix)
+            shutil.copyfile(source, target)
+            return PageImage(target.name, orientation, shown)
+        target = stem.with_suffix(".jpg")
+        picture, _ = upright(open_image(source))
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        picture.save(target, "JPEG", quality=QUALITY)
+        return PageImage(target.name, orientation, shown)
