@@ -113,10 +113,11 @@ runs: setup ## a table of the runs under checkpoints/: how far, how good, how th
 pictures: setup ## the pictures of README.md anew, from a finished `make demo`
 	$(BIN)/python docs/pictures.py
 
-check: setup ## ruff and mypy
+check: setup ## ruff, mypy, and import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 test: setup ## every test, end to end included
 	$(RUN) pytest $(ARGS)

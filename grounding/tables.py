@@ -3,15 +3,26 @@
 from collections.abc import Sequence
 
 
-def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows under a header, the first column to the left, the others to the right."""
-    lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip()
-        for line in lines
-    )
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
+    """Return rows under a ruled header, aligned by the width that a terminal gives each character.
+
+    The first column is aligned to the left, the others to the right; with `numbers=False` all to the left.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for column in range(len(header)):
+        table.add_column(justify="right" if numbers and column else "left", no_wrap=True)
+    lines = [tuple(header), *map(tuple, rows)]
+    widths = [max(Text(cell).cell_len for cell in column) for column in zip(*lines, strict=True)]
+    for line in (lines[0], ["-" * width for width in widths], *lines[1:]):
+        table.add_row(*map(Text, line))
+    console = Console(width=sum(widths) + 2 * len(widths), color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

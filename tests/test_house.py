@@ -1,6 +1,5 @@
-"""The rules of the house that no tool checks: who imports whom, and how fast --help answers."""
+"""The rules of the house that no tool checks: how fast --help answers."""
 
-import ast
 import resource
 import subprocess
 import sys
@@ -9,43 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-MAY_IMPORT = {
-    "grounding": set(),
-    "prepare": {"grounding"},
-    "train": {"grounding"},
-    "infer": {"grounding"},
-    "visualize": {"grounding", "infer"},
-}
-BRIDGES = {Path("train/inside/box_curves.py"): {"grounding", "infer", "visualize"}}
-"""A model in training answers questions in its own process, by inference's own code (its docstring)."""
-
-FRAMEWORK = {"paddle", "paddleformers"}
-PLOTTING = {"matplotlib", "PIL", "gradio"}
-SOURCES = [
-    path.relative_to(ROOT) for package in MAY_IMPORT for path in sorted((ROOT / package).rglob("*.py"))
-]
-
-
-def imported_packages(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute"
-            names.add((node.module or "").split(".")[0])
-    return names
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_imports_run_one_way(path: Path) -> None:
-    package = path.parts[0]
-    imported = imported_packages(path)
-    assert imported & (set(MAY_IMPORT) - {package}) <= BRIDGES.get(path, MAY_IMPORT[package])
-    if package != "train" and not path.match("infer/paddle_*.py"):
-        assert not imported & FRAMEWORK
-    if package == "grounding":
-        assert not imported & PLOTTING
 
 
 def processor_seconds_of_children() -> float:

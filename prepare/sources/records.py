@@ -1,7 +1,7 @@
 """Records in the trainer's own form: a JSONL of messages, images and objects.
 
-They keep their conversation; boxes are rewritten onto the 0..1000 grid (`prepare.questions.conversations`). The recipe
-tells in which order and units they are; nothing in the numbers is taken for a hint.
+They keep their conversation; `prepare.questions.conversations` rewrites their boxes onto the 0..1000 grid.
+The recipe says their order and units; nothing in the numbers is taken for a hint.
 """
 
 from collections.abc import Sequence

@@ -79,8 +79,8 @@ def count_outcomes(matches: Sequence[Match]) -> dict[Outcome, int]:
 def agreement(matches: Sequence[Match]) -> float:
     """Return the mean IoU of all objects, true or predicted; what is not a true positive counts 0.
 
-    The same as `grounding.matching.Matches.agreement`: a wrong label stands for an object that is missed and one
-    that is wrong. 1 where there is nothing and nothing was predicted.
+    The same as `Matches.agreement` of grounding/matching.py: a wrong label counts as one object missed and
+    one that is wrong. 1 where there is nothing and nothing was predicted.
     """
     right = [match.iou for match in matches if match.outcome is Outcome.TRUE_POSITIVE]
     weight = {Outcome.WRONG_LABEL: 2, Outcome.IN_CROWD: 0}

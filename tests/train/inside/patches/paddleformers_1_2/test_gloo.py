@@ -11,7 +11,7 @@ SCRIPT = """
 import atexit, sys
 import paddle
 from paddleformers.trainer import Trainer
-from train import gloo
+from train.inside.patches.paddleformers_1_2 import gloo
 
 atexit.register(print, "connections are taken apart")
 Trainer.save_state = lambda self: print("saved")
