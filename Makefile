@@ -17,7 +17,7 @@ SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
 GPU_PACKAGES := paddlepaddle-gpu==3.3.1 "paddleformers[paddlefleet]==1.2.0"
 
-# What the tests of exported checkpoints compare with; the other pins are those of the lock file.
+# The tests compare exported checkpoints with these; all other pins are in the lock file.
 TORCH         := 2.13.0
 TRANSFORMERS  := 5.3.0
 TORCH_PYTHON  := .venv-torch/bin/python
@@ -34,14 +34,14 @@ help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
-setup: ## make .venv with the pinned CPU builds (every target does it where it is missing)
+setup: ## create .venv with the pinned CPU builds (other targets do it if needed)
 	@cmp -s $(LOCK) .venv/$(LOCK) || { \
 	  $(PYTHON) -c "$(SUPPORTED)" \
 	    || { echo "error: $(PYTHON) is not Python 3.10 to 3.12: install one and name it, make setup PYTHON=python3.11" >&2; exit 2; }; \
 	  echo "making .venv with $(PYTHON): 2 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
 
-setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
+setup-gpu: ## create .venv with the GPU builds: make setup-gpu CUDA=cu126
 	$(PYTHON) -m venv --clear .venv
 	grep -v -e '^paddlepaddle==' -e '^paddleformers==' $(LOCK) > .venv/gpu.lock
 	$(BIN)/pip install --disable-pip-version-check -r .venv/gpu.lock
@@ -49,14 +49,14 @@ setup-gpu: ## make .venv with the GPU builds: make setup-gpu CUDA=cu126
 	  --extra-index-url $(PADDLE_INDEX)/stable/$(CUDA)/ --extra-index-url $(PADDLE_INDEX)/nightly/$(CUDA)/
 	cp $(LOCK) .venv/$(LOCK)
 
-setup-torch: ## make .venv-torch, which tests compare with: TORCH_INDEX=, an index of torch's CPU builds, saves GBs
+setup-torch: ## create .venv-torch for the tests that compare with torch; TORCH_INDEX= names an index of CPU builds
 	@$(TORCH_PYTHON) -c "from importlib.metadata import version as v; \
 	  raise SystemExit((v('torch').split('+')[0], v('transformers')) != ('$(TORCH)', '$(TRANSFORMERS)'))" 2>/dev/null || { \
 	  echo "making .venv-torch: 1 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv-torch && \
 	  $(TORCH_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(TORCH); }
 
-lock: ## pin the dependencies of pyproject.toml anew
+lock: ## pin the dependencies of pyproject.toml again
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv
 	.venv-lock/bin/uv pip compile --universal --python-version 3.10 --group dev --no-annotate --no-header \
 	  --custom-compile-command "make lock" --upgrade pyproject.toml -o $(LOCK)
@@ -78,24 +78,24 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
-prepare: setup ## make a data set, check it, and count what is in it: DATA
+prepare: setup ## prepare a data set, check it, write statistics: DATA
 	$(RUN) prepare $(DATA) $(ARGS)
 	$(RUN) prepare.check $(DATA) $(ARGS)
 	$(RUN) prepare.stats $(DATA) $(ARGS)
 
-show: setup ## a page of some records as the model will see them: DATA
+show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)
 
-train: setup ## fine-tune: RECIPE; several run in a row, RECIPE="a.yaml b.yaml"
+train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 	$(RUN) train $(RECIPE) $(ARGS)
 
-eval: setup ## answer the validation images and score the boxes: EVAL
+eval: setup ## predict on the validation images and score the boxes: EVAL
 	$(RUN) infer $(EVAL) $(ARGS)
 
-draw: setup ## draw truth beside prediction for what `make eval` answered: EVAL
+draw: setup ## draw truth next to the predictions of `make eval`: EVAL
 	$(RUN) visualize $(EVAL) $(ARGS)
 
-page: setup ## a page to browse the answers of `make eval`: EVAL
+page: setup ## write a page to browse the predictions of `make eval`: EVAL
 	$(RUN) visualize page $(EVAL) $(ARGS)
 
 app: setup ## ask a model about your own pictures in a browser: CHECKPOINT
@@ -104,13 +104,13 @@ app: setup ## ask a model about your own pictures in a browser: CHECKPOINT
 curves: setup ## the VisualDL server on the runs under checkpoints/
 	$(BIN)/visualdl --logdir checkpoints
 
-export: setup ## write a complete Hugging Face folder, LoRA merged: RECIPE
+export: setup ## write a Hugging Face folder, LoRA merged: RECIPE
 	$(RUN) train.export $(RECIPE) $(ARGS)
 
-runs: setup ## a table of the runs under checkpoints/: how far, how good, how they ended
+runs: setup ## a table of the runs under checkpoints/: progress, scores, how they ended
 	$(RUN) train.runs
 
-pictures: setup ## the pictures of README.md anew, from a finished `make demo`
+pictures: setup ## draw the pictures of README.md again, after `make demo`
 	$(BIN)/python docs/pictures.py
 
 check: setup ## ruff, mypy, and import-linter
@@ -119,13 +119,13 @@ check: setup ## ruff, mypy, and import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: setup ## every test, end to end included
+test: setup ## run every test, end to end included
 	$(RUN) pytest $(ARGS)
 
-format: setup ## write the format that `make check` wants
+format: setup ## format the code as `make check` requires
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-clean: ## remove what `make demo` and the tools wrote; your own data and checkpoints stay
+clean: ## remove the output of `make demo` and the tools; your data and checkpoints stay
 	rm -rf data/demo data/demo_source checkpoints/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
