@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import ANSWER_FORMATS
+from grounding.answers.forms import ANSWER_FORMATS
 from grounding.boxes import GRID
 from grounding.categories import Category
 from grounding.errors import UserError

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grounding.errors import UserError
+from grounding.markup import find_markup
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,6 @@ COCO_CATEGORIES = tuple(Category(category_id, name) for category_id, name in _CO
 Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; ids of instances_train2017.json.
 """
 
-MARKUP = ("<|", "|>", "<ref-object>", "<bbox>", "<image>", "<video>", "<audio>")
-"""What a label cannot contain: the training framework would take it for a placeholder or a token."""
-
 
 def number_categories(names: Sequence[str]) -> tuple[Category, ...]:
     """Number category names from 1, in their order, as COCO does.
@@ -58,8 +56,3 @@ def number_categories(names: Sequence[str]) -> tuple[Category, ...]:
                 f"categories: '{name}' contains {mark}, which stands for something else in the text"
             )
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
-
-
-def find_markup(label: str) -> str | None:
-    """Return the first piece of markup in a label, or None."""
-    return next((mark for mark in MARKUP if mark in label), None)

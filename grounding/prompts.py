@@ -11,9 +11,6 @@ from grounding.recipe import suggestion
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 
-IMAGE_PLACEHOLDER = "<image>"
-"""Where PaddleFormers puts the image into a user message."""
-
 LANGUAGES = ("en", "zh")
 ANY_LANGUAGE = "any"
 

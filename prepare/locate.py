@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
+from grounding.layout import JSONL_FILES
 from grounding.recipe import load_recipe
 from prepare.recipe import Recipe
 
@@ -43,8 +44,10 @@ def find_jsonl(place: Path) -> dict[str, Path]:
     """
     if place.is_file():
         return {"val" if "val" in place.stem.lower() else "train": place}
-    files = {split: place / f"{split}.jsonl" for split in ("train", "val")}
+    files = {split: place / name for split, name in JSONL_FILES.items()}
     found = {split: path for split, path in files.items() if path.is_file()}
     if not found:
-        raise UserError(f"{place}: no train.jsonl or val.jsonl: name a data set's folder or a JSONL file")
+        raise UserError(
+            f"{place}: no {' or '.join(JSONL_FILES.values())}: name a data set's folder or a JSONL file"
+        )
     return found

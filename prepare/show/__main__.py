@@ -19,11 +19,11 @@ def show(place: Path, limit: int, min_pixels: int = MIN_PIXELS, max_pixels: int 
         UserError: no JSONL there, a line that is not a record, or an image that cannot be read.
     """
     from grounding.files import write_text
-    from prepare.show.record_page import write_page
+    from prepare.show.record_page import render_page
 
     files = find_jsonl(place)
     page = next(iter(files.values())).parent / PAGE_FILE
-    write_text(page, write_page(files, limit, min_pixels, max_pixels))
+    write_text(page, render_page(files, limit, min_pixels, max_pixels))
     return page
 
 

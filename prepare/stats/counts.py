@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import GRID
+from grounding.boxes import GRID, Size
 from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
-from grounding.record import read_back
+from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 
 SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, GRID + 1)
@@ -37,16 +37,17 @@ def _count(path: Path) -> dict[str, Any]:
     sizes: Counter[int] = Counter()
     labels: Counter[str] = Counter()
     lengths: list[int] = []
-    for line, record in read_jsonl(path):
+    for line, row in read_jsonl(path):
         try:
-            read = read_back(record)
+            record = parse_record(row)
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}: run python -m prepare.check") from error
-        images.add(read.image)
-        boxes_per_record[len(read.objects)] += 1
-        sizes.update(_size_class(detection) for detection in read.objects)
-        labels.update(detection.label for detection in read.objects)
-        lengths.append(len(read.answer))
+        objects = record.read_answers(Size(GRID, GRID)).detections
+        images.add(record.image)
+        boxes_per_record[len(objects)] += 1
+        sizes.update(_size_class(detection) for detection in objects)
+        labels.update(detection.label for detection in objects)
+        lengths.append(sum(map(len, record.answers)))
     lengths.sort()
     classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
     return {

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import Answer, trained_text
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
+from grounding.record.conversation import parse_record
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.ways import ask_batch
@@ -201,7 +201,7 @@ def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
     for number, (_, record) in enumerate(read_jsonl(dataset / f"{SPLIT}.jsonl")):
         if number == samples:
             return
-        yield trained_text(Answer(record["messages"][-1]["content"], record.get("objects")))
+        yield "".join(parse_record(record).answers)
 
 
 def _save(recipe: InferRecipe, questions: list[Question], answered: list[Answered]) -> Scores:

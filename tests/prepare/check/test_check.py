@@ -1,4 +1,4 @@
-"""The check of a data set: silent on a good one, and every kind of fault found on its line."""
+"""The check of a data set: silent on a good one, and every kind of fault is found on its line."""
 
 import json
 import shutil
@@ -9,127 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from prepare.check import dataset as check_files
+from grounding.record import flaws
+from prepare.check import dataset as dataset_checks
 from prepare.check import image_bytes as check_images
-from prepare.check import rows as check_records
-from prepare.check.__main__ import check_dataset, main
+from prepare.check.__main__ import main
+from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
-from prepare.check.rows import Contract, check_record
 from prepare.pipeline import prepare_dataset
 from prepare.write.image_files import IMAGE_DOES_NOT_DECODE
 
 Make = Callable[..., Any]
-Record = dict[str, Any]
 ROOT = Path(__file__).parents[3]
-
-
-def record(**changes: Any) -> Record:
-    made: Record = {
-        "messages": [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": "<image>What is there?"},
-            {"role": "assistant", "content": "<ref-object><bbox>, <ref-object><bbox>"},
-        ],
-        "images": ["images/1.jpg"],
-        "objects": {"ref": ["cat", "dog"], "bbox": [[0, 0, 10, 10], [5, 5, 1000, 1000]]},
-    }
-    return made | changes
-
-
-def saying(content: str, **changes: Any) -> Record:
-    made = record(**changes)
-    made["messages"][2]["content"] = content
-    if "objects" not in changes:
-        del made["objects"]
-    return made
-
-
-def kinds(content: Any, contract: Contract = Contract()) -> set[str]:  # noqa: B008
-    return {kind for kind, _ in check_record(content, contract)}
-
-
-GOOD = [
-    record(),
-    saying("<ref-object><bbox><bbox>", objects={"ref": ["cat"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}),
-    saying('[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]'),
-    saying('```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]\n```'),
-    saying("[]"),
-    saying("None of them is in the image."),
-    saying("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"),
-    saying("A cat sits on a mat."),
-]
-
-BAD = [
-    (3, check_records.NOT_JSON),
-    (record(messages=[]), check_records.BAD_MESSAGES),
-    (record(messages=record()["messages"][:2]), check_records.BAD_MESSAGES),
-    (record(messages=record()["messages"][::-1]), check_records.BAD_MESSAGES),
-    (record(messages=[{"role": "user", "content": None}]), check_records.BAD_MESSAGES),
-    (record(images="images/1.jpg"), check_records.BAD_IMAGES),
-    (record(images=["images/1.jpg", "images/2.jpg"]), check_records.IMAGE_COUNT),
-    (saying("<image>[]"), check_records.IMAGE_PLACE),
-    (record(objects=[1]), check_records.BAD_OBJECTS),
-    (record(objects={"ref": ["cat"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}), check_records.REF_COUNT),
-    (record(objects={"ref": ["cat", "dog"], "bbox": [[0, 0, 1, 1]]}), check_records.BOX_COUNT),
-    (record(objects=None), check_records.BOX_COUNT),
-    (saying("<bbox><ref-object>", objects={"ref": ["a"], "bbox": [[0, 0, 1, 1]]}), check_records.BOX_FIRST),
-    (record(objects={"ref": ["cat", " "], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}), check_records.BAD_LABEL),
-    (
-        record(objects={"ref": ["cat", "<bbox>"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}),
-        check_records.BAD_LABEL,
-    ),
-    (saying('[{"bbox_2d": [1, 2, 3, 4]}]'), check_records.BAD_LABEL),
-    (saying('[{"bbox_2d": [1, 2, 3], "label": "cat"}]'), check_records.NOT_FOUR),
-    (saying('[{"label": "cat"}]'), check_records.NOT_FOUR),
-    (saying('[{"bbox_2d": [1, 2, 3, 4.5], "label": "cat"}]'), check_records.NOT_INTEGER),
-    (saying('[{"bbox_2d": [1, 2, 3, 1001], "label": "cat"}]'), check_records.OUT_OF_RANGE),
-    (saying('[{"bbox_2d": [3, 2, 3, 10], "label": "cat"}]'), check_records.NO_AREA),
-    (saying('[{"bbox_2d": [1, 2, 3, 4], "lab'), check_records.BAD_ANSWER),
-    (saying("<|box_start|>(1,2),(3,4)<|box_end|>"), check_records.BAD_LABEL),
-    (saying("cat<|box_start|>(9,2),(3,4)<|box_end|>"), check_records.NO_AREA),
-    (record(objects={"ref": ["cat"] * 2, "bbox": [[0, 0, 9, 9]] * 2}), check_records.TWICE_IN_ANSWER),
-]
-
-
-@pytest.mark.parametrize("content", GOOD)
-def test_good_records(content: Record) -> None:
-    assert kinds(content) == set()
-
-
-@pytest.mark.parametrize(("content", "kind"), BAD, ids=[kind for _, kind in BAD])
-def test_every_fault_of_a_record_is_found(content: Any, kind: str) -> None:
-    assert kind in kinds(content)
-
-
-@pytest.mark.parametrize(
-    ("content", "contract", "kind"),
-    [
-        (record(), Contract(labels=frozenset({"cat"})), check_records.UNKNOWN_LABEL),
-        (record(), Contract(system_prompt="Be long."), check_records.OTHER_SYSTEM),
-        (saying("A cat."), Contract(answer_format="json"), check_records.BAD_ANSWER),
-        (saying("A cat."), Contract(answer_format="objects"), check_records.BAD_ANSWER),
-    ],
-)
-def test_the_card_promises_more(content: Record, contract: Contract, kind: str) -> None:
-    assert kinds(content) == set()
-    assert kinds(content, contract) == {kind}
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-@given(st.sampled_from(["messages", "images", "objects"]), json_values)
-def test_no_content_makes_the_check_itself_fail(key: str, value: Any) -> None:
-    list(check_record(record(**{key: value}), Contract(frozenset({"cat"}), "Be brief.", "objects")))
-    list(check_record(record(objects={"ref": value, "bbox": value}), Contract()))
-    list(check_record(saying(json.dumps(value)), Contract(answer_format="json")))
 
 
 @pytest.fixture
@@ -194,14 +85,14 @@ def test_faults_of_files_are_found_on_their_lines(dataset: Path) -> None:
     found = find(report)
     assert found.pop(check_images.MISSING) == [("train.jsonl", line(train[0]))]
     assert found.pop(IMAGE_DOES_NOT_DECODE) == [("train.jsonl", line(train[1]))]
-    assert found.pop(check_files.IN_BOTH) == [("train.jsonl", line(train[2]))]
-    assert found.pop(check_files.IMAGE_TWICE) == [("train.jsonl", max(line(train[3]), line(train[4])))]
-    assert found.pop(check_files.OTHER_SIZE) == [("val.jsonl", 1)]
-    assert found.pop(check_files.NOT_ANNOTATED) == [("val.jsonl", val_lines.index(missing) + 1)]
-    assert found.pop(check_records.NOT_JSON) == [("train.jsonl", 9)]
-    assert found.pop(check_files.REMOTE) == [("train.jsonl", 10)]
-    assert found.pop(check_records.BAD_MESSAGES) == [("train.jsonl", 10)]
-    assert found.pop(check_files.ASKED_TWICE) == [("train.jsonl", 11)]
+    assert found.pop(dataset_checks.IN_BOTH) == [("train.jsonl", line(train[2]))]
+    assert found.pop(dataset_checks.IMAGE_TWICE) == [("train.jsonl", max(line(train[3]), line(train[4])))]
+    assert found.pop(dataset_checks.OTHER_SIZE) == [("val.jsonl", 1)]
+    assert found.pop(dataset_checks.NOT_ANNOTATED) == [("val.jsonl", val_lines.index(missing) + 1)]
+    assert found.pop(flaws.NOT_JSON) == [("train.jsonl", 9)]
+    assert found.pop(dataset_checks.REMOTE) == [("train.jsonl", 10)]
+    assert found.pop(flaws.BAD_MESSAGES) == [("train.jsonl", 10)]
+    assert found.pop(dataset_checks.ASKED_TWICE) == [("train.jsonl", 11)]
     assert found == {}
     assert report.errors == 7
 
