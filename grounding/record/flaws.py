@@ -1,4 +1,4 @@
-"""What can be wrong with a record: everything that training would drop, skip or garble."""
+"""What can be wrong with a record: what training would drop, skip or garble, and what spoils the scores."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,10 @@ OTHER_FORMAT = "record has objects, and the card says that answers are JSON"
 TWICE_IN_ANSWER = "object is named twice in an answer"
 
 WARNINGS = frozenset({TWICE_IN_ANSWER})
-"""Training takes these records as they are; it would drop, skip or garble all others."""
+"""Neither training nor scoring suffers from these."""
+
+TRAINED_ALL_THE_SAME = WARNINGS | {UNKNOWN_LABEL}
+"""Training takes these records as they are; a label that the card does not know only spoils the scores."""
 
 
 @dataclass(frozen=True)
