@@ -1,4 +1,4 @@
-"""The questions of a prepared data set: read from its JSONL, never written a second time."""
+"""The questions of a prepared data set, read from the records that training reads."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from infer.engines.protocol import Request
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about one image; `image` is as in the JSONL, `size` that of the original image."""
+    """A question about one image: its path as in the JSONL, its original size, and the prompt."""
 
     image_id: int
     image: str
@@ -34,12 +34,12 @@ class Question:
 
 
 def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
-    """Read the questions of a split, in its order; `limit` takes the first so many.
+    """Read the questions of a split in the order of its records, the first `limit` of them.
 
     Raises:
-        UserError: not a prepared data set, or a record that does not ask about exactly one image.
+        UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
-    load_card(dataset)  # refuses a folder of another version before a model is loaded
+    load_card(dataset)  # refuses a data set of another version before a model is loaded
     path = dataset / JSONL_FILES[split]
     known = _annotated_images(dataset / ANNOTATIONS_FILE) if split == "val" else None
     questions: list[Question] = []
@@ -53,7 +53,7 @@ def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[
 
 
 def fingerprint_questions(questions: Sequence[Question]) -> str:
-    """Return a hash of what is asked: messages; images by name, id, size and length of the file."""
+    """Return a hash of prompts and images; an image counts by name, id, size and length of its file."""
     rows = [
         [
             *(question.image_id, question.image, question.size.width, question.size.height),
@@ -97,9 +97,9 @@ def _request(record: Record, dataset: Path, where: str) -> Request:
 
 
 def _annotated_images(path: Path) -> dict[str, list[tuple[int, Size]]]:
-    """Return id and size of every image of COCO annotations, by file name with and without folders.
+    """Return id and size of every image of COCO annotations, by path and by file name alone.
 
-    Several entries can share a file, one for each question about it, in the order of the records.
+    A file has an entry for each question about it, in the order of the records.
     """
     known: dict[str, list[tuple[int, Size]]] = {}
     try:

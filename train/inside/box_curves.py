@@ -16,6 +16,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
+from grounding.layout import JSONL_FILES
 from grounding.record.conversation import parse_record
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
@@ -198,7 +199,7 @@ def _encoder_of(trainer: Any) -> PromptEncoder:
 
 
 def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
-    for number, (_, record) in enumerate(read_jsonl(dataset / f"{SPLIT}.jsonl")):
+    for number, (_, record) in enumerate(read_jsonl(dataset / JSONL_FILES[SPLIT])):
         if number == samples:
             return
         yield "".join(parse_record(record).answers)

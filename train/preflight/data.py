@@ -1,5 +1,6 @@
 """Checks of the data set: every record, its image files, and the card against the records."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,22 +59,22 @@ def file_problems(file: Path) -> Iterator[str]:
     """
     card = load_card(file.parent) if (file.parent / CARD_FILE).is_file() else None
     contract = contract_of(card) if card else Contract()
-    seen: dict[str, list[tuple[int, str]]] = {}
+    first: dict[str, tuple[int, Flaw]] = {}
+    lines: Counter[str] = Counter()
     count = 0
     for number, row in tqdm(
         read_jsonl(file), desc=f"reading {file.name}", unit="record", delay=2, disable=None
     ):
         count += 1
-        found: dict[str, Flaw] = {}
-        for flaw in _find_flaws(row, contract, file.parent):
-            found.setdefault(flaw.kind, flaw)
-        for kind, flaw in found.items():
-            seen.setdefault(kind, []).append((number, str(flaw)))
+        flaws = list(_find_flaws(row, contract, file.parent))
+        lines.update({flaw.kind for flaw in flaws})
+        for flaw in flaws:
+            first.setdefault(flaw.kind, (number, flaw))
     if count == 0:
         yield f"{file} has no records"
-    for (first, text), *others in seen.values():
-        more = f" (and {len(others)} more lines like it)" if others else ""
-        yield f"{file}, line {first}: {text}{more}: prepare the data set again"
+    for kind, (number, flaw) in first.items():
+        more = f" (and {lines[kind] - 1} more lines like it)" if lines[kind] > 1 else ""
+        yield f"{file}, line {number}: {flaw}{more}: prepare the data set again"
     split = file.stem
     if card is not None and split in card.counts:
         said = card.counts[split].get("records", card.counts[split].get("images", count))
