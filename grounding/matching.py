@@ -55,8 +55,8 @@ def match_detections(
     """Match detections with the objects of one image.
 
     Only boxes with the same label can match. The pair with the highest IoU is matched first and removed, and
-    so on down to an IoU of 0.5. Scores of detections are not reliable, so they play no part. Unlike a matching
-    of maximal size, this one never gives up a better pair for more pairs; so the pairs that reach a higher
+    so on down to an IoU of 0.5. Scores are not used, as those of detections are not reliable. Unlike a matching
+    of maximal size, this never gives up a better pair for more pairs; so the pairs that reach a higher
     threshold are the matching at that threshold. Ties go in the order of detections, then of objects.
     """
     ious = [0.0] * len(detections)
