@@ -55,9 +55,9 @@ def match_detections(
     """Match detections with the objects of one image.
 
     Only boxes with the same label can match. The pair with the highest IoU is matched first and removed, and
-    so on down to an IoU of 0.5. Scores are not used, as those of detections are not reliable. Unlike a matching
-    of maximal size, this never gives up a better pair for more pairs; so the pairs that reach a higher
-    threshold are the matching at that threshold. Ties go in the order of detections, then of objects.
+    so on down to an IoU of 0.5. Scores are not used, as they are not reliable. Unlike a matching of
+    maximal size, this never gives up a better pair for more pairs; so the pairs that reach a higher threshold
+    are the matching at that threshold. Ties go in the order of detections, then of objects.
     """
     ious = [0.0] * len(detections)
     for label in dict.fromkeys(item.label for item in objects):

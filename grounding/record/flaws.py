@@ -7,11 +7,11 @@ from grounding.boxes import GRID
 NOT_JSON = "line is not a JSON object"
 BAD_MESSAGES = "messages are not turns of user and assistant"
 BAD_IMAGES = "images is not a list of paths"
-IMAGE_COUNT = "number of <image> placeholders differs from that of images"
+IMAGE_COUNT = "number of <image> placeholders is not the number of images"
 IMAGE_PLACE = "<image> placeholder outside the user's messages"
 BAD_OBJECTS = "objects are not lists ref and bbox"
-REF_COUNT = "number of <ref-object> placeholders differs from that of objects.ref"
-BOX_COUNT = "number of <bbox> placeholders differs from that of objects.bbox"
+REF_COUNT = "number of <ref-object> placeholders is not the length of objects.ref"
+BOX_COUNT = "number of <bbox> placeholders is not the length of objects.bbox"
 BOX_FIRST = "<bbox> stands before any <ref-object>"
 BAD_LABEL = "label is empty or holds markup"
 UNKNOWN_LABEL = "label is not among the card's categories"
@@ -27,7 +27,7 @@ TWICE_IN_ANSWER = "object is named twice in an answer"
 WARNINGS = frozenset({TWICE_IN_ANSWER})
 """Neither training nor scoring suffers from these."""
 
-TRAINED_ALL_THE_SAME = WARNINGS | {UNKNOWN_LABEL}
+ACCEPTED_BY_TRAINING = WARNINGS | {UNKNOWN_LABEL}
 """Training takes these records as they are; a label that the card does not know only spoils the scores."""
 
 

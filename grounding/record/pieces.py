@@ -36,7 +36,7 @@ _MAX_PIECE = 100
 def check_label(label: Any, labels: frozenset[str] | None) -> Iterator[Flaw]:
     """Yield what is wrong with a label; `labels` are those that the card allows, None for any."""
     if not isinstance(label, str) or not label.strip() or find_markup(label):
-        yield Flaw(BAD_LABEL, shorten(label))
+        yield Flaw(BAD_LABEL, excerpt(label))
     elif labels is not None and label not in labels:
         yield Flaw(UNKNOWN_LABEL, label)
 
@@ -44,14 +44,14 @@ def check_label(label: Any, labels: frozenset[str] | None) -> Iterator[Flaw]:
 def check_box(box: Any) -> Iterator[Flaw]:
     """Yield what is wrong with a box, which has to be xyxy in whole numbers 0..1000."""
     if not (isinstance(box, list) and len(box) == 4 and all(type(number) in (int, float) for number in box)):
-        yield Flaw(NOT_FOUR, shorten(box))
+        yield Flaw(NOT_FOUR, excerpt(box))
         return
     if not all(type(number) is int for number in box):
-        yield Flaw(NOT_INTEGER, shorten(box))
+        yield Flaw(NOT_INTEGER, excerpt(box))
     if not all(0 <= number <= GRID for number in box):
-        yield Flaw(OUT_OF_GRID, shorten(box))
+        yield Flaw(OUT_OF_GRID, excerpt(box))
     elif not (box[2] > box[0] and box[3] > box[1]):
-        yield Flaw(WITHOUT_AREA, shorten(box))
+        yield Flaw(WITHOUT_AREA, excerpt(box))
 
 
 def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
@@ -64,7 +64,7 @@ def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
     if rows is not None:
         yield from _check_rows(rows, contract.labels)
     elif contract.answer_format == "json":
-        yield Flaw(BAD_ANSWER, shorten(text))
+        yield Flaw(BAD_ANSWER, excerpt(text))
     elif contract.answer_format is not None or "bbox" in text or BOX_START in text:
         yield from _check_reading(text, contract.labels)
     # else it is plain text without boxes, and no card promised any
@@ -83,7 +83,7 @@ def _check_rows(rows: list[dict[str, Any]], labels: frozenset[str] | None) -> It
 def _check_reading(text: str, labels: frozenset[str] | None) -> Iterator[Flaw]:
     reading = read_answer(text, _ON_GRID)
     for problem in reading.problems:
-        yield Flaw(_KINDS.get(problem, BAD_ANSWER), shorten(text))
+        yield Flaw(_KINDS.get(problem, BAD_ANSWER), excerpt(text))
     for detection in reading.detections:
         yield from check_label(detection.label or "-", labels)
 
@@ -103,7 +103,7 @@ def _has_box(row: dict[str, Any]) -> bool:
     return any(key in row for key in forms.BOX_KEYS)
 
 
-def shorten(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """Return a value as text of at most 100 characters."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _MAX_PIECE else f"{text[: _MAX_PIECE - 3]}..."

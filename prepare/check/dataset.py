@@ -19,14 +19,14 @@ from prepare.check.image_bytes import examine_images
 from prepare.locate import find_jsonl
 from prepare.write.image_files import IMAGE_TURNED
 
-IMAGE_TWICE = "image is there under two names"
+IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"
 IN_BOTH = "image of val is in train"
-OTHER_SIZE = "image has not the size that the annotations say"
+OTHER_SIZE = "image has another size than the annotations say"
 NOT_ANNOTATED = "image of val is not in the annotations"
-BAD_ANNOTATIONS = "annotations are not COCO's"
-REMOTE = "image is a web address, not looked at"
-NO_RECORD = "file holds no record"
+BAD_ANNOTATIONS = "annotations are not in COCO's format"
+REMOTE = "image is a web address and was not checked"
+NO_RECORD = "file has no records"
 
 WARNINGS = flaws.WARNINGS | {IMAGE_TWICE, ASKED_TWICE, REMOTE, IMAGE_TURNED}
 

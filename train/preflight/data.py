@@ -12,7 +12,7 @@ from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
-from grounding.record.flaws import BAD_IMAGES, TRAINED_ALL_THE_SAME, Flaw
+from grounding.record.flaws import BAD_IMAGES, ACCEPTED_BY_TRAINING, Flaw
 from train.recipe import SPLITS, Recipe
 
 MISSING_IMAGE = "no such image"
@@ -86,7 +86,7 @@ def _find_flaws(row: dict[str, Any], contract: Contract, folder: Path) -> Iterat
     """Yield what PaddleFormers would drop, or train on as it is, without a word."""
     for flaw in check_record(row, contract):
         is_text_alone = flaw.kind == BAD_IMAGES and not row.get("images")  # such a record is trained, too
-        if flaw.kind not in TRAINED_ALL_THE_SAME and not is_text_alone:
+        if flaw.kind not in ACCEPTED_BY_TRAINING and not is_text_alone:
             yield flaw
     images = row.get("images")
     for image in images if isinstance(images, list) else ():
