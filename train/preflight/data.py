@@ -12,7 +12,7 @@ from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
-from grounding.record.flaws import BAD_IMAGES, ACCEPTED_BY_TRAINING, Flaw
+from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
 from train.recipe import SPLITS, Recipe
 
 MISSING_IMAGE = "no such image"
