@@ -17,8 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tqdm import tqdm
 
-from grounding.answers import ANSWER_FORMATS, read_answer, trained_text, write_answer
+from grounding.answers.forms import ANSWER_FORMATS
+from grounding.answers.reader import read_answer
+from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size
+from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 
 SIZE = Size(640, 480)
@@ -62,7 +65,8 @@ def write(chance: random.Random) -> str:
         x1, y1 = chance.randrange(600), chance.randrange(400)
         box = Box(x1, y1, x1 + 1 + chance.randrange(40), y1 + 1 + chance.randrange(80))
         objects.append(Detection(chance.choice(LABELS), box))
-    text = trained_text(write_answer(chance.choice(ANSWER_FORMATS), objects, SIZE))
+    answer = write_answer(chance.choice(ANSWER_FORMATS), objects, SIZE)
+    (text,) = fill_placeholders([answer.content], answer.objects)
     return text if chance.random() < 0.7 else f"Here it is:\n```json\n{text}\n```"
 
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from grounding.errors import UserError, run_command  # noqa: E402
 from grounding.files import read_json  # noqa: E402
+from grounding.layout import ANNOTATIONS_FILE  # noqa: E402
 from tests.end_to_end.test_app import app  # noqa: E402
 from tests.visualize.app import app_browser  # noqa: E402
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start  # noqa: E402
@@ -47,7 +48,7 @@ def main() -> None:
             with app(ROOT) as url:
                 app_browser.open_page(driver, url)
                 app_browser.upload(
-                    driver, DATA / read_json(DATA / "annotations_val.json")["images"][0]["file_name"]
+                    driver, DATA / read_json(DATA / ANNOTATIONS_FILE)["images"][0]["file_name"]
                 )
                 app_browser.press(driver, "#ask-everything")
                 save(driver, DOCS / "app.png")

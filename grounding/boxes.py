@@ -1,7 +1,7 @@
 """Boxes: all coordinate arithmetic of the project.
 
-A `Box` is xyxy in pixels of the original image, as floats. The 0..1000 grid, which is what the
-model reads and writes, exists only as `GridBox`, inside texts and JSONL records.
+A `Box` is xyxy in pixels of the original image, as floats. The model reads and writes coordinates on the
+0..1000 grid; they exist only as `GridBox`, inside texts and JSONL records.
 """
 
 import math
@@ -12,17 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 GRID = 1000
-"""Steps of the grid that Qwen3-VL's coordinates count in, along each side of the image."""
+"""Qwen3-VL's coordinates count in this many steps along each side of the image."""
 
 GridBox = tuple[int, int, int, int]
 """xyxy on the grid, integers 0..GRID."""
 
 BOX_ORDERS = ("xyxy", "xywh", "cxcywh")
-"""What the four numbers of a foreign box are."""
+"""The meaning of the four numbers of a box in a source: corners, corner and size, or centre and size."""
 
 BOX_UNITS = ("pixels", "pixels_from_1", "relative", "grid")
-"""What the numbers of a foreign box count in: pixels with edges from 0; pixels numbered from 1, of which
-those that the corners name lie inside the box (PASCAL VOC); shares of width and height; or the grid."""
+"""The units of a box in a source.
+
+pixels: edges between pixels, from 0. pixels_from_1: numbers of pixels, from 1; the pixels at both corners
+belong to the box (PASCAL VOC). relative: shares of width and height, 0..1. grid: 0..1000.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Box:
 
     @classmethod
     def around(cls, xs: Sequence[float], ys: Sequence[float]) -> "Box":
-        """Make the smallest box that holds all points of an outline."""
+        """Make the smallest box around all points of an outline."""
         return cls(min(xs), min(ys), max(xs), max(ys))
 
     @property
@@ -80,7 +83,7 @@ class Box:
     @property
     def is_finite(self) -> bool:
         """Whether no coordinate is NaN or infinite."""
-        # The sum of numbers that size up pixels is finite where each of them is: four times as fast.
+        # A finite sum means finite numbers, and is four times as fast. It can overflow: then test each one.
         return math.isfinite(self.x1 + self.y1 + self.x2 + self.y2) or all(map(math.isfinite, self.xyxy))
 
     @property
@@ -89,16 +92,16 @@ class Box:
         return self.x2 > self.x1 and self.y2 > self.y1
 
     def moved(self, right: float, down: float) -> "Box":
-        """Return the box moved by so many pixels."""
+        """Return the box moved by this many pixels."""
         return Box(self.x1 + right, self.y1 + down, self.x2 + right, self.y2 + down)
 
     def grown(self, factor: float) -> "Box":
-        """Return the box with sides `factor` times as long around the same middle."""
+        """Return the box with sides `factor` times as long around the same centre."""
         middle_x, middle_y, width, height = self.cxcywh
         return Box.from_cxcywh(middle_x, middle_y, width * factor, height * factor)
 
     def clipped(self, size: Size) -> "Box":
-        """Return the part of the box inside an image; a box outside comes back without area."""
+        """Return the part of the box inside an image; a box outside the image gets no area."""
         if 0 <= self.x1 <= self.x2 <= size.width and 0 <= self.y1 <= self.y2 <= size.height:
             return self
         return Box(
@@ -110,9 +113,12 @@ class Box:
 
 
 def read_box(numbers: Sequence[float], order: str, units: str, size: Size) -> Box:
-    """Return a foreign box of four numbers, in an order of BOX_ORDERS and units of BOX_UNITS, in pixels.
+    """Return the box in pixels from four numbers of a source, in an order and units as above.
 
-    Source of `pixels_from_1`: the VOC development kit, annotations of 2007: the top left pixel is (1, 1).
+    Source of `pixels_from_1`: the VOC 2007 development kit, in which the top left pixel is (1, 1).
+
+    Raises:
+        ValueError, TypeError: not four numbers.
     """
     a, b, c, d = map(float, numbers)
     if order == "xywh":
@@ -126,7 +132,7 @@ def read_box(numbers: Sequence[float], order: str, units: str, size: Size) -> Bo
     if units == "grid":
         return from_grid(*box.xyxy, size)
     if units == "pixels_from_1":
-        # A corner names a pixel by number: pixel n reaches from n - 1 to n. Width and height count pixels.
+        # A corner is the number of a pixel, and pixel n spans n - 1 to n. Width and height count pixels.
         shift = 1 if order == "xyxy" else 0
         return Box(box.x1 - 1, box.y1 - 1, box.x2 - 1 + shift, box.y2 - 1 + shift)
     return box
@@ -135,7 +141,7 @@ def read_box(numbers: Sequence[float], order: str, units: str, size: Size) -> Bo
 def to_grid(box: Box, size: Size) -> GridBox:
     """Return the nearest grid coordinates of a box, which must lie inside the image.
 
-    Two corners can meet on the grid: such a box has no area there (`grid_has_area`).
+    A small box can lose its area by rounding (`grid_has_area`).
     """
     return (
         round(box.x1 * GRID / size.width),
@@ -161,7 +167,7 @@ def grid_has_area(box: GridBox) -> bool:
 
 
 def iou(first: Box, second: Box) -> float:
-    """Return intersection over union, 0 where neither box has an area.
+    """Return intersection over union, 0 if neither box has an area.
 
     Source: Everingham et al., The PASCAL Visual Object Classes Challenge, IJCV 2010, eq. 3.
     """

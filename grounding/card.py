@@ -1,11 +1,11 @@
-"""card.json: the contract that a prepared data set carries to training, inference and scoring."""
+"""card.json: what a prepared data set tells training, inference and scoring about itself."""
 
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import ANSWER_FORMATS
+from grounding.answers.forms import ANSWER_FORMATS
 from grounding.boxes import GRID
 from grounding.categories import Category
 from grounding.errors import UserError
@@ -17,12 +17,12 @@ CARD_VERSION = 2
 
 @dataclass(frozen=True)
 class Card:
-    """What was asked, how it was answered, and what the data set was made of.
+    """The prompts and answers of a data set, and what it was made from.
 
-    `prompts` are the wordings by name, as in grounding/wordings.yaml: each record holds its own question,
-    written after one of them. `recipe` is the resolved prepare recipe; `source_fingerprint` changes when
-    the source's files do; `counts` holds images and boxes per split, `dropped` the number of pieces left
-    out by reason.
+    `prompts` are the wordings by name, as in grounding/wordings.yaml; each record holds its own question,
+    made from one of them. `recipe` is the resolved prepare recipe. `source_fingerprint` changes when the
+    source's files change. `counts` has images and boxes per split; `dropped` has the number of pieces that
+    were left out, by reason.
     """
 
     system_prompt: str
@@ -46,7 +46,7 @@ def load_card(dataset: Path) -> Card:
     """Read the card of a data set's folder.
 
     Raises:
-        UserError: no card there, or one that this version does not understand.
+        UserError: there is no card, or this version cannot read it.
     """
     path = dataset / CARD_FILE
     if not path.is_file():

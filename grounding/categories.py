@@ -1,14 +1,15 @@
-"""Categories: an id and a name; the 80 of COCO with their original ids."""
+"""Categories: an id and a name; COCO's 80 categories with their original ids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grounding.errors import UserError
+from grounding.markup import find_markup
 
 
 @dataclass(frozen=True)
 class Category:
-    """A category as COCO annotations name it."""
+    """A category of COCO annotations."""
 
     id: int
     name: str
@@ -35,13 +36,10 @@ _COCO = (
 # fmt: on
 
 COCO_CATEGORIES = tuple(Category(category_id, name) for category_id, name in _COCO)
-"""COCO's 80 categories; the position is the contiguous index 0..79, the id has COCO's gaps (1..90).
+"""COCO's 80 categories. The position is the contiguous index 0..79; the ids 1..90 have COCO's gaps.
 
 Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; ids of instances_train2017.json.
 """
-
-MARKUP = ("<|", "|>", "<ref-object>", "<bbox>", "<image>", "<video>", "<audio>")
-"""What a label cannot contain: the training framework would take it for a placeholder or a token."""
 
 
 def number_categories(names: Sequence[str]) -> tuple[Category, ...]:
@@ -54,12 +52,5 @@ def number_categories(names: Sequence[str]) -> tuple[Category, ...]:
         if not name.strip() or name in names[:position]:
             raise UserError(f"categories: name {position + 1}, '{name}', is empty or repeated")
         if mark := find_markup(name):
-            raise UserError(
-                f"categories: '{name}' contains {mark}, which stands for something else in the text"
-            )
+            raise UserError(f"categories: '{name}' contains {mark}, which has a special meaning in the text")
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))
-
-
-def find_markup(label: str) -> str | None:
-    """Return the first piece of markup in a label, or None."""
-    return next((mark for mark in MARKUP if mark in label), None)

@@ -1,4 +1,4 @@
-"""One exception for what the user can mend, and the one place that prints it."""
+"""The exception for errors that the user can mend, and the one place that prints it."""
 
 import sys
 from collections.abc import Callable
@@ -8,14 +8,14 @@ INTERRUPTED_EXIT_CODE = 130
 
 
 class UserError(Exception):
-    """A bad file, key or value of the user's: what is wrong, where, and what to do, in one line."""
+    """A bad file, key or value from the user; the message says what is wrong, where, and what to do."""
 
 
 def run_command(command: Callable[[], int | None]) -> int:
     """Run a command line step and return its exit code.
 
-    A `UserError` becomes one line on standard error and exit code 2, Ctrl-C one line and 130. Any
-    other exception is our own bug and keeps its traceback.
+    A `UserError` becomes one line on standard error and exit code 2; Ctrl-C becomes one line and 130. Any
+    other exception is a bug of this project and keeps its traceback.
     """
     try:
         return command() or 0
@@ -23,5 +23,5 @@ def run_command(command: Callable[[], int | None]) -> int:
         sys.stderr.write(f"error: {' '.join(str(error).split())}\n")
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: start the same command again to go on\n")
+        sys.stderr.write("interrupted: repeat the command to resume\n")
         return INTERRUPTED_EXIT_CODE

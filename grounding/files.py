@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside, then renamed."""
+"""Reading JSON, and writing files that are complete or absent: written beside, then renamed."""
 
 import json
 import os
@@ -12,9 +12,9 @@ from grounding.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside `path` for writing, and rename it to `path` when the block ends well.
+    """Open a file beside `path` for writing, and rename it to `path` if the block raises nothing.
 
-    The block should do nothing but write: its OSErrors are taken for errors of this file.
+    The block should only write: an OSError in it is reported as an error of this file.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -35,18 +35,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text as UTF-8, whole or not at all."""
+    """Write a text as UTF-8; the file is complete or not there."""
     with replacing(path) as file:
         file.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with an indent of two and a final newline, whole or not at all."""
+    """Write JSON with an indent of two and a final newline; the file is complete or not there."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write a line of JSON for each row, whole or not at all."""
+    """Write each row as a line of JSON; the file is complete or not there."""
     with replacing(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")

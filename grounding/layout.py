@@ -1,4 +1,4 @@
-"""The file names of a prepared data set and of a run: each is written here once."""
+"""The file names in a prepared data set and in a run's folder, and the way from a run to its data set."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ JSONL_FILES = {"train": "train.jsonl", "val": "val.jsonl"}
 """The records of each split."""
 
 TRAIN_RECIPE_FILE = "train.yaml"
-"""The resolved recipe that a training leaves in its output folder."""
+"""The resolved recipe that training writes into its output folder."""
 
 INFER_RECIPE_FILE = "infer.yaml"
-"""The resolved recipe that inference leaves in its output folder."""
+"""The resolved recipe that inference writes into its output folder."""
 
 PREDICTIONS_FILE = "predictions.jsonl"
 SCORES_FILE = "scores.json"
@@ -25,7 +25,7 @@ BOXES_FOLDER = "boxes"
 
 
 def dataset_of_predictions(predictions: Path) -> Path:
-    """Return the data set that the infer.yaml beside a predictions file (or in its folder) names.
+    """Return the data set of a predictions file, or of the folder with one, as its infer.yaml names it.
 
     Raises:
         UserError: there is no infer.yaml, or it names no data set.
@@ -40,9 +40,9 @@ def dataset_of_predictions(predictions: Path) -> Path:
 
 
 def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
-    """Return the data set that a checkpoint was trained on, None where no train.yaml names one.
+    """Return the data set that a checkpoint was trained on, None if no train.yaml names one.
 
-    train.yaml lies in the checkpoint's folder, or in the folder above an exported model.
+    train.yaml is in the checkpoint's folder; for an exported model it is in the folder above.
     """
     from grounding.recipe import read_yaml
 

@@ -1,4 +1,4 @@
-"""One-to-one matching of detections with ground truth, class by class, for every IoU threshold at once."""
+"""One-to-one matching of detections with ground truth, label by label, for all IoU thresholds at once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from grounding.boxes import Box, iou_matrix
 from grounding.samples import Detection
 
 IOU_THRESHOLDS: npt.NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
-"""0.50, 0.55, ... 0.95, as COCO has them; no two boxes of a smaller IoU are ever matched."""
+"""0.50, 0.55, ... 0.95, as in COCO's evaluation; boxes with a smaller IoU never match."""
 
 AT_50, AT_75, AT_95 = 0, 5, 9
-"""Places of the thresholds that have metrics of their own."""
+"""Indices of the thresholds that have metrics of their own."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """What became of the detections of one image.
+    """The detections of one image after matching.
 
-    In the order of the detections: `ious` with the object each was matched with, 0 where there is none, and
-    `in_crowd`, the share of each that lies in a crowd region of its label. At a threshold, a detection with
-    a smaller IoU is wrong, or ignored where that share of it lies in a crowd, as in COCO's evaluation.
+    In the order of the detections: `ious` has the IoU with the matched object, 0 without one; `in_crowd` has
+    the share of the detection inside a crowd region of its label. At a threshold, a detection with a smaller
+    IoU is wrong; it is ignored if `in_crowd` reaches the threshold, as in COCO's evaluation.
     """
 
     labels: tuple[str, ...]
@@ -31,9 +31,9 @@ class Matches:
     object_labels: tuple[str, ...]
 
     def count(self, place: int, label: str | None = None) -> tuple[int, int, int]:
-        """Return the numbers of right detections, wrong ones and missed objects, of one label or of all.
+        """Return the numbers of right detections, wrong detections and missed objects.
 
-        `place` is that of the threshold in IOU_THRESHOLDS.
+        `place` is the index of the threshold in IOU_THRESHOLDS; `label` limits the count to one label.
         """
         threshold = float(IOU_THRESHOLDS[place])
         of_label = [row for row, name in enumerate(self.labels) if label in (None, name)]
@@ -44,7 +44,7 @@ class Matches:
 
     @property
     def agreement(self) -> float:
-        """The mean IoU of all objects, true or predicted; what is missed or wrong at IoU 0.5 counts 0."""
+        """The mean IoU over right, wrong and missed objects at IoU 0.5; wrong and missed ones count 0."""
         right, wrong, missed = self.count(AT_50)
         return mean_overlap(self.ious, right + wrong + missed)
 
@@ -54,10 +54,10 @@ def match_detections(
 ) -> Matches:
     """Match detections with the objects of one image.
 
-    Only pairs of one label can match. The pair of the highest IoU is matched first, both leave, and so on
-    down to an IoU of 0.5: detections have no reliable score to go by, and unlike a matching of maximal size
-    this never gives up a better pair for more pairs. Therefore the matching at a higher threshold is the
-    part of it that reaches the threshold. Equal pairs go in the order of the detections, then of the objects.
+    Only boxes with the same label can match. The pair with the highest IoU is matched first and removed, and
+    so on down to an IoU of 0.5. Scores are not used, as they are not reliable. Unlike a matching of
+    maximal size, this never gives up a better pair for more pairs; so the pairs that reach a higher threshold
+    are the matching at that threshold. Ties go in the order of detections, then of objects.
     """
     ious = [0.0] * len(detections)
     for label in dict.fromkeys(item.label for item in objects):
@@ -79,7 +79,7 @@ def match_detections(
 
 
 def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:
-    """Return (row of found, row of wanted, IoU) of the matched pairs, the best first."""
+    """Return (index in found, index in wanted, IoU) of the matched pairs, the best first."""
     matrix = iou_matrix(found, wanted)
     pairs = [
         (int(row), int(column), float(matrix[row, column]))
@@ -96,12 +96,12 @@ def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tu
 
 
 def share_inside(box: Box, region: Box) -> float:
-    """Return the share of the box's area that lies in the region."""
+    """Return the share of the box's area inside the region."""
     width = min(box.x2, region.x2) - max(box.x1, region.x1)
     height = min(box.y2, region.y2) - max(box.y1, region.y1)
     return max(0.0, width) * max(0.0, height) / box.area if box.area > 0 else 0.0
 
 
 def mean_overlap(ious: Iterable[float], objects: int) -> float:
-    """Return the sum of IoUs over the number of objects they are shared by; 1 where there is no object."""
+    """Return the sum of IoUs divided by a number of objects; 1 if there are no objects."""
     return sum(ious) / objects if objects else 1.0

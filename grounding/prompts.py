@@ -1,4 +1,4 @@
-"""Every wording of every question (wordings.yaml), the system prompt included."""
+"""The system prompt, and all wordings of questions (wordings.yaml)."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,14 +11,11 @@ from grounding.recipe import suggestion
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 
-IMAGE_PLACEHOLDER = "<image>"
-"""Where PaddleFormers puts the image into a user message."""
-
 LANGUAGES = ("en", "zh")
 ANY_LANGUAGE = "any"
 
 IMAGE, CATEGORIES, CATEGORY, EXPRESSION, MORE = "image", "categories", "category", "expression", "more"
-"""What a question asks about; the last is the user's turn after an answer that was cut into several."""
+"""What a question asks about; `more` asks for the rest of an answer that takes several turns."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
 
@@ -38,7 +35,7 @@ class Wording:
 
     @property
     def names_one(self) -> bool:
-        """Whether the text names one thing, which may be absent."""
+        """Whether the text asks for one category or expression, which may be absent."""
         return self.asks in (CATEGORY, EXPRESSION)
 
     def ask(self, about: str = "") -> str:
@@ -65,10 +62,10 @@ def load_wordings() -> dict[str, dict[str, tuple[Wording, ...]]]:
 
 
 def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt") -> tuple[Wording, ...]:
-    """Return the wordings that a recipe's `prompt` and `language` pick, in the order of wordings.yaml.
+    """Return the wordings that a recipe's `prompt` and `language` select, in the order of wordings.yaml.
 
-    `prompt` is a family, one wording's name, or a list of them; a wording's name decides its language. `key`
-    is the recipe's name for it.
+    `prompt` is the name of a family or of one wording, or a list of names; the name of a wording includes its
+    language. `key` is the key of `prompt` in the recipe, for error messages.
 
     Raises:
         UserError: no such family, wording or language.
@@ -101,11 +98,11 @@ def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt
 
 
 def draw_wording(wordings: Sequence[Wording], *key: object) -> Wording:
-    """Return the wording for a question: the same for the same key, whatever the order of questions."""
+    """Draw the wording of a question; it depends on the key alone, not on other questions."""
     return wordings[draw(*key) % len(wordings)] if len(wordings) > 1 else wordings[0]
 
 
 def draw(*key: object) -> int:
-    """Return a number of 64 bits that depends on nothing but the key, such as seed and image."""
+    """Return a pseudo-random number of 64 bits for a key, such as seed and image."""
     text = "\x1f".join(map(str, key))
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big")

@@ -19,10 +19,10 @@ HELP_WIDTH = 34
 def setting(help_text: str, default: Any = dataclasses.MISSING, **nested: Any) -> Any:
     """Declare one key of a recipe: its help, and its default or `default_factory`.
 
-    A key without either has to be given by the recipe or the command line.
+    The recipe or the command line has to set a key without a default.
     """
     if default is dataclasses.MISSING and not nested:
-        default = "???"  # OmegaConf's mark for "has to be given"
+        default = "???"  # OmegaConf's mark of a missing value
     if default is not dataclasses.MISSING:
         nested["default"] = default
     return dataclasses.field(metadata={"help": help_text}, **nested)
@@ -33,8 +33,8 @@ def recipe_arguments(
 ) -> tuple[Path, list[str]]:
     """Parse `RECIPE [key=value ...]` and return the recipe's path and the overrides.
 
-    `schema` fills the list of keys that `--help` prints; None leaves the list out. What `--overlay` names
-    comes back as overrides before those of the command line.
+    `--help` lists the keys of `schema`, if it is not None. The keys of the `--overlay` file come first among
+    the overrides, so that the command line replaces them.
     """
     keys = "" if schema is None else "keys:\n" + "\n".join(describe_keys(schema)) + "\n\n"
     parser = _parser(prog, description, f"{keys}example:\n  {example}")
@@ -71,7 +71,7 @@ def _parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser
 
 
 def read_overlay(path: Path | None) -> list[str]:
-    """Read a YAML file as `key=value` words; None has none."""
+    """Read a YAML file as `key=value` words; None gives no words."""
     if path is None:
         return []
     from omegaconf import OmegaConf
@@ -84,7 +84,7 @@ def load_recipe(schema: type[Schema], path: Path, overrides: Iterable[str] = ())
     """Read a recipe and its overrides into an instance of the dataclass `schema`.
 
     Raises:
-        UserError: every unknown key (with a suggestion), wrong type or missing key, in one message.
+        UserError: unknown keys (with suggestions) or missing keys, all in one message; or a wrong type.
     """
     from omegaconf import OmegaConf
 
@@ -92,7 +92,7 @@ def load_recipe(schema: type[Schema], path: Path, overrides: Iterable[str] = ())
 
 
 def load_settings(schema: type[Schema], overrides: Iterable[str] = ()) -> Schema:
-    """Read `key=value` words into an instance of the dataclass `schema`, which has all defaults.
+    """Read `key=value` words into an instance of the dataclass `schema`, in which every key has a default.
 
     Raises:
         UserError: as `load_recipe`.
@@ -147,7 +147,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_overrides(overrides: Iterable[str]) -> Any:
-    """Parse `key=value` words into an OmegaConf mapping; a dot in a key goes one level down.
+    """Parse `key=value` words into an OmegaConf mapping; dots in a key separate its levels.
 
     Raises:
         UserError: a word that is not `key=value`.
@@ -167,13 +167,13 @@ def parse_overrides(overrides: Iterable[str]) -> Any:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest known word, or nothing."""
+    """Return ", did you mean 'x'?" with the most similar known word, or "" if none is similar."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f", did you mean '{near[0]}'?" if near else ""
 
 
 def describe_keys(schema: type[Any]) -> Iterator[str]:
-    """Yield a line of help for each key: name, default, what it is."""
+    """Yield a line of help for each key: name, default and meaning."""
     for name, field in _fields(schema):
         left = f"  {name}" + ("" if field.default == "???" else f"={_shown_default(field)}")
         gap = " " * max(2, HELP_WIDTH - len(left))

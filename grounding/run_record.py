@@ -1,4 +1,4 @@
-"""run.json: what made a checkpoint, kept beside its weights, and the scores that it got."""
+"""run.json: how a checkpoint was made, kept beside its weights, and its scores."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ RUN_FILE = "run.json"
 RUN_VERSION = 1
 
 RUNNING, FINISHED, STOPPED, FAILED, KILLED = "running", "finished", "stopped", "failed", "killed"
-"""How a start of a run ended; a killed one could not say so itself."""
+"""The states of a start; a killed process cannot write its own, the next start does."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """One start of a run: when (UTC, ISO 8601), from which checkpoint, how it ended."""
+    """One start of a run: its time (UTC, ISO 8601), its checkpoint if it resumed, and how it ended."""
 
     started: str
     resumed_from: str | None = None
@@ -29,12 +29,13 @@ class Start:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json holds.
+    """The content of run.json.
 
-    `step` is the last one that was logged, `loss` its loss, `evaluation` the last evaluation's values;
-    `data` has for each split the JSONL's path and SHA-256 and the data set's card; `git` is the project's
-    commit and whether it had changes; `process` and `mark` find what a start left running; `log_start` is
-    where in logs/train.log the run begins. `scores` are what `infer` measured, by the predictions' folder.
+    `step` and `loss` are the last that were logged, `evaluation` has the values of the last evaluation.
+    `data` has for each split the path and SHA-256 of the JSONL and the data set's card. `git` has the commit
+    of the project, and whether there were uncommitted changes. `process` and `mark` identify the running
+    process; `log_start` is the offset of the run in logs/train.log. `scores` has the scores that `infer`
+    measured, by the folder of the predictions.
     """
 
     model: str
@@ -61,7 +62,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
 
 
 def read_run(folder: Path) -> RunRecord | None:
-    """Read a checkpoint's run.json, None where there is none.
+    """Read a checkpoint's run.json, None if there is none.
 
     Raises:
         UserError: not a run.json of this version.
@@ -81,7 +82,7 @@ def read_run(folder: Path) -> RunRecord | None:
 
 
 def add_scores(checkpoint: Path, predictions: Path, about: Mapping[str, Any]) -> None:
-    """Note in a checkpoint's run.json what its answers in `predictions` scored; others have no run.json."""
+    """Add the scores of a folder of predictions to the checkpoint's run.json, if it has one."""
     record = read_run(checkpoint)
     if record is None:
         return

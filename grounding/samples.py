@@ -1,16 +1,16 @@
-"""What passes between the steps: a source's image with its objects, and a model's answer read."""
+"""The types that pass between the steps: an annotated image, and the objects in a model's answer."""
 
 from dataclasses import dataclass, field
 
 from grounding.boxes import Box, Size
 
 Span = tuple[int, int]
-"""A part of a text: the place of its first character, and the one behind its last."""
+"""A part of a text: start and end index, as in a slice."""
 
 
 @dataclass(frozen=True)
 class Detection:
-    """One object: its label, its box in original pixels, and a score where there is any."""
+    """One object: its label, its box in original pixels, and its score, None if it has none."""
 
     label: str
     box: Box
@@ -21,13 +21,13 @@ class Detection:
 class Sample:
     """One image of a data set with its objects.
 
-    `image` is the file's path relative to the data set's folder; `areas` are the objects' areas in
-    square pixels as the source states them (COCO: of the segment), in the order of `detections`.
+    `image` is the path relative to the data set's folder. `areas` are those of the `detections` in square
+    pixels, as the source states them (COCO: the area of the segment).
     With an `expression` (a phrase or a category), the sample is one question about the image: `detections`
-    are what the expression means (none: nothing matches, and `negative` tells how it was chosen), and
-    `image_id` is the question's own, as several can share an image.
-    `crowds` are regions full of objects of a label, with `crowd_areas`: no answer names them, and a
-    scorer takes no detection inside them for wrong.
+    are the objects that the expression means. If there are none, `negative` says how the expression was
+    chosen. `image_id` then belongs to the question, as several questions can share an image.
+    `crowds` are regions full of objects of one label, with `crowd_areas`: answers do not name them, and
+    scoring ignores detections inside them.
     """
 
     image_id: int
@@ -43,10 +43,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Reading:
-    """What could be read out of an answer's text, and the named problems of what could not.
+    """The objects in the text of an answer, and the names of the problems with everything else.
 
-    `spans` are the parts of the text that each detection was read from: its label, where it has one, and
-    its box. Several boxes can share a label.
+    `spans` has the parts of the text that each detection was read from: its label, if any, and its box.
+    Several boxes can share a label.
     """
 
     detections: tuple[Detection, ...]

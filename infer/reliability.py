@@ -116,9 +116,10 @@ def report(predictions_path: Path, dataset: Path | None, output: Path) -> Reliab
         UserError: no such file, predictions without a score, or nothing that tells the data set.
     """
     from grounding.card import load_card
+    from grounding.layout import ANNOTATIONS_FILE
     from infer.recipe import saved_recipe
     from infer.runs.predictions import read_predictions
-    from infer.scoring.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
+    from infer.scoring.ground_truth import objects_by_image, read_annotations
 
     recipe = saved_recipe(predictions_path.parent)
     if dataset is None and recipe is None:

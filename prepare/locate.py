@@ -1,10 +1,11 @@
-"""Which data set a command is about: its folder, or the recipe that it was made with."""
+"""Find the data set that a command line names: a folder, a JSONL file, or the recipe that made it."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
+from grounding.layout import JSONL_FILES
 from grounding.recipe import load_recipe
 from prepare.recipe import Recipe
 
@@ -17,34 +18,36 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         "dataset",
         metavar="DATASET",
         type=Path,
-        help="a data set's folder, a JSONL file, or the recipe that it was prepared with",
+        help="folder of a data set, JSONL file, or the recipe that the data set was prepared with",
     )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="keys that replace the recipe's")
 
 
 def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
-    """Return a data set's folder or JSONL file; of a recipe with overrides, its output_dir.
+    """Return the folder or JSONL file as given; for a recipe with overrides, its output_dir.
 
     Raises:
-        UserError: there is nothing, or the recipe cannot be read.
+        UserError: the recipe cannot be read, or there are overrides without a recipe.
     """
     if place.suffix in RECIPE_SUFFIXES:
         return Path(load_recipe(Recipe, place, overrides).output_dir).expanduser()
     if overrides:
-        raise UserError(f"{' '.join(overrides)}: only a recipe takes key=value, '{place}' is none")
+        raise UserError(f"{' '.join(overrides)}: only a recipe takes key=value, and '{place}' is no recipe")
     return place
 
 
 def find_jsonl(place: Path) -> dict[str, Path]:
-    """Return the JSONL of each split; a single file is train, unless its name says that it is val.
+    """Return the JSONL of each split; a single file is train, or val if its name contains "val".
 
     Raises:
-        UserError: there is none.
+        UserError: the folder has neither.
     """
     if place.is_file():
         return {"val" if "val" in place.stem.lower() else "train": place}
-    files = {split: place / f"{split}.jsonl" for split in ("train", "val")}
+    files = {split: place / name for split, name in JSONL_FILES.items()}
     found = {split: path for split, path in files.items() if path.is_file()}
     if not found:
-        raise UserError(f"{place}: no train.jsonl or val.jsonl: name a data set's folder or a JSONL file")
+        raise UserError(
+            f"{place}: no {' or '.join(JSONL_FILES.values())}: name a data set's folder or a JSONL file"
+        )
     return found

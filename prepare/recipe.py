@@ -139,7 +139,7 @@ class Recipe:
     overwrite: bool = setting("replace another data set in output_dir", False)
 
     def __post_init__(self) -> None:
-        from grounding.answers import ANSWER_FORMATS
+        from grounding.answers.forms import ANSWER_FORMATS
         from grounding.boxes import GRID
         from prepare.questions.negatives import CHOICES
         from prepare.questions.order import ORDERS, OVERFLOWS

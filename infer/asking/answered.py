@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from grounding.answers import TRUNCATED, read_answer
+from grounding.answers.forms import TRUNCATED
+from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from grounding.samples import Detection
 from infer.asking.token_scores import token_scores

@@ -1,4 +1,4 @@
-"""The questions of a prepared data set: read from its JSONL, never written a second time."""
+"""The questions of a prepared data set, read from the records that training reads."""
 
 import hashlib
 import json
@@ -12,14 +12,15 @@ from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.record.conversation import Record, parse_record
 from infer.engines.protocol import Request
-from infer.scoring.ground_truth import ANNOTATIONS_FILE
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about one image; `image` is as in the JSONL, `size` that of the original image."""
+    """A question about one image: its path as in the JSONL, its original size, and the prompt."""
 
     image_id: int
     image: str
@@ -33,26 +34,26 @@ class Question:
 
 
 def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
-    """Read the questions of a split, in its order; `limit` takes the first so many.
+    """Read the questions of a split in the order of its records, the first `limit` of them.
 
     Raises:
-        UserError: not a prepared data set, or a record that does not ask about exactly one image.
+        UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
-    load_card(dataset)  # refuses a folder of another version before a model is loaded
-    path = dataset / f"{split}.jsonl"
+    load_card(dataset)  # refuses a data set of another version before a model is loaded
+    path = dataset / JSONL_FILES[split]
     known = _annotated_images(dataset / ANNOTATIONS_FILE) if split == "val" else None
     questions: list[Question] = []
-    for line, record in read_jsonl(path):
+    for line, row in read_jsonl(path):
         if limit is not None and len(questions) == limit:
             break
-        questions.append(_question(record, dataset, known, f"{path}, line {line}"))
+        questions.append(_question(row, dataset, known, f"{path}, line {line}"))
     if not questions:
         raise UserError(f"{path}: no record in it: prepare the data set again")
     return questions
 
 
 def fingerprint_questions(questions: Sequence[Question]) -> str:
-    """Return a hash of what is asked: messages; images by name, id, size and length of the file."""
+    """Return a hash of prompts and images; an image counts by name, id, size and length of its file."""
     rows = [
         [
             *(question.image_id, question.image, question.size.width, question.size.height),
@@ -64,41 +65,41 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
 
 
 def _question(
-    record: dict[str, Any], dataset: Path, known: dict[str, list[tuple[int, Size]]] | None, where: str
+    row: dict[str, Any], dataset: Path, known: dict[str, list[tuple[int, Size]]] | None, where: str
 ) -> Question:
-    images = record.get("images")
-    if not (isinstance(images, list) and len(images) == 1 and isinstance(images[0], str)):
+    try:
+        record = parse_record(row)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}: prepare the data set again") from error
+    if len(record.images) != 1:
         raise UserError(f"{where}: `images` must be a list of one path: prepare the data set again")
-    request = _request(record.get("messages"), dataset / images[0], where)
+    request = _request(record, dataset, where)
     if not request.image.is_file():
         raise UserError(f"{where}: no image {request.image}: prepare the data set again")
     if known is None:
-        return Question(_id_in_name(images[0], where), images[0], _size_of(request.image), request)
-    found = known.get(images[0]) or known.get(Path(images[0]).name)
+        return Question(_id_in_name(record.image, where), record.image, _size_of(request.image), request)
+    found = known.get(record.image) or known.get(Path(record.image).name)
     if not found:
-        raise UserError(f"{where}: {images[0]} is not in {ANNOTATIONS_FILE}: prepare the data set again")
+        raise UserError(f"{where}: {record.image} is not in {ANNOTATIONS_FILE}: prepare the data set again")
     image_id, size = found[0]
     if len(found) > 1:
         del found[0]  # the next record about this file is its next entry
-    return Question(image_id, images[0], size, request)
+    return Question(image_id, record.image, size, request)
 
 
-def _request(messages: Any, image: Path, where: str) -> Request:
-    """Take the messages up to the first user message: an optional system message, and the question."""
-    try:
-        turns = [(message["role"], message["content"]) for message in messages]
-    except (TypeError, KeyError) as error:
-        raise UserError(f"{where}: `messages` is not a list of role and content") from error
-    system = turns.pop(0)[1] if turns and turns[0][0] == "system" else ""
-    if not turns or turns[0][0] != "user" or turns[0][1].count(IMAGE_PLACEHOLDER) != 1:
+def _request(record: Record, dataset: Path, where: str) -> Request:
+    """Return the prompt of a record: its system message, if any, and its first user message, as trained."""
+    turns = list(record.turns)
+    system = turns.pop(0).text if turns and turns[0].role == "system" else ""
+    if not turns or turns[0].role != "user" or turns[0].text.count(IMAGE_PLACEHOLDER) != 1:
         raise UserError(f"{where}: no user message with one {IMAGE_PLACEHOLDER}: prepare the data set again")
-    return Request(image, system, turns[0][1])
+    return Request(dataset / record.image, system, turns[0].text)
 
 
 def _annotated_images(path: Path) -> dict[str, list[tuple[int, Size]]]:
-    """Return id and size of every image of COCO annotations, by file name with and without folders.
+    """Return id and size of every image of COCO annotations, by path and by file name alone.
 
-    Several entries can share a file, one for each question about it, in the order of the records.
+    A file has an entry for each question about it, in the order of the records.
     """
     known: dict[str, list[tuple[int, Size]]] = {}
     try:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from grounding.card import Card
-from grounding.prompts import CATEGORY, EXPRESSION, IMAGE_PLACEHOLDER, Wording, find_wordings, load_wordings
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.prompts import CATEGORY, EXPRESSION, Wording, find_wordings, load_wordings
 from infer.engines.protocol import Request
 
 log = logging.getLogger(__name__)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER
 
 
 @dataclass(frozen=True)
 class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
-    The user message holds `grounding.prompts.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
+    The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
     sampled, `draw` counts the answers wanted for one and the same question: each draw is another answer.
     """
 

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.layout import ANNOTATIONS_FILE
 from infer.recipe import PREDICTIONS_FILE, saved_recipe
 from infer.runs.predictions import read_predictions
 from infer.scoring.evaluation import Evaluation, read_evaluation
-from infer.scoring.ground_truth import ANNOTATIONS_FILE
 from infer.scoring.metrics.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from grounding.card import Card, load_card
 from grounding.errors import UserError
+from grounding.layout import ANNOTATIONS_FILE
 from grounding.matching import Matches, match_detections
 from grounding.samples import Detection
 from infer.recipe import saved_recipe
 from infer.runs.predictions import Prediction, read_predictions
 from infer.scoring.ground_truth import (
-    ANNOTATIONS_FILE,
     asked_expressions,
     image_sizes,
     keep_predicted,

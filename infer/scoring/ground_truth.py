@@ -7,9 +7,8 @@ from grounding.boxes import Box, Size
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.files import read_json
+from grounding.layout import ANNOTATIONS_FILE
 from grounding.samples import Detection
-
-ANNOTATIONS_FILE = "annotations_val.json"
 
 
 def keep_predicted(

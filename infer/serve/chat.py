@@ -21,7 +21,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
 
 from grounding.errors import UserError
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.protocol import RawAnswer, Request
 from infer.serve.batching import Batcher
 

@@ -3,117 +3,114 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from grounding.boxes import Size
-from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_json
-from grounding.prompts import EXPRESSION, load_wordings
-from prepare.check import rows as check_records
+from grounding.layout import ANNOTATIONS_FILE
+from grounding.record import flaws
+from grounding.record.checker import check_record
+from grounding.record.contract import read_contract
 from prepare.check.findings import Finding, Report, read_lines
-from prepare.check.image_bytes import look_at
-from prepare.check.rows import Contract, check_record
+from prepare.check.image_bytes import examine_images
+from prepare.locate import find_jsonl
 from prepare.write.image_files import IMAGE_TURNED
 
-ANNOTATIONS = "annotations_val.json"
-
-IMAGE_TWICE = "image is there under two names"
+IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"
 IN_BOTH = "image of val is in train"
-OTHER_SIZE = "image has not the size that the annotations say"
+OTHER_SIZE = "image has another size than the annotations say"
 NOT_ANNOTATED = "image of val is not in the annotations"
-BAD_ANNOTATIONS = "annotations are not COCO's"
-REMOTE = "image is a web address, not looked at"
-NO_RECORD = "file holds no record"
+BAD_ANNOTATIONS = "annotations are not in COCO's format"
+REMOTE = "image is a web address and was not checked"
+NO_RECORD = "file has no records"
 
-WARNINGS = check_records.WARNINGS | {IMAGE_TWICE, ASKED_TWICE, REMOTE, IMAGE_TURNED}
+WARNINGS = flaws.WARNINGS | {IMAGE_TWICE, ASKED_TWICE, REMOTE, IMAGE_TURNED}
 
-Place = tuple[Path, int]
+Hashes = dict[bytes, tuple[str, str]]
+"""The split and the name of the first image with these bytes, by their hash."""
 
 
-def check_files(files: dict[str, Path], report: Report) -> None:
-    """Check the JSONL files of a data set, by split, into a report.
+def check_dataset(place: Path, limit: int = 5) -> Report:
+    """Check the folder of a data set, or a JSONL file; the report keeps the first `limit` findings of a kind.
 
     Raises:
-        UserError: a file cannot be read.
+        UserError: no such folder or file, no JSONL in it, or a file that cannot be read.
     """
-    hashes: dict[bytes, tuple[str, str]] = {}
-    # val first: what is in train too is then found on the lines of train, where it has to go.
+    report = Report(limit, WARNINGS)
+    files = find_jsonl(place)
+    hashes: Hashes = {}
+    # val first: an image of both splits is then reported on its line in train, from which it has to go.
     for split in sorted(files, reverse=True):
         path = files[split]
-        contract = _read_contract(path.parent)
-        annotated = _read_sizes(path.parent / ANNOTATIONS, report) if split == "val" else None
-        images: dict[str, int] = {}
-        asked: set[bytes] = set()
-        number = 0
-        for number, record in read_lines(path):
-            report.records += 1
-            for kind, piece in check_record(record, contract):
-                report.add(Finding(kind, path, number, piece))
-            names = [name for name in _images_of(record) if name]
-            for name in names:
-                images.setdefault(name, number)
-                if annotated is not None and name not in annotated:
-                    report.add(Finding(NOT_ANNOTATED, path, number, name))
-            if (question := _question_of(record)) is not None:
-                key = hashlib.blake2b(json.dumps([names, question]).encode(), digest_size=16).digest()
-                if key in asked:
-                    report.add(Finding(ASKED_TWICE, path, number, f"{', '.join(names)}: {question[:60]}"))
-                asked.add(key)
-        if not number and split == "train":
+        annotated = _read_sizes(path.parent / ANNOTATIONS_FILE, report) if split == "val" else None
+        before = report.records
+        images = _check_records(path, annotated, report)
+        if split == "train" and report.records == before:
             report.add(Finding(NO_RECORD, path, 0, "there is nothing to train on"))
         _check_images(path, split, images, annotated, hashes, report)
+    return report
+
+
+def _check_records(path: Path, annotated: Mapping[str, Size] | None, report: Report) -> dict[str, int]:
+    """Check each line of a JSONL; return the first line of each image."""
+    contract = read_contract(path.parent)
+    images: dict[str, int] = {}
+    asked: set[bytes] = set()
+    for number, record in read_lines(path):
+        report.records += 1
+        for flaw in check_record(record, contract):
+            report.add(Finding(flaw.kind, path, number, flaw.piece))
+        names = [name for name in _images_of(record) if name]
+        for name in names:
+            images.setdefault(name, number)
+            if annotated is not None and name not in annotated:
+                report.add(Finding(NOT_ANNOTATED, path, number, name))
+        if (question := _question_of(record)) is not None:
+            key = hashlib.blake2b(json.dumps([names, question]).encode(), digest_size=16).digest()
+            if key in asked:
+                report.add(Finding(ASKED_TWICE, path, number, f"{', '.join(names)}: {question[:60]}"))
+            asked.add(key)
+    return images
 
 
 def _check_images(
     path: Path,
     split: str,
     images: dict[str, int],
-    annotated: dict[str, Size] | None,
-    hashes: dict[bytes, tuple[str, str]],
+    annotated: Mapping[str, Size] | None,
+    hashes: Hashes,
     report: Report,
 ) -> None:
-    """Look at each image once; `hashes` holds the split and the name of those that were seen before."""
-    remote = [name for name in images if re.match(r"https?://", name)]
-    for name in remote:
+    """Check each image of a split once: its file, its size, and whether its bytes were seen before."""
+    is_remote = re.compile(r"https?://").match
+    for name in filter(is_remote, images):
         report.add(Finding(REMOTE, path, images[name], name))
-    local = [name for name in images if name not in set(remote)]
-    looks = look_at([path.parent / name for name in local], f"looking at {split} images")
-    for name, look in zip(local, looks, strict=True):
+    local = [name for name in images if not is_remote(name)]
+    examined = examine_images([path.parent / name for name in local], f"looking at {split} images")
+    for name, image in zip(local, examined, strict=True):
         report.images += 1
         line = images[name]
-        if look.fault is not None:
-            report.add(Finding(look.fault, path, line, name))
+        if image.fault is not None:
+            report.add(Finding(image.fault, path, line, name))
         size = annotated.get(name) if annotated else None
-        if size is not None and look.size is not None and look.size != size:
-            said = f"{size.width}x{size.height} said, {look.size.width}x{look.size.height} found"
+        if size is not None and image.size is not None and image.size != size:
+            said = f"{size.width}x{size.height} said, {image.size.width}x{image.size.height} found"
             report.add(Finding(OTHER_SIZE, path, line, f"{name}: {said}"))
-        if not look.digest:
+        if not image.digest:
             continue
-        other_split, other = hashes.setdefault(look.digest, (split, name))
+        other_split, other = hashes.setdefault(image.digest, (split, name))
         if other_split != split:
             report.add(Finding(IN_BOTH, path, line, f"{name} is {other} of {other_split}"))
         elif other != name:
             report.add(Finding(IMAGE_TWICE, path, line, f"{name} is {other}"))
 
 
-def _read_contract(folder: Path) -> Contract:
-    """Return what the card of a folder promises; nothing where there is no card."""
-    if not (folder / CARD_FILE).is_file():
-        return Contract()
-    card = load_card(folder)
-    asks = {
-        wording.name: wording.asks for f in load_wordings().values() for ws in f.values() for wording in ws
-    }
-    is_open = not card.categories or any(asks.get(name) == EXPRESSION for name in card.prompts)
-    labels = None if is_open else frozenset(category.name for category in card.categories)
-    return Contract(labels, card.system_prompt, card.answer_format)
-
-
 def _read_sizes(path: Path, report: Report) -> dict[str, Size] | None:
-    """Return the sizes of the annotated images by file name, None where there are no annotations."""
+    """Return the sizes of the annotated images by file name, None if there are no annotations."""
     if not path.is_file():
         return None
     try:
@@ -130,7 +127,7 @@ def _images_of(record: Any) -> list[str]:
 
 
 def _question_of(record: Any) -> str | None:
-    """Return the first user message, None where there is none."""
+    """Return the first user message, None if there is none."""
     messages = record.get("messages") if isinstance(record, dict) else None
     for message in messages if isinstance(messages, list) else []:
         if (

@@ -1,4 +1,4 @@
-"""What a check found: grouped by kind, with file and line, limited in print."""
+"""The findings of a check: grouped by kind, with file and line."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from grounding.errors import UserError
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong: what kind, where (line from 1, 0 for the file as a whole), and the piece."""
+    """One thing that is wrong: its kind, its file and line (from 1; 0 is the whole file), and the piece."""
 
     kind: str
     file: Path
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """The findings of a check, grouped by kind; of each kind only the first few are kept."""
+    """The findings of a check by kind: all are counted, the first `limit` of each kind are kept."""
 
     limit: int
     warning_kinds: frozenset[str]
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def errors(self) -> int:
-        """How many findings a training run would not survive unharmed."""
+        """The number of findings that are more than warnings."""
         return sum(number for kind, number in self.counts.items() if kind not in self.warning_kinds)
 
     def __str__(self) -> str:
@@ -63,7 +63,7 @@ class Report:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield line number and content of every line that is not blank; its text where it is not JSON.
+    """Yield the number and the content of every line that is not blank; a line that is not JSON as its text.
 
     Raises:
         UserError: the file cannot be read.

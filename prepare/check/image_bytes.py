@@ -1,4 +1,4 @@
-"""What can be wrong with the images of a data set: looked at once each, in parallel."""
+"""The check of image files: each is read and decoded once, several in parallel."""
 
 import hashlib
 import os
@@ -16,15 +16,15 @@ MISSING = "image file is missing"
 TOO_THIN = "image is more than 200 times as long as wide"
 
 MAX_RATIO = 200
-"""Source: smart_resize of Qwen's image processor, which raises beyond."""
+"""Long side by short side; above it, smart_resize of Qwen's image processor raises an error."""
 
 WORKERS = min(8, os.cpu_count() or 1)
 AT_ONCE = 4 * WORKERS
 
 
 @dataclass(frozen=True)
-class Look:
-    """What an image file is: its size and a hash of its bytes, or what is wrong with it."""
+class ExaminedImage:
+    """An image file: its size and a hash of its bytes if it can be read, and what is wrong with it."""
 
     path: Path
     size: Size | None
@@ -32,27 +32,27 @@ class Look:
     fault: str | None
 
 
-def look_at(paths: Sequence[Path], description: str = "looking at images") -> Iterator[Look]:
-    """Yield what each image file is, in the order of `paths`; every image is decoded once."""
+def examine_images(paths: Sequence[Path], description: str = "looking at images") -> Iterator[ExaminedImage]:
+    """Yield the image files in the order of `paths`."""
     left = iter(paths)
     with ThreadPoolExecutor(WORKERS) as pool, progress_bar(len(paths), description) as progress:
-        while some := list(islice(left, AT_ONCE)):  # a few at a time: their bytes are in memory
-            for look in pool.map(_look, some):
+        while some := list(islice(left, AT_ONCE)):  # a few at a time, as their bytes are in memory
+            for image in pool.map(_examine, some):
                 progress.update()
-                yield look
+                yield image
 
 
-def _look(path: Path) -> Look:
+def _examine(path: Path) -> ExaminedImage:
     try:
         data = path.read_bytes()
     except (OSError, ValueError):
-        return Look(path, None, b"", MISSING)
+        return ExaminedImage(path, None, b"", MISSING)
     digest = hashlib.blake2b(data, digest_size=16).digest()
     facts, fault = check_image(data, None, ImageCheck()), None
     if facts == IMAGE_TURNED:
         facts, fault = check_image(data, None, ImageCheck(exif="stored")), IMAGE_TURNED
     if isinstance(facts, str):
-        return Look(path, None, digest, facts)
+        return ExaminedImage(path, None, digest, facts)
     if max(facts.size.width, facts.size.height) > MAX_RATIO * min(facts.size.width, facts.size.height):
         fault = TOO_THIN
-    return Look(path, facts.size, digest, fault)
+    return ExaminedImage(path, facts.size, digest, fault)

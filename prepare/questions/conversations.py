@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from grounding.answers import BOX_KEYS, BOX_START, LABEL_KEYS
+from grounding.answers.forms import BOX_KEYS, LABEL_KEYS
 from grounding.boxes import Size, grid_has_area, read_box, to_grid
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import BOX_START, IMAGE_PLACEHOLDER
 from prepare.questions.objects import RowObjects, read_objects
 from prepare.sources.source import BoxFormat, Query, RawObjects
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grounding.boxes import Size
-from grounding.categories import find_markup
+from grounding.markup import find_markup
 from grounding.samples import Sample
 from prepare.questions.asking import ANSWER_TOO_LONG, NOTHING_TO_ASK, Asking, Seen, sample_of
 from prepare.questions.conversations import (

@@ -1,1 +1,1 @@
-"""`python -m prepare.show`: records on a page, as the model sees them."""
+"""`python -m prepare.show`: records on a page, as training gives them to the model."""

@@ -1,4 +1,4 @@
-"""`python -m prepare.show DATASET`: some records on a page, as the model will see them."""
+"""`python -m prepare.show DATASET`: some records on a page, as training gives them to the model."""
 
 import argparse
 import sys
@@ -13,35 +13,35 @@ PAGE_FILE = "show.html"
 
 
 def show(place: Path, limit: int, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Path:
-    """Write show.html beside the JSONL, with up to `limit` records of each split; return its path.
+    """Write show.html beside the JSONL, with up to `limit` records of each split, and return its path.
 
     Raises:
-        UserError: no JSONL there, a line that is not a record, or an image that cannot be read.
+        UserError: there is no JSONL, a line is not a record, or an image cannot be read.
     """
     from grounding.files import write_text
-    from prepare.show.record_page import write_page
+    from prepare.show.record_page import render_page
 
     files = find_jsonl(place)
     page = next(iter(files.values())).parent / PAGE_FILE
-    write_text(page, write_page(files, limit, min_pixels, max_pixels))
+    write_text(page, render_page(files, limit, min_pixels, max_pixels))
     return page
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the page, and say where it is."""
+    """Write the page, and print its path."""
     parser = argparse.ArgumentParser(
         prog="python -m prepare.show",
-        description="Draw some records into one page, show.html: image at training resolution, boxes, texts.",
+        description="Show some records on one page, show.html: image at training resolution, boxes, text.",
         epilog="example:\n  python -m prepare.show data/coco --limit 20",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_place(parser)
     parser.add_argument("--limit", type=int, default=12, help="records of each split (%(default)s)")
     parser.add_argument(
-        "--max-pixels", type=int, default=MAX_PIXELS, help="the training recipe's max_pixels (%(default)s)"
+        "--max-pixels", type=int, default=MAX_PIXELS, help="max_pixels of the training recipe (%(default)s)"
     )
     parser.add_argument(
-        "--min-pixels", type=int, default=MIN_PIXELS, help="the training recipe's min_pixels (%(default)s)"
+        "--min-pixels", type=int, default=MIN_PIXELS, help="min_pixels of the training recipe (%(default)s)"
     )
     arguments = parser.parse_args(argv)
     if not 0 < arguments.min_pixels <= arguments.max_pixels:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grounding.boxes import Size
-from grounding.categories import Category, find_markup
+from grounding.categories import Category
 from grounding.errors import UserError
+from grounding.markup import find_markup
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.json_stream import stream_lists

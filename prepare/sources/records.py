@@ -7,8 +7,9 @@ The recipe says their order and units; nothing in the numbers is taken for a hin
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from grounding.categories import Category, find_markup, number_categories
+from grounding.categories import Category, number_categories
 from grounding.errors import UserError
+from grounding.markup import find_markup
 from prepare.questions.conversations import read_record
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl

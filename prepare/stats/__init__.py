@@ -1,1 +1,1 @@
-"""`python -m prepare.stats`: what a data set holds, counted and drawn."""
+"""`python -m prepare.stats`: the content of a data set, counted and drawn."""

@@ -1,4 +1,4 @@
-"""`python -m prepare.stats DATASET`: what a data set holds, as stats.json and one picture, stats.png."""
+"""`python -m prepare.stats DATASET`: count the content of a data set, into stats.json and stats.png."""
 
 import argparse
 import sys
@@ -12,10 +12,10 @@ STATS_FILE, PICTURE_FILE = "stats.json", "stats.png"
 
 
 def write_stats(place: Path) -> Path:
-    """Write stats.json and stats.png beside the JSONL, and return the picture's path.
+    """Write stats.json and stats.png beside the JSONL, and return the path of the picture.
 
     Raises:
-        UserError: no JSONL there, one that cannot be read, or a file cannot be written.
+        UserError: there is no JSONL, it cannot be read, or a file cannot be written.
     """
     from grounding.files import replacing, write_json
     from prepare.stats.charts import draw_stats
@@ -31,10 +31,10 @@ def write_stats(place: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Count a data set, and say where the picture is."""
+    """Count a data set, and print the path of the picture."""
     parser = argparse.ArgumentParser(
         prog="python -m prepare.stats",
-        description="Count what a data set holds, into stats.json and stats.png beside its JSONL.",
+        description="Count images, boxes, labels and answer lengths, into stats.json and stats.png.",
         epilog="example:\n  python -m prepare.stats data/coco",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

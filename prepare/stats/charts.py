@@ -1,4 +1,4 @@
-"""stats.json as one picture."""
+"""The picture of stats.json: six charts."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ COLOURS = {"train": "#3465a4", "val": "#f0a030"}
 OTHER_COLOUR = "#888888"
 TOP_CATEGORIES = 20
 FONT = ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf")
-"""A font with Chinese inside an installed package: package, file."""
+"""A font with Chinese characters: the installed package, and the file in it."""
 
 MOST_BARS = 30
 
@@ -38,12 +38,12 @@ def draw_stats(stats: dict[str, Any], title: str, file: IO[bytes]) -> None:
         _draw_categories(categories, stats["splits"])
         _draw_drops(dropped, stats["dropped"])
         _write_summary(summary, stats["splits"])
-        # No version and no date inside: the same counts give the same bytes.
+        # Without a version or date in the file, the same counts give the same bytes.
         figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def _font_family() -> dict[str, Any]:
-    """Return the settings for a font with Chinese, none where its package is not installed."""
+    """Return the settings for a font with Chinese characters, {} if its package is not installed."""
     from matplotlib import font_manager
 
     spec = importlib.util.find_spec(FONT[0])
@@ -63,9 +63,9 @@ def _headline(splits: dict[str, Any]) -> str:
 
 
 def _draw_shares(axes: Any, splits: dict[str, dict[str, int]], label: str, step: int | None = None) -> None:
-    """Draw a distribution of each split side by side, as shares, so that a small val is seen too.
+    """Draw the distributions of the splits side by side, in percent, so that a small val is visible, too.
 
-    The classes are those that are there, or with `step` every one between the first and the last.
+    Empty classes are left out; with `step` they are drawn between the first and the last class.
     """
     names = sorted({int(name) for counts in splits.values() for name in counts})
     if step is not None and names:
@@ -87,7 +87,7 @@ def _draw_shares(axes: Any, splits: dict[str, dict[str, int]], label: str, step:
 
 
 def _draw_categories(axes: Any, splits: dict[str, Any]) -> None:
-    """Draw the most frequent labels, by their share of each split's boxes."""
+    """Draw the share of each split's boxes that have the most frequent labels."""
     first = next(iter(splits.values()))["categories"]
     names = list(first)[:TOP_CATEGORIES]
     height = 0.8 / max(1, len(splits))
@@ -110,7 +110,7 @@ def _draw_drops(axes: Any, dropped: dict[str, int]) -> None:
     reasons = sorted(dropped, key=lambda reason: -dropped[reason])
     bars = axes.barh(range(len(reasons)), [dropped[reason] for reason in reasons], 0.35, color=OTHER_COLOUR)
     axes.bar_label(bars, [f"{dropped[reason]:,}" for reason in reasons], padding=3)
-    for place, reason in enumerate(reasons):  # above its bar: reasons are too long for the margin
+    for place, reason in enumerate(reasons):  # above the bar, as it is too long for the margin
         axes.text(0, place - 0.24, reason, va="bottom")
     axes.set_yticks([])
     axes.set_ylim(len(reasons) - 0.5, -0.8)

@@ -1,30 +1,30 @@
-"""What a data set's records hold, counted from the JSONL alone; drops by reason from the card."""
+"""Counts over the records of a data set, from its JSONL; the numbers of dropped pieces are the card's."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import GRID
+from grounding.boxes import GRID, Size
 from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
-from grounding.record import read_back
+from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 
 SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, GRID + 1)
-"""Edges of the classes of box sizes: the square root of the area, in steps of the grid."""
+"""Edges of the classes of box sizes; the size is the square root of the area, in steps of the grid."""
 
 LENGTH_STEP = 100
-"""Answer lengths are counted in classes of so many characters."""
+"""Width of the classes of answer lengths, in characters."""
 
 PERCENTILES = (50, 90, 99, 100)
 
 
 def count_files(files: dict[str, Path]) -> dict[str, Any]:
-    """Return the counts of each split, and the card's drops.
+    """Return the counts of each split, and the card's counts of dropped pieces.
 
     Raises:
-        UserError: a line that is not a record.
+        UserError: a line is not a record.
     """
     folder = next(iter(files.values())).parent
     dropped = load_card(folder).dropped if (folder / CARD_FILE).is_file() else {}
@@ -37,16 +37,17 @@ def _count(path: Path) -> dict[str, Any]:
     sizes: Counter[int] = Counter()
     labels: Counter[str] = Counter()
     lengths: list[int] = []
-    for line, record in read_jsonl(path):
+    for line, row in read_jsonl(path):
         try:
-            read = read_back(record)
+            record = parse_record(row)
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}: run python -m prepare.check") from error
-        images.add(read.image)
-        boxes_per_record[len(read.objects)] += 1
-        sizes.update(_size_class(detection) for detection in read.objects)
-        labels.update(detection.label for detection in read.objects)
-        lengths.append(len(read.answer))
+        objects = record.read_answers(Size(GRID, GRID)).detections
+        images.add(record.image)
+        boxes_per_record[len(objects)] += 1
+        sizes.update(_size_class(detection) for detection in objects)
+        labels.update(detection.label for detection in objects)
+        lengths.append(sum(map(len, record.answers)))
     lengths.sort()
     classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
     return {
@@ -65,11 +66,11 @@ def _count(path: Path) -> dict[str, Any]:
 
 
 def _size_class(detection: Detection) -> int:
-    """Return the lower edge of a box's class of sizes; the box is on the grid."""
+    """Return the lower edge of the size class of a box on the grid."""
     side = detection.box.area**0.5
     return max(edge for edge in SIZE_EDGES if edge <= side)
 
 
 def _percentile(ordered: list[int], share: int) -> int:
-    """Return the smallest value that `share` percent of the values do not exceed, 0 of none."""
+    """Return the smallest value that `share` percent of the values do not exceed, 0 if there are none."""
     return ordered[max(0, -(-len(ordered) * share // 100) - 1)] if ordered else 0

@@ -17,15 +17,13 @@ from grounding.card import CARD_FILE, Card, load_card, save_card
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl, replacing, write_json
+from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, JSONL_FILES
 from grounding.samples import Sample
 from prepare.write.extraction import Taken
 from prepare.write.image_files import EXTENSIONS
 from prepare.write.lock import LOCK_FILE
 
-IMAGES = "images"
-ANNOTATIONS = "annotations_val.json"
 MARKER = ".preparing.json"
-JSONL = {"train": "train.jsonl", "val": "val.jsonl"}
 
 _OUR_IMAGE = re.compile(rf"\d{{12,}}\.({'|'.join(sorted(set(EXTENSIONS.values())))})")
 _LEFT_OVER = re.compile(r"\..+\.\d+\.part")
@@ -68,7 +66,7 @@ def find_finished(folder: Path, identity: Identity, overwrite: bool) -> Card | N
         if folder.is_dir()
         else []
     )
-    if there and MARKER not in there and not {CARD_FILE, JSONL["train"]} <= set(there):
+    if there and MARKER not in there and not {CARD_FILE, JSONL_FILES["train"]} <= set(there):
         raise UserError(
             f"output_dir: {folder} holds {', '.join(there[:3])}{', ...' if len(there) > 3 else ''} "
             "and is not a prepared data set: choose another output_dir"
@@ -101,12 +99,12 @@ def begin(folder: Path, identity: Identity) -> bool:
         UserError: the folder cannot be written.
     """
     is_resumed = _identity_in(folder) == identity
-    is_fresh = not any((folder / name).exists() for name in (MARKER, CARD_FILE, IMAGES))
+    is_fresh = not any((folder / name).exists() for name in (MARKER, CARD_FILE, IMAGES_FOLDER))
     if is_resumed:
         logger.info("%s: going on where a run stopped", folder)
     # A marker comes before anything goes: without one, the folder would seem to be somebody else's.
     write_json(folder / MARKER, identity if is_resumed or is_fresh else {})
-    for name in (CARD_FILE, *JSONL.values(), ANNOTATIONS):
+    for name in (CARD_FILE, *JSONL_FILES.values(), ANNOTATIONS_FILE):
         (folder / name).unlink(missing_ok=True)
     if not is_resumed and not is_fresh:
         _remove_strays(folder, set())
@@ -134,10 +132,10 @@ def finish(folder: Path, splits: dict[str, list[Taken]], card: Card) -> None:
         UserError: a file cannot be written.
     """
     for split, taken in splits.items():
-        with replacing(folder / JSONL[split]) as file:
+        with replacing(folder / JSONL_FILES[split]) as file:
             file.writelines(f"{line}\n".encode() for image in taken for line in image.lines)
     samples = [sample for image in splits["val"] for sample in image.samples]
-    write_json(folder / ANNOTATIONS, coco_annotations(samples, card.categories))
+    write_json(folder / ANNOTATIONS_FILE, coco_annotations(samples, card.categories))
     _remove_strays(folder, {image.image for taken in splits.values() for image in taken})
     os.sync()
     save_card(card, folder)
@@ -184,9 +182,9 @@ def coco_annotations(samples: Sequence[Sample], categories: Sequence[Category]) 
 
 def _count_missing(folder: Path) -> int:
     """Count the files that a data set with a card ought to have and has not."""
-    missing = sum(not (folder / name).is_file() for name in (*JSONL.values(), ANNOTATIONS))
-    there = {f"{IMAGES}/{path.name}" for path in _files_in(folder / IMAGES)}
-    for name in JSONL.values():
+    missing = sum(not (folder / name).is_file() for name in (*JSONL_FILES.values(), ANNOTATIONS_FILE))
+    there = {f"{IMAGES_FOLDER}/{path.name}" for path in _files_in(folder / IMAGES_FOLDER)}
+    for name in JSONL_FILES.values():
         if (folder / name).is_file():
             missing += sum(
                 image not in there for _, row in read_jsonl(folder / name) for image in row["images"]
@@ -196,9 +194,9 @@ def _count_missing(folder: Path) -> int:
 
 def _remove_strays(folder: Path, images: set[str]) -> None:
     """Remove the half-written files of killed runs, and images of ours that this data set has not."""
-    for path in (*_files_in(folder), *_files_in(folder / IMAGES)):
-        is_stray = path.parent.name == IMAGES and _OUR_IMAGE.fullmatch(path.name)
-        if _LEFT_OVER.fullmatch(path.name) or (is_stray and f"{IMAGES}/{path.name}" not in images):
+    for path in (*_files_in(folder), *_files_in(folder / IMAGES_FOLDER)):
+        is_stray = path.parent.name == IMAGES_FOLDER and _OUR_IMAGE.fullmatch(path.name)
+        if _LEFT_OVER.fullmatch(path.name) or (is_stray and f"{IMAGES_FOLDER}/{path.name}" not in images):
             path.unlink()
 
 

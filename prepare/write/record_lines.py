@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from grounding.answers import write_answer
+from grounding.answers.writer import write_answer
 from grounding.boxes import Size
-from grounding.prompts import IMAGE_PLACEHOLDER, SYSTEM_PROMPT
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.prompts import SYSTEM_PROMPT
 from prepare.questions.asking import Question
 from prepare.questions.order import split_turns
 from prepare.recipe import Recipe

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grounding.answers import DUPLICATE, NO_BOX, TRUNCATED
+from grounding.answers.forms import DUPLICATE, NO_BOX, TRUNCATED
 from grounding.errors import UserError
 from grounding.run_record import RunRecord, read_run, write_run
 from infer.recipe import InferRecipe, save_recipe

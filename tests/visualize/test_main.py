@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.visualize.samples import prediction, write_lines
 from visualize.__main__ import main
+from visualize.draw.training_records import read_records
 
 
 def printed_paths(capsys):
@@ -110,6 +111,18 @@ def test_the_records_of_a_data_set_in_both_answer_formats(dataset, capsys):
     assert first.read_bytes() == second.read_bytes()
     assert main(["--jsonl", str(dataset / "train.jsonl"), "--sheet"]) == 0
     assert printed_paths(capsys) == [dataset / "pictures" / "sheet.png"]
+
+
+def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):
+    turns = ("<image>Find all.", "<ref-object><bbox>", "Go on.", "<ref-object><bbox>")
+    messages = [{"role": ("user", "assistant")[n % 2], "content": turns[n]} for n in range(4)]
+    objects = {"ref": ["cup", "cat"], "bbox": [[0, 0, 500, 500], [500, 500, 1000, 1000]]}
+    path = dataset / "train.jsonl"
+    write_lines(path, [{"messages": messages, "images": ["images/7.png"], "objects": objects}])
+    ((shown, question),) = read_records(path, 1)
+    assert question == "Find all."
+    assert [detection.label for detection in shown.detections] == ["cup", "cat"]
+    assert shown.problems == ()
 
 
 def test_what_the_user_can_mend_is_said_in_one_line(run, dataset, tmp_path, capsys):

@@ -14,9 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import Answer, trained_text
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
+from grounding.layout import JSONL_FILES
+from grounding.record.conversation import parse_record
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.ways import ask_batch
@@ -198,10 +199,10 @@ def _encoder_of(trainer: Any) -> PromptEncoder:
 
 
 def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
-    for number, (_, record) in enumerate(read_jsonl(dataset / f"{SPLIT}.jsonl")):
+    for number, (_, record) in enumerate(read_jsonl(dataset / JSONL_FILES[SPLIT])):
         if number == samples:
             return
-        yield trained_text(Answer(record["messages"][-1]["content"], record.get("objects")))
+        yield "".join(parse_record(record).answers)
 
 
 def _save(recipe: InferRecipe, questions: list[Question], answered: list[Answered]) -> Scores:

@@ -1,5 +1,6 @@
-"""Checks of the data set: every record's placeholders and images, and the card against the records."""
+"""Checks of the data set: every record, its image files, and the card against the records."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,16 @@ from tqdm import tqdm
 from grounding.card import CARD_FILE, Card, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.record.checker import check_record
+from grounding.record.contract import Contract, contract_of
+from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
 from train.recipe import SPLITS, Recipe
 
-PLACEHOLDERS = {"<ref-object>": "ref", "<bbox>": "bbox"}
-"""What PaddleFormers replaces by a name or a box, and where in a record's `objects` they are."""
+MISSING_IMAGE = "no such image"
 
 
 def records(recipe: Recipe) -> Iterator[str]:
-    """Every record has to say what its placeholders stand for: PaddleFormers trains on the rest as text."""
+    """Every record has to be one that PaddleFormers takes as it is, instead of dropping or garbling it."""
     for split in SPLITS:
         name = f"{split}_dataset_path"
         for file in recipe.data_files(split):
@@ -30,7 +32,7 @@ def records(recipe: Recipe) -> Iterator[str]:
 
 
 def cards(recipe: Recipe) -> Iterator[str]:
-    """The questions at evaluation are those of the card: training and validation need the same."""
+    """The cards of training and validation data have to promise the same prompts and answers."""
     found: dict[Path, Card] = {}
     for split in SPLITS:
         for folder in dict.fromkeys(file.parent for file in recipe.data_files(split)):
@@ -50,26 +52,29 @@ def cards(recipe: Recipe) -> Iterator[str]:
 
 
 def file_problems(file: Path) -> Iterator[str]:
-    """Yield each kind of problem in a JSONL file once: its first line, and how many lines have it.
+    """Yield each kind of problem in a JSONL file once: the first line with it, and how many more there are.
 
     Raises:
         UserError: a line is not JSON, or the card beside the file is not readable.
     """
     card = load_card(file.parent) if (file.parent / CARD_FILE).is_file() else None
-    seen: dict[str, list[tuple[int, str]]] = {}
+    contract = contract_of(card) if card else Contract()
+    first: dict[str, tuple[int, Flaw]] = {}
+    lines: Counter[str] = Counter()
     count = 0
     for number, row in tqdm(
         read_jsonl(file), desc=f"reading {file.name}", unit="record", delay=2, disable=None
     ):
         count += 1
-        found = [*row_problems(row, file.parent), *(card_problems(row, card) if card else ())]
-        for kind, problem in found:
-            seen.setdefault(kind, []).append((number, problem))
+        flaws = list(_find_flaws(row, contract, file.parent))
+        lines.update({flaw.kind for flaw in flaws})
+        for flaw in flaws:
+            first.setdefault(flaw.kind, (number, flaw))
     if count == 0:
         yield f"{file} has no records"
-    for (first, text), *others in seen.values():
-        more = f" (and {len(others)} more lines like it)" if others else ""
-        yield f"{file}, line {first}: {text}{more}: prepare the data set again"
+    for kind, (number, flaw) in first.items():
+        more = f" (and {lines[kind] - 1} more lines like it)" if lines[kind] > 1 else ""
+        yield f"{file}, line {number}: {flaw}{more}: prepare the data set again"
     split = file.stem
     if card is not None and split in card.counts:
         said = card.counts[split].get("records", card.counts[split].get("images", count))
@@ -77,37 +82,13 @@ def file_problems(file: Path) -> Iterator[str]:
             yield f"{file} has {count} records and its card says {said}: prepare the data set again"
 
 
-def row_problems(row: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the text of what PaddleFormers would drop, or train on as it is, in silence."""
-    messages = row.get("messages")
-    if not isinstance(messages, list) or not all(
-        isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in messages
-    ):
-        yield "messages", "messages is not a list of turns with a text content"
-        return
-    if not any(turn.get("role") == "assistant" for turn in messages):
-        yield "answer", "no message of the role assistant: there is nothing to learn"
-    text = "".join(turn["content"] for turn in messages)
-    images = row.get("images") or []
-    if text.count(IMAGE_PLACEHOLDER) != len(images):
-        yield "image", f"{text.count(IMAGE_PLACEHOLDER)} {IMAGE_PLACEHOLDER} for {len(images)} images"
-    objects = row.get("objects") or {}
-    for placeholder, key in PLACEHOLDERS.items():
-        values = objects.get(key) or []
-        if text.count(placeholder) != len(values):
-            yield key, f"{text.count(placeholder)} {placeholder} for {len(values)} in objects.{key}"
-    for image in images:
+def _find_flaws(row: dict[str, Any], contract: Contract, folder: Path) -> Iterator[Flaw]:
+    """Yield what PaddleFormers would drop, or train on as it is, without a word."""
+    for flaw in check_record(row, contract):
+        is_text_alone = flaw.kind == BAD_IMAGES and not row.get("images")  # such a record is trained, too
+        if flaw.kind not in ACCEPTED_BY_TRAINING and not is_text_alone:
+            yield flaw
+    images = row.get("images")
+    for image in images if isinstance(images, list) else ():
         if "://" not in str(image) and not (folder / str(image)).is_file():
-            yield "file", f"no such image '{image}'"
-
-
-def card_problems(row: dict[str, Any], card: Card) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the text of what a record says otherwise than its card."""
-    if (card.recipe.get("source") or {}).get("kind") == "records":
-        return  # conversations that are kept word for word
-    turns = [turn for turn in row.get("messages") or [] if isinstance(turn, dict)]
-    said = next((str(turn.get("content")) for turn in turns if turn.get("role") == "system"), "")
-    if said != card.system_prompt:
-        yield "system", f"the system prompt '{said}' is not the card's '{card.system_prompt}'"
-    if card.answer_format != "objects" and (row.get("objects") or {}).get("bbox"):
-        yield "format", f"has objects, and the card says that answers are '{card.answer_format}'"
+            yield Flaw(MISSING_IMAGE, str(image))

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from grounding.layout import JSONL_FILES
 from grounding.recipe import suggestion
 from train.keys import known_keys, type_problem
 from train.recipe import SPLITS, Recipe
@@ -129,7 +130,7 @@ def box_curves(recipe: Recipe) -> Iterator[str]:
     if samples > 0 and find_spec("paddlefleet") is not None:
         yield "grounding_eval_samples: a model of paddlefleet cannot be asked while it is trained: write 0"
     path = Path(str(recipe.get("eval_dataset_path")))
-    if samples > 0 and path.name != "val.jsonl":
+    if samples > 0 and path.name != JSONL_FILES["val"]:
         yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from grounding.files import read_json
+from grounding.markup import GROUNDING_TOKENS
 from train.keys import quiet_imports
 from train.recipe import Recipe, is_hub_id
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 WRITTEN_BY_PLUGINS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
-GROUNDING_TOKENS = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
 
 
 def template_known(recipe: Recipe) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from grounding.answers import NOTHING_FOUND
+from grounding.answers.forms import NOTHING_FOUND
 from grounding.categories import COCO_CATEGORIES
 from grounding.files import write_json, write_text
 from grounding.prompts import SYSTEM_PROMPT

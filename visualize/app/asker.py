@@ -11,9 +11,8 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from grounding.boxes import Box, Size
-from grounding.categories import MARKUP
+from grounding.markup import IMAGE_PLACEHOLDER, MARKUP
 from grounding.matching import pair_boxes
-from grounding.prompts import IMAGE_PLACEHOLDER
 from grounding.samples import Detection
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question

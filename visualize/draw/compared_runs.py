@@ -7,11 +7,12 @@ from pathlib import Path
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
+from grounding.layout import ANNOTATIONS_FILE
 from grounding.recipe import load_recipe
 from grounding.samples import Detection
 from infer.recipe import PREDICTIONS_FILE, RECIPE_FILE, InferRecipe, saved_recipe
 from infer.runs.predictions import Prediction, read_predictions
-from infer.scoring.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
+from infer.scoring.ground_truth import objects_by_image, read_annotations
 
 IMAGES_FOLDER = "images"
 

@@ -76,7 +76,7 @@ def draw_dataset(jsonl: Path, output: Path | None, options: Options) -> Iterator
             caption = _caption(shown.image, _counted(len(shown.detections), "object"), shown.problems)
             image = open_image(jsonl.parent / shown.image)
             panels = [Panel(caption, shown.detections)]
-            heading = "" if options.sheet else question.replace("<image>", "").strip()
+            heading = "" if options.sheet else question
             yield draw_panels(image, panels, width=_width(options), heading=heading)
 
     target = _target(output, jsonl.parent, options)

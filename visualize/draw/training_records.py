@@ -1,20 +1,25 @@
 """The records of a prepared data set, as the model is trained on them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grounding.answers import read_answer
-from grounding.boxes import Box, Size, from_grid
+from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import read_jsonl
-from grounding.samples import Detection
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.record.checker import check_record
+from grounding.record.contract import Contract
+from grounding.record.conversation import Record, parse_record
+from grounding.record.flaws import BOX_COUNT, REF_COUNT
 from visualize.draw.compared_runs import Shown
 from visualize.draw.pictures import open_image
 
 
 def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
-    """Yield the first records of a prepared data set, each with its question.
+    """Yield the first records of a prepared data set, each with its first question.
+
+    The boxes are read back from the text of all answers, in pixels of the image.
 
     Raises:
         UserError: no such file, a row that is not a record, or an image that cannot be read.
@@ -23,33 +28,27 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
         if position == limit:
             return
         try:
-            image = row["images"][0]
-            texts = {message["role"]: message["content"] for message in row["messages"]}
-            question, answer = texts["user"], texts["assistant"]
-            with open_image(path.parent / image) as opened:
-                size = Size(*opened.size)
-            detections, problems = _read_objects(row.get("objects"), answer, size)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UserError(f"{path}, line {number}: not a training record ({error!r})") from error
-        yield Shown(position + 1, image, size, detections, problems=problems), question
+            record = _parse_complete(row)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}: {error}: run python -m prepare.check") from error
+        with open_image(path.parent / record.image) as opened:
+            size = Size(*opened.size)
+        answers = record.read_answers(size)
+        shown = Shown(position + 1, record.image, size, answers.detections, problems=answers.problems)
+        question = next(turn.text for turn in record.turns if turn.role == "user")
+        yield shown, question.replace(IMAGE_PLACEHOLDER, "").strip()
 
 
-def _read_objects(
-    objects: dict[str, Any] | None, answer: str, size: Size
-) -> tuple[tuple[Detection, ...], tuple[str, ...]]:
-    if objects:
-        pairs = zip(objects["ref"], objects["bbox"], strict=True)
-        return tuple(Detection(_text(label), _from_grid(box, size)) for label, box in pairs), ()
-    reading = read_answer(answer, size)
-    return reading.detections, reading.problems
+def _parse_complete(row: dict[str, Any]) -> Record:
+    """Read a record that has a question, an answer, and as many labels and boxes as placeholders.
 
-
-def _from_grid(numbers: Sequence[float], size: Size) -> Box:
-    x1, y1, x2, y2 = map(float, numbers)
-    return from_grid(x1, y1, x2, y2, size)
-
-
-def _text(label: Any) -> str:
-    if not isinstance(label, str):
-        raise ValueError(f"label {label!r} is not a text")
-    return label
+    Raises:
+        ValueError: the row is no such record.
+    """
+    record = parse_record(row)
+    for flaw in check_record(row, Contract()):
+        if flaw.kind in (REF_COUNT, BOX_COUNT):
+            raise ValueError(f"not a training record ({flaw})")
+    if not {"user", "assistant"} <= {turn.role for turn in record.turns}:
+        raise ValueError("not a training record (it needs a turn of the user and one of the assistant)")
+    return record

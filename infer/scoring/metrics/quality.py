@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from grounding.answers import OUT_OF_RANGE, TRUNCATED
+from grounding.answers.forms import OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Size
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction

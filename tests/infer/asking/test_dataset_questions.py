@@ -1,6 +1,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
 
 
@@ -16,3 +19,37 @@ def test_records_that_share_an_image_take_its_entries_in_order(dataset: Any) -> 
     ids = [question.image_id for question in read_questions(dataset.path, "val")]
     assert ids == [image["id"] for image in truth["images"]]
     assert len(set(ids)) == len(ids)
+
+
+def test_a_question_that_names_an_object_is_asked_as_trained(dataset: Any) -> None:
+    path = dataset.path / "val.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows[0]["messages"][-2]["content"] = "<image>What is beside <ref-object><bbox>?"
+    rows[0]["objects"]["ref"].insert(0, "cup")
+    rows[0]["objects"]["bbox"].insert(0, [1, 2, 3, 4])
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    assert read_questions(dataset.path, "val")[0].request.user == (
+        "<image>What is beside <|object_ref_start|>cup<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": []}, r"val\.jsonl, line 1: not a training record \(images is not a list of paths\)"),
+        ({"images": ["a.png", "b.png"]}, "line 1: `images` must be a list of one path"),
+        ({"messages": [{"role": "user", "content": "Where?"}]}, "line 1: no user message with one <image>"),
+        (
+            {"messages": [{"role": "assistant", "content": "<image>"}]},
+            "line 1: no user message with one <image>",
+        ),
+        ({"messages": [{"content": "<image>"}]}, r"line 1: not a training record \(role is missing\)"),
+        ({"images": ["images/gone.png"]}, "line 1: no image"),
+    ],
+)
+def test_a_record_that_is_no_question_is_named(dataset: Any, changes: dict[str, Any], message: str) -> None:
+    path = dataset.path / "val.jsonl"
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    path.write_text(json.dumps(row | changes), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_questions(dataset.path, "val")

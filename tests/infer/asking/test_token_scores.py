@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grounding.answers import read_answer
+from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from infer.asking.answered import NO_SCORE, read_raw
 from infer.asking.token_scores import SMALLEST, token_scores

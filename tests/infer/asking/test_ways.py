@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grounding.answers import write_answer
+from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size, iou
 from grounding.card import Card, save_card
 from grounding.categories import number_categories

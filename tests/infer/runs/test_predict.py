@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from grounding.answers import TRUNCATED
+from grounding.answers.forms import TRUNCATED
 from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe

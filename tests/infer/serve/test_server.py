@@ -14,7 +14,7 @@ from typing import Any
 import openai
 import pytest
 
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER
 from infer.asking.dataset_questions import read_questions
 from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from grounding.answers import NOTHING_FOUND, read_answer
+from grounding.answers.forms import NOTHING_FOUND
+from grounding.answers.reader import read_answer
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.prompts import find_wordings

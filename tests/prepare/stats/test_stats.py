@@ -7,48 +7,10 @@ import pytest
 from PIL import Image
 
 from grounding.errors import UserError
-from grounding.record import fill_placeholders, read_back
 from prepare.pipeline import prepare_dataset
 from prepare.stats.__main__ import main, write_stats
 
 Make = Callable[..., Any]
-
-
-def test_placeholders_become_the_tokens_of_training() -> None:
-    record = {
-        "messages": [
-            {"role": "user", "content": "<image>Where is <ref-object>?"},
-            {"role": "assistant", "content": "<bbox>, <ref-object><bbox><bbox>"},
-        ],
-        "images": ["a.jpg"],
-        "objects": {"ref": ["cat", "dog"], "bbox": [[0, 1, 2, 3], [4, 5, 6, 7]]},
-    }
-    assert fill_placeholders(record) == [
-        ("user", "<image>Where is <|object_ref_start|>cat<|object_ref_end|>?"),
-        (
-            "assistant",
-            "<|box_start|>(0,1),(2,3)<|box_end|>, <|object_ref_start|>dog<|object_ref_end|>"
-            "<|box_start|>(4,5),(6,7)<|box_end|><bbox>",
-        ),
-    ]
-
-
-def test_equal_to_the_grounding_plugin_of_paddleformers() -> None:
-    name = "paddleformers.datasets.template.grounding_plugin"
-    plugin = pytest.importorskip(name).get_grounding_plugin("base")
-    objects = {"ref": ["cat", "dog"], "bbox": [[0, 1, 2, 3], [4, 5, 6, 7]]}
-    messages = [
-        {"role": "user", "content": "<image>Find <ref-object>."},
-        {"role": "assistant", "content": "<ref-object><bbox><bbox>"},
-    ]
-    ours = fill_placeholders({"messages": messages, "objects": objects})
-    theirs = plugin.process_messages([dict(message) for message in messages], objects)
-    assert ours == [(message["role"], message["content"]) for message in theirs]
-
-
-def test_what_is_no_record() -> None:
-    with pytest.raises(ValueError, match="not a training record"):
-        read_back({"messages": [], "images": []})
 
 
 @pytest.fixture

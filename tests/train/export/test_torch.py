@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request

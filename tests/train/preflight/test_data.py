@@ -10,6 +10,7 @@ from grounding.card import CARD_FILE, Card, load_card, save_card
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT
+from grounding.record import flaws
 from train.preflight.all_checks import check_recipe
 
 
@@ -46,23 +47,41 @@ def change_row(file: Path, number: int, change: Callable[[dict[str, Any]], Any])
 BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "box too many": (
         lambda row: row["objects"]["bbox"].append([0, 0, 9, 9]),
-        "train.jsonl, line 3: 1 <bbox> for 2 in objects.bbox",
+        f"train.jsonl, line 3: {flaws.BOX_COUNT}: 1 placeholders, 2 in objects",
     ),
-    "box missing": (lambda row: row["objects"].update(bbox=[]), "line 3: 1 <bbox> for 0 in objects.bbox"),
-    "name missing": (lambda row: row["objects"].pop("ref"), "line 3: 1 <ref-object> for 0 in objects.ref"),
+    "box missing": (
+        lambda row: row["objects"].update(bbox=[]),
+        f"line 3: {flaws.BOX_COUNT}: 1 placeholders, 0 in objects",
+    ),
+    "name missing": (
+        lambda row: row["objects"].pop("ref"),
+        f"line 3: {flaws.REF_COUNT}: 1 placeholders, 0 in objects",
+    ),
     "image placeholder": (
         lambda row: row["messages"][1].update(content="Task: Object Detection"),
-        "line 3: 0 <image> for 1 images",
+        f"line 3: {flaws.IMAGE_COUNT}: 0 placeholders, 1 images",
     ),
     "image file": (
         lambda row: row.update(images=["images/gone.png"]),
-        "line 3: no such image 'images/gone.png'",
+        "line 3: no such image: images/gone.png",
     ),
-    "no answer": (lambda row: row["messages"].pop(), "line 3: no message of the role assistant"),
-    "no messages": (lambda row: row.update(messages="hello"), "line 3: messages is not a list of turns"),
+    "no answer": (lambda row: row["messages"].pop(), f"line 3: {flaws.BAD_MESSAGES}: roles system, user"),
+    "label is no text": (
+        lambda row: row["objects"].update(ref=[7]),
+        f"line 3: {flaws.BAD_LABEL}: 7",
+    ),
+    "box in pixels": (
+        lambda row: row["objects"].update(bbox=[[1, 2, 3, 1200]]),
+        f"line 3: {flaws.OUT_OF_GRID}: [1, 2, 3, 1200]",
+    ),
+    "objects are a list": (
+        lambda row: row.update(objects=[1]),
+        f"line 3: {flaws.BAD_OBJECTS}: [1]",
+    ),
+    "no messages": (lambda row: row.update(messages="hello"), f"line 3: {flaws.BAD_MESSAGES}: hello"),
     "other system prompt": (
         lambda row: row["messages"][0].update(content="Be brief."),
-        f"line 3: the system prompt 'Be brief.' is not the card's '{SYSTEM_PROMPT}'",
+        f"line 3: {flaws.OTHER_SYSTEM}: 'Be brief.', and the card's is '{SYSTEM_PROMPT}'",
     ),
 }
 
@@ -91,7 +110,7 @@ def test_equal_problems_are_counted(make_recipe: Callable[..., Path], prepared: 
 
 
 CARDS: dict[str, tuple[dict[str, Any], str]] = {
-    "answers": ({"answer_format": "json"}, "has objects, and the card says that answers are 'json'"),
+    "answers": ({"answer_format": "json"}, flaws.OTHER_FORMAT),
     "counts": ({"counts": {"train": {"records": 7}}}, "has 48 records and its card says 7"),
     "version": ({"version": 99}, "not what this version of the project reads"),
     "grid": ({"grid": 999}, "grid 999"),
@@ -139,3 +158,12 @@ def test_broken_files_are_named(make_recipe: Callable[..., Path], prepared: Path
     (prepared / "train.jsonl").write_text("{broken\n")
     with pytest.raises(UserError, match="not readable as JSON lines"):
         check_recipe(make_recipe(**data_keys(prepared)))
+
+
+def test_a_record_of_text_alone_is_trained(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    def without_image(row: dict[str, Any]) -> None:
+        row["messages"][1]["content"], row["messages"][2]["content"] = "Are you there?", "[]"
+        del row["images"], row["objects"]
+
+    change_row(prepared / "train.jsonl", 2, without_image)
+    assert check_recipe(make_recipe(**data_keys(prepared)))

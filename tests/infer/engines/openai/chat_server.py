@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from grounding.prompts import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.protocol import RawAnswer, Request
 
 Answer = Callable[[Request], RawAnswer]

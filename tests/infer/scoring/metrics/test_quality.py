@@ -1,4 +1,4 @@
-from grounding.answers import DUPLICATE, NO_BOX, OUT_OF_RANGE, TRUNCATED
+from grounding.answers.forms import DUPLICATE, NO_BOX, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction

@@ -1,12 +1,11 @@
 import gc
-import json
 import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from grounding.answers import (
+from grounding.answers.forms import (
     ANSWER_FORMATS,
     DUPLICATE,
     EMPTY_ANSWER,
@@ -19,14 +18,18 @@ from grounding.answers import (
     TRUNCATED,
     UNLABELLED,
     UPSIDE_DOWN,
-    read_answer,
-    trained_text,
-    write_answer,
 )
+from grounding.answers.reader import read_answer
+from grounding.answers.writer import Answer, write_answer
 from grounding.boxes import GRID, Box, Size
+from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection, Reading
 
 SIZE = Size(2000, 1000)  # a grid step is 2 pixels wide and 1 high
+
+
+def trained_text(answer: Answer) -> str:
+    return fill_placeholders([answer.content], answer.objects)[0]
 
 
 def readable(reading: Reading) -> list[tuple[str, tuple[float, ...]]]:
@@ -372,25 +375,3 @@ def test_time_is_linear_in_the_length(piece: str) -> None:
         assert seconds(300_000) < 30 * max(seconds(30_000), 0.003)
     finally:
         gc.enable()
-
-
-def test_written_json_is_qwens_own() -> None:
-    answer = write_answer("json", [Detection("cat", Box(2, 1, 4, 3))], SIZE)
-    assert answer.content == '[{"bbox_2d": [1, 1, 2, 3], "label": "cat"}]'
-    assert json.loads(answer.content)
-    assert answer.objects is None
-
-
-def test_written_objects_have_a_placeholder_each() -> None:
-    answer = write_answer(
-        "objects", [Detection("cat", Box(2, 1, 4, 3)), Detection("狗", Box(0, 0, 9, 9))], SIZE
-    )
-    assert answer.content == "<ref-object><bbox>, <ref-object><bbox>"
-    assert answer.objects == {"ref": ["cat", "狗"], "bbox": [[1, 1, 2, 3], [0, 0, 4, 9]]}
-
-
-@pytest.mark.parametrize("answer_format", ANSWER_FORMATS)
-def test_no_object_is_an_answer_too(answer_format: str) -> None:
-    answer = write_answer(answer_format, [], SIZE)
-    assert answer.objects is None
-    assert read_answer(answer.content, SIZE) == Reading((), ())

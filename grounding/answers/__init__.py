@@ -1,0 +1,1 @@
+"""Answers: how objects are written for training, and how a model's text is read."""

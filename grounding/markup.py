@@ -1,0 +1,20 @@
+"""Text with a special meaning: PaddleFormers' placeholders and Qwen's grounding tokens."""
+
+IMAGE_PLACEHOLDER = "<image>"
+"""The place of the image in a user message."""
+
+REF_PLACEHOLDER, BOX_PLACEHOLDER = "<ref-object>", "<bbox>"
+"""The place of a label and of a box; a record's `objects` hold them, under the keys `ref` and `bbox`."""
+
+REF_START, REF_END = "<|object_ref_start|>", "<|object_ref_end|>"
+BOX_START, BOX_END = "<|box_start|>", "<|box_end|>"
+GROUNDING_TOKENS = (REF_START, REF_END, BOX_START, BOX_END)
+"""The tokens around a label and a box in the text that the model is trained on."""
+
+MARKUP = ("<|", "|>", REF_PLACEHOLDER, BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, "<video>", "<audio>")
+"""What a label must not contain: it would be taken for a placeholder or a special token."""
+
+
+def find_markup(label: str) -> str | None:
+    """Return the first piece of markup in a label, or None."""
+    return next((mark for mark in MARKUP if mark in label), None)

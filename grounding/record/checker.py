@@ -1,0 +1,141 @@
+"""The check of a record: would a training run take it as it is?"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.contract import Contract
+from grounding.record.flaws import (
+    BAD_IMAGES,
+    BAD_MESSAGES,
+    BAD_OBJECTS,
+    BOX_COUNT,
+    BOX_FIRST,
+    IMAGE_COUNT,
+    IMAGE_PLACE,
+    NOT_JSON,
+    OTHER_FORMAT,
+    OTHER_SYSTEM,
+    REF_COUNT,
+    TWICE_IN_ANSWER,
+    Flaw,
+)
+from grounding.record.pieces import check_answer_text, check_box, check_label, excerpt
+
+_PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}")
+
+Messages = list[dict[str, str]]
+
+
+def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
+    """Yield what is wrong with a row of the JSONL: its form, its numbers of placeholders, and its content.
+
+    The image files are not looked at.
+    """
+    if not isinstance(row, dict):
+        yield Flaw(NOT_JSON, excerpt(row))
+        return
+    messages, images, objects = row.get("messages"), row.get("images"), row.get("objects")
+    if not (isinstance(images, list) and images and all(isinstance(name, str) and name for name in images)):
+        yield Flaw(BAD_IMAGES, excerpt(images))
+        images = None if images else []
+    problem = _find_bad_turn(messages)
+    if problem is not None or not isinstance(messages, list):
+        yield Flaw(BAD_MESSAGES, problem or excerpt(messages))
+        return
+    yield from _check_image_places(messages, images)
+    yield from _check_system_prompt(messages, contract)
+    yield from _check_objects(messages, objects, contract)
+    for message in messages:
+        if message["role"] == "assistant" and not _PLACEHOLDER.search(message["content"]):
+            yield from check_answer_text(message["content"], contract)
+
+
+def _find_bad_turn(messages: Any) -> str | None:
+    if not isinstance(messages, list) or not messages:
+        return excerpt(messages)
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
+            return excerpt(message)
+    roles = [message.get("role") for message in messages]
+    turns = roles[1:] if roles[0] == "system" else roles
+    if not turns or len(turns) % 2 or turns != ["user", "assistant"] * (len(turns) // 2):
+        return f"roles {', '.join(map(str, roles))}"
+    return None
+
+
+def _check_image_places(messages: Messages, images: list[str] | None) -> Iterator[Flaw]:
+    """Check the placeholders of images; `images` is None if it is not a list of paths."""
+    elsewhere = [m["content"] for m in messages if m["role"] != "user" and IMAGE_PLACEHOLDER in m["content"]]
+    if elsewhere:
+        yield Flaw(IMAGE_PLACE, excerpt(elsewhere[0]))
+    found = sum(message["content"].count(IMAGE_PLACEHOLDER) for message in messages)
+    if images is not None and found != len(images):
+        yield Flaw(IMAGE_COUNT, f"{found} placeholders, {len(images)} images")
+
+
+def _check_system_prompt(messages: Messages, contract: Contract) -> Iterator[Flaw]:
+    system = messages[0]["content"] if messages[0]["role"] == "system" else ""
+    if contract.system_prompt is not None and system.strip() != contract.system_prompt.strip():
+        yield Flaw(OTHER_SYSTEM, f"'{excerpt(system)}', and the card's is '{contract.system_prompt}'")
+
+
+def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
+    """Check `objects` against its placeholders, then each label and box."""
+    lists = objects if isinstance(objects, dict) else {}
+    labels, boxes = (lists.get(key, []) for key in ("ref", "bbox"))
+    are_lists = isinstance(labels, list) and isinstance(boxes, list)
+    labels, boxes = (value if isinstance(value, list) else [] for value in (labels, boxes))
+    yield from _check_counts(messages, labels, boxes)
+    if objects is not None and not (isinstance(objects, dict) and are_lists):
+        yield Flaw(BAD_OBJECTS, excerpt(objects))
+        return
+    if contract.answer_format == "json" and boxes:
+        yield Flaw(OTHER_FORMAT, excerpt(objects))
+    in_answers = _labels_with_a_box_in_answers(messages)
+    for position, label in enumerate(labels):
+        yield from check_label(label, contract.labels if position in in_answers else None)
+    for box in boxes:
+        yield from check_box(box)
+    if len(labels) == len(boxes):
+        yield from _find_repeated(labels, boxes)
+
+
+def _check_counts(messages: Messages, labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
+    for placeholder, values, kind in (
+        (REF_PLACEHOLDER, labels, REF_COUNT),
+        (BOX_PLACEHOLDER, boxes, BOX_COUNT),
+    ):
+        found = sum(message["content"].count(placeholder) for message in messages)
+        if found != len(values):
+            yield Flaw(kind, f"{found} placeholders, {len(values)} in objects")
+    has_label = False
+    for message in messages:
+        marks = _PLACEHOLDER.findall(message["content"])
+        is_unnamed = REF_PLACEHOLDER in marks and marks[0] == BOX_PLACEHOLDER and not has_label
+        if message["role"] == "assistant" and is_unnamed:
+            yield Flaw(BOX_FIRST, excerpt(message["content"]))
+        has_label = has_label or REF_PLACEHOLDER in marks
+
+
+def _labels_with_a_box_in_answers(messages: Messages) -> set[int]:
+    """Return the positions, in `objects.ref`, of the labels that name a box of an answer."""
+    found: set[int] = set()
+    position = -1
+    for message in messages:
+        for mark in _PLACEHOLDER.findall(message["content"]):
+            if mark == REF_PLACEHOLDER:
+                position += 1
+            elif message["role"] == "assistant":
+                found.add(position)
+    return found
+
+
+def _find_repeated(labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
+    seen: set[str] = set()
+    for pair in zip(labels, boxes, strict=True):
+        key = repr(pair)
+        if key in seen:
+            yield Flaw(TWICE_IN_ANSWER, excerpt(pair))
+        seen.add(key)

@@ -1,0 +1,64 @@
+"""A training record as typed data: its images, and its conversation as the model is trained on it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from grounding.answers.reader import read_answer
+from grounding.boxes import Size
+from grounding.record.filling import fill_placeholders
+from grounding.samples import Reading
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation: the role, and the text with its placeholders filled."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row of the JSONL; image paths are relative to its folder, the first message can be the system's."""
+
+    images: tuple[str, ...]
+    turns: tuple[Turn, ...]
+
+    @property
+    def image(self) -> str:
+        """The first image; grounding records have one."""
+        return self.images[0]
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The texts of the assistant's turns."""
+        return tuple(turn.text for turn in self.turns if turn.role == "assistant")
+
+    def read_answers(self, size: Size) -> Reading:
+        """Read the objects back from all answers, boxes in an image of this size.
+
+        `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid. The reading has no spans.
+        """
+        readings = [read_answer(text, size) for text in self.answers]
+        return Reading(
+            tuple(detection for reading in readings for detection in reading.detections),
+            tuple(problem for reading in readings for problem in reading.problems),
+        )
+
+
+def parse_record(row: dict[str, Any]) -> Record:
+    """Read a row of the JSONL.
+
+    Raises:
+        ValueError: it lacks a part of a record; `python -m prepare.check` says what is wrong.
+    """
+    try:
+        roles = [message["role"] for message in row["messages"]]
+        texts = fill_placeholders([message["content"] for message in row["messages"]], row.get("objects"))
+        images = tuple(row["images"])
+        if not images or not all(isinstance(image, str) for image in images):
+            raise ValueError("images is not a list of paths")
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"not a training record ({what})") from error
+    return Record(images, tuple(map(Turn, roles, texts)))

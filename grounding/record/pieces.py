@@ -1,0 +1,109 @@
+"""The checks of a record's pieces: a label, a box, and an answer that spells its boxes itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from grounding.answers import forms
+from grounding.answers.reader import read_answer
+from grounding.boxes import GRID, Size
+from grounding.markup import BOX_START, find_markup
+from grounding.record.contract import Contract
+from grounding.record.flaws import (
+    BAD_ANSWER,
+    BAD_LABEL,
+    NOT_FOUR,
+    NOT_INTEGER,
+    OUT_OF_GRID,
+    TWICE_IN_ANSWER,
+    UNKNOWN_LABEL,
+    WITHOUT_AREA,
+    Flaw,
+)
+
+_KINDS = {
+    forms.OUT_OF_RANGE: OUT_OF_GRID,
+    forms.UPSIDE_DOWN: WITHOUT_AREA,
+    forms.NO_AREA: WITHOUT_AREA,
+    forms.NOT_FOUR_NUMBERS: NOT_FOUR,
+    forms.UNLABELLED: BAD_LABEL,
+    forms.DUPLICATE: TWICE_IN_ANSWER,
+}
+_ON_GRID = Size(GRID, GRID)
+_MAX_PIECE = 100
+
+
+def check_label(label: Any, labels: frozenset[str] | None) -> Iterator[Flaw]:
+    """Yield what is wrong with a label; `labels` are those that the card allows, None for any."""
+    if not isinstance(label, str) or not label.strip() or find_markup(label):
+        yield Flaw(BAD_LABEL, excerpt(label))
+    elif labels is not None and label not in labels:
+        yield Flaw(UNKNOWN_LABEL, label)
+
+
+def check_box(box: Any) -> Iterator[Flaw]:
+    """Yield what is wrong with a box, which has to be xyxy in whole numbers 0..1000."""
+    if not (isinstance(box, list) and len(box) == 4 and all(type(number) in (int, float) for number in box)):
+        yield Flaw(NOT_FOUR, excerpt(box))
+        return
+    if not all(type(number) is int for number in box):
+        yield Flaw(NOT_INTEGER, excerpt(box))
+    if not all(0 <= number <= GRID for number in box):
+        yield Flaw(OUT_OF_GRID, excerpt(box))
+    elif not (box[2] > box[0] and box[3] > box[1]):
+        yield Flaw(WITHOUT_AREA, excerpt(box))
+
+
+def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
+    """Yield what is wrong with an answer that spells its boxes itself: a JSON list, or grounding tokens."""
+    if text.strip() in forms.NOTHING_FOUND.values():
+        return
+    rows = _json_rows(text)
+    if contract.is_verbatim and not (rows and all(_has_box(row) for row in rows)):
+        return
+    if rows is not None:
+        yield from _check_rows(rows, contract.labels)
+    elif contract.answer_format == "json":
+        yield Flaw(BAD_ANSWER, excerpt(text))
+    elif contract.answer_format is not None or "bbox" in text or BOX_START in text:
+        yield from _check_reading(text, contract.labels)
+    # else it is plain text without boxes, and no card promised any
+
+
+def _check_rows(rows: list[dict[str, Any]], labels: frozenset[str] | None) -> Iterator[Flaw]:
+    seen: set[str] = set()
+    for row in rows:
+        yield from check_box(next((row[key] for key in forms.BOX_KEYS if key in row), None))
+        yield from check_label(next((row[key] for key in forms.LABEL_KEYS if key in row), None), labels)
+        if (written := json.dumps(row)) in seen:
+            yield Flaw(TWICE_IN_ANSWER, written)
+        seen.add(written)
+
+
+def _check_reading(text: str, labels: frozenset[str] | None) -> Iterator[Flaw]:
+    reading = read_answer(text, _ON_GRID)
+    for problem in reading.problems:
+        yield Flaw(_KINDS.get(problem, BAD_ANSWER), excerpt(text))
+    for detection in reading.detections:
+        yield from check_label(detection.label or "-", labels)
+
+
+def _json_rows(text: str) -> list[dict[str, Any]] | None:
+    """Return the objects of an answer that is JSON, fenced or not; None if it is something else."""
+    bare = text.strip().removeprefix("```json").removesuffix("```").strip()
+    try:
+        content = json.loads(bare)
+    except ValueError:
+        return None
+    rows = content if isinstance(content, list) else [content]
+    return rows if all(isinstance(row, dict) for row in rows) else None
+
+
+def _has_box(row: dict[str, Any]) -> bool:
+    return any(key in row for key in forms.BOX_KEYS)
+
+
+def excerpt(value: Any) -> str:
+    """Return a value as text of at most 100 characters."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MAX_PIECE else f"{text[: _MAX_PIECE - 3]}..."

@@ -1,0 +1,174 @@
+"""The check of a record: silent on good ones, and every flaw is named."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grounding.record import flaws
+from grounding.record.checker import check_record
+from grounding.record.contract import Contract
+
+Record = dict[str, Any]
+
+
+def record(**changes: Any) -> Record:
+    made: Record = {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": "<image>What is there?"},
+            {"role": "assistant", "content": "<ref-object><bbox>, <ref-object><bbox>"},
+        ],
+        "images": ["images/1.jpg"],
+        "objects": {"ref": ["cat", "dog"], "bbox": [[0, 0, 10, 10], [5, 5, 1000, 1000]]},
+    }
+    return made | changes
+
+
+def saying(content: str, **changes: Any) -> Record:
+    made = record(**changes)
+    made["messages"][2]["content"] = content
+    if "objects" not in changes:
+        del made["objects"]
+    return made
+
+
+def kinds(content: Any, contract: Contract = Contract()) -> set[str]:  # noqa: B008
+    return {flaw.kind for flaw in check_record(content, contract)}
+
+
+GOOD = [
+    record(),
+    saying("<ref-object><bbox><bbox>", objects={"ref": ["cat"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}),
+    saying('[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]'),
+    saying('```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]\n```'),
+    saying("[]"),
+    saying("None of them is in the image."),
+    saying("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"),
+    saying("A cat sits on a mat."),
+]
+
+BAD = [
+    (3, flaws.NOT_JSON),
+    (record(messages=[]), flaws.BAD_MESSAGES),
+    (record(messages=record()["messages"][:2]), flaws.BAD_MESSAGES),
+    (record(messages=record()["messages"][::-1]), flaws.BAD_MESSAGES),
+    (record(messages=[{"role": "user", "content": None}]), flaws.BAD_MESSAGES),
+    (record(images="images/1.jpg"), flaws.BAD_IMAGES),
+    (record(images=["images/1.jpg", "images/2.jpg"]), flaws.IMAGE_COUNT),
+    (saying("<image>[]"), flaws.IMAGE_PLACE),
+    (record(objects=[1]), flaws.BAD_OBJECTS),
+    (record(objects={"ref": ["cat"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}), flaws.REF_COUNT),
+    (record(objects={"ref": ["cat", "dog"], "bbox": [[0, 0, 1, 1]]}), flaws.BOX_COUNT),
+    (record(objects=None), flaws.BOX_COUNT),
+    (saying("<bbox><ref-object>", objects={"ref": ["a"], "bbox": [[0, 0, 1, 1]]}), flaws.BOX_FIRST),
+    (record(objects={"ref": ["cat", " "], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}), flaws.BAD_LABEL),
+    (
+        record(objects={"ref": ["cat", "<bbox>"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}),
+        flaws.BAD_LABEL,
+    ),
+    (saying('[{"bbox_2d": [1, 2, 3, 4]}]'), flaws.BAD_LABEL),
+    (saying('[{"bbox_2d": [1, 2, 3], "label": "cat"}]'), flaws.NOT_FOUR),
+    (saying('[{"label": "cat"}]'), flaws.NOT_FOUR),
+    (saying('[{"bbox_2d": [1, 2, 3, 4.5], "label": "cat"}]'), flaws.NOT_INTEGER),
+    (saying('[{"bbox_2d": [1, 2, 3, 1001], "label": "cat"}]'), flaws.OUT_OF_GRID),
+    (saying('[{"bbox_2d": [3, 2, 3, 10], "label": "cat"}]'), flaws.WITHOUT_AREA),
+    (saying('[{"bbox_2d": [1, 2, 3, 4], "lab'), flaws.BAD_ANSWER),
+    (saying("<|box_start|>(1,2),(3,4)<|box_end|>"), flaws.BAD_LABEL),
+    (saying("cat<|box_start|>(9,2),(3,4)<|box_end|>"), flaws.WITHOUT_AREA),
+    (record(objects={"ref": ["cat"] * 2, "bbox": [[0, 0, 9, 9]] * 2}), flaws.TWICE_IN_ANSWER),
+]
+
+
+@pytest.mark.parametrize("content", GOOD)
+def test_good_records(content: Record) -> None:
+    assert kinds(content) == set()
+
+
+@pytest.mark.parametrize(("content", "kind"), BAD, ids=[kind for _, kind in BAD])
+def test_every_fault_of_a_record_is_found(content: Any, kind: str) -> None:
+    assert kind in kinds(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "contract", "kind"),
+    [
+        (record(), Contract(labels=frozenset({"cat"})), flaws.UNKNOWN_LABEL),
+        (record(), Contract(system_prompt="Be long."), flaws.OTHER_SYSTEM),
+        (saying("A cat."), Contract(answer_format="json"), flaws.BAD_ANSWER),
+        (saying("A cat."), Contract(answer_format="objects"), flaws.BAD_ANSWER),
+    ],
+)
+def test_the_card_promises_more(content: Record, contract: Contract, kind: str) -> None:
+    assert kinds(content) == set()
+    assert kinds(content, contract) == {kind}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["messages", "images", "objects"]), json_values)
+def test_no_content_makes_the_check_itself_fail(key: str, value: Any) -> None:
+    list(check_record(record(**{key: value}), Contract(frozenset({"cat"}), "Be brief.", "objects")))
+    list(check_record(record(objects={"ref": value, "bbox": value}), Contract()))
+    list(check_record(saying(json.dumps(value)), Contract(answer_format="json")))
+
+
+def asking(question: str, answer: str, labels: list[str], boxes: list[list[int]]) -> Record:
+    messages = [{"role": "user", "content": f"<image>{question}"}, {"role": "assistant", "content": answer}]
+    return {"messages": messages, "images": ["1.jpg"], "objects": {"ref": labels, "bbox": boxes}}
+
+
+CAT = Contract(frozenset({"cat"}))
+
+
+def test_the_cards_categories_are_those_of_boxes_in_answers() -> None:
+    boxes = [[0, 0, 1, 1], [2, 2, 3, 3]]
+    assert (
+        kinds(asking("Beside <ref-object><bbox>?", "<ref-object><bbox>", ["dog", "cat"], boxes), CAT) == set()
+    )
+    assert (
+        kinds(asking("Where?", "No <ref-object>, a <ref-object><bbox>", ["dog", "cat"], boxes[:1]), CAT)
+        == set()
+    )
+    found = kinds(asking("Is there <ref-object>?", "<bbox>", ["dog"], boxes[:1]), CAT)
+    assert found == {flaws.UNKNOWN_LABEL}
+    assert kinds(asking("By <ref-object>?", "<bbox>", ["<bbox>"], boxes[:1]), Contract()) == {flaws.BAD_LABEL}
+
+
+def test_a_question_can_name_the_box_that_the_answer_starts_with() -> None:
+    boxes = [[0, 0, 1, 1], [2, 2, 3, 3]]
+    answer = "<bbox>, and <ref-object><bbox>"
+    assert kinds(asking("Where is <ref-object>?", answer, ["cat", "dog"], boxes)) == set()
+    assert kinds(asking("Where?", answer, ["dog"], boxes)) == {flaws.BOX_FIRST}
+
+
+def test_objects_are_wrong_where_the_card_says_json() -> None:
+    assert kinds(record(), Contract(answer_format="json")) == {flaws.OTHER_FORMAT}
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("A cat.", None),
+        ("I see no bbox.", None),
+        ('[{"label": "cat", "count": 3}]', None),
+        ("[3, 4]", None),
+        ('[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]', None),
+        ('[{"bbox_2d": [1, 2, 3, 4], "label": "dog"}]', flaws.UNKNOWN_LABEL),
+        ('[{"bbox_2d": [1, 2, 3, 2000], "label": "cat"}]', flaws.OUT_OF_GRID),
+    ],
+)
+def test_conversations_kept_word_for_word_may_be_plain_text(content: str, kind: str | None) -> None:
+    contract = Contract(frozenset({"cat"}), is_verbatim=True)
+    assert kinds(saying(content), contract) == ({kind} if kind else set())
+
+
+def test_placeholders_without_any_image_are_named() -> None:
+    assert kinds(record(images=[])) == {flaws.BAD_IMAGES, flaws.IMAGE_COUNT}

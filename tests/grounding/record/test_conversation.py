@@ -1,0 +1,56 @@
+from typing import Any
+
+import pytest
+
+from grounding.boxes import GRID, Box, Size
+from grounding.record.conversation import Turn, parse_record
+from grounding.samples import Detection
+
+ROW: dict[str, Any] = {
+    "messages": [
+        {"role": "user", "content": "<image>Beside <ref-object><bbox>?"},
+        {"role": "assistant", "content": "<ref-object><bbox>"},
+        {"role": "user", "content": "Go on."},
+        {"role": "assistant", "content": '[{"bbox_2d": [0, 0, 10, 20], "label": "cup"}, {"bbox_2d": [1]}]'},
+    ],
+    "images": ["images/1.jpg"],
+    "objects": {"ref": ["cat", "dog"], "bbox": [[0, 1, 2, 3], [4, 5, 6, 7]]},
+}
+
+
+def test_turns_are_those_of_training() -> None:
+    record = parse_record(ROW)
+    assert record.image == "images/1.jpg"
+    assert record.turns[0] == Turn(
+        "user",
+        "<image>Beside <|object_ref_start|>cat<|object_ref_end|><|box_start|>(0,1),(2,3)<|box_end|>?",
+    )
+    assert record.answers == (
+        "<|object_ref_start|>dog<|object_ref_end|><|box_start|>(4,5),(6,7)<|box_end|>",
+        ROW["messages"][3]["content"],
+    )
+
+
+def test_objects_are_read_from_all_answers_and_from_no_question() -> None:
+    reading = parse_record(ROW).read_answers(Size(GRID, GRID))
+    assert reading.detections == (Detection("dog", Box(4, 5, 6, 7)), Detection("cup", Box(0, 0, 10, 20)))
+    assert len(reading.problems) == 1
+    assert parse_record(ROW).read_answers(Size(500, 2000)).detections[1].box == Box(0, 0, 5, 40)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"messages": None}, "NoneType"),
+        ({"messages": [{"content": "x"}]}, "role is missing"),
+        ({"messages": [{"role": "user", "content": None}]}, "split"),
+        ({"images": []}, "images is not a list of paths"),
+        ({"images": [3]}, "images is not a list of paths"),
+        ({"objects": {"ref": [3, 4], "bbox": []}}, "label 3 is not a text"),
+        ({"objects": {"ref": ["cat", "dog"], "bbox": [[1, 2, 3]]}}, "4"),
+        ({"objects": [1]}, "get"),
+    ],
+)
+def test_what_is_no_record(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=rf"not a training record \(.*{reason}"):
+        parse_record(ROW | changes)

@@ -1,0 +1,118 @@
+"""The check of a data set: silent on a good one, and every kind of fault is found on its line."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.record import flaws
+from prepare.check import dataset as dataset_checks
+from prepare.check import image_bytes as check_images
+from prepare.check.__main__ import main
+from prepare.check.dataset import check_dataset
+from prepare.check.findings import Report
+from prepare.pipeline import prepare_dataset
+from prepare.write.image_files import IMAGE_DOES_NOT_DECODE
+
+Make = Callable[..., Any]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make, png: Make) -> Path:
+    def picture(i: int) -> dict[str, Any]:
+        return {"image": {"bytes": png(40, 20, "JPEG", comment=str(i).encode()), "path": None}}
+
+    write_rows(
+        tmp_path / "source/train-00000-of-00001.parquet", [make_row(i, **picture(i)) for i in range(1, 9)]
+    )
+    write_rows(
+        tmp_path / "source/val-00000-of-00001.parquet", [make_row(i, **picture(i)) for i in range(11, 14)]
+    )
+    prepare_dataset(make_recipe(total_samples=None))
+    return tmp_path / "dataset"
+
+
+def change(path: Path, line: int, **changes: Any) -> None:
+    rows = [json.loads(text) for text in path.read_text().splitlines()]
+    rows[line - 1] |= changes
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def find(report: Report) -> dict[str, list[tuple[str, int]]]:
+    return {kind: [(item.file.name, item.line) for item in first] for kind, first in report.first.items()}
+
+
+def test_a_prepared_data_set_is_sound(dataset: Path) -> None:
+    report = check_dataset(dataset)
+    assert (report.records, report.images, report.counts) == (11, 11, {})
+    assert main([str(dataset)]) == 0
+
+
+def test_without_a_card_too(dataset: Path) -> None:
+    (dataset / "card.json").unlink()
+    change(dataset / "train.jsonl", 2, objects={"ref": ["unicorn"], "bbox": [[1, 1, 2, 2]]})
+    assert check_dataset(dataset / "train.jsonl").counts == {}
+
+
+def test_faults_of_files_are_found_on_their_lines(dataset: Path) -> None:
+    images = sorted((dataset / "images").iterdir())
+    train, val = images[:8], images[8:]
+    names = [json.loads(line)["images"][0] for line in (dataset / "train.jsonl").read_text().splitlines()]
+    line_of = {name: number for number, name in enumerate(names, start=1)}
+
+    def line(path: Path) -> int:
+        return line_of[f"images/{path.name}"]
+
+    train[0].unlink()
+    train[1].write_bytes(train[1].read_bytes()[:-10])
+    shutil.copy(val[0], train[2])
+    shutil.copy(train[4], train[3])
+    truth = json.loads((dataset / "annotations_val.json").read_text())
+    truth["images"][0]["width"] += 1
+    missing = truth["images"].pop()["file_name"]
+    (dataset / "annotations_val.json").write_text(json.dumps(truth))
+    with (dataset / "train.jsonl").open("a") as file:
+        file.write("{half a line\n" + json.dumps({"messages": [], "images": ["https://x.y/z.jpg"]}) + "\n")
+        file.write((dataset / "train.jsonl").read_text().splitlines()[line(train[6]) - 1] + "\n")
+    val_lines = [json.loads(text)["images"][0] for text in (dataset / "val.jsonl").read_text().splitlines()]
+    report = check_dataset(dataset)
+    found = find(report)
+    assert found.pop(check_images.MISSING) == [("train.jsonl", line(train[0]))]
+    assert found.pop(IMAGE_DOES_NOT_DECODE) == [("train.jsonl", line(train[1]))]
+    assert found.pop(dataset_checks.IN_BOTH) == [("train.jsonl", line(train[2]))]
+    assert found.pop(dataset_checks.IMAGE_TWICE) == [("train.jsonl", max(line(train[3]), line(train[4])))]
+    assert found.pop(dataset_checks.OTHER_SIZE) == [("val.jsonl", 1)]
+    assert found.pop(dataset_checks.NOT_ANNOTATED) == [("val.jsonl", val_lines.index(missing) + 1)]
+    assert found.pop(flaws.NOT_JSON) == [("train.jsonl", 9)]
+    assert found.pop(dataset_checks.REMOTE) == [("train.jsonl", 10)]
+    assert found.pop(flaws.BAD_MESSAGES) == [("train.jsonl", 10)]
+    assert found.pop(dataset_checks.ASKED_TWICE) == [("train.jsonl", 11)]
+    assert found == {}
+    assert report.errors == 7
+
+
+def test_exit_codes_and_limited_print(dataset: Path) -> None:
+    for line in range(1, 9):
+        change(dataset / "train.jsonl", line, objects={"ref": ["cat"], "bbox": [[1, 1, 2, 2000]]})
+    command = [sys.executable, "-m", "prepare.check", str(dataset), "--limit", "3"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    lines = result.stdout.splitlines()
+    assert lines[0] == "error: box reaches out of 0..1000 (8)"
+    assert lines[1] == f"  {dataset}/train.jsonl, line 1: [1, 1, 2, 2000]"
+    assert lines[4:] == ["  and 5 more", "checked 11 records and 11 images: 8 errors, 0 warnings"]
+
+
+def test_the_recipe_names_the_data_set(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"categories: [cat, dog]\noutput_dir: {tmp_path / 'elsewhere'}\n")
+    assert main([str(recipe), f"output_dir={dataset}"]) == 0
