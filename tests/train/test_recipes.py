@@ -16,7 +16,8 @@ import yaml
 from train.keys import OWN_PREFIX
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.recipe import resolve_recipe
-from train.tiny.model import TinySettings, write_tiny_model
+from train.tiny.config_files import TinySettings
+from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "recipes" / "train"

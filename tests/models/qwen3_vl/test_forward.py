@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from infer.engines.libraries import quiet
+from infer.engines.paddle.encoding import Prompt, text_positions
+from models.qwen3_vl.cache import Cache
 
 from infer.asking.dataset_questions import read_questions
 from infer.engines.checkpoint import find_checkpoint
-from infer.engines.libraries import quiet
-from infer.engines.paddle.encoding import Prompt, text_positions
 from infer.engines.paddle.engine import PaddleEngine
-from models.qwen3_vl.cache import Cache
 from models.qwen3_vl.forward import Forward
 from models.qwen3_vl.vision_tower import read_images
 

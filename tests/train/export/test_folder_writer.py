@@ -13,7 +13,7 @@ from grounding.errors import UserError
 from train.export.__main__ import main
 from train.export.adapter_merge import split_fused
 from train.export.folder_writer import export
-from train.tiny import model as tiny
+from train.tiny import config_files as tiny
 from train.tiny.model import write_tiny_model
 
 COMPLETE = (

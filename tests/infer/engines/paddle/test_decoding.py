@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models.qwen3_vl.cache import Cache
 
 from infer.asking.dataset_questions import read_questions
 from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.decoding import Decoding, draw
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import RawAnswer, Request
-from models.qwen3_vl.cache import Cache
 
 
 @pytest.fixture(scope="module")
