@@ -58,8 +58,7 @@ def task(recipe: Recipe) -> Iterator[str]:
     for family in FAMILIES:
         if template == family.thinking_template:
             yield (
-                f"template: {template} teaches an empty think block in every answer: "
-                f"write {family.template}"
+                f"template: {template} teaches an empty think block in every answer: write {family.template}"
             )
     if template is None:
         yield f"template: is missing: write {' or '.join(family.template for family in FAMILIES)}"
