@@ -51,7 +51,8 @@ VISION = {
 }
 
 EXPERTS_PER_TOKEN = 2
-EXPERT_SIZE = 64
+EXPERT_SIZE = 96
+"""Twice this must not be hidden_size: transformers tells from the shape whether an expert is transposed."""
 
 
 @dataclasses.dataclass(frozen=True)

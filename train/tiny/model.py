@@ -56,8 +56,8 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
 def random_weights(config: Mapping[str, Any], seed: int) -> "dict[str, numpy.ndarray[Any, Any]]":
     """Draw all weights of a config under their Hugging Face names, float32.
 
-    Matrices are (out, in), and the experts' matrices of a layer one array (experts, in, out). Biases are 0 and
-    norms 1. A matrix has standard deviation 1 / sqrt(inputs), because Qwen's 0.02 is made for thousands of
+    Matrices are (out, in); the experts of a layer share one array (experts, in, out). Biases are 0 and norms
+    are 1. A matrix has standard deviation 1 / sqrt(inputs), because Qwen's 0.02 is made for thousands of
     inputs. A matrix that adds to the residual stream is divided by sqrt(2 x layers).
     Source: Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
     """

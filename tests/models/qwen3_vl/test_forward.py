@@ -1,4 +1,4 @@
-"""Our forward pass against the model's own, dense and with experts: plain, with deepstack, with an adapter."""
+"""The forward pass against the model's own, which has experts or not, deepstack or not, an adapter or not."""
 
 from collections.abc import Callable
 from pathlib import Path
