@@ -63,7 +63,7 @@ def model_config(model: str) -> Mapping[str, Any]:
     if model in published_configs() and not Path(model).exists():
         return published_configs()[model]
     raise UserError(
-        f"model_name_or_path: '{model}' is no folder with a {CONFIG_FILE}, and its shapes are not known: "
-        f"make or download the model and name its folder, or name a model of its size "
-        f"({', '.join(published_configs())})"
+        f"model_name_or_path: the shapes of '{model}' are not known: it is no folder with a {CONFIG_FILE} "
+        f"and none of {', '.join(published_configs())}: make or download the model and name its folder, or name "
+        "one of these that has its size"
     )
