@@ -48,7 +48,7 @@ def main() -> None:
     checkpoint = find_checkpoint(Path(options.checkpoint))
     engine = PaddleEngine(checkpoint, device="cpu", max_new_tokens=options.max_new_tokens)
     questions = read_questions(Path(options.dataset), "val", options.images)
-    prompts = [engine.encoder.encode(question.request) for question in questions]
+    prompts = [engine.encode(question.request) for question in questions]
 
     def ours(size: int) -> Answers:
         return [

@@ -78,7 +78,7 @@ def _start(
 
 def _devices(recipe: InferRecipe, processes: int | None) -> list[str | None]:
     """Return a device a process: the visible GPUs in turn, or None on a CPU."""
-    from infer.engines.paddle.engine import count_gpus
+    from infer.engines.paddle.devices import count_gpus
 
     count = 0 if recipe.device == "cpu" or recipe.engine != "paddle" else count_gpus()
     if count == 0 and processes is None:

@@ -1,4 +1,4 @@
-"""What Paddle has to be told about a processor before it is imported."""
+"""Environment variables that Paddle's arithmetic needs on some processors."""
 
 from pathlib import Path
 
@@ -6,10 +6,11 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def fast_arithmetic(cpu_info: Path = CPU_INFO) -> dict[str, str]:
-    """Return the environment variables with which Paddle multiplies matrices at this processor's full speed.
+    """Return the environment variables that let Paddle multiply matrices at full speed on this processor.
 
-    Paddle brings a version of Intel's MKL that gives processors of other makers its slowest code, SSE2,
-    unless MKL_DEBUG_CPU_TYPE=5 says that they know AVX2: the tiny model trains in three fifths of the time.
+    Set them before Paddle is imported. Paddle ships a version of Intel's MKL that runs SSE2 code on the
+    processors of other makers. With MKL_DEBUG_CPU_TYPE=5 it runs AVX2 code, and the tiny model trains in 60 %
+    of the time. Nothing is returned for Intel's processors, and for processors without AVX2.
     """
     try:
         words = cpu_info.read_text(encoding="utf-8", errors="replace").split()

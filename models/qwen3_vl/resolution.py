@@ -1,18 +1,21 @@
-"""The size at which the model sees an image."""
+"""The size at which Qwen3-VL sees an image."""
 
 import math
 
 from grounding.boxes import Size
 
-FACTOR = 32
-"""Pixels a side of one vision token: Qwen3-VL's patches of 16, merged 2 by 2."""
+PATCH, MERGE = 16, 2
+"""Pixels per side of a patch, and patches per side of a vision token, in the published models."""
+
+FACTOR = PATCH * MERGE
+"""Pixels per side of a vision token."""
 
 MIN_PIXELS, MAX_PIXELS = 256 * 256, 1024 * 1024
-"""The limits where none are given; those of a training recipe are its min_pixels and max_pixels."""
+"""The default limits; a training recipe sets its own by min_pixels and max_pixels."""
 
 
 def training_size(size: Size, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Size:
-    """Return the size to which the image processor resizes: whole tokens a side, pixels within the limits.
+    """Return the size to which the image processor resizes: whole vision tokens, pixels within the limits.
 
     Source: smart_resize of the Qwen2-VL image processor (transformers), with Qwen3-VL's factor.
 

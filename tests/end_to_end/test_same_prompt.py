@@ -122,13 +122,14 @@ def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tu
 
 
 def test_inference_encodes_what_training_encoded(requests: list[Any], trained: tuple[Path, Any]) -> None:
-    from infer.engines.paddle.encoding import PromptEncoder
+    from infer.engines.protocol import chat_messages
+    from models.qwen3_vl.encoding import PromptEncoder
 
     checkpoint, arrays = trained
     encoder = PromptEncoder(checkpoint)
     assert len(arrays) == 4 * len(SIZES)  # no record was skipped
     for number, request in enumerate(requests):
-        prompt = encoder.encode(request)
+        prompt = encoder.encode(request.image, chat_messages(request))
         token_ids, labels = arrays[f"token_ids_{number}"], arrays[f"labels_{number}"]
         length = int(np.argmax(labels != -100)) + 1  # labels are shifted: the last prompt token has one
         assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
@@ -145,12 +146,16 @@ def test_inference_encodes_what_training_encoded(requests: list[Any], trained: t
 def test_the_resolution_of_training_goes_with_the_checkpoint(
     requests: list[Any], trained: tuple[Path, Any]
 ) -> None:
-    from infer.engines.paddle.encoding import PromptEncoder
+    from infer.engines.protocol import chat_messages
+    from models.qwen3_vl.encoding import PromptEncoder
 
     large, patch = requests[1], 8
-    trained_grid = PromptEncoder(trained[0]).encode(large).image_grid_thw[0].tolist()
+    messages = chat_messages(large)
+    trained_grid = PromptEncoder(trained[0]).encode(large.image, messages).image_grid_thw[0].tolist()
     assert trained_grid[1] * trained_grid[2] * patch**2 <= MAX_PIXELS
-    base_grid = PromptEncoder(trained[0].parent / "base").encode(large).image_grid_thw[0].tolist()
+    base_grid = (
+        PromptEncoder(trained[0].parent / "base").encode(large.image, messages).image_grid_thw[0].tolist()
+    )
     assert base_grid[1] * base_grid[2] * patch**2 > MAX_PIXELS
 
 

@@ -87,8 +87,22 @@ def dataset(tmp_path: Path) -> SmallDataset:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    command = [sys.executable, "-m", "train.tiny", str(folder), "seed=1"]
+    return write_model(tmp_path_factory.mktemp("checkpoint") / "tiny", "seed=1")
+
+
+@pytest.fixture(scope="session")
+def tiny_mixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("checkpoint") / "mixture", "experts=4", "seed=3")
+
+
+@pytest.fixture(scope="session", params=["dense", "mixture"])
+def any_checkpoint(request: pytest.FixtureRequest, tiny_checkpoint: Path, tiny_mixture: Path) -> Path:
+    """A random tiny model, dense and with experts."""
+    return tiny_checkpoint if request.param == "dense" else tiny_mixture
+
+
+def write_model(folder: Path, *words: str) -> Path:
+    command = [sys.executable, "-m", "train.tiny", str(folder), *words]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return folder
 

@@ -39,14 +39,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load_model() -> Callable[[Path], Any]:
     """Load a model folder as plain Paddle, in float32."""
     from paddleformers.transformers import AutoConfig
-    from paddleformers.transformers.qwen3_vl import modeling
+
+    from models.qwen3_vl.plain_classes import plain_class
 
     def load(folder: Path) -> Any:
         config = AutoConfig.from_pretrained(str(folder))
         for part in (config, config.text_config, config.vision_config):
             part._attn_implementation = "eager"
         config.text_config.fuse_rms_norm = False  # an export does not say so, and the kernel is for GPUs
-        return modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
+        return plain_class(config.model_type).from_pretrained(
             str(folder),
             config=config,
             dtype="float32",

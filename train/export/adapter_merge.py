@@ -4,6 +4,8 @@ PaddleFormers' own export cuts the fused query-key-value matrix into three block
 them by key-value head, and writes another model than the one that was trained.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +15,44 @@ from train.keys import quiet_imports
 
 QKV = ("q_proj", "k_proj", "v_proj")
 GATE_UP = ("gate_proj", "up_proj")
+FUSED = {"qkv_proj": QKV, "up_gate_proj": GATE_UP}
+"""PaddleFormers' fused matrices, and the ones that Hugging Face stores instead."""
+
 METADATA = {"format": "pt"}
 """What Hugging Face's tools want in a weight file's header."""
 
 
-def read_deltas(run: Path, scaling: float, text_config: dict[str, Any]) -> dict[str, Any]:
-    """Return what the adapter adds to each weight, by Hugging Face name, float32, as (out, in).
+Delta = Callable[[], Any]
+"""Computes what an adapter adds to a weight: all of a large model's at once would not fit into memory."""
 
-    The adapter stores A as (in, rank) and B as (rank, out), for fused matrices fused.
+
+def read_deltas(run: Path, scaling: float, text_config: dict[str, Any]) -> dict[str, Delta]:
+    """Return what the adapter adds to each weight, by Hugging Face name, float32, shaped as it is stored.
+
+    The adapter stores A as (in, rank) and B as (rank, out), for fused matrices fused, and for the experts of
+    a layer as (experts, in, rank) and (experts, rank, out).
     """
     factors: dict[str, Any] = {}
     for file in sorted(run.glob("peft_model*.safetensors")):
         factors |= load_tensors(file)
-    deltas = {}
-    for name in sorted(factor.removesuffix(".lora_A") for factor in factors if factor.endswith(".lora_A")):
-        down, up = (factors[f"{name}.lora_{letter}"].astype("float32") for letter in "AB")
-        delta = (down @ up).transpose([1, 0]) * scaling
-        layer, _, matrix = name.rpartition(".")
-        for part, rows in split_fused(matrix, delta, text_config).items():
-            deltas[f"{layer}.{part}.weight"] = rows
+    deltas: dict[str, Delta] = {}
+    for name in sorted(factor.removesuffix("lora_A") for factor in factors if factor.endswith("lora_A")):
+        product = partial(_product, factors[f"{name}lora_A"], factors[f"{name}lora_B"], scaling)
+        layer, _, matrix = name[:-1].rpartition(".")
+        if name.endswith("_"):  # gate_up_proj_lora_A: experts, which are stored as (experts, in, out)
+            deltas[f"{layer}.{matrix}"] = product
+            continue
+        for part in FUSED.get(matrix, (matrix,)):
+            deltas[f"{layer}.{part}.weight"] = partial(_part, product, matrix, part, text_config)
     return deltas
+
+
+def _product(down: Any, up: Any, scaling: float) -> Any:
+    return (down.astype("float32") @ up.astype("float32")) * scaling
+
+
+def _part(product: Delta, matrix: str, part: str, text_config: dict[str, Any]) -> Any:
+    return split_fused(matrix, product().transpose([1, 0]), text_config)[part]
 
 
 def split_fused(matrix: str, delta: Any, text_config: dict[str, Any]) -> dict[str, Any]:
@@ -56,14 +76,14 @@ def split_fused(matrix: str, delta: Any, text_config: dict[str, Any]) -> dict[st
     return {name: part.reshape([-1, inputs]) for name, part in zip(QKV, parts, strict=True)}
 
 
-def merge_file(file: Path, folder: Path, deltas: dict[str, Any]) -> list[str]:
+def merge_file(file: Path, folder: Path, deltas: Mapping[str, Delta]) -> list[str]:
     """Write one weight file of the base with its deltas added, and return the names that were changed."""
     from safetensors.paddle import save
 
     tensors = load_tensors(file)
     changed = sorted(tensors.keys() & deltas.keys())
     for name in changed:
-        weight, delta = tensors[name], deltas[name]
+        weight, delta = tensors[name], deltas[name]()
         if list(weight.shape) != list(delta.shape):
             raise UserError(
                 f"{file}: '{name}' is {list(weight.shape)}, the adapter's {list(delta.shape)}: another model"

@@ -21,11 +21,12 @@ from grounding.record.conversation import parse_record
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.ways import ask_batch
-from infer.engines.paddle.encoding import PromptEncoder
 from infer.engines.paddle.engine import PaddleEngine
 from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, save_recipe
 from infer.runs.predict import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
+from models.family import Encoder, Family
+from models.lookup import find_family
 from train.launch.start import BOXES_FOLDER
 from visualize.draw.compared_runs import read_truth
 from visualize.draw.pictures import open_image
@@ -84,11 +85,11 @@ class BoxCurves:
             UserError: not a prepared data set, or a model that cannot be asked while it is trained.
         """
         from paddleformers.peft import LoRAModel
-        from paddleformers.transformers.qwen3_vl import modeling
 
         self.trainer = trainer
         self.model = trainer.model.model if isinstance(trainer.model, LoRAModel) else trainer.model
-        if not isinstance(self.model, modeling.Qwen3VLForConditionalGenerationDeprecated):
+        self.family = find_family({"model_type": self.model.config.model_type})
+        if not self.family.is_plain(self.model):
             raise UserError(
                 f"grounding_eval_samples: a {type(self.model).__name__} of paddlefleet cannot be asked "
                 "while it is trained: write 0"
@@ -96,7 +97,7 @@ class BoxCurves:
         self.dataset = dataset
         self.questions = read_questions(dataset, SPLIT, samples)
         self.truth = read_truth(dataset)
-        self.encoder = _encoder_of(trainer)
+        self.encoder = _encoder_of(trainer, self.family)
         self.longest = ROOM * max(
             len(self.encoder.tokenizer(text)["input_ids"]) for text in _true_answers(dataset, samples)
         )
@@ -190,12 +191,12 @@ def as_at_inference(model: Any) -> Iterator[None]:
         np.random.set_state(numbers[2])
 
 
-def _encoder_of(trainer: Any) -> PromptEncoder:
+def _encoder_of(trainer: Any, family: Family) -> Encoder:
     """Return the encoder that inference will load from the finished checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         trainer.processing_class.save_pretrained(folder)
         trainer.tokenizer.save_pretrained(folder)
-        return PromptEncoder(Path(folder))
+        return family.load_encoder(Path(folder))
 
 
 def _true_answers(dataset: Path, samples: int) -> Iterator[str]:

@@ -28,7 +28,7 @@ def show_plan(path: Path, overrides: Sequence[str] = ()) -> int:
     Raises:
         UserError: the run does not fit, with what to change; or the model's shapes are not known.
     """
-    from models.qwen3_vl.parameters import model_config
+    from models.lookup import model_config
     from train.launch.nodes import node_count
     from train.machine import smallest_gpu_bytes, visible_gpus
     from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, plan

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from models.qwen3_vl.parameters import text_shape
+from models.lookup import find_family
 from train.plan.gpu_layout import Layout
 from train.recipe import Recipe
 
@@ -31,14 +31,10 @@ def count_activations(
     vision = _vision_layers(recipe, config, spread, tokens)
     vision_kept, vision_one = (0, vision.layer) if frozen_vision else _kept(recipe, vision)
     text_kept, text_one = _kept(recipe, text)
-    shape = text_shape(config)
-    deepstack = len(config["vision_config"].get("deepstack_visual_indexes") or ())
-    merged = (
-        config["vision_config"]["hidden_size"] * config["vision_config"].get("spatial_merge_size", 2) ** 2
-    )
-    mergers = (1 + deepstack) * tokens * (3 * merged + shape["hidden_size"])
-    embeddings = 2 * tokens * shape["hidden_size"]
-    vocabulary = shape["vocab_size"] / (spread.tensor if recipe.get("tensor_parallel_output") else 1)
+    shape, tower = find_family(config).text_shape(config), find_family(config).vision_shape(config)
+    mergers = (1 + tower.deepstack) * tokens * (3 * tower.merged_size + shape.hidden_size)
+    embeddings = 2 * tokens * shape.hidden_size
+    vocabulary = shape.vocab_size / (spread.tensor if recipe.get("tensor_parallel_output") else 1)
     # The logits as computed, and in float32 the copy of them, the softmax and its gradient.
     each_logit = (number if number < FLOAT32 else 0) + 3 * FLOAT32
     return Activations(
@@ -70,35 +66,32 @@ def _kept(recipe: Recipe, layers: _Layers) -> tuple[float, float]:
 
 
 def _text_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
-    shape = text_shape(config)
-    hidden, split = shape["hidden_size"], spread.tensor
+    shape = find_family(config).text_shape(config)
+    hidden, split = shape.hidden_size, spread.tensor
     along = split if recipe.get("sequence_parallel") else 1
-    queries, keys = shape["heads"] * shape["head_dim"], shape["key_value_heads"] * shape["head_dim"]
+    queries, keys = shape.query_width, shape.key_width
     whole = 4 * hidden  # in and out of both norms
     attention = (queries + 2 * keys) + 2 * (queries + keys) + queries  # projected, normed, rotated; answer
-    scores = _scores(recipe, shape["heads"], recipe.degree("max_seq_len"))
-    if shape["experts"]:
-        chosen = shape["experts_per_token"]
-        mlp = chosen * (2 * hidden + 3 * shape["expert_size"]) / along + 2 * shape["experts"]
+    scores = _scores(recipe, shape.heads, recipe.degree("max_seq_len"))
+    if shape.experts:
+        chosen = shape.experts_per_token
+        mlp = chosen * (2 * hidden + 3 * shape.expert_size) / along + 2 * shape.experts
     else:
-        mlp = 3 * shape["intermediate_size"] / split
+        mlp = 3 * shape.intermediate_size / split
     each = whole / along + (attention + scores) / split + mlp
-    return _Layers(shape["layers"], tokens * each, tokens * hidden / along)
+    return _Layers(shape.layers, tokens * each, tokens * hidden / along)
 
 
 def _vision_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
-    vision = config["vision_config"]
-    hidden, size = vision["hidden_size"], vision["intermediate_size"]
-    patches_per_token = vision.get("spatial_merge_size", 2) ** 2
-    patches = tokens * patches_per_token
+    shape = find_family(config).vision_shape(config)
+    hidden, size = shape.hidden_size, shape.intermediate_size
+    patches = tokens * shape.patches_per_token
     limit = recipe.number("max_pixels")
     if limit and not recipe.get("packing"):  # one image a record
-        patches = min(
-            patches, recipe.degree("per_device_train_batch_size") * limit // vision["patch_size"] ** 2
-        )
-    scores = _scores(recipe, vision["num_heads"], patches)
+        patches = min(patches, recipe.degree("per_device_train_batch_size") * limit // shape.patch_size**2)
+    scores = _scores(recipe, shape.heads, patches)
     each = 4 * hidden + (6 * hidden + 2 * size + scores) / spread.tensor
-    return _Layers(vision["depth"], patches * each, patches * hidden)
+    return _Layers(shape.layers, patches * each, patches * hidden)
 
 
 def _scores(recipe: Recipe, heads: int, others: int) -> int:

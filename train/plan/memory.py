@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grounding.errors import UserError
-from models.qwen3_vl.parameters import Tensor, tensors
+from models.lookup import find_family
+from models.shapes import Tensor
 from train.plan.activations import count_activations
 from train.plan.gpu_layout import Layout, layout
 from train.plan.trainable import trained_tensors
@@ -128,7 +129,7 @@ def plan(
         if recipe.degree(name) > 1:
             raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
     spread = layout(recipe, gpus)
-    model = tensors(config)
+    model = find_family(config).tensors(config)
     trained = trained_tensors(recipe, config, model)
     weight = weight_bytes(recipe)
     added = trained if recipe.is_lora else []

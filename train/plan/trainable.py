@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from models.qwen3_vl.parameters import Split, Tensor
+from models.shapes import Split, Tensor
 from train.keys import quiet_imports
 from train.recipe import Recipe
 

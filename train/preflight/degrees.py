@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grounding.errors import UserError
-from models.qwen3_vl.parameters import model_config, text_shape
+from models.lookup import find_family, model_config
 from train.plan.gpu_layout import STAGES, layout
 from train.recipe import Recipe
 
@@ -61,28 +61,29 @@ def model_fits_degrees(recipe: Recipe) -> Iterator[str]:
     except UserError:
         return  # the folder's own check says so, and the shapes of other models are not known
     yield from _tensor_parts(recipe, config)
-    shape = text_shape(config)
+    shape = find_family(config).text_shape(config)
     experts = recipe.degree("expert_model_parallel_size")
-    if experts > 1 and shape["experts"] == 0:
+    if experts > 1 and shape.experts == 0:
         yield "expert_model_parallel_size: the model has no experts: leave it out"
-    elif shape["experts"] % experts:
-        yield f"expert_model_parallel_size: {experts} does not divide the model's {shape['experts']} experts"
+    elif shape.experts % experts:
+        yield f"expert_model_parallel_size: {experts} does not divide the model's {shape.experts} experts"
     stages = recipe.degree("pipeline_model_parallel_size")
-    if shape["layers"] % stages:
-        yield f"pipeline_model_parallel_size: {stages} does not divide the model's {shape['layers']} layers"
+    if shape.layers % stages:
+        yield f"pipeline_model_parallel_size: {stages} does not divide the model's {shape.layers} layers"
 
 
 def _tensor_parts(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[str]:
     tensor = recipe.degree("tensor_model_parallel_size")
-    shape = text_shape(config)
+    family = find_family(config)
+    shape = family.text_shape(config)
     parts = {
-        "attention heads": shape["heads"],
-        "key-value heads": shape["key_value_heads"],
-        "vocabulary": shape["vocab_size"],
-        "intermediate_size": shape["intermediate_size"],
+        "attention heads": shape.heads,
+        "key-value heads": shape.key_value_heads,
+        "vocabulary": shape.vocab_size,
+        "intermediate_size": shape.intermediate_size,
     }
     if recipe.get("device") != "cpu":  # the plain Paddle classes leave the vision tower whole
-        parts["vision heads"] = config["vision_config"]["num_heads"]
+        parts["vision heads"] = family.vision_shape(config).heads
     wrong = [f"{name} {count}" for name, count in parts.items() if count % tensor]
     if wrong:
         yield f"tensor_model_parallel_size: {tensor} does not divide the model's {', '.join(wrong)}"

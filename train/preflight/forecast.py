@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from models.qwen3_vl.parameters import model_config
+from models.lookup import model_config
 from train.machine import smallest_gpu_bytes
 from train.plan.gpu_layout import layout
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan

@@ -7,6 +7,7 @@ from typing import Any
 
 from grounding.layout import JSONL_FILES
 from grounding.recipe import suggestion
+from models.lookup import FAMILIES
 from train.keys import known_keys, type_problem
 from train.recipe import SPLITS, Recipe
 
@@ -55,10 +56,13 @@ def task(recipe: Recipe) -> Iterator[str]:
     if recipe.get("stage") != "VL-SFT":
         yield f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT"
     template = recipe.get("template")
-    if template == "qwen3_vl":
-        yield "template: qwen3_vl teaches an empty think block in every answer: write qwen3_vl_nothink"
-    elif template is None:
-        yield "template: is missing: write qwen3_vl_nothink"
+    for family in FAMILIES:
+        if template == family.thinking_template:
+            yield (
+                f"template: {template} teaches an empty think block in every answer: write {family.template}"
+            )
+    if template is None:
+        yield f"template: is missing: write {' or '.join(family.template for family in FAMILIES)}"
     if not recipe.values.get("output_dir"):
         yield "output_dir: is missing"
     if recipe.number("seed", 1) < 1:

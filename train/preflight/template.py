@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from grounding.files import read_json
-from grounding.markup import GROUNDING_TOKENS
+from models.family import Family
+from models.lookup import find_family, known_model_types
 from train.keys import quiet_imports
 from train.recipe import Recipe, is_hub_id
 
-MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
-WRITTEN_BY_PLUGINS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 
 
 def template_known(recipe: Recipe) -> Iterator[str]:
@@ -35,15 +34,16 @@ def template_fits(recipe: Recipe) -> Iterator[str]:
     folder = Path(recipe.model)
     if is_hub_id(recipe.model) or template is None or not (folder / "config.json").is_file():
         return
-    kind = read_json(folder / "config.json").get("model_type")
-    if kind not in MODEL_TYPES:
+    config = read_json(folder / "config.json")
+    kind = config.get("model_type")
+    if kind not in known_model_types():
         yield (
             f"model_name_or_path: '{folder}' is a {kind}, and template {recipe.get('template')} is for "
-            f"{' and '.join(MODEL_TYPES)}"
+            f"{' and '.join(known_model_types())}"
         )
     elif (folder / "tokenizer.json").is_file():
         known = {token["content"] for token in read_json(folder / "tokenizer.json").get("added_tokens", ())}
-        missing = [token for token in template_tokens(template) if token not in known]
+        missing = [token for token in template_tokens(template, find_family(config)) if token not in known]
         if missing:
             yield (
                 f"template: {recipe.get('template')} writes {', '.join(missing)}, which the tokenizer in "
@@ -51,13 +51,13 @@ def template_fits(recipe: Recipe) -> Iterator[str]:
             )
 
 
-def template_tokens(template: Any) -> list[str]:
-    """Return the special tokens that a template writes into every conversation."""
+def template_tokens(template: Any, family: Family) -> list[str]:
+    """Return the special tokens that a template and the family's plug-in write into conversations."""
     formats = (template.format_user, template.format_assistant, template.format_system)
     slots = [slot for each in formats for slot in each.slots if isinstance(slot, str)]
     texts = [*slots, *template.suffix, template.chat_sep]
     found = [token for text in texts for token in SPECIAL_TOKEN.findall(text)]
-    return list(dict.fromkeys([*found, *WRITTEN_BY_PLUGINS, *GROUNDING_TOKENS]))
+    return list(dict.fromkeys([*found, *family.image_tokens, *family.grounding_tokens]))
 
 
 @cache

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from grounding.errors import run_command
 from grounding.recipe import describe_keys, load_settings
-from train.tiny.model import TinySettings, write_tiny_model
+from train.tiny.config_files import TinySettings
+from train.tiny.model import write_tiny_model
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The engine that runs Qwen3-VL on PaddlePaddle."""
+"""The engine that runs a checkpoint on PaddlePaddle."""
 
 import io
 import os
@@ -8,21 +8,20 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from grounding.errors import UserError
 from infer.engines.checkpoint import Checkpoint
-from infer.engines.libraries import linked, quiet
 from infer.engines.paddle.decoding import Decoding, Row, generate
-from infer.engines.paddle.encoding import Prompt, PromptEncoder
-from infer.engines.protocol import RawAnswer, Request, Token
+from infer.engines.paddle.devices import choose_device
+from infer.engines.paddle.group import own_part
+from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.token_texts import split_text
 from models.arithmetic import fast_arithmetic
-
-END_TOKENS = ("<|im_end|>", "<|endoftext|>")
-"""What ends an answer. Source: eos_token_id in the generation_config.json of Qwen3-VL Instruct."""
+from models.family import Encoder, Family, LoadOptions, Prompt
+from models.libraries import quiet
+from models.lookup import family_of_folder, find_family
 
 
 class PaddleEngine:
-    """A loaded Qwen3-VL, with its LoRA adapter unmerged if it has one."""
+    """A loaded model, with its LoRA adapter unmerged if it has one."""
 
     def __init__(
         self,
@@ -40,27 +39,29 @@ class PaddleEngine:
     ) -> None:
         """Load tokenizer, image processor and weights.
 
-        Of the requests handed over at once, `rows` are answered side by side (None: all). `with_tokens` asks
-        for the answers' tokens and their probabilities. Of a model in several `parts`, this process holds
-        one, and has joined the others (`infer.engines.paddle.group`).
+        At most `rows` of the requests given at once are answered in one batch (None: all). `with_tokens`
+        adds the answers' tokens and their probabilities. For a model in several `parts`, this process loads
+        one of them, and must have joined the others (`infer.engines.paddle.group`).
 
         Raises:
-            UserError: a GPU is asked for and Paddle has none.
+            UserError: a GPU is asked for and Paddle has none, or the model's type is not supported.
         """
-        # Paddle reads these when it is imported, and takes one processor where nothing is said.
+        # Paddle reads these at import, and uses one core where OMP_NUM_THREADS is not set.
         for name, value in {"OMP_NUM_THREADS": str(os.cpu_count() or 1), **fast_arithmetic()}.items():
             os.environ.setdefault(name, value)
         with quiet(), redirect_stderr(io.StringIO()):  # a warning about OMP_NUM_THREADS
             import paddle
 
-        device = _choose_device(device)
+        device = choose_device(device)
         paddle.set_device(device)
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
-        self.encoder = PromptEncoder(checkpoint.processor)
-        self.model = _load_model(checkpoint, dtype, parts, has_gpu=device != "cpu")
+        self.family: Family = family_of_folder(checkpoint.model)
+        self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
+        options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
+        self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
         self.decoding = replace(
-            _greedy(self.encoder, max_new_tokens),
+            _greedy(self.family, self.encoder, max_new_tokens),
             temperature=temperature,
             top_p=top_p,
             seed=seed,
@@ -69,32 +70,42 @@ class PaddleEngine:
         )
 
     @classmethod
-    def from_model(cls, model: Any, encoder: PromptEncoder, *, max_new_tokens: int) -> "PaddleEngine":
-        """Make an engine, greedy, over a model that is loaded already and may be in training.
+    def from_model(cls, model: Any, encoder: Encoder, *, max_new_tokens: int) -> "PaddleEngine":
+        """Make a greedy engine over a model that is already loaded and may be in training.
 
         With tensor parallelism every rank must answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
+        engine.family = find_family({"model_type": model.config.model_type})
         engine.model, engine.encoder = model, encoder
-        engine.decoding = _greedy(encoder, max_new_tokens)
+        engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
+
+    def encode(self, request: Request) -> Prompt:
+        """Encode one request.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        return self.encoder.encode(request.image, chat_messages(request))
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests, in their order."""
         with quiet():
-            prompts = [self.encoder.encode(request) for request in requests]
+            prompts = [self.encode(request) for request in requests]
             rows = self.generate(prompts, [self.decoding.source(request) for request in requests])
         return [RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row)) for row in rows]
 
     def generate(self, prompts: Sequence[Prompt], sources: Sequence[Random] = ()) -> list[Row]:
-        """Answer encoded prompts; each has its source of random numbers where answers are sampled."""
+        """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled."""
         import paddle
 
         was_training = self.model.training
         self.model.eval()
         try:
             with paddle.no_grad():
-                return generate(self.model, prompts, sources or [Random(0)] * len(prompts), self.decoding)
+                forward = self.family.forward_pass(self.model)
+                return generate(forward, prompts, sources or [Random(0)] * len(prompts), self.decoding)
         finally:
             if was_training:
                 self.model.train()
@@ -111,62 +122,7 @@ class PaddleEngine:
         return tuple(Token(*pair) for pair in zip(texts, row.logprobs, strict=True))
 
 
-def _greedy(encoder: PromptEncoder, max_new_tokens: int) -> Decoding:
+def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:
     tokenizer = encoder.tokenizer
-    end_ids = frozenset(tokenizer.convert_tokens_to_ids(list(END_TOKENS)))
+    end_ids = frozenset(tokenizer.convert_tokens_to_ids(list(family.end_tokens)))
     return Decoding(end_ids, tokenizer.pad_token_id, max_new_tokens)
-
-
-def count_gpus() -> int:
-    """Return the number of GPUs that Paddle sees."""
-    with quiet(), redirect_stderr(io.StringIO()):
-        import paddle
-
-    return int(paddle.device.cuda.device_count()) if paddle.device.is_compiled_with_cuda() else 0
-
-
-def _choose_device(device: str) -> str:
-    has_gpu = count_gpus() > 0
-    if device == "gpu" and not has_gpu:
-        raise UserError("device=gpu: this Paddle sees no GPU: install paddlepaddle-gpu, or set device=cpu")
-    return "gpu" if has_gpu and device != "cpu" else "cpu"
-
-
-def _own_part(parts: int) -> int:
-    if parts == 1:
-        return 0
-    from paddle.distributed import fleet
-
-    return int(fleet.get_hybrid_communicate_group().get_model_parallel_rank())
-
-
-def _load_model(checkpoint: Checkpoint, dtype: str, parts: int, *, has_gpu: bool) -> Any:
-    """Load the plain Paddle model, which runs on both devices and reads Hugging Face weights."""
-    with quiet():
-        from paddleformers.peft import LoRAModel
-        from paddleformers.transformers import AutoConfig
-        from paddleformers.transformers.qwen3_vl import modeling
-
-        config = AutoConfig.from_pretrained(str(checkpoint.model))
-        if config.model_type != "qwen3_vl":
-            raise UserError(
-                f"{checkpoint.model}: a model of type '{config.model_type}': only qwen3_vl is read"
-            )
-        for part in (config, config.text_config, config.vision_config):
-            part._attn_implementation = "sdpa" if has_gpu else "eager"
-            part.tensor_model_parallel_size, part.tensor_parallel_rank = parts, _own_part(parts)
-        if not has_gpu:
-            config.text_config.fuse_rms_norm = False  # the fused kernel exists for GPUs only
-        with linked(checkpoint.model) as folder:
-            model = modeling.Qwen3VLForConditionalGenerationDeprecated.from_pretrained(
-                folder,
-                config=config,
-                dtype=dtype,
-                load_checkpoint_format="flex_checkpoint",
-                convert_from_hf=True,
-            )
-        if checkpoint.adapter is not None:
-            with linked(checkpoint.adapter) as folder:
-                model = LoRAModel.from_pretrained(model, folder).model
-        model.eval()
-        return model

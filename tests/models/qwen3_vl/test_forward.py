@@ -1,4 +1,4 @@
-"""Our forward pass against the model's own: plain, with deepstack features, with an unmerged adapter."""
+"""The forward pass against the model's own, which has experts or not, deepstack or not, an adapter or not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +9,11 @@ import pytest
 
 from infer.asking.dataset_questions import read_questions
 from infer.engines.checkpoint import find_checkpoint
-from infer.engines.libraries import quiet
-from infer.engines.paddle.encoding import Prompt, text_positions
 from infer.engines.paddle.engine import PaddleEngine
-from models.qwen3_vl.cache import Cache
-from models.qwen3_vl.forward import Forward
+from models.family import Prompt
+from models.libraries import quiet
+from models.qwen3_vl.plain_classes import plain_class
+from models.qwen3_vl.positions import text_positions
 from models.qwen3_vl.vision_tower import read_images
 
 TOKENS = ((300, 11, 42), (7, 500, 310))
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu")
+def engine(any_checkpoint: Path) -> PaddleEngine:
+    return PaddleEngine(find_checkpoint(any_checkpoint), device="cpu")
 
 
 @pytest.fixture
 def prompts(engine: PaddleEngine, dataset: Any) -> list[Prompt]:
-    return [engine.encoder.encode(question.request) for question in read_questions(dataset.path, "val")]
+    return [engine.encode(question.request) for question in read_questions(dataset.path, "val")]
 
 
 def plain(engine: PaddleEngine) -> Any:
@@ -41,13 +41,12 @@ def with_deepstack(engine: PaddleEngine) -> Any:
     import copy
 
     import paddle
-    from paddleformers.transformers.qwen3_vl import modeling
 
     config = copy.deepcopy(engine.model.config)
     config.vision_config.depth, config.vision_config.deepstack_visual_indexes = 2, [0]
     paddle.seed(0)
     with quiet():
-        model = modeling.Qwen3VLForConditionalGenerationDeprecated(config)
+        model = plain_class(config.model_type)(config)
     for _, weight in model.named_parameters():
         weight.set_value(weight + 0.1 * paddle.randn(weight.shape))
     model.eval()
@@ -66,6 +65,7 @@ def with_adapter(engine: PaddleEngine) -> Any:
         ".*down_proj.*",
         ".*attn.qkv.*",
         ".*linear_fc.*",
+        ".*mlp.experts",
     ]
     lora = LoRAModel(model, LoRAConfig(r=4, lora_alpha=8, target_modules=targets))
     for name, weight in lora.named_parameters():
@@ -96,29 +96,20 @@ def test_logits_are_the_models_own(
     import paddle
 
     model = make(engine)
-    merge = model.config.vision_config.spatial_merge_size
     pair = [prompts[0], prompts[3]]
-    own = [text_positions(prompt, model.config.image_token_id, merge) for prompt in pair]
-    length = max(each.shape[1] for each in own)
-    pads = [length - each.shape[1] for each in own]
-    assert max(pads) > 0
-    positions = np.stack([np.pad(each, ((0, 0), (length - each.shape[1], 0))) for each in own], axis=1)
+    assert len(pair[0].token_ids) != len(pair[1].token_ids)  # one of them is padded
     with paddle.no_grad():
-        forward = Forward(model)
-        logits, states = forward.read_prompts(pair, positions, engine.decoding.pad_id)
-        cache = Cache.of(states, pads, forward.group)
-        cos, sin = forward.rotation_table(2000)
+        forward = engine.family.forward_pass(model)
+        read = forward.read_prompts(pair, engine.decoding.pad_id)
+        logits = read.logits
         for step in range(len(TOKENS[0]) + 1):
             for row, prompt in enumerate(pair):
                 expected = own_logits(model, prompt, list(TOKENS[row][:step]))
                 np.testing.assert_allclose(logits[row].numpy(), expected, atol=1e-5 * np.abs(expected).max())
             if step == len(TOKENS[0]):
                 break
-            places = paddle.to_tensor([int(each.max()) + 1 + step for each in own])
-            ids = paddle.to_tensor([[tokens[step]] for tokens in TOKENS])
-            cache.open_slot()
-            logits = forward.step(ids, cos[places].unsqueeze(1), sin[places].unsqueeze(1), cache.attend)
-            cache.length += 1
+            places = [position + 1 + step for position in read.positions]
+            logits = forward.step([tokens[step] for tokens in TOKENS], places, read.cache)
 
 
 def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt]) -> None:

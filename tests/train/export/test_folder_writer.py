@@ -13,7 +13,8 @@ from grounding.errors import UserError
 from train.export.__main__ import main
 from train.export.adapter_merge import split_fused
 from train.export.folder_writer import export
-from train.tiny import model as tiny
+from train.tiny import config_files as tiny
+from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
 
 COMPLETE = (
@@ -41,7 +42,7 @@ def lora_run(base: Path, tmp_path: Path, load_model: Any) -> tuple[Path, Any]:
     names = ["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "up_gate_proj", "gate_proj", "up_proj"]
     names += ["down_proj", "attn.qkv", "attn.proj", "linear_fc1", "linear_fc2"]
     config = LoRAConfig(
-        target_modules=[f"model.*{name}.*" for name in names],
+        target_modules=[*(f"model.*{name}.*" for name in names), "model.*mlp.experts"],
         r=8,
         lora_alpha=16,
         merge_weights=False,
@@ -69,11 +70,14 @@ def lora_run(base: Path, tmp_path: Path, load_model: Any) -> tuple[Path, Any]:
     return run, model
 
 
-@pytest.fixture(params=[2, 4], ids=["grouped", "full"])
+@pytest.fixture(params=[2, 4, "experts"], ids=["grouped", "full", "experts"])
 def base(
     request: pytest.FixtureRequest, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The tiny model, with four query heads for two key-value heads, and for four."""
+    """The tiny model, with four query heads for two key-value heads, and for four, and with experts."""
+    if request.param == "experts":
+        write_tiny_model(tmp_path / "base", TinySettings(experts=4))
+        return tmp_path / "base"
     if request.param == tiny.TEXT["num_key_value_heads"]:
         return tiny_model
     monkeypatch.setitem(tiny.TEXT, "num_key_value_heads", request.param)

@@ -1,6 +1,7 @@
 """Exported folders in another tool: torch and transformers, in a venv of their own, see the same model."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
 from train.export.folder_writer import export
+from train.tiny.config_files import TinySettings
+from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).with_name("torch_answers.py")
@@ -36,6 +39,19 @@ def picture(drawn_data: Path) -> Path:
     return drawn_data / "images" / "val_0.png"
 
 
+@pytest.fixture(scope="module")
+def mixture_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_recipe: Callable[..., Path],
+    finish_training: Callable[..., str],
+) -> Path:
+    """A full run of a few steps of a model with experts."""
+    folder = tmp_path_factory.mktemp("mixture")
+    write_tiny_model(folder / "base", TinySettings(experts=4))
+    finish_training(write_recipe(folder, model_name_or_path=str(folder / "base"), max_steps=3, save_steps=3))
+    return folder / "run"
+
+
 def of_torch(python: Path, folder: Path, picture: Path, out: Path) -> dict[str, Any]:
     done = subprocess.run(
         [python, SCRIPT, folder, picture, out], cwd=out.parent, capture_output=True, text=True
@@ -51,7 +67,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
     engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
-    prompt = engine.encoder.encode(Request(picture, "You are a helpful assistant.", user))
+    prompt = engine.encode(Request(picture, "You are a helpful assistant.", user))
     [row] = engine.generate([prompt])
     with paddle.no_grad():
         logits = engine.model(
@@ -68,14 +84,14 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["full", "LoRA"])
+@pytest.mark.parametrize("kind", ["full", "LoRA", "mixture"])
 def test_transformers_sees_the_same_model(
     kind: str, torch_python: Path, picture: Path, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    if kind == "full":
-        run: Path = request.getfixturevalue("full_run")
+    if kind == "LoRA":
+        run: Path = request.getfixturevalue("interrupted_parallel_run")["run"]
     else:
-        run = request.getfixturevalue("interrupted_parallel_run")["run"]
+        run = request.getfixturevalue({"full": "full_run", "mixture": "mixture_run"}[kind])
     folder = export(run)
     there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
     here = of_paddle(run, picture)

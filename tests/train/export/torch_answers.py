@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, AutoTokenizer, Qwen3VLForConditionalGeneration
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 
 QUESTION = "Task: Object Detection"
 SYSTEM = "You are a helpful assistant."
@@ -19,9 +19,10 @@ SYSTEM = "You are a helpful assistant."
 def main(folder: str, image: str, out: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     processor = AutoImageProcessor.from_pretrained(folder, use_fast=False)  # the fast one needs torchvision
-    model, loading = Qwen3VLForConditionalGeneration.from_pretrained(
+    model, loading = AutoModelForImageTextToText.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
+    assert type(model).__name__ in model.config.architectures, type(model)
     assert not loading["missing_keys"], loading
     assert not loading["unexpected_keys"], loading
     model.eval()

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import train.tiny
 from grounding.errors import UserError
-from models.qwen3_vl.parameters import model_config, published_configs, tensors
+from models.lookup import find_family, model_config, published_configs
+from models.shapes import Tensor
 from train.plan.__main__ import main
 from train.plan.gpu_layout import Layout, fewest_gpus, layout
 from train.plan.memory import GIB, MemoryPlan, plan
@@ -25,6 +25,10 @@ RECIPES = ROOT / "recipes" / "train"
 LARGE = "Qwen/Qwen3-VL-8B-Instruct"
 FULL = yaml.safe_load((RECIPES / "qwen3_vl_8b_full.yaml").read_text())
 LORA = yaml.safe_load((RECIPES / "qwen3_vl_8b_lora.yaml").read_text())
+
+
+def tensors(config: Mapping[str, Any]) -> list[Tensor]:
+    return find_family(config).tensors(config)
 
 
 @pytest.mark.parametrize("name", published_configs())
@@ -73,20 +77,18 @@ def size(shape: tuple[int, ...]) -> int:
 
 EXPERTS = """
 import json, sys
-from train import cpu
+from models.qwen3_vl.plain_classes import plain_class
 from train.keys import quiet_imports
-from train.tiny import main
+from train.tiny.__main__ import main
 with quiet_imports():
     assert main([sys.argv[1], "experts=4"]) == 0
-    cpu.use_plain_paddle_classes()
     from paddleformers.cli.utils import get_lora_target_modules
     from paddleformers.peft import LoRAConfig, LoRAModel
     from paddleformers.transformers import AutoConfig
-    from paddleformers.transformers.qwen3_vl_moe import modeling
     config = AutoConfig.from_pretrained(sys.argv[1])
     for part in (config, config.text_config, config.vision_config):
         part._attn_implementation = "eager"
-    model = modeling.Qwen3VLMoeForConditionalGenerationDeprecated(config)
+    model = plain_class(config.model_type)(config)
     sizes = {name: parameter.size for name, parameter in model.named_parameters()}
     targets = get_lora_target_modules(model)
     adapted = LoRAModel(model, LoRAConfig(target_modules=targets, r=4, lora_alpha=8, dtype="float32"))
@@ -95,7 +97,6 @@ sys.stdout.write(json.dumps({"sizes": sizes, "adapters": sorted(adapters)}))
 """
 
 
-@pytest.mark.skipif(not hasattr(train.tiny, "EXPERT_WIDTH"), reason="the tiny model has no experts here")
 def test_experts_are_counted_as_the_real_class_has_them(tmp_path: Path) -> None:
     folder = tmp_path / "experts"
     done = subprocess.run(

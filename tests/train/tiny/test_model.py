@@ -9,7 +9,8 @@ from safetensors.numpy import load_file
 
 from grounding.errors import UserError
 from train.tiny.__main__ import main
-from train.tiny.model import TinySettings, write_tiny_model
+from train.tiny.config_files import TinySettings
+from train.tiny.model import write_tiny_model
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Keeping large libraries quiet, and out of the user's folders."""
+"""Keep large libraries quiet, and out of the user's folders."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' messages off the terminal: errors alone get through."""
+    """Silence the libraries' messages; only errors reach the terminal."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -25,10 +25,10 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def linked(folder: Path) -> Iterator[str]:
-    """Give a folder of links to a model folder's files.
+    """Give a temporary folder with links to the files of a model folder.
 
-    Paddle's loader leaves a file of its own beside the weights, which would go stale when the weights
-    change, and cannot be written into a folder that is read-only.
+    Paddle's loader writes an index of the weights beside them. The index would be stale when the weights
+    change, and a read-only folder cannot hold it.
     """
     with tempfile.TemporaryDirectory() as links:
         for path in folder.iterdir():

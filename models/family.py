@@ -1,0 +1,153 @@
+"""What the project needs to know about a family of vision-language models.
+
+One folder in models/ implements `Family` for each model family; `models.lookup` finds the one of a config.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from grounding.boxes import Size
+from models.cache import Cache
+from models.shapes import Tensor, TextShape, VisionShape
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An encoded question: token ids, with one image token for each vision token, and the image.
+
+    `pixel_values` is (patches, channels x frames x height x width of a patch). `image_grid_thw` is (1, 3):
+    frames, rows and columns of patches.
+    """
+
+    token_ids: list[int]
+    pixel_values: Any
+    image_grid_thw: Any
+
+
+@dataclass(frozen=True)
+class ReadPrompts:
+    """The state after prompts were read.
+
+    `logits` (rows, vocabulary) are those after each prompt's last token, in float32; `positions` are the
+    positions of these last tokens.
+    """
+
+    logits: Any
+    cache: Cache
+    positions: list[int]
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How a model is loaded.
+
+    With tensor parallelism the model has several `parts`, and this process holds number `part`.
+    """
+
+    dtype: str
+    has_gpu: bool
+    parts: int = 1
+    part: int = 0
+
+
+class Encoder(Protocol):
+    """Tokenizer, chat template and image processor of a checkpoint."""
+
+    tokenizer: Any
+
+    def encode(self, image: Path, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages about one image, as training encodes them.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        ...
+
+
+class ForwardPass(Protocol):
+    """The forward pass with a cache, over the layers of a loaded model."""
+
+    def read_prompts(self, prompts: Sequence[Prompt], pad_id: int) -> ReadPrompts:
+        """Read prompts as one left-padded batch."""
+        ...
+
+    def step(self, token_ids: Sequence[int], positions: Sequence[int], cache: Cache) -> Any:
+        """Feed one token per row, extend the cache, and return float32 logits (rows, vocabulary)."""
+        ...
+
+
+class Family(Protocol):
+    """A family of vision-language models."""
+
+    @property
+    def model_types(self) -> tuple[str, ...]:
+        """The values of `model_type` in config.json that belong to the family."""
+        ...
+
+    @property
+    def grid(self) -> int:
+        """Boxes in the model's text are integers on a 0..grid scale in both directions."""
+        ...
+
+    @property
+    def end_tokens(self) -> tuple[str, ...]:
+        """Any of these tokens ends an answer."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """The name of PaddleFormers' chat template for training answers without thoughts."""
+        ...
+
+    @property
+    def thinking_template(self) -> str:
+        """The name of the template that starts every answer with a think block."""
+        ...
+
+    @property
+    def image_tokens(self) -> tuple[str, ...]:
+        """The special tokens around and for an image, which PaddleFormers' plug-in writes into the text."""
+        ...
+
+    @property
+    def grounding_tokens(self) -> tuple[str, ...]:
+        """The special tokens around a name and a box in a grounding answer."""
+        ...
+
+    def training_size(self, size: Size, min_pixels: int, max_pixels: int) -> Size:
+        """Return the size to which the image processor resizes an image."""
+        ...
+
+    def published_configs(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the configs of published models by hub id."""
+        ...
+
+    def text_shape(self, config: Mapping[str, Any]) -> TextShape:
+        """Return the sizes of the language model."""
+        ...
+
+    def vision_shape(self, config: Mapping[str, Any]) -> VisionShape:
+        """Return the sizes of the vision tower."""
+        ...
+
+    def tensors(self, config: Mapping[str, Any]) -> list[Tensor]:
+        """Return every parameter of the model."""
+        ...
+
+    def load_encoder(self, folder: Path) -> Encoder:
+        """Load tokenizer, chat template and image processor from a folder."""
+        ...
+
+    def load_model(self, folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
+        """Load a model for inference, with its LoRA adapter unmerged if it has one."""
+        ...
+
+    def is_plain(self, model: Any) -> bool:
+        """Tell whether a model is of the plain Paddle classes, over whose layers `forward_pass` runs."""
+        ...
+
+    def forward_pass(self, model: Any) -> ForwardPass:
+        """Return the forward pass of a loaded model; make a new one after the weights have changed."""
+        ...

@@ -1,0 +1,56 @@
+"""Questions encoded for Qwen3-VL as in training: token ids and the patches of the image."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError
+from models.family import Prompt
+from models.libraries import quiet
+
+IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
+IMAGE_PLUGIN = "qwen3_vl"
+"""PaddleFormers' reader of images."""
+
+
+class PromptEncoder:
+    """Tokenizer, chat template and image processor of a checkpoint folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load them from the folder.
+
+        Raises:
+            UserError: the tokenizer has no chat template.
+        """
+        with quiet():
+            from paddleformers.datasets.template.mm_plugin import get_mm_plugin
+            from paddleformers.transformers import AutoProcessor
+
+            self.processor = AutoProcessor.from_pretrained(str(folder))
+            self.images = get_mm_plugin(IMAGE_PLUGIN, image_token=IMAGE_TOKEN, video_token=VIDEO_TOKEN)
+        # As in training, only the image processor limits the resolution (train/inside/plugin.py).
+        self.processor.image_max_pixels, self.processor.image_min_pixels = math.inf, 0
+        self.tokenizer = self.processor.tokenizer
+        if not self.tokenizer.chat_template:
+            raise UserError(
+                f"{folder}: the tokenizer has no chat template: copy tokenizer_config.json from the model"
+            )
+
+    def encode(self, image: Path, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages about one image; PaddleFormers' code for training reads the image.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        try:
+            inputs = self.images.get_mm_inputs([str(image)], [], [], self.processor)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{image}: not usable as an image: {error}") from error
+        grid = inputs["image_grid_thw"]
+        tokens = math.prod(grid[0].tolist()) // self.processor.image_processor.merge_size**2
+        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        before, _, after = text.partition(IMAGE_TOKEN)
+        text = f"{before}{IMAGE_TOKEN * tokens}{after}"
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return Prompt(list(ids), inputs["pixel_values"], grid)

@@ -1,0 +1,77 @@
+"""PaddleFormers' plain Paddle classes of Qwen3-VL, which run on both devices, and loading them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from models.family import LoadOptions
+from models.libraries import linked, quiet
+
+PLAIN_CLASSES = {
+    "qwen3_vl": "Qwen3VLForConditionalGenerationDeprecated",
+    "qwen3_vl_moe": "Qwen3VLMoeForConditionalGenerationDeprecated",
+}
+"""The plain class of each model type; the default classes are made of paddlefleet's GPU layers."""
+
+FLEET_LAYERS = "paddleformers.transformers.qwen3_vl.modeling_fleet"
+
+
+def plain_class(model_type: str) -> Any:
+    """Return the plain Paddle class of a model type."""
+    with quiet(), _importable_without_paddlefleet():
+        module = import_module(f"paddleformers.transformers.{model_type}.modeling")
+    return getattr(module, PLAIN_CLASSES[model_type])
+
+
+def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
+    """Load Hugging Face weights into the plain Paddle model, with its adapter unmerged if it has one.
+
+    Tensor parallelism splits attention and dense MLPs. Each process holds all experts of a mixture.
+    """
+    with quiet():
+        from paddleformers.peft import LoRAModel
+        from paddleformers.transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(str(folder))
+        for part in (config, config.text_config, config.vision_config):
+            part._attn_implementation = "sdpa" if options.has_gpu else "eager"
+            part.tensor_model_parallel_size = options.parts
+            part.tensor_parallel_rank = options.part
+        if not options.has_gpu:
+            config.text_config.fuse_rms_norm = False  # the fused kernel exists for GPUs only
+        with linked(folder) as links:
+            model = plain_class(config.model_type).from_pretrained(
+                links,
+                config=config,
+                dtype=options.dtype,
+                load_checkpoint_format="flex_checkpoint",
+                convert_from_hf=True,
+            )
+        if adapter is not None:
+            with linked(adapter) as links:
+                model = LoRAModel.from_pretrained(model, links).model
+        model.eval()
+        return model
+
+
+@contextmanager
+def _importable_without_paddlefleet() -> Iterator[None]:
+    """Let the classes with experts be imported where paddlefleet is not installed.
+
+    Their file imports two of its layers, which the plain classes do not use.
+    """
+    if find_spec("paddlefleet") is not None or FLEET_LAYERS in sys.modules:
+        yield
+        return
+    stand_in = ModuleType(FLEET_LAYERS)
+    vars(stand_in).update(Qwen3VLModelDist=None, Qwen3VLProvider=None)
+    sys.modules[FLEET_LAYERS] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules[FLEET_LAYERS]
