@@ -6,7 +6,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.recipe import load_recipe
-from prepare.recipe import Recipe
+from prepare.recipe import PrepareRecipe
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
 
@@ -29,7 +29,7 @@ def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
         UserError: there is nothing, or the recipe cannot be read.
     """
     if place.suffix in RECIPE_SUFFIXES:
-        return Path(load_recipe(Recipe, place, overrides).output_dir).expanduser()
+        return Path(load_recipe(PrepareRecipe, place, overrides).output_dir).expanduser()
     if overrides:
         raise UserError(f"{' '.join(overrides)}: only a recipe takes key=value, '{place}' is none")
     return place

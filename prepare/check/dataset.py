@@ -15,7 +15,7 @@ from prepare.check import rows as check_records
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import look_at
 from prepare.check.rows import Contract, check_record
-from prepare.write.image_files import IMAGE_TURNED
+from prepare.reasons import IMAGE_TURNED
 
 ANNOTATIONS = "annotations_val.json"
 

@@ -19,7 +19,7 @@ from prepare.check.__main__ import check_dataset, main
 from prepare.check.findings import Report
 from prepare.check.rows import Contract, check_record
 from prepare.pipeline import prepare_dataset
-from prepare.write.image_files import IMAGE_DOES_NOT_DECODE
+from prepare.reasons import IMAGE_DOES_NOT_DECODE
 
 Make = Callable[..., Any]
 Record = dict[str, Any]
