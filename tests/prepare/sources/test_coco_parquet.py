@@ -153,4 +153,4 @@ def test_more_than_there_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert card.counts["train"]["images"] == 160
     assert card.counts["val"]["images"] == 60
     assert "train: 320 images were requested, but only 160 are usable" in caplog.text
-    assert "val: 80 images asked for, 60 usable ones found" in caplog.text
+    assert "val: 80 images were requested, but only 60 are usable" in caplog.text
