@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 from PIL import Image
 
+PARTS = ("prepare", "train", "infer")
 FILES = ("train.jsonl", "val.jsonl", "annotations_val.json", "card.json")
 STEPS = 20
 LOSS = re.compile(r"\bloss: ([0-9.e+-]+)")
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--coco", type=Path, help="folder of parquet files with photographs")
     parser.add_argument("--checkpoint", type=Path, help="a trained model that both ask")
     parser.add_argument("--dataset", type=Path, help="the data set that it is asked about (data/demo)")
+    parser.add_argument("--only", choices=PARTS, help="compare this part alone; infer needs --checkpoint")
     arguments = parser.parse_args()
     differences = 0
     with tempfile.TemporaryDirectory() as name:
@@ -185,16 +187,40 @@ def run_all(
     checkout: Path, work: Path, sources: dict[str, Path], arguments: argparse.Namespace
 ) -> Iterator[tuple[str, Any]]:
     """Yield what each command of a checkout wrote, as hashes, losses and scores."""
+    only = arguments.only
+    if only in (None, "prepare"):
+        yield from run_prepare(checkout, work, sources, arguments.coco)
+    elif only == "train":
+        call_prepare(checkout, "demo", sources["demo"], work / "demo")
+    if only in (None, "train"):
+        yield from run_train(checkout, work)
+    if only in (None, "infer") and arguments.checkpoint:
+        yield from run_infer(checkout, work, arguments.checkpoint.resolve(), arguments.dataset)
+
+
+def run_prepare(
+    checkout: Path, work: Path, sources: dict[str, Path], coco: Path | None
+) -> Iterator[tuple[str, Any]]:
+    """Prepare the drawn sources, and photographs if there are any."""
     for kind, source in sources.items():
-        words = [f"source.path={source}", f"output_dir={work / kind}"]
-        call(checkout, "prepare", f"recipes/prepare/{kind}.yaml", *words)
+        call_prepare(checkout, kind, source, work / kind)
         yield from hashes(kind, work / kind)
-    for kind in ("coco", "coco_categories", "coco_json_format") if arguments.coco else ():
+    for kind in ("coco", "coco_categories", "coco_json_format") if coco else ():
         recipe = "coco" if kind == "coco_json_format" else kind
         words = ["answer_format=json", "prompt=qwen_detection", "order=reading"] if recipe != kind else []
-        words += ["source.hub=local", f"source.path={arguments.coco.resolve()}", "total_samples=null"]
+        words += ["source.hub=local", f"source.path={coco.resolve() if coco else ''}", "total_samples=null"]
         call(checkout, "prepare", f"recipes/prepare/{recipe}.yaml", *words, f"output_dir={work / kind}")
         yield from hashes(kind, work / kind)
+
+
+def call_prepare(checkout: Path, kind: str, source: Path, output: Path) -> None:
+    """Prepare one drawn source."""
+    words = [f"source.path={source}", f"output_dir={output}"]
+    call(checkout, "prepare", f"recipes/prepare/{kind}.yaml", *words)
+
+
+def run_train(checkout: Path, work: Path) -> Iterator[tuple[str, Any]]:
+    """Train the tiny model on the drawn shapes."""
     call(checkout, "train.tiny", work / "base")
     data = [f"{split}_dataset_path={work / 'demo' / name}" for split, name in SPLITS.items()]
     run = work / "run"
@@ -203,14 +229,19 @@ def run_all(
     call(checkout, "train", "recipes/train/tiny_full.yaml", *words)
     losses = LOSS.findall((run / "logs" / "train.log").read_text())
     yield f"losses of {len(losses)} log lines", losses
-    if arguments.checkpoint:
-        answers = work / "answers"
-        dataset = arguments.dataset or arguments.checkpoint.resolve().parents[2] / "data" / "demo"
-        words = [f"checkpoint={arguments.checkpoint.resolve()}", f"dataset={dataset.resolve()}"]
-        call(checkout, "infer", "recipes/infer/demo.yaml", *words, f"output_dir={answers}")
-        yield "predictions.jsonl", digest(answers / "predictions.jsonl")
-        scores = json.loads((answers / "scores.json").read_text())
-        yield "scores.json", without_places(scores)
+
+
+def run_infer(
+    checkout: Path, work: Path, checkpoint: Path, dataset: Path | None
+) -> Iterator[tuple[str, Any]]:
+    """Ask a trained model, and score its answers."""
+    answers = work / "answers"
+    dataset = dataset or checkpoint.parents[2] / "data" / "demo"
+    words = [f"checkpoint={checkpoint}", f"dataset={dataset.resolve()}"]
+    call(checkout, "infer", "recipes/infer/demo.yaml", *words, f"output_dir={answers}")
+    yield "predictions.jsonl", digest(answers / "predictions.jsonl")
+    scores = json.loads((answers / "scores.json").read_text())
+    yield "scores.json", without_places(scores)
 
 
 SPLITS = {"train": "train.jsonl", "eval": "val.jsonl"}

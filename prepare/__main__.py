@@ -6,27 +6,27 @@ import sys
 
 from grounding.errors import run_command
 from grounding.recipe import load_recipe, recipe_arguments
-from prepare.recipe import Recipe
+from prepare.recipe import PrepareRecipe
 
 
 def main() -> int:
     """Read the recipe, prepare the data set, print what was kept and dropped."""
     path, overrides = recipe_arguments(
-        Recipe,
+        PrepareRecipe,
         prog="python -m prepare",
-        description="Annotated photographs into JSONL, images/, annotations_val.json and card.json.",
+        description="Turn annotated photographs into JSONL, images/, annotations_val.json and card.json.",
         example="python -m prepare recipes/prepare/coco.yaml seed=7 output_dir=data/coco_seed7",
     )
-    recipe = load_recipe(Recipe, path, overrides)
+    recipe = load_recipe(PrepareRecipe, path, overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     from prepare.pipeline import prepare_dataset
-    from prepare.report import describe
+    from prepare.report import describe_card
 
-    # Millions of small objects live to the end, and looking through them again and again takes a tenth of
-    # the time; what makes cycles, an image that does not decode, is rare.
+    # Millions of small objects live to the end of the run; frequent collections would take a tenth of the
+    # time. Only images that do not decode create reference cycles, and these are rare.
     gc.set_threshold(100_000)
     card = prepare_dataset(recipe)
-    print(describe(card))
+    print(describe_card(card))
     return 0
 
 

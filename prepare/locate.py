@@ -7,7 +7,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from grounding.recipe import load_recipe
-from prepare.recipe import Recipe
+from prepare.recipe import PrepareRecipe
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
 
@@ -30,7 +30,7 @@ def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
         UserError: the recipe cannot be read, or there are overrides without a recipe.
     """
     if place.suffix in RECIPE_SUFFIXES:
-        return Path(load_recipe(Recipe, place, overrides).output_dir).expanduser()
+        return Path(load_recipe(PrepareRecipe, place, overrides).output_dir).expanduser()
     if overrides:
         raise UserError(f"{' '.join(overrides)}: only a recipe takes key=value, and '{place}' is no recipe")
     return place

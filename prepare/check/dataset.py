@@ -17,7 +17,7 @@ from grounding.record.contract import read_contract
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import examine_images
 from prepare.locate import find_jsonl
-from prepare.write.image_files import IMAGE_TURNED
+from prepare.reasons import IMAGE_TURNED
 
 IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from grounding.boxes import Size
 from prepare.progress import progress_bar
-from prepare.write.image_files import IMAGE_TURNED, ImageCheck, check_image
+from prepare.reasons import IMAGE_TURNED, UnusableImageError
+from prepare.write.image_files import ImageCheck, ImageFacts, check_image
 
 MISSING = "image file is missing"
 TOO_THIN = "image is more than 200 times as long as wide"
@@ -48,11 +49,24 @@ def _examine(path: Path) -> ExaminedImage:
     except (OSError, ValueError):
         return ExaminedImage(path, None, b"", MISSING)
     digest = hashlib.blake2b(data, digest_size=16).digest()
-    facts, fault = check_image(data, None, ImageCheck()), None
-    if facts == IMAGE_TURNED:
-        facts, fault = check_image(data, None, ImageCheck(exif="stored")), IMAGE_TURNED
-    if isinstance(facts, str):
-        return ExaminedImage(path, None, digest, facts)
+    try:
+        facts, fault = _read_facts(data)
+    except UnusableImageError as error:
+        return ExaminedImage(path, None, digest, error.reason)
     if max(facts.size.width, facts.size.height) > MAX_RATIO * min(facts.size.width, facts.size.height):
         fault = TOO_THIN
     return ExaminedImage(path, facts.size, digest, fault)
+
+
+def _read_facts(data: bytes) -> tuple[ImageFacts, str | None]:
+    """Return an image's facts, and a fault that does not hide its size.
+
+    Raises:
+        UnusableImageError: the image cannot be read.
+    """
+    try:
+        return check_image(data, None, ImageCheck()), None
+    except UnusableImageError as error:
+        if error.reason != IMAGE_TURNED:
+            raise
+    return check_image(data, None, ImageCheck(exif="stored")), IMAGE_TURNED

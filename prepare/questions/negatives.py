@@ -1,8 +1,8 @@
-"""What is not in the picture: categories and expressions to ask for in vain.
+"""Negatives: categories and expressions to ask about that are not in the picture.
 
 The three choices are those of POPE (Li et al., Evaluating Object Hallucination in Large Vision-Language
-Models, EMNLP 2023): random; popular, the most frequent in the training set; adversarial, those that most
-often keep company with what is in the picture. All counts are of the source's training images.
+Models, EMNLP 2023): random; popular, the most frequent in the training set; adversarial, those that occur
+most often together with what is in the picture. All counts are of the source's training images.
 """
 
 from collections import Counter
@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from grounding.prompts import draw
+from prepare.annotations import Annotation
+from prepare.recipe import NEGATIVE_CHOICES
 
-RANDOM, POPULAR, ADVERSARIAL, MIXED = "random", "popular", "adversarial", "mixed"
-CHOICES = (RANDOM, POPULAR, ADVERSARIAL, MIXED)
-"""mixed draws one of the other three for each question."""
+RANDOM, POPULAR, ADVERSARIAL, MIXED = NEGATIVE_CHOICES
 
 KNOWN_ABSENT = "source"
 """The choice of a negative that the source itself states."""
 
 
 @dataclass
-class Company:
-    """How often each category is in a training image, and how often with each other one."""
+class CoOccurrence:
+    """In how many training images each category is, and how often together with each other category."""
 
     names: tuple[str, ...]
     images: Counter[str] = field(default_factory=Counter)
@@ -36,9 +36,9 @@ class Company:
             self.together.setdefault(first, Counter())[second] += 1
 
     def rank(self, choice: str, present: frozenset[str], key: Sequence[object]) -> Iterator[str]:
-        """Yield the absent categories in the order in which a choice takes them.
+        """Yield the absent categories in the order of a choice.
 
-        Ties are in the order of `names`, those of company in the order of frequency first.
+        Ties keep the order of `names`; ties in co-occurrence are first ordered by frequency.
         """
         absent = [name for name in self.names if name not in present]
         if choice == RANDOM:
@@ -46,20 +46,20 @@ class Company:
         elif choice == POPULAR:
             yield from sorted(absent, key=lambda name: -self.images[name])
         else:
-            company = Counter[str]()
+            together = Counter[str]()
             for name in present:
-                company.update(self.together.get(name, {}))
-            yield from sorted(absent, key=lambda name: (-company[name], -self.images[name]))
+                together.update(self.together.get(name, {}))
+            yield from sorted(absent, key=lambda name: (-together[name], -self.images[name]))
 
 
 @dataclass
 class Phrases:
-    """The training set's expressions, counted, and by the category of what they stand for.
+    """The expressions of the training set: how often each occurs, and for which categories.
 
-    For an expression, adversarial means: it stands for an object of a category that the picture holds, so
-    that the category alone does not give the answer. Two expressions of one image are never negatives of
-    each other: each is asked, and answered with its own object. Where the source gives no categories, the
-    adversarial choice is the random one: an expression of another image.
+    For an expression, adversarial means that it stands for a category that the picture holds, so that the
+    category alone does not give the answer. Expressions of one image are never negatives of each other: each
+    is asked, and answered with its own object. If the source names no categories, adversarial is the same as
+    random: an expression of another image.
     """
 
     count: Counter[str] = field(default_factory=Counter)
@@ -67,7 +67,7 @@ class Phrases:
     _sorted: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def add(self, expression: str, categories: Iterable[str]) -> None:
-        """Count an expression of a training image, with the categories of its objects where known."""
+        """Count an expression of a training image, and the known categories of its objects."""
         self._sorted.clear()
         self.count[expression] += 1
         for category in categories:
@@ -76,7 +76,7 @@ class Phrases:
     def rank(
         self, choice: str, present: frozenset[str], categories: Iterable[str], key: Sequence[object]
     ) -> Iterator[str]:
-        """Yield expressions that are none of this image's, in the order in which a choice takes them."""
+        """Yield expressions of other images in the order of a choice."""
         if choice == POPULAR:
             order = iter(self._sort(POPULAR))
         else:
@@ -86,25 +86,42 @@ class Phrases:
         yield from (expression for expression in order if expression not in present)
 
     def _sort(self, choice: str) -> list[str]:
-        """Return all expressions, by frequency or by their letters: never in the order of the source."""
+        """Return all expressions by frequency or alphabetically, never in the order of the source."""
         if choice not in self._sorted:
-            by_letters = sorted(self.count)
-            self._sorted[RANDOM] = by_letters
-            self._sorted[POPULAR] = sorted(by_letters, key=lambda expression: -self.count[expression])
+            alphabetic = sorted(self.count)
+            self._sorted[RANDOM] = alphabetic
+            self._sorted[POPULAR] = sorted(alphabetic, key=lambda expression: -self.count[expression])
         return self._sorted[choice]
+
+
+class TrainingStatistics:
+    """What negatives need to know about the training images; filled while the source is scanned."""
+
+    def __init__(self, categories: tuple[str, ...]) -> None:
+        self._categories = frozenset(categories)
+        self.co_occurrence = CoOccurrence(categories)
+        self.phrases = Phrases()
+
+    def add(self, annotation: Annotation) -> None:
+        """Count the categories and expressions of one training image."""
+        for query in annotation.queries:
+            labels = {label for label in query.objects.labels if label in self._categories}
+            self.co_occurrence.add(labels)
+            if query.expression is not None:
+                self.phrases.add(query.expression, sorted(labels))
 
 
 def pick(
     count: int, choice: str, rank: Callable[[str], Iterator[str]], key: Sequence[object]
 ) -> list[tuple[str, str]]:
-    """Return up to `count` different names in the order of a choice, each with the choice that took it.
+    """Return up to `count` different names in the order of a choice, each with the choice that found it.
 
-    `rank` yields the names in the order of a choice that is not mixed.
+    `rank` yields the names in the order of a choice; it is never called with "mixed".
     """
     orders: dict[str, Iterator[str]] = {}
     picked: dict[str, str] = {}
     for number in range(count):
-        drawn = CHOICES[draw(*key, "choice", number) % 3] if choice == MIXED else choice
+        drawn = NEGATIVE_CHOICES[draw(*key, "choice", number) % 3] if choice == MIXED else choice
         order = orders.setdefault(drawn, rank(drawn))
         name = next((name for name in order if name not in picked), None)
         if name is not None:
@@ -113,7 +130,7 @@ def pick(
 
 
 def _shuffled(names: list[str], key: Sequence[object]) -> Iterator[str]:
-    """Yield the names in an order that depends on the key alone; the caller usually wants the first few."""
+    """Yield the names in an order that depends on the key alone; callers usually take only a few."""
     left = list(names)
     while left:
         place = draw(*key, len(left)) % len(left)

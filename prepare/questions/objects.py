@@ -1,31 +1,37 @@
-"""An image's objects: from the source's lists to detections, with every drop named."""
+"""An image's objects: from the source's lists to detections; every drop has a reason."""
 
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.boxes import Box, Size, grid_has_area, read_box, to_grid
 from grounding.samples import Detection
-from prepare.sources.source import BoxFormat, RawObjects
-
-BOX_NOT_FOUR_NUMBERS = "box is not four numbers"
-BOX_NOT_FINITE = "box has NaN or infinite coordinates"
-BOX_UPSIDE_DOWN = "box is upside down or without area"
-BOX_OUTSIDE = "box is outside its image"
-BOX_UNKNOWN_CATEGORY = "box of an unknown category"
-BOX_NO_AREA_ON_GRID = "box has no area on the grid"
+from prepare.annotations import BoxFormat, Query, RawObjects
+from prepare.reasons import (
+    BOX_NO_AREA_ON_GRID,
+    BOX_NOT_FINITE,
+    BOX_NOT_FOUR_NUMBERS,
+    BOX_OUTSIDE,
+    BOX_UNKNOWN_CATEGORY,
+    BOX_UPSIDE_DOWN,
+    IMAGE_UNEVEN_LISTS,
+    UnusableBoxError,
+    UnusableImageError,
+)
 
 CLIP_TOLERANCE = 1.0
-"""Pixels. COCO's own boxes stick out by rounding; more than this is worth a count."""
+"""Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""
 
 
 @dataclass(frozen=True)
-class RowObjects:
-    """The usable objects of an image, their areas in square pixels, and the reasons of what is not used.
+class ImageObjects:
+    """The usable objects of a query, boxes clipped to the image, and why the others are not used.
 
-    A box without area on the 0..1000 grid is a real object, so it is here, but cannot be trained:
-    `trainable` leaves it out, `dropped` counts it. `crowds` are apart from all of these.
+    `areas` are in square pixels, in the order of `detections`. `trainable` are the detections that an answer
+    can name: a box without area on the 0..1000 grid is a real object, but no text can state it (it is counted
+    in `dropped`). Crowds are in none of these. `unboxed` are the categories that the source names without a
+    usable box: they are in the picture, so no question treats them as absent. `clipped` counts boxes that
+    stuck out. `expression` is the query's phrase, if it has one.
     """
 
     detections: tuple[Detection, ...]
@@ -33,97 +39,113 @@ class RowObjects:
     trainable: tuple[Detection, ...]
     crowds: tuple[Detection, ...] = ()
     crowd_areas: tuple[float, ...] = ()
+    unboxed: frozenset[str] = frozenset()
     dropped: Counter[str] = field(default_factory=Counter)
     clipped: int = 0
+    expression: str | None = None
 
 
-def read_objects(
-    objects: RawObjects, size: Size, box_format: BoxFormat, names: Collection[str]
-) -> RowObjects:
-    """Convert the source's parallel lists; boxes that stick out are clipped to the image.
+@dataclass(frozen=True)
+class ObjectReader:
+    """Reads the objects of one source: how it writes boxes, and the categories that the data set takes."""
 
-    Raises:
-        ValueError: the lists differ in length.
-    """
-    if not len(objects.boxes) == len(objects.labels) == len(objects.areas):
-        raise ValueError("the lists of boxes, labels and areas differ in length")
-    kept: list[tuple[Detection, float]] = []
-    crowds: list[tuple[Detection, float]] = []
-    trainable: list[Detection] = []
-    dropped: Counter[str] = Counter()
-    clipped = 0
-    rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
-    for position, (numbers, label, area) in enumerate(rows):
-        box = _read_box(numbers, size, box_format)
-        if isinstance(box, str):
-            dropped[box] += 1
-            continue
+    box_format: BoxFormat
+    categories: frozenset[str]
+
+    def read(self, query: Query, size: Size) -> ImageObjects:
+        """Convert the source's parallel lists.
+
+        Raises:
+            UnusableImageError: the lists differ in length.
+        """
+        objects = query.objects
+        _check_lengths(objects)
+        kept: list[tuple[Detection, float]] = []
+        crowds: list[tuple[Detection, float]] = []
+        trainable: list[Detection] = []
+        dropped: Counter[str] = Counter()
+        clipped = 0
+        rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
+        for position, (numbers, label, area) in enumerate(rows):
+            try:
+                box, inside = self._read(numbers, label, size)
+            except UnusableBoxError as error:
+                dropped[error.reason] += 1
+                continue
+            detection = Detection(str(label), inside)
+            row = detection, inside.area if area is None else float(area)
+            if position in objects.crowds:
+                crowds.append(row)
+                continue
+            kept.append(row)
+            clipped += inside is not box and _sticks_out(box, inside)
+            if grid_has_area(to_grid(inside, size)):
+                trainable.append(detection)
+            else:
+                dropped[BOX_NO_AREA_ON_GRID] += 1
+        named = {str(label) for label in objects.labels if label in self.categories}
+        return ImageObjects(
+            detections=tuple(detection for detection, _ in kept),
+            areas=tuple(area for _, area in kept),
+            trainable=tuple(trainable),
+            crowds=tuple(detection for detection, _ in crowds),
+            crowd_areas=tuple(area for _, area in crowds),
+            unboxed=frozenset(named - {detection.label for detection, _ in kept}),
+            dropped=dropped,
+            clipped=clipped,
+            expression=query.expression,
+        )
+
+    def has_trainable(self, objects: RawObjects, size: Size) -> bool:
+        """Tell whether `read` finds anything that an answer can name; stops at the first.
+
+        Raises:
+            UnusableImageError: the lists differ in length.
+        """
+        _check_lengths(objects)
+        for position, (numbers, label) in enumerate(zip(objects.boxes, objects.labels, strict=True)):
+            if position in objects.crowds:
+                continue
+            try:
+                _, inside = self._read(numbers, label, size)
+            except UnusableBoxError:
+                continue
+            if grid_has_area(to_grid(inside, size)):
+                return True
+        return False
+
+    def read_box(self, numbers: Any, size: Size) -> tuple[Box, Box]:
+        """Return a box in pixels, as stated and clipped to its image.
+
+        Raises:
+            UnusableBoxError: not a box, or not in the image.
+        """
+        try:
+            if len(numbers) != 4:
+                raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS)
+            box = read_box(numbers, self.box_format.order, self.box_format.units, size)
+        except (TypeError, ValueError) as error:  # null, words
+            raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS) from error
+        if not box.is_finite:
+            raise UnusableBoxError(BOX_NOT_FINITE)
+        if not box.has_area:
+            raise UnusableBoxError(BOX_UPSIDE_DOWN)
         inside = box.clipped(size)
-        reason = _find_fault(box, inside)
-        if reason is None and label not in names:
-            reason = BOX_UNKNOWN_CATEGORY
-        if reason is not None:
-            dropped[reason] += 1
-            continue
-        detection = Detection(str(label), inside)
-        row = detection, inside.area if area is None else float(area)
-        if position in objects.crowds:
-            crowds.append(row)
-            continue
-        kept.append(row)
-        if inside is not box:
-            shifts = (abs(a - b) for a, b in zip(box.xyxy, inside.xyxy, strict=True))
-            clipped += max(shifts) > CLIP_TOLERANCE
-        if grid_has_area(to_grid(inside, size)):
-            trainable.append(detection)
-        else:
-            dropped[BOX_NO_AREA_ON_GRID] += 1
-    return RowObjects(
-        tuple(detection for detection, _ in kept),
-        tuple(area for _, area in kept),
-        tuple(trainable),
-        tuple(detection for detection, _ in crowds),
-        tuple(area for _, area in crowds),
-        dropped,
-        clipped,
-    )
+        if not inside.has_area:
+            raise UnusableBoxError(BOX_OUTSIDE)
+        return box, inside
+
+    def _read(self, numbers: Any, label: str | None, size: Size) -> tuple[Box, Box]:
+        boxes = self.read_box(numbers, size)
+        if label not in self.categories:
+            raise UnusableBoxError(BOX_UNKNOWN_CATEGORY)
+        return boxes
 
 
-def has_trainable(objects: RawObjects, size: Size, box_format: BoxFormat, names: Collection[str]) -> bool:
-    """Tell whether `read_objects` finds anything that an answer can name; it stops at the first.
-
-    Raises:
-        ValueError: the lists differ in length.
-    """
+def _check_lengths(objects: RawObjects) -> None:
     if not len(objects.boxes) == len(objects.labels) == len(objects.areas):
-        raise ValueError("the lists of boxes, labels and areas differ in length")
-    return any(
-        read_objects(
-            RawObjects([numbers], [label], [None], frozenset({0} if position in objects.crowds else ())),
-            size,
-            box_format,
-            names,
-        ).trainable
-        for position, (numbers, label) in enumerate(zip(objects.boxes, objects.labels, strict=True))
-    )
+        raise UnusableImageError(IMAGE_UNEVEN_LISTS)
 
 
-def _read_box(numbers: Any, size: Size, box_format: BoxFormat) -> Box | str:
-    """Return a box in pixels, or why there is none."""
-    try:
-        if len(numbers) != 4:
-            return BOX_NOT_FOUR_NUMBERS
-        return read_box(numbers, box_format.order, box_format.units, size)
-    except (TypeError, ValueError):  # null, words
-        return BOX_NOT_FOUR_NUMBERS
-
-
-def _find_fault(box: Box, inside: Box) -> str | None:
-    """Return why a box cannot be used, or None; `inside` is the part of it in the image."""
-    if not box.is_finite:
-        return BOX_NOT_FINITE
-    if not box.has_area:
-        return BOX_UPSIDE_DOWN
-    if not inside.has_area:
-        return BOX_OUTSIDE
-    return None
+def _sticks_out(box: Box, inside: Box) -> bool:
+    return max(abs(a - b) for a, b in zip(box.xyxy, inside.xyxy, strict=True)) > CLIP_TOLERANCE

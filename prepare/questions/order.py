@@ -1,22 +1,16 @@
-"""The order of an answer's objects, and how many of them an answer holds."""
+"""The order of an answer's objects, and how many of them one turn holds."""
 
 from collections.abc import Iterator, Sequence
 
 from grounding.boxes import GridBox, Size, to_grid
 from grounding.samples import Detection
 
-ORDERS = ("source", "reading", "area")
-"""As the source lists them; top to bottom, then left to right, by the top left corner; largest first."""
-
-OVERFLOWS = ("drop", "turns")
-"""What becomes of an answer with more than `max_objects`: it is left out, or cut into several turns."""
-
 
 def order_detections(detections: Sequence[Detection], order: str, size: Size) -> tuple[Detection, ...]:
-    """Return an answer's objects in their order.
+    """Return an answer's objects in an order of `prepare.recipe.ORDERS`.
 
-    It is decided on the 0..1000 grid, which is all that the model sees of a box; objects that the rule
-    does not tell apart stay in the source's order.
+    The order is decided on the 0..1000 grid, which is all that the model sees of a box; ties keep the
+    source's order.
     """
     if order == "reading":
         return tuple(sorted(detections, key=lambda detection: _corner(to_grid(detection.box, size))))
@@ -26,7 +20,7 @@ def order_detections(detections: Sequence[Detection], order: str, size: Size) ->
 
 
 def split_turns(detections: Sequence[Detection], max_objects: int | None) -> Iterator[tuple[Detection, ...]]:
-    """Yield the objects of each turn, at most `max_objects` in one; an empty answer is one turn."""
+    """Yield the objects of each turn, at most `max_objects` per turn; an empty answer is one turn."""
     step = max_objects or max(1, len(detections))
     for start in range(0, max(1, len(detections)), step):
         yield tuple(detections[start : start + step])

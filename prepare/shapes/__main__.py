@@ -1,8 +1,8 @@
-"""`python -m prepare.shapes OUT [key=value ...]`: a synthetic source of coloured shapes.
+"""`python -m prepare.shapes OUT [key=value ...]`: draw a source of coloured shapes.
 
-Writes COCO parquet in the layout of detection-datasets/coco, so that the demonstration runs through the
-same steps as photographs, or the folders of a YOLO data set, as an example of pictures of one's own. The same
-settings give the same files (with one version of Pillow and pyarrow).
+Writes parquet in the layout of detection-datasets/coco, so that the demo runs through the same steps as
+photographs, or a YOLO data set, as an example of one's own pictures. The same settings give the same files
+(with the same versions of Pillow and pyarrow).
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grounding.errors import run_command
 from grounding.recipe import describe_keys, load_settings
-from prepare.shapes.scenes import ShapeSettings, draw_scenes
+from prepare.shapes.scenes import ShapeSettings
 
 EXAMPLE = """example:
   python -m prepare.shapes data/demo_source images=1000 'classes=[red square,red circle]'"""
@@ -22,7 +22,7 @@ def main() -> int:
     """Write the source and say what it holds."""
     parser = argparse.ArgumentParser(
         prog="python -m prepare.shapes",
-        description="Draw a small data set of coloured shapes, as COCO parquet or in YOLO's layout.",
+        description="Draw a small data set of coloured shapes, as COCO parquet or as YOLO folders.",
         epilog="keys:\n" + "\n".join(describe_keys(ShapeSettings)) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -31,40 +31,10 @@ def main() -> int:
     arguments = parser.parse_args()
     settings = load_settings(ShapeSettings, arguments.overrides)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from prepare.shapes.source_files import write_source
+
     write_source(arguments.out, settings)
     return 0
-
-
-def write_source(folder: Path, settings: ShapeSettings) -> None:
-    """Draw all images and write them in the layout that is asked for, each file whole or not at all.
-
-    Raises:
-        UserError: the settings allow fewer different images than asked for, or the disk is full.
-    """
-    scenes = list(draw_scenes(settings))
-    splits = {"train": scenes[: settings.images], "val": scenes[settings.images :]}
-    if settings.layout == "yolo":
-        from prepare.shapes.yolo_folders import write_folders
-
-        write_folders(folder, splits, settings)
-    else:
-        from prepare.shapes.parquet import write_split
-
-        first_id = 1
-        for split, drawn in splits.items():
-            path = folder / f"{split}-00000-of-00001.parquet"
-            if drawn:
-                write_split(path, drawn, settings, first_id)
-            else:
-                path.unlink(missing_ok=True)
-            first_id += len(drawn)
-    logging.getLogger(__name__).info(
-        "%s: %d training and %d validation images of %s",
-        folder,
-        settings.images,
-        settings.val_images,
-        ", ".join(settings.classes),
-    )
 
 
 if __name__ == "__main__":

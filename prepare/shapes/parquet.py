@@ -1,23 +1,16 @@
-"""The synthetic source's images and parquet files."""
+"""The drawn source as parquet files, in the layout of detection-datasets/coco."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image, ImageDraw
 
 from grounding.files import replacing
 from prepare.progress import progress_bar
-from prepare.shapes.scenes import COLOUR_VALUES, Scene, ShapeSettings
-
-SUPERSAMPLING = 4
-"""Shapes are drawn this many times larger and reduced, so that slanted edges are smooth."""
-
-GROUND = (128, 128, 128)
-"""Grey is 0 once the image processor has normalised it, which lets a small model learn soonest."""
+from prepare.shapes.picture import encode_png, render_scene
+from prepare.shapes.scenes import Scene, ShapeSettings
 
 ROWS_PER_GROUP = 1000
 
@@ -63,7 +56,7 @@ def _make_row(scene: Scene, settings: ShapeSettings, image_id: int) -> dict[str,
     boxes = [[float(edge * cell) for edge in box] for _, box in scene]
     return {
         "image_id": image_id,
-        "image": {"bytes": _encode(draw(scene, settings)), "path": f"{image_id:012d}.png"},
+        "image": {"bytes": encode_png(render_scene(scene, settings)), "path": f"{image_id:012d}.png"},
         "width": settings.image_size,
         "height": settings.image_size,
         "objects": {
@@ -73,32 +66,3 @@ def _make_row(scene: Scene, settings: ShapeSettings, image_id: int) -> dict[str,
             "area": [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes],
         },
     }
-
-
-def draw(scene: Scene, settings: ShapeSettings) -> Image.Image:
-    """Return a scene as an RGB image; shapes fill their boxes."""
-    side = settings.image_size * SUPERSAMPLING
-    image = Image.new("RGB", (side, side), GROUND)
-    canvas = ImageDraw.Draw(image)
-    scale = side // settings.cells
-    for index, box in scene:
-        colour, shape = settings.classes[index].split(" ")
-        x1, y1, x2, y2 = (edge * scale for edge in box)
-        right, bottom = x2 - 1, y2 - 1  # Pillow's far edges are inside the shape
-        middle_x, middle_y = (x1 + right) / 2, (y1 + bottom) / 2
-        corners: dict[str, list[tuple[float, float]]] = {
-            "square": [(x1, y1), (right, y1), (right, bottom), (x1, bottom)],
-            "triangle": [(middle_x, y1), (right, bottom), (x1, bottom)],
-            "diamond": [(middle_x, y1), (right, middle_y), (middle_x, bottom), (x1, middle_y)],
-        }
-        if shape == "circle":
-            canvas.ellipse((x1, y1, right, bottom), fill=COLOUR_VALUES[colour])
-        else:
-            canvas.polygon(corners[shape], fill=COLOUR_VALUES[colour])
-    return image.reduce(SUPERSAMPLING)
-
-
-def _encode(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=9)
-    return buffer.getvalue()

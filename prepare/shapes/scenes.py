@@ -1,9 +1,4 @@
-"""`python -m prepare.shapes OUT [key=value ...]`: a synthetic source of coloured shapes.
-
-Writes COCO parquet in the layout of detection-datasets/coco, so that the demonstration runs through the
-same steps as photographs, or the folders of a YOLO data set, as an example of pictures of one's own. The same
-settings give the same files (with one version of Pillow and pyarrow).
-"""
+"""Scenes: which shapes an image shows, and where."""
 
 import itertools
 import random
@@ -23,15 +18,13 @@ COLOUR_VALUES = {
     "black": (30, 30, 30),
 }
 SHAPES = ("circle", "square", "triangle", "diamond")
-
-
 LAYOUTS = ("parquet", "yolo")
 
 ATTEMPTS = 1000
-"""Tries for one image before the settings are called impossible."""
+"""Attempts to find a new image, before the settings are refused as impossible."""
 
 PLACEMENTS = 100
-"""Tries to place an image's objects side by side, before other objects are drawn."""
+"""Attempts to place an image's objects without overlap, before other objects are drawn."""
 
 CellBox = tuple[int, int, int, int]
 Scene = tuple[tuple[int, CellBox], ...]
@@ -50,7 +43,7 @@ class ShapeSettings:
     min_cells: int = setting("side of the smallest shape, in cells", 2)
     max_cells: int = setting("side of the largest shape, in cells", 4)
     max_objects: int = setting("most shapes in an image; each class at most once", 2)
-    layout: str = setting(" or ".join(LAYOUTS), "parquet")
+    layout: str = setting("of the files: " + " or ".join(LAYOUTS), "parquet")
     classes: list[str] = setting(
         "colour and shape of each class: classes=[red square,red circle]",
         default_factory=lambda: ["red square", "green circle", "blue triangle"],
@@ -68,7 +61,7 @@ class ShapeSettings:
         if not 1 <= self.min_cells <= self.max_cells <= self.cells:
             raise UserError(
                 f"min_cells={self.min_cells}, max_cells={self.max_cells}, cells={self.cells}: "
-                "each has to be at least as large as the one before, and the first at least 1"
+                "each must be at least as large as the one before, and the first at least 1"
             )
         for name in self.classes:
             colour, _, shape = name.partition(" ")
@@ -85,7 +78,7 @@ class ShapeSettings:
 
 
 def draw_scenes(settings: ShapeSettings) -> Iterator[Scene]:
-    """Yield all images' objects, no two images alike; objects of an image do not overlap.
+    """Yield the objects of every image. No two images are the same; objects of an image do not overlap.
 
     Raises:
         UserError: the settings allow too few different images.
@@ -107,8 +100,8 @@ def draw_scenes(settings: ShapeSettings) -> Iterator[Scene]:
 
 
 def _draw_scene(chance: random.Random, settings: ShapeSettings) -> Scene | None:
-    """Return distinct classes with boxes beside one another, or None where no such boxes were found."""
-    # Only randrange: its numbers are the same in all versions of Python that we run on.
+    """Return different classes with boxes that do not overlap, or None if no such boxes were found."""
+    # Only randrange: it gives the same numbers in all supported versions of Python.
     count = 1 + chance.randrange(settings.max_objects)
     classes = list(range(len(settings.classes)))
     chosen = sorted(classes.pop(chance.randrange(len(classes))) for _ in range(count))

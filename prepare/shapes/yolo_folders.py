@@ -1,4 +1,4 @@
-"""The synthetic source in the layout of a YOLO data set, as people have it on their disks."""
+"""The drawn source in the layout of a YOLO data set."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ import yaml
 
 from grounding.files import write_text
 from prepare.progress import progress_bar
-from prepare.shapes.parquet import draw
+from prepare.shapes.picture import render_scene
 from prepare.shapes.scenes import Scene, ShapeSettings
 
 
 def write_folders(folder: Path, splits: Mapping[str, Sequence[Scene]], settings: ShapeSettings) -> None:
-    """Write images/SPLIT, labels/SPLIT with a line `class cx cy width height` an object, and data.yaml.
+    """Write images/SPLIT, labels/SPLIT with one line `class cx cy width height` per object, and data.yaml.
 
-    Boxes are shares of the image. data.yaml comes last: without it there is no data set.
+    Boxes are shares of the image. data.yaml is written last: without it, the folder is not a data set.
 
     Source of the layout: https://docs.ultralytics.com/datasets/detect
     """
@@ -28,7 +28,7 @@ def write_folders(folder: Path, splits: Mapping[str, Sequence[Scene]], settings:
         with progress_bar(len(scenes), f"drawing {split} images") as progress:
             for scene in scenes:
                 number += 1
-                draw(scene, settings).save(images / f"{number:06d}.png", compress_level=9)
+                render_scene(scene, settings).save(images / f"{number:06d}.png", compress_level=9)
                 write_text(labels / f"{number:06d}.txt", _lines(scene, settings.cells))
                 progress.update()
     contents = {split: f"images/{split}" for split, scenes in splits.items() if scenes}

@@ -7,21 +7,20 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.markup import find_markup
+from prepare.annotations import Annotation, Place, Query, RawObjects
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.json_stream import stream_lists
-from prepare.sources.shared.listed import Item, ListedSource
-from prepare.sources.source import Annotation, Place, Query, RawObjects
+from prepare.sources.shared.listed import ListedImage, ListedSource
 
-if TYPE_CHECKING:
-    from prepare.recipe import Source
-
+LISTS = ("categories", "images", "annotations")
 TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"
 
 
@@ -38,11 +37,11 @@ class _Image:
     crowds: frozenset[int]
 
 
-def open_coco_json(source: "Source") -> ListedSource:
+def open_coco_json(source: SourceSettings) -> ListedSource:
     """Read the annotation files of both splits.
 
-    Ids are the files' own, unless they are no whole numbers or one id names two images (tools that export
-    each split by itself number both from 0): then all are derived from the images' paths.
+    Image ids are those of the files. If they are not whole numbers, or if one id stands for two images (some
+    tools number each split from 0), all ids are derived from the images' paths.
 
     Raises:
         UserError: no such files, another format, an unknown image folder, or categories that differ.
@@ -62,7 +61,7 @@ def open_coco_json(source: "Source") -> ListedSource:
     if not is_numbered:
         check_distinct(item.name for split in items.values() for item in split)
 
-    def annotate(item: Item, place: Place) -> Annotation:
+    def annotate(item: ListedImage, place: Place) -> Annotation:
         image: _Image = item.data
         labels = [categories.get(number) for number in image.category_ids]
         objects = RawObjects(image.boxes, labels, image.areas, image.crowds)
@@ -80,12 +79,12 @@ def open_coco_json(source: "Source") -> ListedSource:
     )
 
 
-def _read_file(path: Path, folder: Path, images: str | None, categories: dict[int, str]) -> list[Item]:
-    """Return the images of one file; its categories are added to `categories`."""
+def _read_file(path: Path, folder: Path, images: str | None, categories: dict[int, str]) -> list[ListedImage]:
+    """Return the images of one file, and add its categories to `categories`."""
     entries: list[tuple[Any, str, Size | None]] = []
     rows: dict[Any, list[tuple[Any, Any, Any, Any]]] = {}
     keys = set()
-    for key, value in stream_lists(path):
+    for key, value in stream_lists(path, LISTS):
         keys.add(key)
         if key == "categories":
             _add_category(value, categories, path)
@@ -94,7 +93,7 @@ def _read_file(path: Path, folder: Path, images: str | None, categories: dict[in
         elif key == "annotations":
             image_id, *values = _read_annotation(value, path)
             rows.setdefault(image_id, []).append(tuple(values))
-    if missing := {"images", "annotations", "categories"} - keys:
+    if missing := set(LISTS) - keys:
         raise UserError(f"{path}: no {', '.join(sorted(missing))}: not COCO annotations of instances")
     if unknown := rows.keys() - {image_id for image_id, _, _ in entries}:
         raise UserError(f"{path}: annotations of image {min(map(str, unknown))}, which it does not list")
@@ -105,11 +104,11 @@ def _read_file(path: Path, folder: Path, images: str | None, categories: dict[in
         boxes, category_ids, areas, crowds = ([row[i] for row in rows.get(image_id, ())] for i in range(4))
         marked = frozenset(position for position, crowd in enumerate(crowds) if crowd)
         image = _Image(path, image_id, size, boxes, category_ids, areas, marked)
-        items.append(Item(plain_name(f"{prefix}/{name}"), place / name, image))
+        items.append(ListedImage(plain_name(f"{prefix}/{name}"), place / name, image))
     return items
 
 
-def _has_usable_ids(items: Sequence[Item]) -> bool:
+def _has_usable_ids(items: Sequence[ListedImage]) -> bool:
     ids = {item.data.image_id for item in items}
     return len(ids) == len({item.name for item in items}) and all(
         isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in ids
@@ -152,10 +151,10 @@ def _add_category(value: Any, categories: dict[int, str], path: Path) -> None:
 
 
 def _image_folder(path: Path, folder: Path, images: str | None, names: list[str]) -> Path:
-    """Return the folder that file names are relative to: the recipe's, or where the first image is.
+    """Return the folder that file names are relative to: the recipe's, or the usual one with an image.
 
     Raises:
-        UserError: none of the usual folders has it.
+        UserError: none of the usual folders holds one of the first images.
     """
     if images is not None:
         return folder / images

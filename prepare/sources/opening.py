@@ -1,22 +1,19 @@
 """The source that a recipe names."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from grounding.categories import Category
+from prepare.sources.settings import SourceSettings
 from prepare.sources.source import Source
 
-if TYPE_CHECKING:
-    from prepare import recipe
 
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> Source:
+    """Open the source of a recipe; `categories` are the recipe's, empty if the source names them.
 
-def open_source(source: "recipe.Source", categories: Sequence[Category]) -> Source:
-    """Open the source of a recipe; `categories` are the recipe's, none where the source is to name them.
-
-    Each module is imported when it is asked for: reading YAML or parquet takes a library each.
+    Each module is imported only if it is needed, because each brings a large library of its own.
 
     Raises:
-        UserError: what the source's module refuses.
+        UserError: the source's module refuses the files.
     """
     if source.kind == "coco_json":
         from prepare.sources.coco_json import open_coco_json

@@ -1,28 +1,26 @@
-"""Referring expressions: a JSONL of {"image", "expression", "bbox"}, bbox null where nothing matches.
+"""Referring expressions: a JSONL of {"image", "expression", "bbox"}, with bbox null if nothing matches.
 
-`bbox` is one box, or a list of boxes where several objects match. Optional: `width`, `height`, and
-`category`, what kind of thing the expression means.
+`bbox` is one box, or a list of boxes if several objects match. Optional keys: `width`, `height`, and
+`category`, the kind of thing that the expression means.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
+from prepare.annotations import Query, RawObjects
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
-from prepare.sources.shared.listed import Item, ListedSource
-from prepare.sources.source import Query, RawObjects
-
-if TYPE_CHECKING:
-    from prepare.recipe import Source
+from prepare.sources.shared.listed import ListedImage, ListedSource
 
 ANYTHING = "object"
-"""The category of a box where the lines state none."""
+"""The category of a box if its line states none."""
 
 
-def open_phrases(source: "Source", categories: Sequence[Category]) -> ListedSource:
-    """Read the expressions; lines with the same image and expression are one, with the boxes of all.
+def open_phrases(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
+    """Read the expressions; lines with the same image and expression become one, with all of their boxes.
 
     Raises:
         UserError: no files, or a line without image, expression or bbox.
@@ -46,7 +44,7 @@ def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:
             raise UserError(f"{where}: no bbox: write null where nothing in the image matches")
         boxes = found.setdefault(" ".join(expression.split()), [])
         label = str(row.get("category") or usual)
-        for box in _boxes(row["bbox"], where):
+        for box in _boxes_of(row["bbox"], where):
             if (box, label) not in boxes:
                 boxes.append((box, label))
     return tuple(
@@ -59,7 +57,7 @@ def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:
     )
 
 
-def _boxes(value: Any, where: str) -> list[Any]:
+def _boxes_of(value: Any, where: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list) or not value:
@@ -67,7 +65,7 @@ def _boxes(value: Any, where: str) -> list[Any]:
     return value if isinstance(value[0], list) else [value]
 
 
-def _categories(items: Sequence[Item]) -> tuple[Category, ...]:
-    """Return the categories that the lines name, and the usual one where a line names none."""
+def _categories(items: Sequence[ListedImage]) -> tuple[Category, ...]:
+    """Return the categories that the lines name, and the default one if a line names none."""
     names = {str(row.get("category") or ANYTHING) for item in items for _, row in item.data.lines}
     return number_categories(sorted(names))

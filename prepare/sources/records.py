@@ -1,26 +1,30 @@
-"""Records in the trainer's own form: a JSONL of messages, images and objects.
+"""Records in the trainer's own format: a JSONL of messages, images and objects.
 
-They keep their conversation; `prepare.questions.conversations` rewrites their boxes onto the 0..1000 grid.
-The recipe says their order and units; nothing in the numbers is taken for a hint.
+They keep their conversation; `prepare.questions.conversations` converts their boxes to the 0..1000 grid. The
+recipe states the order and units of the boxes; they are never guessed from the numbers.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from grounding.answers.forms import BOX_KEYS, LABEL_KEYS
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from grounding.markup import find_markup
-from prepare.questions.conversations import read_record
+from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER, find_markup
+from prepare.annotations import Query, RawObjects
+from prepare.reasons import RECORD_IMAGE_UNMATCHED, RECORD_UNMATCHED, UnusableQueryError
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
-from prepare.sources.shared.listed import Item, ListedSource
-from prepare.sources.source import Query
+from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.shared.record_text import (
+    find_placeholders,
+    first_key,
+    json_objects,
+)
 
-if TYPE_CHECKING:
-    from prepare.recipe import Source
 
-
-def open_records(source: "Source") -> ListedSource:
+def open_records(source: SourceSettings) -> ListedSource:
     """Read the records.
 
     Raises:
@@ -37,22 +41,74 @@ def _image_of(row: dict[str, Any]) -> Any:
 def _read_rows(name: str, rows: Rows) -> tuple[Query, ...]:
     queries = []
     for number, (line, row) in enumerate(rows.lines):
+        record_id = derived_id(f"{name}\n{number}") if len(rows.lines) > 1 else None
         try:
-            query = read_record(row)
+            query = Query(read_record(row), record=row, record_id=record_id)
+        except UnusableQueryError as error:
+            query = Query(RawObjects(), record=row, fault=error.reason, record_id=record_id)
         except ValueError as error:
             raise UserError(f"{rows.file}, line {line}: {error}") from error
-        record_id = derived_id(f"{name}\n{number}") if len(rows.lines) > 1 else None
-        queries.append(Query(query.objects, record=row, fault=query.fault, record_id=record_id))
+        queries.append(query)
     return tuple(queries)
 
 
-def _categories(items: Sequence[Item]) -> tuple[Category, ...]:
+def read_record(row: dict[str, Any]) -> RawObjects:
+    """Return the objects of a record's answers, boxes as they are written there.
+
+    A box of `objects` belongs to the last name before its placeholder; boxes in user messages belong to no
+    answer. An answer without placeholders is read as JSON, fenced or not.
+
+    Raises:
+        ValueError: `messages` or `objects` have another format.
+        UnusableQueryError: placeholders that do not match, or boxes that cannot be rewritten.
+    """
+    texts, labels, boxes = _parts_of(row)
+    marks = [mark for _, text in texts for mark in find_placeholders(text)]
+    if marks.count(REF_PLACEHOLDER) != len(labels) or marks.count(BOX_PLACEHOLDER) != len(boxes):
+        raise UnusableQueryError(RECORD_UNMATCHED)
+    if sum(text.count(IMAGE_PLACEHOLDER) for _, text in texts) != 1:
+        raise UnusableQueryError(RECORD_IMAGE_UNMATCHED)
+    found: list[tuple[Any, str | None]] = []
+    label: str | None = None
+    for role, text in texts:
+        marks = find_placeholders(text)
+        for mark in marks:
+            if mark == REF_PLACEHOLDER:
+                label = str(labels.pop(0))
+            elif role == "assistant":
+                found.append((boxes.pop(0), label))
+            else:
+                boxes.pop(0)
+        if role == "assistant" and not marks:
+            found += [(item[first_key(item, BOX_KEYS)], _label_of(item)) for item in json_objects(text)]
+    return RawObjects([box for box, _ in found], [name for _, name in found], [None] * len(found))
+
+
+def _parts_of(row: dict[str, Any]) -> tuple[list[tuple[str, str]], list[Any], list[Any]]:
+    """Return role and text of each message, and the labels and boxes of `objects`."""
+    messages, objects = row.get("messages"), row.get("objects") or {}
+    try:
+        texts = [(str(message["role"]), message["content"]) for message in messages or ()]
+        labels, boxes = (list(objects.get(key) or ()) for key in ("ref", "bbox"))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("messages need role and content, objects ref and bbox") from error
+    if not texts or not all(isinstance(text, str) for _, text in texts):
+        raise ValueError("messages are needed, with role, and content as a text")
+    return texts, labels, boxes
+
+
+def _label_of(item: dict[str, Any]) -> str | None:
+    key = first_key(item, LABEL_KEYS)
+    return str(item[key]) if key else None
+
+
+def _categories(items: Sequence[ListedImage]) -> tuple[Category, ...]:
     """Return the names that answers give to boxes."""
     names: set[str] = set()
     for item in items:
         for _, row in item.data.lines:
             try:
-                names |= {label for label in read_record(row).objects.labels if label}
-            except ValueError:
-                continue  # reading the rows has refused it
+                names |= {label for label in read_record(row).labels if label}
+            except (ValueError, UnusableQueryError):
+                continue  # reading the rows has refused or counted it
     return number_categories(sorted(name for name in names if not find_markup(name)))

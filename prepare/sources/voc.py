@@ -1,37 +1,34 @@
 """PASCAL VOC's layout: Annotations/*.xml, JPEGImages/, and ImageSets/Main/{train,val}.txt.
 
-Source of the format: the development kit of VOC2007. Corners number pixels from 1, and the pixels they
-name lie inside the box: `pixels_from_1`. Many tools write the same XML with edges from 0: `pixels`.
+Source of the format: the development kit of VOC2007. Corners are pixel numbers from 1, and these pixels lie
+inside the box: units `pixels_from_1`. Many tools write the same XML with edges from 0: units `pixels`.
 """
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grounding.boxes import Size
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
+from prepare.annotations import Annotation, Place, Query, RawObjects
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
-from prepare.sources.shared.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError
-from prepare.sources.source import Annotation, Place, Query, RawObjects
-
-if TYPE_CHECKING:
-    from prepare.recipe import Source
+from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedImage, ListedSource, UnreadableError
 
 TRAIN_FILES, VAL_FILES = "ImageSets/Main/train.txt", "ImageSets/Main/val.txt"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def open_voc(source: "Source", categories: Sequence[Category]) -> ListedSource:
-    """List the XML files of both splits; without lists of a split all are for training.
+def open_voc(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
+    """List the XML files of both splits; without lists of images, all are for training.
 
     Objects marked difficult are treated as crowds: VOC neither rewards nor punishes finding them. Ids are
-    derived from the XML files' paths. With no `categories`, the names in the files are the categories.
+    derived from the paths of the XML files. If `categories` is empty, the names in the files are used.
 
     Raises:
-        UserError: no XML files, or a list that is not there or names other files.
+        UserError: no XML files, or a list that is missing or names missing files.
     """
     folder = source_folder(source, ("**/*",))
     place = folder / "Annotations" if (folder / "Annotations").is_dir() else folder
@@ -46,14 +43,14 @@ def open_voc(source: "Source", categories: Sequence[Category]) -> ListedSource:
     chosen = {"train": set(train) - set(val or ()), "val": set(val or ())}
     items = {
         split: [
-            Item(plain_name(name), images.get(Path(name).name, place / f"{name}.jpg"), found[name])
+            ListedImage(plain_name(name), images.get(Path(name).name, place / f"{name}.jpg"), found[name])
             for name in sorted(names)
         ]
         for split, names in chosen.items()
     }
     check_distinct(item.name for split in items.values() for item in split)
 
-    def annotate(item: Item, position: Place) -> Annotation:
+    def annotate(item: ListedImage, position: Place) -> Annotation:
         size, objects = _read_xml(item.data)
         where = str(item.data)
         return Annotation(
@@ -85,10 +82,10 @@ def _images_by_stem(folder: Path) -> dict[str, Path]:
 def _read_list(
     folder: Path, given: str | None, usual: str, key: str, found: dict[str, Path]
 ) -> list[str] | None:
-    """Return the names in a list of images; None where the usual list is not there.
+    """Return the names in a list of images; None if the usual list is missing.
 
     Raises:
-        UserError: the list that the recipe names is not there, or an XML file that a list names is not.
+        UserError: the list that the recipe names is missing, or an XML file that a list names.
     """
     path = folder / (given or usual)
     if not path.is_file():
@@ -98,7 +95,7 @@ def _read_list(
     names = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if name := line.strip():
-            # The lists of one class have a column more: 1, 0 or -1.
+            # The lists of one class have a second column: 1, 0 or -1.
             name = name if name in found else name.split()[0]
             if name not in found:
                 raise UserError(f"{path}, line {number}: no annotation file {name}.xml")
@@ -110,7 +107,7 @@ def _read_xml(path: Path) -> tuple[Size | None, RawObjects]:
     """Read one annotation file.
 
     Raises:
-        UnreadableError: not XML, or an object without name or corners.
+        UnreadableError: not XML, or an object without corners.
     """
     try:
         root = ET.parse(path).getroot()
@@ -128,7 +125,7 @@ def _read_xml(path: Path) -> tuple[Size | None, RawObjects]:
     return size, RawObjects(boxes, labels, [None] * len(boxes), frozenset(crowds))
 
 
-def _names_in(items: Sequence[Item]) -> tuple[Category, ...]:
+def _names_in(items: Sequence[ListedImage]) -> tuple[Category, ...]:
     names: set[str] = set()
     for item in items:
         try:

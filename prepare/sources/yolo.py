@@ -1,37 +1,42 @@
-"""YOLO's layout: a names file (data.yaml), images/ and, beside it, labels/ with a text file an image.
+"""YOLO's layout: a names file (data.yaml), images/ and, beside it, labels/ with one text file per image.
 
 Source of the format: the detection data set page of docs.ultralytics.com. A line is a class index and
-cx, cy, width, height as shares of the image; longer lines are outlines, of which the box is taken.
+cx, cy, width, height as shares of the image. Longer lines are outlines; their bounding box is taken.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.boxes import Box
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from grounding.recipe import read_yaml
+from prepare.annotations import Annotation, BoxFormat, Place, Query, RawObjects
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
-from prepare.sources.shared.listed import IMAGE_SUFFIXES, Item, ListedSource, UnreadableError, find_images
-from prepare.sources.source import Annotation, BoxFormat, Place, Query, RawObjects
-
-if TYPE_CHECKING:
-    from prepare.recipe import Source
+from prepare.sources.shared.listed import (
+    IMAGE_SUFFIXES,
+    ListedImage,
+    ListedSource,
+    UnreadableError,
+    find_images,
+)
 
 OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
 SHORTEST_OUTLINE = 6
-"""Numbers of a triangle."""
+"""The numbers of a triangle."""
 
 
-def open_yolo(source: "Source") -> ListedSource:
+def open_yolo(source: SourceSettings) -> ListedSource:
     """Read the names file and list the images of both splits.
 
-    The names file is source.path itself or the one YAML file in it; its train and val are folders, lists
-    of images (.txt), or several of them. Ids are derived from the images' paths relative to its folder.
+    The names file is source.path itself, or the only YAML file in that folder. Its train and val are folders,
+    text files that list images, or several of these. Ids are derived from the images' paths relative to the
+    folder of the names file.
 
     Raises:
-        UserError: no names file, or what it says is not there.
+        UserError: no names file, or a folder or list that it names is missing.
     """
     names_file = _find_names_file(source_folder(source, ("**/*",)))
     folder = names_file.parent
@@ -41,7 +46,7 @@ def open_yolo(source: "Source") -> ListedSource:
     categories = _read_names(content.get("names"), names_file)
     names = [category.name for category in categories]
     roots = [folder / str(content["path"]), folder] if content.get("path") else [folder]
-    items: dict[str, list[Item]] = {}
+    items: dict[str, list[ListedImage]] = {}
     for split, key in (("train", "train"), ("val", "val")):
         places = content.get(key) or []
         images = {
@@ -50,7 +55,7 @@ def open_yolo(source: "Source") -> ListedSource:
             for image in _images_of(str(place), roots, names_file, key)
         }
         items[split] = sorted(
-            (Item(_relative(image, folder), image, label_file(image)) for image in images),
+            (ListedImage(_relative(image, folder), image, label_file(image)) for image in images),
             key=lambda item: item.name,
         )
     val = {item.name for item in items["val"]}
@@ -59,7 +64,7 @@ def open_yolo(source: "Source") -> ListedSource:
         raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
     check_distinct(item.name for split in items.values() for item in split)
 
-    def annotate(item: Item, place: Place) -> Annotation:
+    def annotate(item: ListedImage, place: Place) -> Annotation:
         objects = _read_labels(item.data, names, source.box_format)
         where = str(item.data)
         return Annotation(
@@ -74,7 +79,7 @@ def open_yolo(source: "Source") -> ListedSource:
 
 
 def label_file(image: Path) -> Path:
-    """Return the text file of an image: the last folder named images becomes labels, else it lies beside."""
+    """Return the label file of an image: in labels/ instead of the last images/, else beside the image."""
     parts = list(image.with_suffix(".txt").parts)
     for place in range(len(parts) - 2, -1, -1):
         if parts[place] == "images":
@@ -117,7 +122,7 @@ def _read_names(names: Any, path: Path) -> tuple[Category, ...]:
 def _images_of(place: str, roots: list[Path], names_file: Path, key: str) -> list[Path]:
     """Return the images of a folder, or of a text file that lists them.
 
-    A leading "../" is also tried without it: a widespread exporter writes it wrongly.
+    A leading "../" is also tried without it: a common exporter writes it wrongly.
     """
     spellings = [place, place[3:]] if place.startswith("../") else [place]
     tried = [root / spelling for root in roots for spelling in spellings]
@@ -131,7 +136,7 @@ def _images_of(place: str, roots: list[Path], names_file: Path, key: str) -> lis
 
 
 def _relative(image: Path, folder: Path) -> str:
-    """Return an image's path relative to the names file where it lies below, else as it is."""
+    """Return an image's path relative to the folder of the names file; outside of it, the whole path."""
     try:
         return plain_name(image.resolve().relative_to(folder.resolve()).as_posix())
     except ValueError:
@@ -142,7 +147,7 @@ def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObje
     """Read a label file; an image without one shows no objects.
 
     Raises:
-        UnreadableError: a line that is no class index with a box or an outline.
+        UnreadableError: a line that is not a class index with a box or an outline.
     """
     boxes: list[list[float]] = []
     labels: list[str | None] = []
@@ -167,10 +172,10 @@ def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObje
 
 
 def _box_of_outline(numbers: list[float], box_format: BoxFormat) -> list[float]:
-    """Return the cx, cy, width, height around x, y, x, y, ...
+    """Return cx, cy, width, height of the box around the points x, y, x, y, ...
 
     Raises:
-        ValueError: no outline, or the recipe says that the boxes are written otherwise.
+        ValueError: not an outline, or the recipe says that the boxes have another format.
     """
     if len(numbers) < SHORTEST_OUTLINE or len(numbers) % 2 or box_format != OUTLINE_FORMAT:
         raise ValueError(f"{len(numbers)} numbers after the class are neither a box nor an outline")

@@ -1,40 +1,37 @@
-"""The second pass: the images that were drawn are read, checked and written, a few at a time."""
+"""The drawn images, a few at a time: read, checked, asked about, and written."""
 
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.samples import Sample
-from prepare.faults import Faults
+from prepare.annotations import Annotation, ImageData, Lost
+from prepare.draw import Candidate, Draw
+from prepare.drops import DropLog
 from prepare.progress import progress_bar
-from prepare.questions.image_records import Outcome, Task, make_records
-from prepare.sampling import Candidate
-from prepare.sources.source import IMAGE_MISSING, Annotation, ImageData, Lost, Source
-from prepare.write.image_files import (
-    IMAGE_DOES_NOT_DECODE,
-    ImageCheck,
-    check_image,
-    find_written,
-    image_name,
-    write_image,
-)
+from prepare.questions.image_records import ImageRecords, RecordMaker, make_records
+from prepare.questions.record_lines import make_line
+from prepare.reasons import IMAGE_MISSING, UnusableImageError
+from prepare.sources.source import Source
+from prepare.write.image_files import ImageStore, check_image, image_name, write_image
 from prepare.write.overlap import overlap
-from prepare.write.record_lines import make_line
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
 WORKERS = min(8, os.cpu_count() or 1)
 
+Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
+
 
 @dataclass(frozen=True)
-class Taken:
-    """An image that is in the data set: its lines of JSON and, for scoring, a sample a line with all boxes.
+class PreparedImage:
+    """An image of the data set: its rank in the draw, its lines of JSON, and for val one sample per line.
 
-    Lines, not dictionaries, are kept: the whole of COCO then fits into 100 MB.
+    Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
     rank: int
@@ -43,76 +40,93 @@ class Taken:
     samples: tuple[Sample, ...]
 
 
-def take(
-    source: Source,
-    candidates: Iterator[Candidate],
-    count: int,
-    task: Task,
-    split: str,
-    counts: Counter[str],
-    faults: Faults,
-) -> list[Taken]:
-    """Write the images of the first `count` usable candidates, and return them in the order of the draw.
+@dataclass(frozen=True)
+class PreparedSplit:
+    """The images of a split in the order of the draw, and the counts that the card states."""
 
-    A candidate whose image turns out to be unusable is counted in `faults`, and the next one in the
-    draw takes its place. Box drops are counted for the images that are taken. `samples` are for "val" only.
+    images: list[PreparedImage]
+    counts: dict[str, int]
+
+
+def extract_images(
+    source: Source, draw: Draw, maker: RecordMaker, store: ImageStore, log: DropLog
+) -> dict[str, PreparedSplit]:
+    """Write the first usable images of the draw, and return the records of both splits.
+
+    An image that turns out to be unusable is counted in `log`, and the next one of the draw takes its place.
+    Drops of boxes are counted only for the images that are taken.
 
     Raises:
         UserError: a source file cannot be read, an image not be written, or too much is damaged.
     """
-    taken: list[Taken] = []
 
-    def handle(row: tuple[Annotation, ImageData]) -> Outcome:
-        return _handle(*row, task, is_val=split == "val")
+    def split(name: str) -> PreparedSplit:
+        def work(row: tuple[Annotation, ImageData]) -> ImageRecords | Lost:
+            return _prepare_image(*row, maker, store, is_val=name == "val")
 
+        return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
+
+    val = split("val")  # first, as both splits can share their candidates
+    return {"train": split("train"), "val": val}
+
+
+def _extract_split(
+    source: Source, candidates: Iterator[Candidate], count: int, work: Worker, log: DropLog, name: str
+) -> PreparedSplit:
+    images: list[PreparedImage] = []
+    counts = Counter(dict.fromkeys(COUNTS, 0))
     with (
         ThreadPoolExecutor(WORKERS) as pool,
-        progress_bar(count, f"writing {split} images") as progress,
+        progress_bar(count, f"writing {name} images") as progress,
     ):
-        while chosen := list(itertools.islice(candidates, count - len(taken))):
+        while chosen := list(itertools.islice(candidates, count - len(images))):
             ranks = {candidate.place: candidate.rank for candidate in chosen}
-            for rows in overlap(source.read(list(ranks)), handle, pool, WORKERS):
-                if isinstance(rows, Lost):
-                    faults.lose(rows)
+            for batch in overlap(source.read(list(ranks)), work, pool, WORKERS):
+                if isinstance(batch, Lost):
+                    log.lose(batch)
                     continue
-                for (annotation, _), outcome in rows:
-                    if outcome.reason:
-                        faults.look(outcome.reason, outcome.where)
+                for (annotation, _), made in batch:
+                    if isinstance(made, Lost):
+                        log.reject(made)
                         continue
-                    faults.looked_at += 1
-                    lines = tuple(make_line(record) for record in outcome.records)
-                    own = tuple(outcome.samples) if split == "val" else ()
-                    taken.append(Taken(ranks[annotation.place], outcome.name, lines, own))
-                    counts.update(outcome.counts)
-                    counts.update(images=1, records=len(lines))
-                    faults.dropped.update(outcome.dropped)
+                    log.looked_at += 1
+                    log.dropped.update(made.dropped)
+                    counts.update(made.counts)
+                    counts.update(images=1, records=len(made.records))
+                    images.append(_without_dictionaries(made, ranks[annotation.place], name))
                     progress.update()
-                faults.check(is_over=False)
-    return sorted(taken, key=lambda image: (image.rank, image.image))
+                log.check(is_over=False)
+    return PreparedSplit(sorted(images, key=lambda image: (image.rank, image.image)), dict(counts))
 
 
-def _handle(annotation: Annotation, data: ImageData, task: Task, *, is_val: bool) -> Outcome:
-    """Check one image, make its records, and write it if there are any."""
-    outcome = Outcome(annotation.where)
-    if isinstance(data, Path):
-        outcome.where = str(data)
-        try:
-            data = data.read_bytes()
-        except OSError:
-            outcome.reason = IMAGE_MISSING
-            return outcome
-    if not data:
-        outcome.reason = IMAGE_DOES_NOT_DECODE
-        return outcome
+def _without_dictionaries(made: ImageRecords, rank: int, split: str) -> PreparedImage:
+    lines = tuple(make_line(record) for record in made.records)
+    return PreparedImage(rank, made.image, lines, tuple(made.samples) if split == "val" else ())
+
+
+def _prepare_image(
+    annotation: Annotation, data: ImageData, maker: RecordMaker, store: ImageStore, *, is_val: bool
+) -> ImageRecords | Lost:
+    """Check one image, make its records and write it; an image that cannot be used is returned as lost."""
+    where = str(data) if isinstance(data, Path) else annotation.where
     image_id = annotation.image_id or 0
-    written = find_written(data, task.folder, image_id) if task.is_resumed else None
-    check = ImageCheck("header", task.check.exif) if written else task.check
-    facts = check_image(data, annotation.size, check)
-    if isinstance(facts, str):
-        outcome.reason = facts
-        return outcome
-    outcome.name = image_name(image_id, facts.extension)
-    make_records(annotation, facts.size, outcome, task, is_val=is_val)
-    if not outcome.reason and outcome.name != written:
-        write_image(data, task.folder / outcome.name)
-    return outcome
+    try:
+        content = _read_bytes(data)
+        written = store.find_written(content, image_id)
+        facts = check_image(content, annotation.size, store.check_of(written))
+        name = image_name(image_id, facts.extension)
+        made = make_records(annotation, name, facts.size, maker, is_val=is_val)
+    except UnusableImageError as error:
+        return Lost(error.reason, 1, where)
+    if name != written:
+        write_image(content, store.folder / name)
+    return made
+
+
+def _read_bytes(data: ImageData) -> bytes | memoryview:
+    if not isinstance(data, Path):
+        return data or b""
+    try:
+        return data.read_bytes()
+    except OSError as error:
+        raise UnusableImageError(IMAGE_MISSING) from error

@@ -1,10 +1,10 @@
-"""Image bytes: checked, and written as they are."""
+"""Image files: checked, and written byte for byte as they are."""
 
 import io
 import os
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,20 +12,23 @@ from PIL import Image
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-
-IMAGE_DOES_NOT_DECODE = "image does not decode"
-IMAGE_TOO_LARGE = "image claims too many pixels to be decoded"
-IMAGE_SIZE_DIFFERS = "image size differs from the annotation"
-IMAGE_TURNED = "image is turned by its EXIF orientation"
+from grounding.layout import IMAGES_FOLDER
+from prepare.reasons import (
+    IMAGE_DOES_NOT_DECODE,
+    IMAGE_SIZE_DIFFERS,
+    IMAGE_TOO_LARGE,
+    IMAGE_TURNED,
+    UnusableImageError,
+)
 
 EXIF_ORIENTATION = 0x0112
-# A camera's JPEG with a preview inside is MPO to Pillow.
+# Pillow calls a camera's JPEG with a preview inside MPO.
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "GIF": "gif"}
 
 
 @dataclass(frozen=True)
 class ImageCheck:
-    """What the images of a data set have to be: `verify` and `exif` of the recipe."""
+    """How images are checked: `verify` and `exif` of the recipe."""
 
     verify: str = "decode"
     exif: str = "drop"
@@ -33,62 +36,82 @@ class ImageCheck:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image's size, in pixels as stored, and the file name extension that its bytes ask for."""
+    """An image's size, in pixels as stored, and the file name extension of its format."""
 
     size: Size
     extension: str
 
 
-def check_image(data: bytes | memoryview | None, size: Size | None, check: ImageCheck) -> ImageFacts | str:
-    """Return an image's facts, or why it cannot be used; `size` is what the annotation states, if anything.
+@dataclass(frozen=True)
+class ImageStore:
+    """The images of a data set's folder, and how they are checked.
 
-    A truncated file is found with `verify` "decode" only. An image that its EXIF data turns is refused
-    unless the recipe says that boxes are in the stored frame: some readers turn it and others do not, and
-    the boxes fit one of the two. What claims more pixels than Pillow thinks sane is never decoded.
+    With `is_resumed`, an interrupted run has written some of them, after the same checks.
+    """
+
+    folder: Path
+    check: ImageCheck
+    is_resumed: bool
+
+    def find_written(self, data: bytes | memoryview, image_id: int) -> str | None:
+        """Return the name under which an interrupted run has written these very bytes, None if it has not."""
+        if not self.is_resumed:
+            return None
+        for extension in dict.fromkeys(EXTENSIONS.values()):
+            path = self.folder / image_name(image_id, extension)
+            if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+                return image_name(image_id, extension)
+        return None
+
+    def check_of(self, written: str | None) -> ImageCheck:
+        """Return how to check an image; one that was written has been decoded already."""
+        return replace(self.check, verify="header") if written else self.check
+
+
+def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) -> ImageFacts:
+    """Check an image; `size` is the one that the annotation states, None if it states none.
+
+    Truncated files are only found with `verify` "decode". An image that its EXIF data turns is refused unless
+    the recipe says that boxes are in the stored frame: some readers turn it and others do not, and the boxes
+    fit only one of the two. An image that claims more pixels than Pillow allows is never decoded.
+
+    Raises:
+        UnusableImageError: the image cannot be used.
     """
     if not data:
-        return IMAGE_DOES_NOT_DECODE
+        raise UnusableImageError(IMAGE_DOES_NOT_DECODE)
     try:
         with warnings.catch_warnings(), Image.open(_open(data)) as image:
-            warnings.simplefilter("ignore")  # Pillow's remarks about odd metadata
+            warnings.simplefilter("ignore")  # Pillow warns about odd metadata
             extension = EXTENSIONS.get(str(image.format))
             if extension is None:
-                return IMAGE_DOES_NOT_DECODE
+                raise UnusableImageError(IMAGE_DOES_NOT_DECODE)
             stored = Size(*image.size)
             if size is not None and stored != size:
-                return IMAGE_SIZE_DIFFERS
+                raise UnusableImageError(IMAGE_SIZE_DIFFERS)
             if check.exif == "drop" and image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1):
-                return IMAGE_TURNED
+                raise UnusableImageError(IMAGE_TURNED)
             if check.verify == "decode":
                 # A JPEG decoded in grey at an eighth of its size is still read to its last byte.
                 image.draft("L", (1, 1))
                 image.load()
-    except Image.DecompressionBombError:
-        return IMAGE_TOO_LARGE
-    except (OSError, ValueError, SyntaxError, EOFError):
-        return IMAGE_DOES_NOT_DECODE
+    except Image.DecompressionBombError as error:
+        raise UnusableImageError(IMAGE_TOO_LARGE) from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise UnusableImageError(IMAGE_DOES_NOT_DECODE) from error
     return ImageFacts(stored, extension)
 
 
 def image_name(image_id: int, extension: str) -> str:
-    """Return an image's path in the data set's folder, named as COCO does: by number alone."""
-    return f"images/{image_id:012d}.{extension}"
-
-
-def find_written(data: bytes | memoryview, folder: Path, image_id: int) -> str | None:
-    """Return the name under which these very bytes are in the folder, from a run that was interrupted."""
-    for extension in dict.fromkeys(EXTENSIONS.values()):
-        path = folder / image_name(image_id, extension)
-        if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return image_name(image_id, extension)
-    return None
+    """Return an image's path in the data set's folder, named by number alone, as in COCO."""
+    return f"{IMAGES_FOLDER}/{image_id:012d}.{extension}"
 
 
 def write_image(data: bytes | memoryview, path: Path) -> None:
-    """Write an image.
+    """Write an image, whole or not at all.
 
-    It is whole or absent, but not forced to the disk one by one, which makes a run several times slower:
-    `finish` does that once, for all of them, before there is a card.
+    Images are not synced to the disk one by one, which would make a run several times slower: `finish_folder`
+    does that once for all, before it writes the card.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -108,7 +131,7 @@ def write_image(data: bytes | memoryview, path: Path) -> None:
 
 
 def _write(data: bytes | memoryview, path: Path) -> None:
-    # Without Python's file object: half the system calls, and there are many images.
+    # No file object of Python: that would double the system calls, and there are many images.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         left = memoryview(data)
@@ -119,7 +142,7 @@ def _write(data: bytes | memoryview, path: Path) -> None:
 
 
 class _View(io.RawIOBase):
-    """Bytes of another library's memory as a file, without a copy: most of an image is never looked at."""
+    """Bytes in another library's memory as a file, without a copy: most of an image is never read."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data

@@ -1,11 +1,11 @@
-"""Reading and working at the same time: the next rows are read while threads still work on the last ones."""
+"""Reading and working at the same time: the next batches are read while threads work on the last ones."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
-from prepare.sources.source import Lost
+from prepare.annotations import Lost
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -16,9 +16,9 @@ BATCHES_AHEAD = 2
 def overlap(
     batches: Iterable[list[Row] | Lost], work: Callable[[Row], Result], pool: Executor, workers: int
 ) -> Iterator[list[tuple[Row, Result]] | Lost]:
-    """Yield every batch with its results, and what was lost, in order.
+    """Yield every batch with its results, and every loss, in order.
 
-    A thread takes a part of a batch, not a row: handing over costs as much as the work on a small image.
+    Each thread gets a part of a batch, not one row: passing a row on costs as much as a small image takes.
     """
     ahead: deque[tuple[list[Row], list[Future[list[Result]]]] | Lost] = deque()
     for batch in batches:

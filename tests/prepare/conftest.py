@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from prepare.recipe import Recipe, Source
+from prepare.recipe import PrepareRecipe
 from prepare.shapes.parquet import SCHEMA
+from prepare.sources.settings import SourceSettings
 
 Row = dict[str, Any]
 
@@ -59,11 +60,11 @@ def write_rows() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
+def make_recipe(tmp_path: Path) -> Callable[..., PrepareRecipe]:
     """Make a recipe that reads tmp_path/source and writes tmp_path/dataset."""
 
-    def make(source: Path | None = None, **changes: Any) -> Recipe:
-        place = Source(hub="local", path=str(source or tmp_path / "source"))
+    def make(source: Path | None = None, **changes: Any) -> PrepareRecipe:
+        place = SourceSettings(hub="local", path=str(source or tmp_path / "source"))
         settings: dict[str, Any] = {
             "source": place,
             "categories": ["cat", "dog"],
@@ -71,7 +72,7 @@ def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
             "total_samples": 10,
             "val_ratio": 0.2,
         }
-        return Recipe(**(settings | changes))
+        return PrepareRecipe(**(settings | changes))
 
     return make
 

@@ -12,17 +12,21 @@ import pytest
 
 from grounding.card import load_card
 from grounding.errors import UserError
+from prepare.draw import draw_rank
 from prepare.pipeline import prepare_dataset
-from prepare.questions.objects import (
+from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     BOX_NOT_FINITE,
     BOX_OUTSIDE,
     BOX_UNKNOWN_CATEGORY,
     BOX_UPSIDE_DOWN,
+    IMAGE_DOES_NOT_DECODE,
+    IMAGE_SIZE_DIFFERS,
+    IMAGE_TURNED,
+    IMAGE_TWICE,
+    IMAGE_WITHOUT_OBJECTS,
 )
-from prepare.recipe import Source
-from prepare.sampling import IMAGE_TWICE, IMAGE_WITHOUT_OBJECTS, rank
-from prepare.write.image_files import IMAGE_DOES_NOT_DECODE, IMAGE_SIZE_DIFFERS, IMAGE_TURNED
+from prepare.sources.settings import SourceSettings
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "prepare"
@@ -54,8 +58,8 @@ def test_golden_bytes(
 
 def test_records_are_in_the_order_of_the_draw(source: Path, make_recipe: Make, tmp_path: Path) -> None:
     prepare_dataset(make_recipe(seed=5))
-    assert ids(tmp_path / "dataset/train.jsonl") == sorted(range(1, 21), key=lambda i: rank(5, i))[:8]
-    assert ids(tmp_path / "dataset/val.jsonl") == sorted(range(101, 111), key=lambda i: rank(5, i))[:2]
+    assert ids(tmp_path / "dataset/train.jsonl") == sorted(range(1, 21), key=lambda i: draw_rank(5, i))[:8]
+    assert ids(tmp_path / "dataset/val.jsonl") == sorted(range(101, 111), key=lambda i: draw_rank(5, i))[:2]
 
 
 def test_without_validation_files_both_splits_are_cut_from_training(
@@ -65,13 +69,13 @@ def test_without_validation_files_both_splits_are_cut_from_training(
     with caplog.at_level("INFO"):
         prepare_dataset(make_recipe())
     train, val = (ids(tmp_path / f"dataset/{split}.jsonl") for split in ("train", "val"))
-    assert val + train == sorted(range(1, 21), key=lambda i: rank(42, i))[:10]
+    assert val + train == sorted(range(1, 21), key=lambda i: draw_rank(42, i))[:10]
     assert len(val) == 2
     assert "both cut from source.train_files" in caplog.text
 
 
 def test_a_validation_file_is_never_training_too(source: Path, make_recipe: Make, tmp_path: Path) -> None:
-    place = Source(hub="local", path=str(source), train_files="*.parquet")
+    place = SourceSettings(hub="local", path=str(source), train_files="*.parquet")
     card = prepare_dataset(dataclasses.replace(make_recipe(total_samples=None), source=place))
     assert card.dropped == {}
     assert sorted(ids(tmp_path / "dataset/train.jsonl")) == list(range(1, 21))
@@ -80,7 +84,7 @@ def test_a_validation_file_is_never_training_too(source: Path, make_recipe: Make
 def test_unusable_images_are_counted_and_replaced(
     tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make, png: Make
 ) -> None:
-    first = sorted(range(1, 21), key=lambda i: rank(42, i))
+    first = sorted(range(1, 21), key=lambda i: draw_rank(42, i))
     jpeg = png(40, 20, "JPEG", quality=95)
     faults = {
         first[0]: {"image": {"bytes": b"not an image", "path": None}},

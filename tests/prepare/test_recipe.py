@@ -4,7 +4,8 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.recipe import load_recipe
-from prepare.recipe import Recipe, Source
+from prepare.recipe import PrepareRecipe
+from prepare.sources.settings import SourceSettings
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "prepare"
 
@@ -12,7 +13,7 @@ RECIPES = Path(__file__).parents[2] / "recipes" / "prepare"
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
-    recipe = load_recipe(Recipe, path)
+    recipe = load_recipe(PrepareRecipe, path)
     assert recipe.output_dir.startswith("data/")
 
 
@@ -41,7 +42,7 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
     with pytest.raises(UserError) as caught:
-        load_recipe(Recipe, RECIPES / "coco.yaml", [override])
+        load_recipe(PrepareRecipe, RECIPES / "coco.yaml", [override])
     assert message in str(caught.value)
 
 
@@ -60,12 +61,12 @@ def test_hub_from_recipe_then_environment(
     monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
     if environment is not None:
         monkeypatch.setenv("DOWNLOAD_SOURCE", environment)
-    source = Source(hub=hub)
+    source = SourceSettings(hub=hub)
     assert (source.resolved_hub, source.resolved_repo) == expected
 
 
 def test_a_hub_without_coco_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOWNLOAD_SOURCE", "aistudio")
     with pytest.raises(UserError, match="DOWNLOAD_SOURCE=aistudio"):
-        load_recipe(Recipe, RECIPES / "coco.yaml")
-    assert load_recipe(Recipe, RECIPES / "coco.yaml", ["source.hub=huggingface"]).source.repo is None
+        load_recipe(PrepareRecipe, RECIPES / "coco.yaml")
+    assert load_recipe(PrepareRecipe, RECIPES / "coco.yaml", ["source.hub=huggingface"]).source.repo is None

@@ -20,9 +20,9 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import Recipe, Source
-from prepare.sources.source import ROWS_DAMAGED
-from prepare.write.image_files import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED
+from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED, ROWS_DAMAGED
+from prepare.recipe import PrepareRecipe
+from prepare.sources.settings import SourceSettings
 from prepare.write.lock import LOCK_FILE, only_run
 
 ROOT = Path(__file__).parents[2]
@@ -143,6 +143,7 @@ def test_killed_from_outside_at_a_random_moment(
 ) -> None:
     wanted = write_undisturbed(tmp_path, make_recipe, read_folder)
     folder = tmp_path / "dataset"
+    chance = random.Random(1)
     for _ in range(3):
         process = subprocess.Popen(
             [sys.executable, "-m", "prepare", str(recipe_file)], cwd=ROOT, stderr=subprocess.DEVNULL
@@ -150,7 +151,7 @@ def test_killed_from_outside_at_a_random_moment(
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not folder.exists():
             time.sleep(0.002)
-        time.sleep(random.random() * 0.3)
+        time.sleep(chance.random() * 0.3)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert run(recipe_file).returncode == 0
@@ -182,7 +183,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_record(
 def test_a_second_run_into_the_folder_is_refused(
     recipe_file: Path, tmp_path: Path, make_recipe: Make
 ) -> None:
-    recipe: Recipe = make_recipe(total_samples=None)
+    recipe: PrepareRecipe = make_recipe(total_samples=None)
     folder = tmp_path / "dataset"
     with (
         only_run(folder),
@@ -212,7 +213,7 @@ def test_two_runs_at_once_leave_one_data_set(
 
 def test_other_box_keys_are_another_data_set(recipe_file: Path, tmp_path: Path, make_recipe: Make) -> None:
     prepare_dataset(make_recipe(total_samples=None))
-    place = Source(hub="local", path=str(tmp_path / "source"), boxes="xywh")
+    place = SourceSettings(hub="local", path=str(tmp_path / "source"), boxes="xywh")
     recipe = dataclasses.replace(make_recipe(total_samples=None), source=place)
     with pytest.raises(UserError, match=r"source\.boxes xyxy there, xywh here.*overwrite=true"):
         prepare_dataset(recipe)
@@ -234,10 +235,10 @@ def test_names_cannot_lead_out_of_the_folder(tmp_path: Path, make_recipe: Make, 
         (tmp_path / "source" / name).write_bytes(png())
     lines = [{"image": name, "expression": "it", "bbox": [4, 2, 20, 10]} for name in names]
     (tmp_path / "source/rows.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    place = Source(kind="phrases", path=str(tmp_path / "source"))
+    place = SourceSettings(kind="phrases", path=str(tmp_path / "source"))
     before = everything_but(tmp_path, "dataset")
     card = prepare_dataset(
-        Recipe(
+        PrepareRecipe(
             source=place,
             categories="source",
             output_dir=str(tmp_path / "dataset"),
@@ -300,7 +301,7 @@ def test_a_damaged_row_group_costs_itself_alone(
         tmp_path / "source/train-00000-of-00001.parquet", [make_row(i) for i in range(1000)], 10
     )
     damage(path, 41, column)
-    recipe: Recipe = make_recipe(total_samples=None, val_ratio=0.0)
+    recipe: PrepareRecipe = make_recipe(total_samples=None, val_ratio=0.0)
     card = prepare_dataset(recipe)
     assert card.dropped == {ROWS_DAMAGED: 10}
     written = {int(image.stem) for image in (tmp_path / "dataset/images").iterdir()}
@@ -346,7 +347,7 @@ def test_images_of_a_set_that_was_replaced_are_not_taken_for_checked(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("prepare.pipeline.take", interrupted)
+        patched.setattr("prepare.pipeline.extract_images", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare_dataset(make_recipe(**settings, overwrite=True))
     assert prepare_dataset(make_recipe(**settings)).dropped == {IMAGE_DOES_NOT_DECODE: 1}
@@ -362,7 +363,7 @@ def test_boxes_in_the_stored_frame_keep_turned_photographs(
     data = png(40, 20, "JPEG", exif=exif.tobytes())
     turned = make_row(1, image={"bytes": data, "path": None})
     write_rows(tmp_path / "source/train-00000-of-00001.parquet", [turned, make_row(2)])
-    recipe: Recipe = make_recipe(total_samples=None, val_ratio=0.0)
+    recipe: PrepareRecipe = make_recipe(total_samples=None, val_ratio=0.0)
     assert prepare_dataset(recipe).dropped == {IMAGE_TURNED: 1}
     changed = make_recipe(total_samples=None, val_ratio=0.0, exif="stored", overwrite=True)
     assert prepare_dataset(changed).dropped == {}

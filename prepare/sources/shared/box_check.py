@@ -1,4 +1,4 @@
-"""Boxes that contradict what the recipe says about them: found over a whole split, then refused."""
+"""A check of a whole split: do the boxes contradict the format that the recipe states?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from typing import Any
 
 from grounding.boxes import GRID, Size, read_box
 from grounding.errors import UserError
-from prepare.sources.source import BoxFormat
+from prepare.annotations import BoxFormat
 
 LARGEST = {"relative": 1.0, "grid": float(GRID)}
 TOLERANCE = 1.01
-"""Factor: annotation tools round, and let boxes stick out of the image by a little."""
+"""Factor: annotation tools round, and let boxes stick out of the image a little."""
 
 
 @dataclass
 class BoxCheck:
-    """Counts over the boxes of a split, and the first row that speaks against the stated format."""
+    """Counts over the boxes of a split, and the first row of each kind that contradicts the format."""
 
     format: BoxFormat
     boxes: int = 0
@@ -25,7 +25,7 @@ class BoxCheck:
     first: dict[str, str] = field(default_factory=dict)
 
     def add(self, numbers: Any, size: Size | None, where: str) -> None:
-        """Take a box into the counts; what is not four finite numbers is none.
+        """Count a box; anything that is not four finite numbers is skipped.
 
         Raises:
             UserError: a number is larger than the units allow.
@@ -61,7 +61,7 @@ class BoxCheck:
         """Judge the split.
 
         Raises:
-            UserError: most boxes are upside down or reach out of their images, or "pixels" are all below 1.
+            UserError: most boxes are upside down or stick out of their images, or all "pixels" are below 1.
         """
         order, units = self.format.order, self.format.units
         if 2 * self.upside_down > self.boxes:

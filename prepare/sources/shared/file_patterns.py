@@ -1,23 +1,20 @@
-"""Which files of a folder, or of a data set repository on a hub, a recipe means."""
+"""Finds the files that a recipe names, in a folder or in a data set repository on a hub."""
 
 import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from grounding.errors import UserError
-
-if TYPE_CHECKING:
-    from prepare.recipe import Source
+from prepare.sources.settings import SourceSettings
 
 _SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
 
 logger = logging.getLogger(__name__)
 
 
-def source_folder(source: "Source", patterns: Sequence[str]) -> Path:
-    """Return the source's folder, after a download of the matching files where it is on a hub.
+def source_folder(source: SourceSettings, patterns: Sequence[str]) -> Path:
+    """Return the source's folder; for a hub, the matching files are downloaded first.
 
     Raises:
         UserError: no such folder, or no hub.
@@ -37,11 +34,11 @@ def find_splits(folder: Path, train_pattern: str, val_pattern: str) -> dict[str,
     """Return the annotation files of both splits, in the order of their names; a val file is never train.
 
     Raises:
-        UserError: no folder, no training files, or files missing of a numbered set.
+        UserError: no folder, no training files, or a numbered set with missing files.
     """
     if not folder.is_dir():
         raise UserError(f"source.path: {folder}: no folder")
-    train, val = match(folder, train_pattern), match(folder, val_pattern)
+    train, val = find_files(folder, train_pattern), find_files(folder, val_pattern)
     train = tuple(path for path in train if path not in val)
     if not train:
         raise UserError(
@@ -54,8 +51,8 @@ def find_splits(folder: Path, train_pattern: str, val_pattern: str) -> dict[str,
     return {"train": train, "val": val}
 
 
-def match(folder: Path, pattern: str) -> tuple[Path, ...]:
-    """Return the matching files, by name and then by place, so that folders above do not matter.
+def find_files(folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return the matching files, sorted by name, then by path, so that the folders above do not matter.
 
     Raises:
         UserError: not a pattern.
@@ -68,7 +65,7 @@ def match(folder: Path, pattern: str) -> tuple[Path, ...]:
 
 
 def list_files(folder: Path) -> str:
-    """Say which files are in a folder, the first few of them."""
+    """Say how many files a folder holds, and name the first few."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     if not names:
         return "the folder is empty"
@@ -76,12 +73,12 @@ def list_files(folder: Path) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its type where it has none."""
+    """Return the first line of an error's message, or its type if it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _check_complete(pattern: str, paths: Sequence[Path]) -> None:
-    """Refuse a numbered set (-00000-of-00040) with gaps, unless the pattern itself picks numbers."""
+    """Refuse a numbered set (-00000-of-00040) with gaps, unless the pattern itself selects numbers."""
     if re.search(r"\d|\[", pattern):
         return
     sets: dict[tuple[str, int], int] = {}

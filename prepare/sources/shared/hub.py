@@ -17,33 +17,36 @@ BY_HAND = {
 
 
 def download(hub: str, repo: str, patterns: Iterable[str]) -> Path:
-    """Fetch the files of a data set repository that match, and return the folder they are in.
+    """Fetch the matching files of a data set repository, and return their folder.
 
-    What the cache holds is not fetched again; a download that was interrupted goes on.
+    Files in the cache are not fetched again; an interrupted download resumes.
 
     Raises:
-        UserError: the hub does not answer, or has no such repository; with the command to fetch it by hand.
+        UserError: the hub does not answer, or has no such repository. The message has the command to fetch
+            the files by hand.
     """
     allowed = hub_patterns(patterns)
     fetch = _from_huggingface if hub == "huggingface" else _from_modelscope
     try:
         return Path(fetch(repo, allowed))
-    except Exception as error:  # either library raises its own, requests', httpx' and plain OSErrors
+    except (
+        Exception
+    ) as error:  # the libraries raise their own errors, those of requests and httpx, and OSErrors
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
-            f"source.hub: {repo} cannot be fetched from {hub} ({reason}). Fetch it by hand, where there "
-            f"is a network, with `{BY_HAND[hub].format(repo=repo)}`, then add "
+            f"source.hub: {repo} cannot be fetched from {hub} ({reason}). Fetch it by hand, on a "
+            f"machine with a network, with `{BY_HAND[hub].format(repo=repo)}`, then add "
             "source.hub=local source.path=data/coco_source"
         ) from error
 
 
 def hub_patterns(patterns: Iterable[str]) -> list[str]:
-    """Return glob patterns as the hubs read them: by fnmatch, to which "**/" is always a folder."""
+    """Return glob patterns for the hubs, which use fnmatch: there, "**/" never matches the top folder."""
     return sorted({name for pattern in patterns for name in (pattern, pattern.removeprefix("**/"))})
 
 
 def answers(endpoint: str) -> bool:
-    """Tell whether a web address answers at all, within a few seconds, through the usual proxies."""
+    """Tell whether a web address answers at all within a few seconds, through the configured proxies."""
     try:
         urllib.request.urlopen(urllib.request.Request(endpoint, method="HEAD"), timeout=PROBE_SECONDS).close()
     except urllib.error.HTTPError:
@@ -78,7 +81,7 @@ def _from_modelscope(repo: str, allowed: list[str]) -> str:
     for name in ("modelscope", "modelscope_hub"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that MODELSCOPE_DOMAIN is called MODELSCOPE_ENDPOINT now
+        warnings.simplefilter("ignore")  # MODELSCOPE_DOMAIN is deprecated in favour of MODELSCOPE_ENDPOINT
         endpoint = str(get_default_config().endpoint)
     if not answers(endpoint):
         raise ConnectionError(f"{endpoint} does not answer")

@@ -1,4 +1,4 @@
-"""Numbers for images that have none, and hashes of what a source holds."""
+"""Ids for images that have no number, and hashes of what a source holds."""
 
 import hashlib
 import posixpath
@@ -9,41 +9,42 @@ from pathlib import Path
 from grounding.errors import UserError
 
 ID_LIMIT = 10**15
-"""Derived ids have 15 digits: exact in JSON everywhere; of 100,000 names, two meet in one set of 200,000."""
+"""Derived ids have 15 digits, which all JSON readers keep exactly. Of 200,000 data sets with 100,000 names
+each, about one has two names with the same id."""
 
 
 def derived_id(name: str) -> int:
-    """Return a number for a name: the same on every machine, whatever other names there are."""
+    """Return an id for a name: the same on every machine, and independent of other names."""
     return int.from_bytes(hashlib.blake2b(_spell(name), digest_size=8).digest(), "big") % ID_LIMIT
 
 
 def plain_name(name: str) -> str:
-    r"""Return an image's name as it is counted: "a//./b.jpg" and "a\b.jpg" are "a/b.jpg"."""
+    r"""Return the normal form of an image's name: "a//./b.jpg" and "a\b.jpg" become "a/b.jpg"."""
     return posixpath.normpath(name.strip().replace("\\", "/"))
 
 
 def _spell(name: str) -> bytes:
-    """Return a name as bytes, of which a file system that takes accents apart makes no other ones."""
+    """Return a name as NFC bytes, so that file systems that decompose accents give the same id."""
     return unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")
 
 
 def check_distinct(names: Iterable[str]) -> None:
-    """Refuse names that would get one id.
+    """Check that no two names get the same id.
 
     Raises:
-        UserError: two names meet.
+        UserError: two names get one id.
     """
     seen: dict[int, str] = {}
     for name in names:
         other = seen.setdefault(derived_id(name), name)
         if other != name:
-            raise UserError(f"'{name}' and '{other}' get one image id by chance: rename one of them")
+            raise UserError(f"'{name}' and '{other}' get the same image id by chance: rename one of them")
 
 
 def hash_files(annotations: Iterable[tuple[str, Path]], images: Iterable[tuple[str, Path]]) -> str:
     """Return a hash of annotation files (role and content) and of images (name and length).
 
-    Reading all image bytes would take minutes. A file that is missing is hashed as missing.
+    Image bytes are not read, as that would take minutes. A missing image is hashed as missing.
 
     Raises:
         UserError: an annotation file cannot be read.

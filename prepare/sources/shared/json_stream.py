@@ -2,103 +2,71 @@
 
 import codecs
 import json
-import re
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import ijson  # type: ignore[import-untyped]
+
 from grounding.errors import UserError
+from prepare.sources.shared.file_patterns import first_line
 
-CHUNK = 1 << 20
-_SPACE = re.compile(r"[ \t\r\n]*")
+CHUNK = 1 << 16
+"""Bytes that are parsed at once; their items are all in memory."""
+SPACE = b" \t\r\n"
+NOT_IN_JSON = (b"NaN", b"Infinity")
+"""Numbers that Python's json writes and reads, but that are not JSON: ijson refuses them."""
 
 
-def stream_lists(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (key, item) for every item of every list in a file that holds one JSON object.
+def stream_lists(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (key, item) for every item of the named lists of a JSON object, key by key.
 
-    A key whose value is no list comes once, with that value.
+    Keys that are missing, or that hold no list, yield nothing. The file is read once per key. A file with NaN
+    or Infinity is read as a whole, so it needs the memory of all its items.
 
     Raises:
         UserError: no such file, or not a JSON object.
     """
     try:
         with path.open("rb") as file:
-            yield from _Reader(file).pairs()
+            start = _find_start(file)
+            if _has_special_numbers(file):
+                yield from _read_whole(file, start, keys)
+                return
+            for key in keys:
+                file.seek(start)
+                for item in ijson.items(file, f"{key}.item", use_float=True, buf_size=CHUNK):
+                    yield key, item
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not readable as JSON: {error}") from error
+    except (ValueError, OSError, ijson.JSONError) as error:
+        raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
 
 
-class _Reader:
-    """A window on the text: what was read and not used yet."""
+def _find_start(file: IO[bytes]) -> int:
+    """Return where the text begins: a byte order mark is skipped.
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self.scan = json.JSONDecoder().raw_decode
-        self.text = ""
-        self.position = 0
-        self.is_all = False
+    Raises:
+        ValueError: it does not begin with an object.
+    """
+    head = file.read(CHUNK)
+    start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
+    text = head[start:].lstrip(SPACE)
+    if not text.startswith(b"{"):
+        raise ValueError(f"'{{' expected, {text[:1].decode(errors='replace') or 'the end'!r} found")
+    return start
 
-    def pairs(self) -> Iterator[tuple[str, Any]]:
-        self.expect("{")
-        while True:
-            if self.peek() == "}":
-                break
-            key = str(self.value())
-            self.expect(":")
-            if self.peek() == "[":
-                self.position += 1
-                while self.peek() != "]":
-                    yield key, self.value()
-                    if self.peek() == ",":
-                        self.position += 1
-                self.position += 1
-            else:
-                yield key, self.value()
-            if self.peek() == ",":
-                self.position += 1
-            elif self.peek() != "}":
-                raise ValueError(f"',' or '}}' expected after \"{key}\"")
-        self.position += 1
-        if self.peek():
-            raise ValueError("text after the end of the object")
 
-    def expect(self, mark: str) -> None:
-        if self.peek() != mark:
-            raise ValueError(f"'{mark}' expected, '{self.peek() or 'the end'}' found")
-        self.position += 1
+def _has_special_numbers(file: IO[bytes]) -> bool:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(word) >= 0 for word in NOT_IN_JSON)
 
-    def peek(self) -> str:
-        """Return the next character that is no space, "" at the end."""
-        while True:
-            match = _SPACE.match(self.text, self.position)
-            self.position = match.end() if match else self.position
-            if self.position < len(self.text) or not self.more():
-                return self.text[self.position : self.position + 1]
 
-    def value(self) -> Any:
-        """Return the next value. One at the very end of the window may be cut, a number for instance."""
-        self.peek()
-        while True:
-            try:
-                value, end = self.scan(self.text, self.position)
-            except json.JSONDecodeError:
-                if not self.more():
-                    raise
-                continue
-            if end < len(self.text) or self.is_all:
-                self.position = end
-                return value
-            self.more()
-
-    def more(self) -> bool:
-        """Read on, and tell whether there was something."""
-        if self.is_all:
-            return False
-        block = self.file.read(CHUNK)
-        self.is_all = not block
-        self.text = self.text[self.position :] + self.decode(block, final=self.is_all)
-        self.position = 0
-        return not self.is_all
+def _read_whole(file: IO[bytes], start: int, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    file.seek(start)
+    content = json.load(file)
+    for key in keys:
+        items = content.get(key)
+        for item in items if isinstance(items, list) else ():
+            yield key, item

@@ -1,28 +1,26 @@
-"""JSON lines that name images: what phrases and records have in common."""
+"""JSON lines that name images: what phrases and records share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from prepare.annotations import Annotation, Place, Query
+from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
-from prepare.sources.shared.listed import Item, ListedSource
-from prepare.sources.source import Annotation, Place, Query
-
-if TYPE_CHECKING:
-    from prepare.recipe import Source
+from prepare.sources.shared.listed import ListedImage, ListedSource
 
 TRAIN_FILES, VAL_FILES = "*.jsonl", "*val*.jsonl"
 
 
 @dataclass
 class Rows:
-    """All lines about one image: their numbers with what they hold, and the size if they state one."""
+    """All lines about one image, with their numbers, and the image's size if a line states it."""
 
     file: Path
     lines: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
@@ -30,44 +28,35 @@ class Rows:
 
 
 def open_jsonl(
-    source: "Source",
+    source: SourceSettings,
     image_of: Callable[[dict[str, Any]], Any],
     queries_of: Callable[[str, Rows], tuple[Query, ...]],
-    categories_of: Callable[[Sequence[Item]], tuple[Category, ...] | None],
+    categories_of: Callable[[Sequence[ListedImage]], tuple[Category, ...] | None],
 ) -> ListedSource:
-    """Read the lines of both splits and gather them by image.
+    """Read the lines of both splits and group them by image.
 
-    Images are relative to source.images, without it to their line's own file. Ids are derived from the
-    images' names as the lines have them.
+    Images are relative to source.images; without it, to the folder of the JSONL file. Ids are derived from
+    the images' names as the lines state them.
 
     Raises:
-        UserError: no files, a line that is not of its form, or an image that both splits name.
+        UserError: no files, or a line with another format.
     """
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, ("**/*",))
     files = find_splits(folder, train, val)
-    items: dict[str, list[Item]] = {}
-    for split, paths in files.items():
-        found: dict[str, Item] = {}
-        for path in paths:
-            place = folder / source.images if source.images else path.parent
-            for line, row in read_jsonl(path):
-                name = _image_name(image_of(row), f"{path}, line {line}")
-                item = found.setdefault(name, Item(name, place / name, Rows(path)))
-                item.data.lines.append((line, row))
-                item.data.size = item.data.size or _size(row, f"{path}, line {line}")
-        items[split] = sorted(found.values(), key=lambda item: item.name)
+    images = folder / source.images if source.images else None
+    items = {split: _group_by_image(paths, images, image_of) for split, paths in files.items()}
     every = [item for split in items.values() for item in split]
     check_distinct(item.name for item in every)
     queries = {
         (split, item.name): queries_of(item.name, item.data) for split in items for item in items[split]
     }
 
-    def annotate(item: Item, place: Place) -> Annotation:
+    def annotate(item: ListedImage, place: Place) -> Annotation:
         rows: Rows = item.data
         where = f"{rows.file}, line {rows.lines[0][0]}"
-        asked = queries[str(place[0]), item.name]
-        return Annotation(derived_id(item.name), item.name, rows.size, asked, place, where, is_numbered=False)
+        own = queries[place.split, item.name]
+        return Annotation(derived_id(item.name), item.name, rows.size, own, place, where, is_numbered=False)
 
     return ListedSource(
         folder,
@@ -77,6 +66,20 @@ def open_jsonl(
         [(split, path) for split in files for path in files[split]],
         categories_of(every),
     )
+
+
+def _group_by_image(
+    paths: Sequence[Path], images: Path | None, image_of: Callable[[dict[str, Any]], Any]
+) -> list[ListedImage]:
+    found: dict[str, ListedImage] = {}
+    for path in paths:
+        for line, row in read_jsonl(path):
+            where = f"{path}, line {line}"
+            name = _image_name(image_of(row), where)
+            item = found.setdefault(name, ListedImage(name, (images or path.parent) / name, Rows(path)))
+            item.data.lines.append((line, row))
+            item.data.size = item.data.size or _size(row, where)
+    return sorted(found.values(), key=lambda item: item.name)
 
 
 def _image_name(value: Any, where: str) -> str:

@@ -1,4 +1,4 @@
-"""Image files beside their annotations: what all layouts but parquet have in common."""
+"""Lists of image files with their annotations: what all layouts except parquet share."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,28 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from grounding.categories import Category
-from prepare.sources.shared.identity import hash_files
-from prepare.sources.source import (
-    ANNOTATION_UNREADABLE,
-    IMAGE_MISSING,
+from prepare.annotations import (
     Annotation,
     BoxFormat,
     ImageData,
     Lost,
     Place,
 )
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from prepare.sources.shared.identity import hash_files
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 IMAGES_AT_ONCE = 64
 
 
 class UnreadableError(Exception):
-    """An image's own annotation file that is not of its format: the file, the line, and what is wrong."""
+    """The annotation file of one image cannot be read: the file, the line, and what is wrong."""
 
 
 @dataclass(frozen=True)
-class Item:
-    """An image of a split: its name in the source, its file, and whatever its annotation is made of."""
+class ListedImage:
+    """An image of a split: its name in the source, its file, and what its annotation is made from."""
 
     name: str
     image: Path
@@ -39,12 +38,12 @@ class Item:
 class ListedSource:
     """Images in the order of their names; `annotate` makes the annotation of one.
 
-    `annotation_files` are hashed whole for the fingerprint, the images by name and length.
+    The fingerprint hashes the content of `annotation_files`, and name and length of the images.
     """
 
     folder: Path
-    items: Mapping[str, Sequence[Item]]
-    annotate: Callable[[Item, Place], Annotation]
+    items: Mapping[str, Sequence[ListedImage]]
+    annotate: Callable[[ListedImage, Place], Annotation]
     box_format: BoxFormat
     annotation_files: Sequence[tuple[str, Path]]
     own_categories: tuple[Category, ...] | None
@@ -63,29 +62,29 @@ class ListedSource:
         return len(self.items[split])
 
     def scan(self, split: str) -> Iterator[Annotation | Lost]:
-        """Yield the annotation of every image whose file is there."""
+        """Yield the annotation of every image whose file exists."""
         for row, item in enumerate(self.items[split]):
             if not _is_file(item.image):
                 yield Lost(IMAGE_MISSING, 1, str(item.image))
                 continue
             try:
-                yield self.annotate(item, (Path(split), row))
+                yield self.annotate(item, Place(split, item.image, row))
             except UnreadableError as error:
                 yield Lost(ANNOTATION_UNREADABLE, 1, str(error))
 
     def read(self, places: Sequence[Place]) -> Iterator[list[tuple[Annotation, ImageData]] | Lost]:
-        """Yield the wanted images by their paths, in the order of their names."""
-        ordered = sorted(places)
+        """Yield the wanted images as paths, in the order of their names."""
+        ordered = sorted(places, key=lambda place: place.row)
         for start in range(0, len(ordered), IMAGES_AT_ONCE):
             chosen: list[tuple[Annotation, ImageData]] = []
-            for split, row in ordered[start : start + IMAGES_AT_ONCE]:
-                item = self.items[str(split)][row]
-                chosen.append((self.annotate(item, (split, row)), item.image))
+            for place in ordered[start : start + IMAGES_AT_ONCE]:
+                item = self.items[place.split][place.row]
+                chosen.append((self.annotate(item, place), item.image))
             yield chosen
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Return the image files under a folder, in the order of their paths; hidden files are none."""
+    """Return the image files below a folder, in the order of their paths, without hidden files."""
     found = [
         Path(place) / name
         for place, folders, names in os.walk(folder, followlinks=True)

@@ -1,8 +1,10 @@
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from prepare.questions.negatives import Company, Phrases, pick
+from prepare.annotations import Annotation, Place, Query, RawObjects
+from prepare.questions.negatives import CoOccurrence, Phrases, TrainingStatistics, pick
 
 NAMES = ("person", "dog", "cat", "car", "kite")
 IMAGES = [
@@ -18,38 +20,38 @@ IMAGES = [
 
 
 @pytest.fixture
-def company() -> Company:
-    made = Company(NAMES)
+def co_occurrence() -> CoOccurrence:
+    made = CoOccurrence(NAMES)
     for present in IMAGES:
         made.add(present)
     return made
 
 
-def test_popular_takes_the_most_frequent_absent_categories(company: Company) -> None:
-    assert list(company.rank("popular", frozenset({"dog"}), ())) == ["person", "car", "kite", "cat"]
-    assert list(company.rank("popular", frozenset({"person", "car"}), ())) == ["dog", "kite", "cat"]
+def test_popular_takes_the_most_frequent_absent_categories(co_occurrence: CoOccurrence) -> None:
+    assert list(co_occurrence.rank("popular", frozenset({"dog"}), ())) == ["person", "car", "kite", "cat"]
+    assert list(co_occurrence.rank("popular", frozenset({"person", "car"}), ())) == ["dog", "kite", "cat"]
 
 
-def test_adversarial_takes_what_keeps_company_with_the_present(company: Company) -> None:
+def test_adversarial_takes_what_occurs_together_with_the_present(co_occurrence: CoOccurrence) -> None:
     # Beside a dog: person three times, kite once, the others never; of these the frequent first.
-    assert list(company.rank("adversarial", frozenset({"dog"}), ())) == ["person", "kite", "car", "cat"]
+    assert list(co_occurrence.rank("adversarial", frozenset({"dog"}), ())) == ["person", "kite", "car", "cat"]
     # Beside a cat or a kite: person and dog once each, then the frequent.
-    assert next(company.rank("adversarial", frozenset({"cat", "kite"}), ())) == "person"
+    assert next(co_occurrence.rank("adversarial", frozenset({"cat", "kite"}), ())) == "person"
 
 
-def test_random_depends_on_the_key_alone_and_reaches_everything(company: Company) -> None:
+def test_random_depends_on_the_key_alone_and_reaches_everything(co_occurrence: CoOccurrence) -> None:
     present = frozenset({"dog"})
-    orders = [tuple(company.rank("random", present, (42, image))) for image in range(200)]
-    assert orders == [tuple(company.rank("random", present, (42, image))) for image in range(200)]
+    orders = [tuple(co_occurrence.rank("random", present, (42, image))) for image in range(200)]
+    assert orders == [tuple(co_occurrence.rank("random", present, (42, image))) for image in range(200)]
     assert all(sorted(order) == sorted(set(NAMES) - present) for order in orders)
     firsts = Counter(order[0] for order in orders)
     assert set(firsts) == set(NAMES) - present
     assert max(firsts.values()) < 100
 
 
-def test_pick_gives_different_names_with_their_choice(company: Company) -> None:
+def test_pick_gives_different_names_with_their_choice(co_occurrence: CoOccurrence) -> None:
     def rank(choice: str) -> object:
-        return company.rank(choice, frozenset({"dog"}), (1,))
+        return co_occurrence.rank(choice, frozenset({"dog"}), (1,))
 
     assert pick(2, "popular", rank, (1,)) == [("person", "popular"), ("car", "popular")]
     assert len(pick(9, "random", rank, (1,))) == 4  # there are no more absent ones
@@ -90,3 +92,13 @@ def test_the_order_of_the_source_does_not_matter_for_expressions() -> None:
         ]
         assert orders[0] == orders[1]
         assert "thing 3" not in orders[0]
+
+
+def test_statistics_count_known_categories_and_expressions() -> None:
+    boxes = [[0, 0, 1, 1]] * 3
+    objects = RawObjects(boxes, ["dog", "zebra", None], [None] * 3)
+    statistics = TrainingStatistics(NAMES)
+    place = Place("train", Path("a.jpg"), 0)
+    statistics.add(Annotation(1, "a.jpg", None, (Query(objects, "the dog"),), place, "here"))
+    assert statistics.co_occurrence.images == {"dog": 1}
+    assert statistics.phrases.by_category == {"dog": {"the dog"}}

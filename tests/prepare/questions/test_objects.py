@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grounding.boxes import Size
-from prepare.questions.objects import (
+from prepare.annotations import PLAIN_BOXES, Query, RawObjects
+from prepare.questions.objects import ImageObjects, ObjectReader
+from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     BOX_NOT_FOUR_NUMBERS,
     BOX_UNKNOWN_CATEGORY,
-    RowObjects,
-    has_trainable,
-    read_objects,
+    UnusableImageError,
 )
-from prepare.sources.source import PLAIN_BOXES, RawObjects
 
 NAMES = ("cat", "dog")
+READER = ObjectReader(PLAIN_BOXES, frozenset(NAMES))
 
 numbers = st.floats(-50, 250) | st.sampled_from([float("nan"), float("inf"), 0.0, 100.0])
 boxes = st.lists(numbers, min_size=3, max_size=4) | st.none()
@@ -27,8 +27,8 @@ def as_lists(row: list[Any]) -> RawObjects:
     return RawObjects([box for box, _, _ in row], labels, [area for _, _, area in row])
 
 
-def read(objects: RawObjects, size: Size) -> RowObjects:
-    return read_objects(objects, size, PLAIN_BOXES, NAMES)
+def read(objects: RawObjects, size: Size) -> ImageObjects:
+    return READER.read(Query(objects), size)
 
 
 @given(rows)
@@ -54,7 +54,7 @@ def test_sticking_out_by_up_to_a_pixel_is_rounding() -> None:
 
 
 def test_uneven_lists_and_no_lists() -> None:
-    with pytest.raises(ValueError, match="differ in length"):
+    with pytest.raises(UnusableImageError, match="different lengths"):
         read(RawObjects([[1.0, 1.0, 2.0, 2.0]]), Size(9, 9))
     assert read(RawObjects(), Size(9, 9)).detections == ()
     assert read(as_lists([([1.0], 0, 1.0)]), Size(9, 9)).dropped == {BOX_NOT_FOUR_NUMBERS: 1}
@@ -70,5 +70,13 @@ def test_an_index_without_a_category(index: int | None) -> None:
 def test_a_quick_look_agrees_with_the_whole_reading(row: list[Any]) -> None:
     objects = as_lists(row)
     size = Size(100, 80)
-    full = read_objects(objects, size, PLAIN_BOXES, NAMES)
-    assert has_trainable(objects, size, PLAIN_BOXES, NAMES) == bool(full.trainable)
+    full = read(objects, size)
+    assert READER.has_trainable(objects, size) == bool(full.trainable)
+
+
+def test_a_category_without_a_usable_box_is_named() -> None:
+    result = read(
+        as_lists([([1.0, 1.0, 8.0, 8.0], 0, 1.0), ([1.0], 1, 1.0), ([1.0, 1.0, 8.0, 8.0], 2, 1.0)]),
+        Size(9, 9),
+    )
+    assert result.unboxed == {"dog"}

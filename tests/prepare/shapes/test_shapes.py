@@ -10,10 +10,10 @@ from PIL import Image, ImageChops
 from grounding.errors import UserError
 from grounding.recipe import load_recipe, load_settings
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import Recipe
-from prepare.shapes.__main__ import write_source
-from prepare.shapes.parquet import GROUND, SUPERSAMPLING, draw
+from prepare.recipe import PrepareRecipe
+from prepare.shapes.picture import GROUND, SUPERSAMPLING, render_scene
 from prepare.shapes.scenes import ShapeSettings, draw_scenes
+from prepare.shapes.source_files import write_source
 
 DEMO = Path(__file__).parents[3] / "recipes" / "prepare" / "demo.yaml"
 
@@ -41,7 +41,7 @@ def test_shapes_fill_their_boxes_exactly() -> None:
     cell = settings.image_size // settings.cells
     for scene in draw_scenes(settings):
         ((_, box),) = scene
-        image = draw(scene, settings)
+        image = render_scene(scene, settings)
         ground = Image.new("RGB", image.size, GROUND)
         assert ImageChops.difference(image, ground).getbbox() == tuple(edge * cell for edge in box)
     assert SUPERSAMPLING > 1
@@ -60,7 +60,7 @@ def test_the_same_settings_write_the_same_bytes_and_another_seed_does_not(tmp_pa
 
 
 def test_demo_recipe_names_the_default_classes() -> None:
-    assert load_recipe(Recipe, DEMO).categories == ShapeSettings().classes
+    assert load_recipe(PrepareRecipe, DEMO).categories == ShapeSettings().classes
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,9 @@ def test_both_layouts_hold_the_same_boxes(tmp_path: Path) -> None:
         words = [f"source.path={tmp_path / layout}", f"output_dir={tmp_path / layout}_data", "verify=decode"]
         if layout == "parquet":
             words.append("categories=[orange diamond,purple circle]")
-        prepare_dataset(load_recipe(Recipe, DEMO.with_name(f"{recipe}.yaml"), [*words, "total_samples=null"]))
+        prepare_dataset(
+            load_recipe(PrepareRecipe, DEMO.with_name(f"{recipe}.yaml"), [*words, "total_samples=null"])
+        )
         rows = (tmp_path / f"{layout}_data" / "train.jsonl").read_text().splitlines()
         records.append(sorted(json.dumps(json.loads(row)["objects"]) for row in rows))
     assert records[0] == records[1]

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from grounding.categories import COCO_CATEGORIES
-from prepare.recipe import Recipe, Source
+from prepare.recipe import PrepareRecipe
+from prepare.sources.settings import SourceSettings
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "coco_sample"
 IMAGES = {"train": 12, "val": 6}
@@ -59,18 +60,18 @@ def photographs() -> dict[str, list[Photograph]]:
 
 
 @pytest.fixture
-def recipe_for(tmp_path: Path) -> Callable[..., Recipe]:
+def recipe_for(tmp_path: Path) -> Callable[..., PrepareRecipe]:
     """Make a recipe of a kind that reads tmp_path/source and writes tmp_path/dataset."""
 
-    def make(kind: str, source: dict[str, Any] | None = None, **changes: Any) -> Recipe:
-        place = Source(kind=kind, **({"path": str(tmp_path / "source")} | (source or {})))
+    def make(kind: str, source: dict[str, Any] | None = None, **changes: Any) -> PrepareRecipe:
+        place = SourceSettings(kind=kind, **({"path": str(tmp_path / "source")} | (source or {})))
         settings: dict[str, Any] = {
             "source": place,
             "categories": "source",
             "output_dir": str(tmp_path / "dataset"),
             "total_samples": None,
         }
-        return Recipe(**(settings | changes))
+        return PrepareRecipe(**(settings | changes))
 
     return make
 

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
+from prepare.reasons import BOX_NOT_FINITE
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.json_stream import stream_lists
 
@@ -159,14 +161,20 @@ def test_a_stream_gives_what_the_whole_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr("prepare.sources.shared.json_stream.CHUNK", chunk)
-    content = {"a": [1, 23456, {"b": [[1.5e3], 'é]\\"中']}, None], "empty": [], "c": {"d": [1]}, "n": 123}
+    content = {
+        "a": [1, 23456, 0.1, -0.0, 5e-324, {"b": [[1.5e3], 'é]\\"中'], "x.item": True}, None],
+        "empty": [],
+        "c": {"d": [1]},
+        "n": 123,
+    }
     path = tmp_path / "x.json"
     for indent in (None, 2):
         path.write_text(json.dumps(content, indent=indent, ensure_ascii=indent is None), encoding="utf-8")
         found: dict[str, Any] = {}
-        for key, value in stream_lists(path):
+        for key, value in stream_lists(path, ("a", "empty", "c", "n", "missing")):
             found.setdefault(key, []).append(value)
-        assert found == {"a": content["a"], "c": [content["c"]], "n": [123]}
+        assert found == {"a": content["a"]}
+        assert list(map(repr, found["a"])) == list(map(repr, content["a"]))  # 1 and 1.0 are not the same
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": [1,', '{"a": 1} 2', '{"a" 1}', '{"a": [1 2'])
@@ -174,4 +182,38 @@ def test_what_is_no_json_object(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
     with pytest.raises(UserError, match="not readable as JSON"):
-        list(stream_lists(path))
+        list(stream_lists(path, ("a",)))
+
+
+@pytest.mark.parametrize("ending", [',"b": [2]}', ',"b": [NaN, Infinity, -Infinity]}'])
+def test_what_python_writes_is_read_as_python_reads_it(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "x.json"
+    text = '{"a": [NaN, {"b": [0.1, -Infinity]}, "NaN"]' + ending
+    path.write_text(f"\ufeff{text}", encoding="utf-8")
+    found = [value for _, value in stream_lists(path, ("a", "b"))]
+    content = json.loads(text)
+    assert repr(found) == repr([*content["a"], *content["b"]])
+
+
+def test_a_box_with_nan_is_dropped_alone(source: Path, recipe_for: Make) -> None:
+    path = source / "annotations" / "instances_train2017.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["bbox"][2] = float("nan")
+    path.write_text(json.dumps(content))
+    assert prepare_dataset(recipe_for("coco_json")).dropped == {BOX_NOT_FINITE: 1}
+
+
+def test_a_large_file_is_read_in_the_memory_of_one_item(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    item = json.dumps({"id": 1, "segmentation": [[0.5] * 1000]})
+    with path.open("w") as file:
+        file.write('{"a": [' + item)
+        for _ in range(3000):
+            file.write(f",{item}")
+        file.write("]}")
+    tracemalloc.start()
+    count = sum(1 for _ in stream_lists(path, ("a",)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 3001
+    assert peak < 5 << 20 < path.stat().st_size

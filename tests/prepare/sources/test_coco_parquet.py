@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import Recipe, Source
+from prepare.recipe import PrepareRecipe
+from prepare.sources.settings import SourceSettings
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "coco_sample"
 
@@ -21,10 +22,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def recipe_for(folder: Path, source: Path = SAMPLE, **changes: Any) -> Recipe:
-    place = Source(hub="local", path=str(source))
+def recipe_for(folder: Path, source: Path = SAMPLE, **changes: Any) -> PrepareRecipe:
+    place = SourceSettings(hub="local", path=str(source))
     return dataclasses.replace(
-        Recipe(source=place, output_dir=str(folder), total_samples=200, val_ratio=0.2), **changes
+        PrepareRecipe(source=place, output_dir=str(folder), total_samples=200, val_ratio=0.2), **changes
     )
 
 
@@ -151,5 +152,5 @@ def test_more_than_there_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     card = prepare_dataset(recipe_for(tmp_path / "all", total_samples=400))
     assert card.counts["train"]["images"] == 160
     assert card.counts["val"]["images"] == 60
-    assert "train: 320 images asked for, 160 usable ones found" in caplog.text
-    assert "val: 80 images asked for, 60 usable ones found" in caplog.text
+    assert "train: 320 images were requested, but only 160 are usable" in caplog.text
+    assert "val: 80 images were requested, but only 60 are usable" in caplog.text

@@ -7,7 +7,7 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.questions.image_records import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
+from prepare.reasons import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
 from prepare.sources.shared.identity import derived_id
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "refexp_sample"

@@ -8,12 +8,7 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.questions.conversations import (
-    RECORD_IMAGE_UNMATCHED,
-    RECORD_UNMATCHED,
-    RECORD_UNREADABLE,
-    RECORD_WITH_BAD_BOX,
-)
+from prepare.reasons import RECORD_IMAGE_UNMATCHED, RECORD_UNMATCHED, RECORD_UNREADABLE, RECORD_WITH_BAD_BOX
 
 Make = Callable[..., Any]
 

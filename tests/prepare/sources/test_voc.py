@@ -7,7 +7,7 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.sources.source import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
 
 Make = Callable[..., Any]
 

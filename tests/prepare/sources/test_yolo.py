@@ -7,7 +7,7 @@ import pytest
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.sources.source import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
 from prepare.sources.yolo import label_file
 
 Make = Callable[..., Any]

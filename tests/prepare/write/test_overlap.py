@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from prepare.sources.source import Lost
+from prepare.annotations import Lost
 from prepare.write.overlap import overlap
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from grounding.boxes import Size
 from grounding.errors import UserError
+from prepare.annotations import BoxFormat
 from prepare.sources.shared.box_check import BoxCheck
-from prepare.sources.source import BoxFormat
 
 SIZE = Size(640, 480)
 

@@ -1,4 +1,4 @@
-"""Records: the rows of the JSONL, as PaddleFormers' `messages` type wants them."""
+"""Records: the rows of the JSONL files, in PaddleFormers' `messages` format."""
 
 import json
 from dataclasses import dataclass
@@ -8,30 +8,34 @@ from grounding.answers.writer import write_answer
 from grounding.boxes import Size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.prompts import SYSTEM_PROMPT
-from prepare.questions.asking import Question
 from prepare.questions.order import split_turns
-from prepare.recipe import Recipe
+from prepare.questions.questioner import QuestionAnswer
+from prepare.recipe import PrepareRecipe
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Form:
-    """How answers are written: the format, and the most objects of a turn with the user's turns between."""
+class RecordFormat:
+    """How answers are written.
+
+    `turn_objects` is the most objects of one turn, None if an answer is always one turn; `continuation` is
+    the user's text between two turns.
+    """
 
     answer_format: str
     turn_objects: int | None = None
-    more: str = ""
+    continuation: str = ""
 
 
-def make_form(recipe: Recipe) -> Form:
+def record_format(recipe: PrepareRecipe) -> RecordFormat:
     """Return how a recipe's answers are written."""
     if recipe.max_objects is None or recipe.overflow != "turns":
-        return Form(recipe.answer_format)
-    return Form(recipe.answer_format, recipe.max_objects, recipe.more.template)
+        return RecordFormat(recipe.answer_format)
+    return RecordFormat(recipe.answer_format, recipe.max_objects, recipe.continuation.template)
 
 
-def make_record(image: str, size: Size, question: Question, form: Form) -> Record:
+def make_record(image: str, size: Size, question: QuestionAnswer, form: RecordFormat) -> Record:
     """Return a question about an image with its answer; `image` is relative to the JSONL's folder."""
     messages = [{"role": "system", "content": SYSTEM_PROMPT}]
     objects: dict[str, list[Any]] = {}
@@ -41,11 +45,11 @@ def make_record(image: str, size: Size, question: Question, form: Form) -> Recor
         messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer.content}]
         for key, values in (answer.objects or {}).items():
             objects.setdefault(key, []).extend(values)
-        text = form.more
+        text = form.continuation
     record: Record = {"messages": messages, "images": [image]}
     return {**record, "objects": objects} if objects else record
 
 
 def make_line(record: Record) -> str:
-    """Return a record as a line of the JSONL, without its end."""
+    """Return a record as a line of the JSONL, without the line end."""
     return json.dumps(record, ensure_ascii=False)

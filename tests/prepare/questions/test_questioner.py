@@ -16,10 +16,13 @@ from grounding.prompts import find_wordings
 from grounding.recipe import load_recipe
 from grounding.samples import Detection
 from prepare.pipeline import prepare_dataset
-from prepare.questions.asking import ANSWER_TOO_LONG, BOX_TOO_SMALL, Asking, Question, Seen
-from prepare.questions.negatives import Company
-from prepare.recipe import Negatives, Recipe
-from prepare.write.record_lines import Form, make_record
+from prepare.questions.negatives import TrainingStatistics
+from prepare.questions.objects import ImageObjects
+from prepare.questions.questioner import QuestionAnswer, Questioner
+from prepare.questions.record_lines import RecordFormat, make_record
+from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL
+from prepare.recipe import Negatives, PrepareRecipe
+from prepare.sources.settings import SourceSettings
 
 Make = Callable[..., Any]
 SIZE = Size(100, 100)
@@ -29,69 +32,85 @@ SMALL_CAT = Detection("cat", Box(60, 60, 60.4, 80))
 RECIPES = Path(__file__).parents[3] / "recipes" / "prepare"
 
 
-def asking(prompt: str | list[str], **changes: Any) -> Asking:
-    company = Company(NAMES)
+def asking(prompt: str | list[str], share: float = 0.0, **changes: Any) -> Questioner:
+    settings: dict[str, Any] = {
+        "output_dir": "unused",
+        "answer_format": "json",
+        "negatives": Negatives(share),
+    }
+    if prompt == "expression":
+        settings["source"] = SourceSettings(kind="phrases", path="unused")
+    recipe = PrepareRecipe(prompt=prompt, **(settings | changes))
+    statistics = TrainingStatistics(NAMES)
     for present in ({"cat", "dog"}, {"cat", "cup"}, {"car"}):
-        company.add(present)
-    return Asking(find_wordings(prompt, "en"), NAMES, 42, company=company, **changes)
+        statistics.co_occurrence.add(present)
+    return Questioner(recipe, recipe.wordings, NAMES, statistics)
 
 
-def ask(plan: Asking, *detections: Detection, image_id: int = 1, is_val: bool = False) -> list[Question]:
-    seen = [Seen(detections, detections)]
-    return plan.ask(image_id, SIZE, seen, Counter(), is_val=is_val)
+def shown(
+    detections: tuple[Detection, ...], trainable: tuple[Detection, ...] | None = None, **more: Any
+) -> ImageObjects:
+    areas = tuple(detection.box.area for detection in detections)
+    return ImageObjects(detections, areas, detections if trainable is None else trainable, **more)
+
+
+def ask(
+    questioner: Questioner, *detections: Detection, image_id: int = 1, is_val: bool = False
+) -> list[QuestionAnswer]:
+    return questioner.ask(image_id, SIZE, [shown(detections)], Counter(), is_val=is_val)
 
 
 def test_one_question_about_everything() -> None:
     (question,) = ask(asking("task"), CAT, DOG)
-    assert question == Question("Task: Object Detection", (CAT, DOG))
+    assert question == QuestionAnswer("Task: Object Detection", (CAT, DOG))
     (question,) = ask(asking("qwen_detection"), CAT)
     assert "'cat, dog, cup, car'" in question.text
 
 
 def test_one_category_at_a_time() -> None:
     questions = ask(asking("category"), CAT, DOG, SMALL_CAT)
-    assert [(question.asked, question.answer) for question in questions] == [
+    assert [(question.about, question.answer) for question in questions] == [
         ("cat", (CAT, SMALL_CAT)),
         ("dog", (DOG,)),
     ]
-    assert all(str(question.asked) in question.text for question in questions)
+    assert all(str(question.about) in question.text for question in questions)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_the_share_of_negatives_holds_over_many_images(share: float) -> None:
-    plan = asking("category", negative_share=share)
-    questions = [question for image in range(2000) for question in ask(plan, CAT, image_id=image)]
+    questioner = asking("category", share=share)
+    questions = [question for image in range(2000) for question in ask(questioner, CAT, image_id=image)]
     negatives = [question for question in questions if question.negative]
     assert len(negatives) / len(questions) == pytest.approx(share, abs=0.02)
-    assert all(not question.answer and question.asked != "cat" for question in negatives)
+    assert all(not question.answer and question.about != "cat" for question in negatives)
     assert all(question.answer for question in questions if not question.negative)
 
 
 def test_what_is_there_without_a_usable_box_is_not_asked_for_in_vain() -> None:
-    plan = asking("category", negative_share=0.9)
-    seen = [Seen((CAT, Detection("dog", Box(1, 1, 1.01, 2))), (CAT,), others=frozenset({"cup"}))]
-    questions = plan.ask(1, SIZE, seen, Counter())
-    assert [question.asked for question in questions] == ["cat", "car"]
+    questioner = asking("category", share=0.9)
+    objects = [shown((CAT, Detection("dog", Box(1, 1, 1.01, 2))), (CAT,), unboxed=frozenset({"cup"}))]
+    questions = questioner.ask(1, SIZE, objects, Counter())
+    assert [question.about for question in questions] == ["cat", "car"]
 
 
 def test_small_boxes_leave_answers_and_questions() -> None:
     dropped: Counter[str] = Counter()
-    plan = asking("category", min_grid_size=5)
-    seen = [Seen((CAT, SMALL_CAT), (CAT, SMALL_CAT))]
-    assert plan.ask(1, SIZE, seen, dropped)[0].answer == (CAT,)
+    questioner = asking("category", min_grid_size=5)
+    objects = [shown((CAT, SMALL_CAT))]
+    assert questioner.ask(1, SIZE, objects, dropped)[0].answer == (CAT,)
     assert dropped == {BOX_TOO_SMALL: 1}
     exact = Detection("cat", Box(0, 0, 0.5, 9))  # five steps wide
-    assert plan.ask(1, SIZE, [Seen((exact,), (exact,))], Counter())[0].answer == (exact,)
-    assert plan.ask(1, SIZE, [Seen((SMALL_CAT,), (SMALL_CAT,))], Counter()) == []
+    assert questioner.ask(1, SIZE, [shown((exact,))], Counter())[0].answer == (exact,)
+    assert questioner.ask(1, SIZE, [shown((SMALL_CAT,))], Counter()) == []
 
 
 def test_long_answers_are_dropped_from_training_alone() -> None:
     dropped: Counter[str] = Counter()
-    plan = asking("task", max_objects=1)
-    seen = [Seen((CAT, DOG), (CAT, DOG))]
-    assert plan.ask(1, SIZE, seen, dropped) == []
+    questioner = asking("task", max_objects=1)
+    objects = [shown((CAT, DOG))]
+    assert questioner.ask(1, SIZE, objects, dropped) == []
     assert dropped == {ANSWER_TOO_LONG: 1}
-    assert len(ask(plan, CAT, DOG, is_val=True)) == 1
+    assert len(ask(questioner, CAT, DOG, is_val=True)) == 1
     assert len(ask(asking("task", max_objects=1, overflow="turns"), CAT, DOG)) == 1
 
 
@@ -101,24 +120,28 @@ def test_order_of_the_answer() -> None:
 
 
 def test_expressions_with_and_without_an_object() -> None:
-    plan = asking("expression", negative_share=0.5)
+    questioner = asking("expression", share=0.5)
     for expression, category in (("the cat", "cat"), ("a grey cat", "cat"), ("old car", "car")):
-        plan.phrases.add(expression, [category])
-    seen = [Seen((CAT,), (CAT,), "the cat"), Seen((), (), "the bird"), Seen((DOG,), (), "tiny dog")]
-    questions = plan.ask(1, SIZE, seen, Counter())
-    assert [(question.asked, question.negative) for question in questions][:2] == [
+        questioner.statistics.phrases.add(expression, [category])
+    objects = [
+        shown((CAT,), expression="the cat"),
+        shown((), expression="the bird"),
+        shown((DOG,), (), expression="tiny dog"),
+    ]
+    questions = questioner.ask(1, SIZE, objects, Counter())
+    assert [(question.about, question.negative) for question in questions][:2] == [
         ("the cat", None),
         ("the bird", "source"),
     ]
     assert questions[0].answer == (Detection("the cat", CAT.box),)
-    assert "tiny dog" not in {question.asked for question in questions}
-    many = [q for i in range(300) for q in plan.ask(i, SIZE, seen[:1], Counter()) if q.negative]
-    assert {question.asked for question in many} == {"a grey cat", "old car"}
+    assert "tiny dog" not in {question.about for question in questions}
+    many = [q for i in range(300) for q in questioner.ask(i, SIZE, objects[:1], Counter()) if q.negative]
+    assert {question.about for question in many} == {"a grey cat", "old car"}
 
 
 def test_several_turns() -> None:
-    question = Question("What?", (CAT, DOG, SMALL_CAT))
-    record = make_record("images/1.jpg", SIZE, question, Form("objects", 2, "Go on."))
+    question = QuestionAnswer("What?", (CAT, DOG, SMALL_CAT))
+    record = make_record("images/1.jpg", SIZE, question, RecordFormat("objects", 2, "Go on."))
     contents = [(message["role"], message["content"]) for message in record["messages"]]
     assert contents[1:] == [
         ("user", "<image>What?"),
@@ -230,5 +253,5 @@ def test_a_crowded_image_is_replaced_by_the_next_of_the_draw(
 def test_bad_settings(words: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOWNLOAD_SOURCE", raising=False)
     with pytest.raises(UserError) as caught:
-        load_recipe(Recipe, RECIPES / "coco.yaml", words)
+        load_recipe(PrepareRecipe, RECIPES / "coco.yaml", words)
     assert message in str(caught.value)

@@ -1,0 +1,92 @@
+"""What a source states about its images, before anything is converted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:  # numpy would slow down --help
+    from grounding.boxes import Size
+
+
+@dataclass(frozen=True)
+class BoxFormat:
+    """How a source writes boxes: an order and units of `grounding.boxes.read_box`."""
+
+    order: str
+    units: str
+
+
+PLAIN_BOXES = BoxFormat("xyxy", "pixels")
+
+
+@dataclass(frozen=True)
+class RawObjects:
+    """Objects as the source states them, as parallel lists; the numbers of the boxes are not converted.
+
+    A label is None if the source names an unknown category. An area is in square pixels, None if the source
+    states none. `crowds` are the positions of regions with many objects.
+    """
+
+    boxes: Sequence[Any] = ()
+    labels: Sequence[str | None] = ()
+    areas: Sequence[float | None] = ()
+    crowds: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Query:
+    """What can be asked about an image: one query in detection sources, else one per expression or record.
+
+    `expression` is a phrase; its objects may be empty. `record` is a row of messages and objects that is kept
+    except for its boxes; `fault` is the reason why it cannot be used. `record_id` is the query's own id where
+    an image can have several queries.
+    """
+
+    objects: RawObjects
+    expression: str | None = None
+    record: dict[str, Any] | None = None
+    fault: str | None = None
+    record_id: int | None = None
+
+
+class Place(NamedTuple):
+    """Where a source finds an image.
+
+    `file` holds the image's bytes: a parquet file, or the image file itself. `row` is the position, from 0,
+    in the parquet file or in the source's list of the split.
+    """
+
+    split: str
+    file: Path
+    row: int
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a source states about one image.
+
+    `name` is the image's name in the source. With `is_numbered`, `image_id` is the source's own number, and
+    the records need not keep the name. `size` is None if only the image file tells. `where` is for messages.
+    """
+
+    image_id: int | None
+    name: str
+    size: "Size | None"
+    queries: tuple[Query, ...]
+    place: Place
+    where: str
+    is_numbered: bool = True
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Images that a source lists but that cannot be used: the reason, how many, and where."""
+
+    reason: str
+    images: int
+    where: str
+
+
+ImageData = bytes | memoryview | Path | None
+"""The bytes of an image file, or its path; None: the source has no bytes."""

@@ -1,0 +1,152 @@
+"""The draw: which images of a source are usable, in which order they are taken, and how many of them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prepare.annotations import Annotation, Lost, Place
+from prepare.drops import DropLog, check_usable
+from prepare.progress import progress_bar
+from prepare.questions.objects import ObjectReader
+from prepare.reasons import IMAGE_TWICE, IMAGE_WITHOUT_OBJECTS, UnusableImageError
+from prepare.recipe import PrepareRecipe
+from prepare.sources.shared.box_check import BoxCheck
+from prepare.sources.source import Source
+
+Observer = Callable[[Annotation], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A usable image: its rank in the draw, its id, and where the source finds it."""
+
+    rank: int
+    image_id: int
+    place: Place
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The candidates of each split in the order of the draw, and how many images each split takes.
+
+    A source with validation files keeps its own split. Otherwise both splits share one iterator, and val
+    takes its images first.
+    """
+
+    candidates: dict[str, Iterator[Candidate]]
+    sizes: dict[str, int]
+
+
+def draw_images(
+    source: Source,
+    recipe: PrepareRecipe,
+    reader: ObjectReader,
+    dropped: Counter[str],
+    observe: Observer | None = None,
+) -> Draw:
+    """Scan the source and draw its images; no image file is read.
+
+    Images that are left out are counted in `dropped`. `observe` is called with every usable training
+    annotation.
+
+    Raises:
+        UserError: a file that cannot be read, boxes that contradict the recipe, too much damage, or no usable
+            training image.
+    """
+    log = DropLog(recipe.max_bad_share, dropped)
+    has_val = source.count("val") > 0
+    val = _unique(_scan(source, "val", recipe.seed, reader, log), frozenset(), dropped) if has_val else []
+    in_val = frozenset(candidate.image_id for candidate in val)
+    train = _unique(_scan(source, "train", recipe.seed, reader, log, observe), in_val, dropped)
+    log.check()
+    check_usable(train, source.folder, dropped)
+    if recipe.total_samples is None and has_val:
+        sizes = {"train": len(train), "val": len(val)}
+    else:
+        total = recipe.total_samples or len(train)
+        val_size = round(total * recipe.val_ratio)
+        sizes = {"train": total - val_size, "val": val_size}
+    candidates = iter(train)
+    return Draw({"train": candidates, "val": iter(val) if has_val else candidates}, sizes)
+
+
+def draw_rank(seed: int, image_id: int) -> int:
+    """Return the rank of an image in the draw, which depends on seed and id alone."""
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{image_id}".encode(), digest_size=8).digest(), "big")
+
+
+def _scan(
+    source: Source,
+    split: str,
+    seed: int,
+    reader: ObjectReader,
+    log: DropLog,
+    observe: Observer | None = None,
+) -> list[Candidate]:
+    """Read the annotations of a split and return the usable images in the order of the draw."""
+    found: list[Candidate] = []
+    check = BoxCheck(source.box_format)
+    with progress_bar(source.count(split), "reading annotations") as progress:
+        for annotation in source.scan(split):
+            if isinstance(annotation, Lost):
+                log.lose(annotation)
+                progress.update(annotation.images)
+                continue
+            log.looked_at += 1
+            for query in annotation.queries:
+                for numbers in query.objects.boxes:
+                    check.add(numbers, annotation.size, annotation.where)
+            try:
+                _check_annotation(annotation, reader)
+            except UnusableImageError as error:
+                log.dropped[error.reason] += 1
+            else:
+                image_id = annotation.image_id or 0
+                found.append(Candidate(draw_rank(seed, image_id), image_id, annotation.place))
+                if observe is not None:
+                    observe(annotation)
+            progress.update()
+    check.finish()
+    return sorted(found, key=_order)
+
+
+def _order(candidate: Candidate) -> tuple[object, ...]:
+    """Return the sort key of the draw; rows with the same id are sorted by file name first."""
+    place = candidate.place
+    return candidate.rank, candidate.image_id, place.file.name, place.row, place.file
+
+
+def _unique(candidates: Sequence[Candidate], taken: frozenset[int], dropped: Counter[str]) -> list[Candidate]:
+    """Keep the first candidate of each image id; ids in `taken` (the other split's) count as repeated."""
+    seen = set(taken)
+    unique = []
+    for candidate in candidates:
+        if candidate.image_id in seen:
+            dropped[IMAGE_TWICE] += 1
+        else:
+            seen.add(candidate.image_id)
+            unique.append(candidate)
+    return unique
+
+
+def _check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
+    """Check that there is something to ask about an image, as far as its annotation tells.
+
+    If the annotation does not state the image's size, the boxes are judged only when the image is read.
+
+    Raises:
+        UnusableImageError: nothing can be asked.
+    """
+    reason = IMAGE_WITHOUT_OBJECTS
+    for query in annotation.queries:
+        if query.fault is not None:
+            reason = query.fault
+        elif query.record is not None or (query.expression is not None and not query.objects.boxes):
+            return  # a conversation, or an expression that matches nothing
+        elif annotation.size is None:
+            if query.objects.boxes:
+                return
+        elif reader.has_trainable(query.objects, annotation.size):
+            return
+    raise UnusableImageError(reason)

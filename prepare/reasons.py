@@ -1,0 +1,83 @@
+"""Every reason to leave something out, and the exceptions that carry them.
+
+The card counts what was dropped under these texts.
+
+    UnusableError
+        UnusableBoxError      one box
+        UnusableQueryError    an expression or a record
+        UnusableImageError    an image with all of its queries
+"""
+
+IMAGE_MISSING = "image file is missing"
+IMAGE_DOES_NOT_DECODE = "image does not decode"
+IMAGE_TOO_LARGE = "image claims too many pixels to be decoded"
+IMAGE_SIZE_DIFFERS = "image size differs from the annotation"
+IMAGE_TURNED = "image is turned by its EXIF orientation"
+IMAGE_WITHOUT_ID = "image has no id"
+IMAGE_WITHOUT_SIZE = "image has no width and height"
+IMAGE_WITHOUT_OBJECTS = "image has no usable objects"
+IMAGE_UNEVEN_LISTS = "image has object lists of different lengths"
+IMAGE_TWICE = "image is listed twice"
+ANNOTATION_UNREADABLE = "annotation cannot be read"
+ROWS_DAMAGED = "row group is damaged"
+
+BOX_NOT_FOUR_NUMBERS = "box is not four numbers"
+BOX_NOT_FINITE = "box has NaN or infinite coordinates"
+BOX_UPSIDE_DOWN = "box is upside down or without area"
+BOX_OUTSIDE = "box is outside its image"
+BOX_UNKNOWN_CATEGORY = "box of an unknown category"
+BOX_NO_AREA_ON_GRID = "box has no area on the grid"
+BOX_TOO_SMALL = "box is smaller than min_grid_size"
+
+ANSWER_TOO_LONG = "answer has more objects than max_objects"
+
+EXPRESSION_WITHOUT_BOX = "expression has no usable box"
+EXPRESSION_WITH_MARKUP = "expression contains markup"
+
+RECORD_WITH_BAD_BOX = "record has a box that cannot be used"
+RECORD_UNREADABLE = "record has boxes in a form that cannot be rewritten"
+RECORD_UNMATCHED = "record's placeholders and objects differ in number"
+RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
+
+DAMAGE = frozenset(
+    {
+        ANNOTATION_UNREADABLE,
+        IMAGE_DOES_NOT_DECODE,
+        IMAGE_MISSING,
+        IMAGE_SIZE_DIFFERS,
+        IMAGE_TOO_LARGE,
+        ROWS_DAMAGED,
+    }
+)
+"""Reasons that mean a damaged source; they count against `max_bad_share`. The others do not."""
+
+NO_QUESTION_LEFT = (
+    ANSWER_TOO_LONG,
+    EXPRESSION_WITHOUT_BOX,
+    EXPRESSION_WITH_MARKUP,
+    RECORD_WITH_BAD_BOX,
+    RECORD_UNREADABLE,
+    RECORD_UNMATCHED,
+    RECORD_IMAGE_UNMATCHED,
+)
+"""Drops that can leave an image without a question; the first that occurred becomes the image's reason."""
+
+
+class UnusableError(Exception):
+    """Something is left out; `reason` is one of the constants of this module."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnusableBoxError(UnusableError):
+    """A box cannot be used."""
+
+
+class UnusableQueryError(UnusableError):
+    """An expression or a record cannot be used; the image's other queries can."""
+
+
+class UnusableImageError(UnusableError):
+    """An image cannot be used."""

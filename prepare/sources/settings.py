@@ -1,0 +1,112 @@
+"""The `source` keys of a prepare recipe."""
+
+import os
+from dataclasses import dataclass
+
+from grounding.recipe import setting, suggestion
+from prepare.annotations import BoxFormat
+
+HUBS = ("huggingface", "modelscope", "local")
+COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
+"""Where each hub keeps COCO 2017 as parquet."""
+
+KINDS = {
+    "coco_parquet": BoxFormat("xyxy", "pixels"),
+    "coco_json": BoxFormat("xywh", "pixels"),
+    "yolo": BoxFormat("cxcywh", "relative"),
+    "voc": BoxFormat("xyxy", "pixels_from_1"),
+    "phrases": BoxFormat("xyxy", "pixels"),
+    "records": BoxFormat("xyxy", "grid"),
+}
+"""The layouts of prepare/sources/, with the usual order and units of their boxes."""
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Where the annotated images are, and how the annotations are written."""
+
+    kind: str = setting(" | ".join(KINDS), "coco_parquet")
+    hub: str | None = setting(
+        "huggingface, modelscope or local; null: coco_parquet takes DOWNLOAD_SOURCE from the environment, "
+        "else huggingface; other kinds are local",
+        None,
+    )
+    repo: str | None = setting("data set repository on the hub; null: COCO 2017 there", None)
+    path: str | None = setting("folder with the files, for source.hub=local", None)
+    train_files: str | None = setting(
+        "pattern of the files for training (voc: the list of images); null: the usual one of the kind", None
+    )
+    val_files: str | None = setting(
+        "the same for validation; without such files, val is cut from train_files", None
+    )
+    images: str | None = setting(
+        "folder of the images below source.path; null: the usual one of the kind", None
+    )
+    boxes: str | None = setting("xyxy, xywh or cxcywh; null: the usual order of the kind", None)
+    units: str | None = setting(
+        "pixels, pixels_from_1, relative (0..1) or grid (0..1000); null: the usual units of the kind", None
+    )
+
+    def __post_init__(self) -> None:
+        from grounding.boxes import BOX_ORDERS, BOX_UNITS
+
+        check_word("source.kind", self.kind, tuple(KINDS))
+        for key, value, known in (
+            ("source.hub", self.hub, HUBS),
+            ("source.boxes", self.boxes, BOX_ORDERS),
+            ("source.units", self.units, BOX_UNITS),
+        ):
+            if value is not None:
+                check_word(key, value, known)
+        self._check_place()
+        if self.kind == "yolo" and (self.train_files or self.val_files):
+            raise ValueError("source.train_files: for source.kind=yolo the names file lists the images")
+
+    def _check_place(self) -> None:
+        is_local = self.hub == "local" or (self.kind != "coco_parquet" and self.hub is None)
+        if is_local and not self.path:
+            raise ValueError(
+                f"source.path: {self.kind} with source.hub=local needs the folder with the files"
+            )
+        if self.path and not is_local:
+            raise ValueError("source.path: only read with source.hub=local: set that too, or remove the path")
+        if self.kind != "coco_parquet" and not is_local and not self.repo:
+            raise ValueError(f"source.repo: source.kind={self.kind} needs the repository on {self.hub}")
+
+    @property
+    def box_format(self) -> BoxFormat:
+        """How the boxes are written."""
+        usual = KINDS[self.kind]
+        return BoxFormat(self.boxes or usual.order, self.units or usual.units)
+
+    @property
+    def resolved_hub(self) -> str:
+        """The hub; if the recipe names none, the one from the environment.
+
+        Raises:
+            ValueError: DOWNLOAD_SOURCE names a hub that has no COCO.
+        """
+        if self.kind != "coco_parquet":
+            return self.hub or "local"
+        hub = self.hub or os.environ.get("DOWNLOAD_SOURCE", "").lower() or "huggingface"
+        if hub not in HUBS[:2] and hub != self.hub:
+            raise ValueError(
+                f"source.hub: DOWNLOAD_SOURCE={hub} is not a hub with this data set, "
+                "set source.hub=huggingface, modelscope or local"
+            )
+        return hub
+
+    @property
+    def resolved_repo(self) -> str:
+        """The data set repository on the resolved hub."""
+        return self.repo or COCO_REPOSITORY[self.resolved_hub]
+
+
+def check_word(key: str, value: str, known: tuple[str, ...]) -> None:
+    """Check a setting that takes one of a few words.
+
+    Raises:
+        ValueError: the value is none of them.
+    """
+    if value not in known:
+        raise ValueError(f"{key}: no '{value}' (there are {', '.join(known)}){suggestion(value, known)}")

@@ -1,0 +1,73 @@
+"""The card of a data set before it is prepared, and what makes two data sets the same."""
+
+import dataclasses
+from typing import Any
+
+from grounding.card import Card
+from grounding.errors import UserError
+from grounding.prompts import SYSTEM_PROMPT
+from prepare.recipe import PrepareRecipe
+from prepare.sources.source import Source
+
+Identity = dict[str, Any]
+"""What decides the bytes of a data set: two runs with the same identity write the same files."""
+
+
+def plan_card(recipe: PrepareRecipe, source: Source) -> Card:
+    """Return the card of a data set, without counts.
+
+    Raises:
+        UserError: neither recipe nor source names the categories.
+    """
+    categories = recipe.resolved_categories or source.own_categories
+    if not categories:
+        raise UserError("categories: the source names none: list them")
+    return Card(
+        system_prompt=SYSTEM_PROMPT,
+        prompts=recipe.prompts,
+        answer_format=recipe.answer_format,
+        categories=categories,
+        source_fingerprint=source.fingerprint(),
+        recipe=_settings(recipe),
+        counts={},
+    )
+
+
+def card_identity(card: Card) -> Identity:
+    """Return the identity of the data set that a card describes; the place of the source is no part of it."""
+    settings = {key: value for key, value in card.recipe.items() if key != "source"}
+    reading = {f"source.{key}": card.recipe.get("source", {}).get(key) for key in ("kind", "boxes", "units")}
+    return (
+        settings
+        | reading
+        | {
+            "source files": card.source_fingerprint,
+            "prompts": card.prompts,
+            "system_prompt": card.system_prompt,
+        }
+    )
+
+
+def describe_differences(there: Identity, here: Identity) -> str:
+    """Name the settings that differ, with both values if they are short."""
+    texts = []
+    for key in sorted(there.keys() | here.keys()):
+        first, second = there.get(key), here.get(key)
+        if first != second:
+            short = key != "source files" and len(f"{first}{second}") < 40
+            texts.append(f"{key} {first} there, {second} here" if short else f"other {key}")
+    return "; ".join(texts)
+
+
+def _settings(recipe: PrepareRecipe) -> dict[str, Any]:
+    """Return the recipe as the card keeps it, without settings that differ between machines."""
+    settings = dataclasses.asdict(recipe)
+    del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
+    hub, boxes = recipe.source.resolved_hub, recipe.source.box_format
+    settings["source"] |= {
+        "hub": hub,
+        "repo": None if hub == "local" else recipe.source.resolved_repo,
+        "boxes": boxes.order,
+        "units": boxes.units,
+    }
+    return settings
