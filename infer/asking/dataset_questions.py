@@ -12,9 +12,9 @@ from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl
+from grounding.layout import ANNOTATIONS_FILE
 from grounding.prompts import IMAGE_PLACEHOLDER
 from infer.engines.protocol import Request
-from infer.scoring.ground_truth import ANNOTATIONS_FILE
 
 
 @dataclass(frozen=True)

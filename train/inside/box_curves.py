@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +153,11 @@ class BoxCurves:
 def curve_values(scores: Scores) -> dict[str, float]:
     """Return the values of the curves, 0..1; one that is not defined, as AP without objects, has no point."""
     values = {
-        "AP50": scores.AP50,
-        "F1_50": scores.f1_50,
-        "mean_IoU": scores.mean_iou,
-        "unreadable": 1 - scores.readable,
-        "duplicates": scores.duplicates,
+        "AP50": scores.values["AP50"],
+        "F1_50": scores.values["f1_50"],
+        "mean_IoU": scores.values["mean_iou"],
+        "unreadable": 1 - scores.metrics["readable"],
+        "duplicates": scores.values["duplicates"],
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -211,7 +210,7 @@ def _save(recipe: InferRecipe, questions: list[Question], answered: list[Answere
     save_recipe(recipe)
     write_jsonl(path, rows)
     scores = score_predictions(path)
-    write_json(recipe.output_path / SCORES_FILE, asdict(scores))
+    write_json(recipe.output_path / SCORES_FILE, scores.as_json())
     return scores
 
 
