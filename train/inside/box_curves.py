@@ -16,8 +16,8 @@ from typing import Any
 from grounding.answers import Answer, trained_text
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
-from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.paddle.encoding import PromptEncoder
 from infer.engines.paddle.engine import PaddleEngine
@@ -127,7 +127,7 @@ class BoxCurves:
         seconds = time.monotonic() - started
         logger.info(f"boxes at step {step}: {shown} ({len(self.questions)} images in {seconds:.1f} s)")
 
-    def _ask(self, recipe: InferRecipe) -> list[Answered]:
+    def _ask(self, recipe: InferRecipe) -> list[ParsedAnswer]:
         engine = PaddleEngine.from_model(self.model, self.encoder, max_new_tokens=recipe.max_new_tokens)
         with as_at_inference(self.model), self.trainer.autocast_smart_context_manager():
             return [
@@ -136,7 +136,7 @@ class BoxCurves:
                 for answered in ask_batch(engine, self.questions[start : start + recipe.batch_size], recipe)
             ]
 
-    def _pictures(self, answered: list[Answered], step: int) -> Iterator[Any]:
+    def _pictures(self, answered: list[ParsedAnswer], step: int) -> Iterator[Any]:
         """Yield truth and answer side by side as (height, width, 3), for the first images."""
         import numpy as np
 
@@ -203,7 +203,7 @@ def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
         yield trained_text(Answer(record["messages"][-1]["content"], record.get("objects")))
 
 
-def _save(recipe: InferRecipe, questions: list[Question], answered: list[Answered]) -> Scores:
+def _save(recipe: InferRecipe, questions: list[Question], answered: list[ParsedAnswer]) -> Scores:
     """Write predictions and scores as `python -m infer` does, for `python -m visualize` to compare."""
     rows = [prediction_row(*pair) for pair in zip(questions, answered, strict=True)]
     path = recipe.output_path / PREDICTIONS_FILE

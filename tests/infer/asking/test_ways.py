@@ -16,8 +16,8 @@ from grounding.categories import number_categories
 from grounding.errors import UserError
 from grounding.prompts import find_wordings
 from grounding.samples import Detection
-from infer.asking.combining import suppress
 from infer.asking.dataset_questions import Question
+from infer.asking.merged_answers import suppress_overlaps
 from infer.asking.per_category import OTHER_CATEGORY
 from infer.asking.verifying import NOT_VERIFIED
 from infer.asking.voting import count_votes
@@ -236,6 +236,6 @@ def test_a_vote_is_one_an_answer_and_the_box_is_the_median() -> None:
 def test_suppression_is_by_class_and_score() -> None:
     first, better = Detection("a", Box(0, 0, 10, 10), 0.4), Detection("a", Box(0, 0, 10, 9), 0.9)
     other, apart = Detection("b", Box(0, 0, 10, 10), 0.1), Detection("a", Box(20, 0, 30, 10), 0.2)
-    assert suppress([first, better, other, apart]) == (better, apart, other)
+    assert suppress_overlaps([first, better, other, apart]) == (better, apart, other)
     plain = [replace(item, score=None) for item in (first, better, apart)]
-    assert suppress(plain) == (plain[0], plain[2])
+    assert suppress_overlaps(plain) == (plain[0], plain[2])
