@@ -1,10 +1,10 @@
-"""`python benchmarks/better_answers.py [--steps N]`: what each way of asking brings, on a tiny model.
+"""`python benchmarks/better_answers.py [--steps N]`: the gain of each way of asking, with a tiny model.
 
-Trains the tiny model on drawn pictures of 64 x 64 pixels, on questions for everything and then also on
-questions for one category, of which some are not there; and asks about pictures it has not seen in every way
-that `python -m infer` knows: `near`, of the kind it was trained on; and `far`, four times as large with
-shapes of the same size, which reach the model at a quarter of their pixels. Takes about twelve minutes on two
-cores.
+Trains the tiny model on drawn pictures of 64 x 64 pixels: first on questions about everything, then also on
+questions about one category, which is absent in some pictures. Then asks about new pictures in every way
+that `python -m infer` offers. The pictures `near` are like the training pictures. The pictures `far` are four
+times as large with shapes of the same size, so that the model sees each shape with a quarter of its pixels.
+Takes about twelve minutes on two cores.
 """
 
 import argparse
@@ -34,12 +34,12 @@ METRICS = ("AP", "AP50", "f1_50", "precision_50", "recall_50", "mean_iou")
 
 
 def main() -> None:
-    """Make data and model where they are missing, ask in every way, and print the table."""
+    """Make missing data and models, ask in every way, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "better_answers")
-    parser.add_argument("--steps", type=int, default=1000, help="of each of the two trainings")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of each of the two trainings")
     arguments = parser.parse_args()
     folder, steps = arguments.folder.resolve(), arguments.steps
     first, model = (folder / f"{name}_model_{steps}" for name in ("near", "mixed"))
@@ -60,10 +60,10 @@ def main() -> None:
 
 
 def call(module: str, *words: object) -> None:
-    """Run one of the project's modules; what is done already it leaves alone.
+    """Run one of the project's modules; it skips what is already done.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the module failed.
     """
     sys.stderr.write(f"{module} ...\n")
     done = subprocess.run(
@@ -74,7 +74,7 @@ def call(module: str, *words: object) -> None:
 
 
 def ask(name: str, folder: Path, model: Path, words: list[str]) -> dict[str, Any]:
-    """Answer and score a data set's validation images in one way."""
+    """Ask about a data set's validation images in one way, and return time and scores."""
     output = folder.with_name(f"{folder.name}_eval") / "".join(
         letter if letter.isalnum() else "_" for letter in name
     )
@@ -87,7 +87,7 @@ def ask(name: str, folder: Path, model: Path, words: list[str]) -> dict[str, Any
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the scores of every way; seconds include the start of the process."""
+    """Return the scores of each way as a table; the seconds include the start of the process."""
     lines = [f"{'':26}" + "".join(f"{metric:>14}" for metric in METRICS) + f"{'seconds':>10}"]
     for row in rows:
         shown = "".join(f"{row[metric]:14.3f}" for metric in METRICS)

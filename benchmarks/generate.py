@@ -1,9 +1,10 @@
-"""`python benchmarks/generate.py [CHECKPOINT] [DATASET]`: images a second of three ways to the same answers.
+"""`python benchmarks/generate.py [CHECKPOINT] [DATASET]`: images per second of three implementations.
 
-The paddle engine, a plain loop over PaddleFormers' `generate`, and transformers' `generate` on the same
-weights (in .venv-torch: `make setup-torch`) answer the same prompts greedily. Timed is, on all sides, from
-encoded prompts (token ids, patches) to token ids: reading images and tokenizing are left out. The sides take
-turns, and the best of the rounds counts, in processor time too, for a machine with other work.
+The paddle engine, a plain loop over PaddleFormers' `generate`, and transformers' `generate` with the same
+weights (in .venv-torch: `make setup-torch`) answer the same prompts greedily. The time is measured from
+encoded prompts (token ids, patches) to token ids; reading images and tokenizing are left out. The
+implementations take turns, and the best round counts. Processor time is measured, too, for machines with
+other work.
 """
 
 import argparse
@@ -23,11 +24,11 @@ TORCH = ROOT / ".venv-torch/bin/python"
 BATCHES = (1, 8, 32)
 Answers = list[list[int]]
 Seconds = tuple[float, float]
-"""On the clock, and of the processor."""
+"""Wall-clock time and processor time."""
 
 
 def main() -> None:
-    """Time the sides, compare their answers, and print a table."""
+    """Time the implementations, compare their answers, and print a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def plain_generate(engine: Any, prompt: Any) -> list[int]:
-    """Answer one prompt by PaddleFormers' own generate."""
+    """Answer one prompt with PaddleFormers' own `generate`."""
     import paddle
 
     ids = paddle.to_tensor([prompt.token_ids])
@@ -101,7 +102,7 @@ def plain_generate(engine: Any, prompt: Any) -> list[int]:
 
 
 def table(best: dict[tuple[str, int], Seconds], images: int, plain_images: int) -> str:
-    """Return a Markdown table of milliseconds an image and ratios, clock / processor."""
+    """Return a Markdown table of milliseconds per image and ratios, each as wall-clock / processor time."""
     plain = [seconds / plain_images for seconds in best["plain", 1]]
     lines = [
         "| batch | loop over `generate` ms | paddle engine ms | images/s | times the loop | transformers ms "
@@ -118,7 +119,7 @@ def table(best: dict[tuple[str, int], Seconds], images: int, plain_images: int) 
         lines.append(
             f"| {size} | {times[0]} | {times[1]} | {1 / own[0]:.1f} | {gain} | {times[2]} | {ratio} |"
         )
-    return "\n".join([*lines, "Every pair: on the clock / processor time.", ""])
+    return "\n".join([*lines, "Every pair: wall-clock / processor time.", ""])
 
 
 def _pair(numbers: Sequence[float], digits: int) -> str:
@@ -142,7 +143,7 @@ class _Timed:
 
 
 class _Torch:
-    """The other environment's process, with the same prompts."""
+    """The process of the other environment, with the same prompts."""
 
     def __init__(self, model: Path, prompts: Sequence[Any], decoding: Any, folder: Path) -> None:
         import numpy as np

@@ -1,6 +1,6 @@
-"""Transformers' side of benchmarks/generate.py: answers batch sizes read from standard input with times.
+"""Transformers' part of benchmarks/generate.py: reads batch sizes from standard input, answers and times.
 
-Runs in an environment with torch and transformers, and imports nothing of this project.
+Runs in an environment with torch and transformers, and imports nothing from this project.
 """
 
 import json
@@ -14,7 +14,7 @@ from transformers import Qwen3VLForConditionalGeneration
 
 
 def main() -> None:
-    """Load the model, then answer all prompts at each batch size that is asked for."""
+    """Load the model, then answer the prompts with each batch size that is read."""
     checkpoint, prompts_file, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     model = Qwen3VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).eval()
@@ -36,7 +36,7 @@ def main() -> None:
 
 @torch.no_grad()
 def answer(model, prompts, max_new_tokens: int, end_ids: list[int], pad_id: int) -> list[list[int]]:
-    """Return the new token ids of one batch, padded on the left, without what follows the end."""
+    """Return the new token ids of one left-padded batch, up to the end token."""
     length = max(len(ids) for ids, _, _ in prompts)
     ids = torch.full((len(prompts), length), pad_id)
     mask = torch.zeros_like(ids)

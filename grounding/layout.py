@@ -1,4 +1,4 @@
-"""The file names in a prepared data set and in a run's folder, and the way from a run to its data set."""
+"""The file names of a prepared data set and of a run, and the data set that a run belongs to."""
 
 from pathlib import Path
 
@@ -6,43 +6,69 @@ from grounding.errors import UserError
 
 IMAGES_FOLDER = "images"
 ANNOTATIONS_FILE = "annotations_val.json"
-"""COCO ground truth of the validation images, boxes in original pixels."""
+"""COCO annotations of the validation images, boxes in original pixels."""
 
 JSONL_FILES = {"train": "train.jsonl", "val": "val.jsonl"}
 """The records of each split."""
 
+SCORED_SPLIT = "val"
+"""The split that has annotations to score and to draw."""
+
 TRAIN_RECIPE_FILE = "train.yaml"
-"""The resolved recipe that training writes into its output folder."""
+"""The resolved recipe that a training leaves in its output folder."""
+
+TRAINER_STATE_FILE = "trainer_state.json"
+CURVES_FOLDER = "visualdl"
+SCORE_CURVES_FOLDER = "visualdl_scores"
+"""In a training run's folder: PaddleFormers' state, the training's curves, and the curves of the scores."""
 
 INFER_RECIPE_FILE = "infer.yaml"
-"""The resolved recipe that inference writes into its output folder."""
+"""The resolved recipe that inference leaves in its output folder."""
 
 PREDICTIONS_FILE = "predictions.jsonl"
 SCORES_FILE = "scores.json"
+SCORES_REPORT_FILE = "scores.md"
+COCO_RESULTS_FILE = "coco_results.json"
+"""The detections in COCO's results format."""
 
 BOXES_FOLDER = "boxes"
 """In a training run's folder: what the model answered at each evaluation step."""
 
 
-def dataset_of_predictions(predictions: Path) -> Path:
-    """Return the data set of a predictions file, or of the folder with one, as its infer.yaml names it.
+def find_predictions_file(place: Path) -> Path:
+    """Return the predictions file that `place` is, or that the folder `place` holds."""
+    return place / PREDICTIONS_FILE if place.is_dir() else place
+
+
+def dataset_of_predictions(predictions: Path, given: Path | None = None) -> Path:
+    """Return the data set that predictions are scored against: `given`, or the one that infer.yaml names.
 
     Raises:
-        UserError: there is no infer.yaml, or it names no data set.
+        UserError: neither is there, or the predictions are answers about a split without annotations.
     """
-    from grounding.recipe import read_yaml
-
-    folder = predictions if predictions.is_dir() else predictions.parent
-    path = folder / INFER_RECIPE_FILE
-    if not path.is_file() or not (named := read_yaml(path).get("dataset")):
+    named = _read_infer_recipe(predictions)
+    split = named.get("split", SCORED_SPLIT)
+    if split != SCORED_SPLIT:
+        raise UserError(
+            f"{predictions}: made of the {split} split: only {SCORED_SPLIT} has annotations to score by"
+        )
+    dataset = given or named_dataset(predictions)
+    if dataset is None:
+        folder = predictions if predictions.is_dir() else predictions.parent
         raise UserError(f"{folder}: no {INFER_RECIPE_FILE} that names the data set: add --dataset DIR")
-    return Path(str(named))
+    return dataset
+
+
+def named_dataset(predictions: Path) -> Path | None:
+    """Return the data set that the infer.yaml beside predictions (a file or its folder) names, or None."""
+    named = _read_infer_recipe(predictions).get("dataset")
+    return Path(named) if named else None
 
 
 def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
-    """Return the data set that a checkpoint was trained on, None if no train.yaml names one.
+    """Return the data set that a checkpoint was trained on, None where no train.yaml names one.
 
-    train.yaml is in the checkpoint's folder; for an exported model it is in the folder above.
+    train.yaml lies in the checkpoint's folder, or in the folder above an exported model.
     """
     from grounding.recipe import read_yaml
 
@@ -51,3 +77,14 @@ def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
             named = str(read_yaml(folder / TRAIN_RECIPE_FILE).get("train_dataset_path") or "")
             return Path(named.split(",")[0].strip()).parent if named else None
     return None
+
+
+def _read_infer_recipe(predictions: Path) -> dict[str, str]:
+    """Return the keys of infer.yaml that say what the predictions are about; empty without infer.yaml."""
+    from grounding.recipe import read_yaml
+
+    path = (predictions if predictions.is_dir() else predictions.parent) / INFER_RECIPE_FILE
+    if not path.is_file():
+        return {}
+    content = read_yaml(path)
+    return {key: str(content[key]) for key in ("dataset", "split") if content.get(key)}

@@ -1,4 +1,4 @@
-"""One-to-one matching of detections with ground truth, label by label, for all IoU thresholds at once."""
+"""One-to-one matching of detections with objects, label by label, for all IoU thresholds at once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,20 @@ from grounding.boxes import Box, iou_matrix
 from grounding.samples import Detection
 
 IOU_THRESHOLDS: npt.NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
-"""0.50, 0.55, ... 0.95, as in COCO's evaluation; boxes with a smaller IoU never match."""
+"""COCO's thresholds: 0.50, 0.55, ... 0.95. Boxes with a smaller IoU are never matched."""
 
 AT_50, AT_75, AT_95 = 0, 5, 9
-"""Indices of the thresholds that have metrics of their own."""
+"""Positions in IOU_THRESHOLDS of the thresholds 0.50, 0.75 and 0.95."""
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The detections of one image after matching.
+    """The detections of one image, matched with its objects.
 
-    In the order of the detections: `ious` has the IoU with the matched object, 0 without one; `in_crowd` has
-    the share of the detection inside a crowd region of its label. At a threshold, a detection with a smaller
-    IoU is wrong; it is ignored if `in_crowd` reaches the threshold, as in COCO's evaluation.
+    `ious` has the IoU of each detection with its matched object, 0 without one. `in_crowd` has the share of
+    each detection's area that lies in a crowd region of its label. Both are in the order of the detections.
+    At a threshold, a detection with a smaller IoU is wrong; as in COCO's evaluation, it is ignored instead if
+    its share in a crowd region reaches the threshold.
     """
 
     labels: tuple[str, ...]
@@ -30,12 +31,12 @@ class Matches:
     in_crowd: tuple[float, ...]
     object_labels: tuple[str, ...]
 
-    def count(self, place: int, label: str | None = None) -> tuple[int, int, int]:
+    def count(self, position: int, label: str | None = None) -> tuple[int, int, int]:
         """Return the numbers of right detections, wrong detections and missed objects.
 
-        `place` is the index of the threshold in IOU_THRESHOLDS; `label` limits the count to one label.
+        `position` is the threshold's position in IOU_THRESHOLDS. With a `label`, only that label is counted.
         """
-        threshold = float(IOU_THRESHOLDS[place])
+        threshold = float(IOU_THRESHOLDS[position])
         of_label = [row for row, name in enumerate(self.labels) if label in (None, name)]
         right = sum(self.ious[row] >= threshold for row in of_label)
         ignored = sum(self.ious[row] < threshold <= self.in_crowd[row] for row in of_label)
@@ -44,7 +45,7 @@ class Matches:
 
     @property
     def agreement(self) -> float:
-        """The mean IoU over right, wrong and missed objects at IoU 0.5; wrong and missed ones count 0."""
+        """The mean IoU of all objects; missed objects and wrong detections (at IoU 0.5) count as 0."""
         right, wrong, missed = self.count(AT_50)
         return mean_overlap(self.ious, right + wrong + missed)
 
@@ -54,10 +55,13 @@ def match_detections(
 ) -> Matches:
     """Match detections with the objects of one image.
 
-    Only boxes with the same label can match. The pair with the highest IoU is matched first and removed, and
-    so on down to an IoU of 0.5. Scores are not used, as they are not reliable. Unlike a matching of
-    maximal size, this never gives up a better pair for more pairs; so the pairs that reach a higher threshold
-    are the matching at that threshold. Ties go in the order of detections, then of objects.
+    Only pairs with one label can match. The matching is greedy: the pair with the highest IoU is matched
+    first, then the best pair of the remaining boxes, and so on down to an IoU of 0.5. Pairs with equal IoUs
+    are matched in the order of the detections, then of the objects.
+
+    Scores play no part, because detections may have none. Unlike a matching with the most pairs, the greedy
+    one never gives up a better pair, so the matching at a higher threshold is the part of this one that
+    reaches the threshold.
     """
     ious = [0.0] * len(detections)
     for label in dict.fromkeys(item.label for item in objects):
@@ -79,7 +83,7 @@ def match_detections(
 
 
 def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:
-    """Return (index in found, index in wanted, IoU) of the matched pairs, the best first."""
+    """Match boxes greedily; return (index in found, index in wanted, IoU) of each pair, the best first."""
     matrix = iou_matrix(found, wanted)
     pairs = [
         (int(row), int(column), float(matrix[row, column]))
@@ -96,12 +100,12 @@ def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tu
 
 
 def share_inside(box: Box, region: Box) -> float:
-    """Return the share of the box's area inside the region."""
+    """Return the share of the box's area that lies in the region, 0..1."""
     width = min(box.x2, region.x2) - max(box.x1, region.x1)
     height = min(box.y2, region.y2) - max(box.y1, region.y1)
     return max(0.0, width) * max(0.0, height) / box.area if box.area > 0 else 0.0
 
 
 def mean_overlap(ious: Iterable[float], objects: int) -> float:
-    """Return the sum of IoUs divided by a number of objects; 1 if there are no objects."""
+    """Return the sum of the IoUs divided by the number of objects; 1 without objects."""
     return sum(ious) / objects if objects else 1.0

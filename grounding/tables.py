@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """Return rows under a ruled header, aligned by the width that a terminal gives each character.
+    """Return a table with a ruled header, aligned by the width of its characters in a terminal.
 
-    The first column is aligned to the left, the others to the right; with `numbers=False` all to the left.
+    The first column is left-aligned, the others right-aligned; with `numbers=False` all are left-aligned.
     """
     from rich.console import Console
     from rich.table import Table
@@ -26,7 +26,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, number
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return the same as Markdown; a bar inside a cell is escaped, a line break becomes a blank."""
+    """Return a table in Markdown; bars in cells are escaped, line breaks become spaces."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     cells = ([cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"

@@ -29,9 +29,9 @@ def main() -> None:
     if recipe.shard is not None:
         print(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
     elif recipe.split == "val":
-        from infer.score import report
+        from infer.scoring.outputs import write_scores
 
-        print(report(predictions), end="")
+        print(write_scores(predictions), end="")
     else:
         print(predictions)
 

@@ -116,9 +116,9 @@ def main() -> None:
 
     predictions = merge_shards(recipe.output_path)
     if recipe.split == "val":
-        from infer.score import report
+        from infer.scoring.outputs import write_scores
 
-        sys.stdout.write(report(predictions))
+        sys.stdout.write(write_scores(predictions))
     else:
         sys.stdout.write(f"{predictions}\n")
 

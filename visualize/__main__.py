@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, run_command
-from infer.compare import named_runs
 
 EXAMPLES = """examples:
   python -m visualize checkpoints/demo/eval_after
@@ -64,6 +63,7 @@ def _page(arguments: argparse.Namespace) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
+    from infer.scoring.comparison import named_runs
     from visualize.page.page_writer import write_page
 
     written = write_page(

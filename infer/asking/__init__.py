@@ -1,1 +1,1 @@
-"""How a question is asked, and how its answer becomes detections."""
+"""How questions are asked, and how answers become detections."""

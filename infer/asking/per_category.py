@@ -1,37 +1,59 @@
-"""One question a category, for models that overlook what a single question for everything asks."""
+"""One question for each category, for models that overlook objects when asked for everything at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import Wording
-from infer.asking.answered import Answered, Ask, Item
-from infer.asking.combining import join, suppress
+from infer.asking.merged_answers import merge_answers, suppress_overlaps
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 from infer.asking.wordings import reworded
 
 OTHER_CATEGORY = "label is not the category asked for"
 
 
-def ask_each_category(ask: Ask, items: Sequence[Item], card: Card, wording: Wording) -> list[Answered]:
-    """Ask for each of the card's categories in this wording, keep what is called so, and merge.
+@dataclass(frozen=True)
+class AskPerCategory:
+    """Asks for each category by itself, keeps the detections with its label, and merges the answers.
+
+    `ask` is the way that each question is asked.
 
     Raises:
-        UserError: the data set's own questions ask for one category already.
+        UserError: the data set's own questions already ask for one category each.
     """
-    names = [category.name for category in card.categories]
-    if list(card.prompts) == [wording.name]:
-        raise UserError(
-            f"per_category=true: the questions of this data set ask for one category each ({wording.name}): "
-            "leave per_category out"
+
+    ask: WayOfAsking
+    card: Card
+    wording: Wording
+
+    def __post_init__(self) -> None:
+        """Check that the data set's questions can be split."""
+        if list(self.card.prompts) == [self.wording.name]:
+            raise UserError(
+                f"per_category=true: the questions of this data set ask for one category each "
+                f"({self.wording.name}): leave per_category out"
+            )
+
+    def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
+        """Ask for all categories of all requests at once, and return one answer for each request."""
+        names = [category.name for category in self.card.categories]
+        answers = self.ask(
+            [
+                SizedRequest(reworded(item.request, self.wording, name), item.size)
+                for item in requests
+                for name in names
+            ]
         )
-    answered = ask(
-        [Item(reworded(item.request, wording, name), item.size) for item in items for name in names]
-    )
-    merged = []
-    for start in range(0, len(answered), len(names)):
-        parts = list(zip(names, answered[start : start + len(names)], strict=True))
-        found = [item for name, part in parts for item in part.detections if item.label == name]
-        others = sum(len(part.detections) for _, part in parts) - len(found)
-        whole = join(parts, suppress(found))
-        merged.append(Answered(whole.raw, whole.detections, whole.problems + (OTHER_CATEGORY,) * others))
-    return merged
+        return [
+            _merge(names, answers[start : start + len(names)]) for start in range(0, len(answers), len(names))
+        ]
+
+
+def _merge(names: Sequence[str], answers: Sequence[ParsedAnswer]) -> ParsedAnswer:
+    """Merge the answers to the questions for these categories; a detection of another one is a problem."""
+    parts = list(zip(names, answers, strict=True))
+    found = [item for name, answer in parts for item in answer.detections if item.label == name]
+    others = sum(len(answer.detections) for answer in answers) - len(found)
+    merged = merge_answers(parts, suppress_overlaps(found))
+    return ParsedAnswer(merged.raw, merged.detections, merged.problems + (OTHER_CATEGORY,) * others)

@@ -1,4 +1,4 @@
-"""Scores for boxes, from the probabilities of the tokens that spell them."""
+"""Scores of boxes, from the probabilities of the tokens that they are written with."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -9,22 +9,22 @@ from grounding.samples import Span
 from infer.engines.protocol import Token
 
 SMALLEST, DIGITS = 1e-4, 4
-"""Scores are above 0 and rounded: further digits depend on the batch that an image was answered in."""
+"""Scores are above 0 and rounded: further digits depend on the batch in which an image was answered."""
 
 
 def token_scores(tokens: Sequence[Token], spans: Sequence[Sequence[Span]], score: str) -> list[float | None]:
-    """Return a score in (0, 1] for each detection, read from these spans of the tokens' text.
+    """Return a score in (0, 1] for each detection.
 
-    mean_logprob is the geometric mean of the probabilities of the tokens of label and box, min_prob the
-    smallest of them. A token counts where it shares a character with a span. Where no token does, there is
-    no score.
+    `spans` are the spans of each detection's label and box in the joined text of the tokens. A token counts
+    if it shares a character with a span; without such a token the score is None. "mean_logprob" as `score` is
+    the geometric mean of the tokens' probabilities, "min_prob" the smallest of them.
     """
     ends = list(accumulate(len(token.text) for token in tokens))
     scores: list[float | None] = []
     for parts in spans:
         chosen: set[int] = set()
         for start, end in parts:
-            # Tokens without a character, which are parts of the next one's first, count with it.
+            # A token without text is a part of the next token's first character: it counts with that token.
             first = bisect_right(ends, start)
             while first > 0 and not tokens[first - 1].text:
                 first -= 1

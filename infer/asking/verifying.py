@@ -1,45 +1,58 @@
-"""Cycle consistency: what a model found is asked back, and has to come out where it was."""
+"""Cycle consistency: ask for each label that was found, and check that its boxes are found again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from grounding.boxes import iou
 from grounding.prompts import Wording
 from grounding.samples import Detection
-from infer.asking.answered import Answered, Ask, Item
-from infer.asking.combining import SAME_OBJECT
+from infer.asking.merged_answers import SAME_OBJECT
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 from infer.asking.wordings import reworded
 
 NOT_VERIFIED = "box did not come back when its label was asked for"
 
 
-def ask_back(
-    ask: Ask, items: Sequence[Item], answered: Sequence[Answered], wording: Wording, *, drops: bool
-) -> list[Answered]:
-    """Ask, in this wording, for each label that was found; a box has to come back with an IoU of SAME_OBJECT.
+@dataclass(frozen=True)
+class AskAndVerify:
+    """Asks by `ask`, then asks by `ask_back` for each label that was found, in this wording.
 
-    What does not is a problem of the answer and, if `drops`, no longer among the detections. A label that is
-    on several boxes is asked once, and each box looks for its own among the answers.
+    A box is verified if one of the boxes of the second answer has an IoU of at least SAME_OBJECT with it. Any
+    other box is a problem of the answer and, if `drops`, not among its detections.
     """
-    labels = [list(dict.fromkeys(found.label for found in answer.detections)) for answer in answered]
-    returned = iter(
-        ask(
-            [
-                Item(reworded(item.request, wording, label), item.size)
-                for item, names in zip(items, labels, strict=True)
-                for label in names
-            ]
+
+    ask: WayOfAsking
+    ask_back: WayOfAsking
+    wording: Wording
+    drops: bool
+
+    def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
+        """Ask all first questions, then all second ones; a label with several boxes is asked for once."""
+        answers = self.ask(requests)
+        labels = [list(dict.fromkeys(found.label for found in answer.detections)) for answer in answers]
+        returned = iter(
+            self.ask_back(
+                [
+                    SizedRequest(reworded(item.request, self.wording, label), item.size)
+                    for item, names in zip(requests, labels, strict=True)
+                    for label in names
+                ]
+            )
         )
-    )
-    checked = []
-    for answer, names in zip(answered, labels, strict=True):
-        back = {name: next(returned).detections for name in names}
-        good = [found for found in answer.detections if came_back(found, back[found.label]) >= SAME_OBJECT]
+        return [
+            self._verify(answer, {name: next(returned).detections for name in names})
+            for answer, names in zip(answers, labels, strict=True)
+        ]
+
+    def _verify(self, answer: ParsedAnswer, returned: dict[str, tuple[Detection, ...]]) -> ParsedAnswer:
+        good = tuple(
+            found for found in answer.detections if best_iou(found, returned[found.label]) >= SAME_OBJECT
+        )
         lost = len(answer.detections) - len(good)
-        kept = tuple(good) if drops else answer.detections
-        checked.append(Answered(answer.raw, kept, answer.problems + (NOT_VERIFIED,) * lost))
-    return checked
+        kept = good if self.drops else answer.detections
+        return ParsedAnswer(answer.raw, kept, answer.problems + (NOT_VERIFIED,) * lost)
 
 
-def came_back(found: Detection, returned: Sequence[Detection]) -> float:
-    """Return the IoU of a box with the nearest of those that asking for its label gave, 0 without any."""
-    return max((iou(found.box, other.box) for other in returned), default=0.0)
+def best_iou(found: Detection, others: Sequence[Detection]) -> float:
+    """Return the highest IoU of a box with other boxes; 0 without any."""
+    return max((iou(found.box, other.box) for other in others), default=0.0)

@@ -1,38 +1,46 @@
-"""Several sampled answers to one question, and the boxes that most of them agree about."""
+"""Several sampled answers per question, and the boxes that most of them agree on."""
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from grounding.boxes import Box, iou
 from grounding.samples import Detection
-from infer.asking.answered import Answered, Ask, Item
-from infer.asking.combining import SAME_OBJECT, join
+from infer.asking.merged_answers import SAME_OBJECT, merge_answers
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 
 
-def vote(ask: Ask, items: Sequence[Item], *, draws: int) -> list[Answered]:
-    """Ask every item `draws` times, and keep the boxes that at least half of the answers hold.
+@dataclass(frozen=True)
+class AskAndVote:
+    """Samples `draws` answers per request, and keeps the objects that at least half of them hold."""
 
-    Boxes of one label with an IoU of SAME_OBJECT, one an answer, are votes for one object. Its box is the
-    median of theirs, side by side; its score is the share of answers that voted for it.
-    """
-    answered = ask(
-        [
-            Item(replace(item.request, draw=item.request.draw * draws + number), item.size)
-            for item in items
-            for number in range(draws)
-        ]
-    )
-    voted = []
-    for start in range(0, len(answered), draws):
-        answers = answered[start : start + draws]
-        parts = [(f"draw {number}", answer) for number, answer in enumerate(answers)]
-        voted.append(join(parts, count_votes([answer.detections for answer in answers])))
-    return voted
+    ask: WayOfAsking
+    draws: int
+
+    def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
+        """Sample all answers at once, and return the votes for each request."""
+        answers = self.ask(
+            [
+                SizedRequest(replace(item.request, draw=item.request.draw * self.draws + number), item.size)
+                for item in requests
+                for number in range(self.draws)
+            ]
+        )
+        voted = []
+        for start in range(0, len(answers), self.draws):
+            samples = answers[start : start + self.draws]
+            parts = [(f"draw {number}", sample) for number, sample in enumerate(samples)]
+            voted.append(merge_answers(parts, count_votes([sample.detections for sample in samples])))
+        return voted
 
 
 def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
-    """Return the objects that at least half of the answers hold, in the order of their first mention."""
+    """Return the objects that at least half of the answers hold, in the order of their first mention.
+
+    Boxes with one label and an IoU of at least SAME_OBJECT are votes for one object, at most one vote per
+    answer. The object's box is the median of its boxes, side by side; its score is the share of answers that
+    voted for it.
+    """
     groups: list[list[Detection]] = []
     for detections in answers:
         free = list(groups)

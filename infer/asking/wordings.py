@@ -1,4 +1,4 @@
-"""The wording of a question that the data set's records do not hold, after the card's own."""
+"""The wording of questions that the data set's records do not hold: in the words that the model knows."""
 
 import logging
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from infer.engines.protocol import Request
 log = logging.getLogger(__name__)
 
 DEFAULT_FAMILIES = {CATEGORY: ("category", "qwen_category"), EXPRESSION: ("expression", "qwen_expression")}
-"""What is asked about -> the family for answers as objects, and for those in JSON."""
+"""What a question is about -> family of wordings for answers as objects, and for answers in JSON."""
 
 
 def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Wording:
-    """Return the wording by which a model trained on this data set is asked about a category or expression.
+    """Return the wording in which to ask a model trained on this data set about a category or expression.
 
-    Of those that the user has chosen, or else the card's, the first one is taken that asks about the first of
-    `asks`, or else the second; if there is none, the project's, which the model may not know.
+    `asks` are the kinds of wording that fit, the best kind first. The wordings that the user has `chosen`
+    come first, then the card's, then the project's default, with a warning: the model may not know it.
     """
     return _first(chosen, asks) or _find(tuple(card.prompts), card.answer_format, asks)
 
@@ -51,5 +51,5 @@ def _find(names: tuple[str, ...], answer_format: str, asks: tuple[str, ...]) -> 
 
 
 def reworded(request: Request, wording: Wording, about: str) -> Request:
-    """Return the request with another question about the same image."""
+    """Return the request with another question about the same image: about this category or expression."""
     return replace(request, user=f"{IMAGE_PLACEHOLDER}{wording.ask(about)}")

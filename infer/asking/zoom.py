@@ -1,63 +1,90 @@
-"""A second look at parts of an image, each at full resolution, for objects that are small in the whole."""
+"""A closer look: ask again about crops of an image, for objects that are small in the whole image."""
 
 import itertools
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.samples import Detection
-from infer.asking.answered import Answered, Ask, Item
-from infer.asking.combining import join, suppress
+from infer.asking.merged_answers import merge_answers, suppress_overlaps
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 
 TILES = 2
+"""Tiles along each side of the image."""
+
 OVERLAP = 0.25
-"""Tiles a side, and the share of a tile that it shares with its neighbour."""
+"""The share of a tile that it shares with its neighbour."""
 
 CONTEXT = 2.0
-"""A region around a box is so many times its size."""
+"""The region around a box is this many times as wide and high as the box."""
 
 BORDER_SHARE = 0.02
-"""A box this near to a tile's inner border, as a share of the tile's side, may be cut off by it."""
+"""A box nearer to a region's inner border than this share of the region's side may be cut off by it."""
 
 
-def look_closer(
-    ask: Ask, items: Sequence[Item], answered: Sequence[Answered], regions: str
-) -> list[Answered]:
-    """Ask the same question about regions of each image, and merge what is found with the first look.
+@dataclass
+class _CloserLook:
+    """What the crops of one image showed, in pixels of the image."""
 
-    `regions` "tiles" is a grid of overlapping tiles, "boxes" the surroundings of what was found at first.
-    Boxes of a closer look come before those of the first in the merge, for they are measured more finely;
-    those that a region's border may have cut off come last.
-    """
-    with tempfile.TemporaryDirectory(prefix="zoom_") as folder:
-        parts: list[tuple[int, Box, Item]] = []
-        for index, (item, first) in enumerate(zip(items, answered, strict=True)):
-            chosen = tiles(item.size) if regions == "tiles" else surroundings(first.detections, item.size)
-            crops = write_crops(item, chosen, Path(folder), index)
-            parts += [(index, region, crop) for region, crop in zip(chosen, crops, strict=True)]
-        closer = ask([crop for _, _, crop in parts])
-    found: list[list[tuple[str, Answered]]] = [[] for _ in items]
-    whole: list[list[Detection]] = [[] for _ in items]
-    cut: list[list[Detection]] = [[] for _ in items]
-    for (index, region, _), answer in zip(parts, closer, strict=True):
-        found[index].append((",".join(f"{side:.0f}" for side in region.xyxy), answer))
+    answers: list[tuple[str, ParsedAnswer]] = field(default_factory=list)
+    whole: list[Detection] = field(default_factory=list)
+    cut_off: list[Detection] = field(default_factory=list)
+
+    def add(self, region: Box, answer: ParsedAnswer, size: Size) -> None:
+        """Add the answer about a region of the image, which has this size."""
+        self.answers.append((",".join(f"{side:.0f}" for side in region.xyxy), answer))
         for detection in answer.detections:
             moved = replace(detection, box=detection.box.moved(region.x1, region.y1))
-            (cut if is_cut(moved.box, region, items[index].size) else whole)[index].append(moved)
-    return [
-        join(
-            [("whole image", first), *found[index]],
-            suppress([*whole[index], *first.detections, *cut[index]]),
-        )
-        for index, first in enumerate(answered)
-    ]
+            (self.cut_off if is_cut(moved.box, region, size) else self.whole).append(moved)
+
+
+@dataclass(frozen=True)
+class AskCloser:
+    """Asks by `ask`, then asks the same question by `ask_closer` about regions of each image, and merges.
+
+    `regions` "tiles" is a grid of overlapping tiles; "boxes" is the surroundings of each box that was found.
+    Of overlapping boxes, the merge prefers those of a region, because they are located more precisely, then
+    those of the whole image, then those that a region's border may have cut off.
+    """
+
+    ask: WayOfAsking
+    ask_closer: WayOfAsking
+    regions: str
+
+    def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
+        """Ask about the whole images, then about all their regions."""
+        answers = self.ask(requests)
+        looks = self._look_closer(requests, answers)
+        return [
+            merge_answers(
+                [("whole image", answer), *look.answers],
+                suppress_overlaps([*look.whole, *answer.detections, *look.cut_off]),
+            )
+            for answer, look in zip(answers, looks, strict=True)
+        ]
+
+    def _look_closer(
+        self, requests: Sequence[SizedRequest], answers: Sequence[ParsedAnswer]
+    ) -> list[_CloserLook]:
+        with tempfile.TemporaryDirectory(prefix="zoom_") as folder:
+            crops: list[tuple[int, Box, SizedRequest]] = []
+            for index, (item, answer) in enumerate(zip(requests, answers, strict=True)):
+                is_grid = self.regions == "tiles"
+                chosen = tiles(item.size) if is_grid else surroundings(answer.detections, item.size)
+                written = write_crops(item, chosen, Path(folder), index)
+                crops += [(index, region, crop) for region, crop in zip(chosen, written, strict=True)]
+            closer = self.ask_closer([crop for _, _, crop in crops])
+        looks = [_CloserLook() for _ in requests]
+        for (index, region, _), answer in zip(crops, closer, strict=True):
+            looks[index].add(region, answer, requests[index].size)
+        return looks
 
 
 def tiles(size: Size) -> list[Box]:
-    """Return TILES x TILES overlapping regions that cover the image, in reading order, whole pixels."""
+    """Return TILES x TILES overlapping regions that cover the image, in reading order, in whole pixels."""
 
     def along(length: int) -> list[tuple[int, int]]:
         side = round(length / (TILES - (TILES - 1) * OVERLAP))
@@ -71,14 +98,14 @@ def tiles(size: Size) -> list[Box]:
 
 
 def surroundings(detections: Iterable[Detection], size: Size) -> list[Box]:
-    """Return the regions around boxes, whole pixels inside the image, each once."""
+    """Return the regions around boxes, in whole pixels inside the image, each region once."""
     regions = [item.box.grown(CONTEXT).clipped(size) for item in detections]
     whole = [Box(*(float(round(side)) for side in region.xyxy)) for region in regions]
     return list(dict.fromkeys(region for region in whole if region.has_area))
 
 
 def is_cut(box: Box, region: Box, size: Size) -> bool:
-    """Tell whether a box reaches a border of its region that is not the image's own."""
+    """Tell whether a box reaches a border of its region that is not a border of the image."""
     near_x = BORDER_SHARE * (region.x2 - region.x1)
     near_y = BORDER_SHARE * (region.y2 - region.y1)
     return (
@@ -89,8 +116,10 @@ def is_cut(box: Box, region: Box, size: Size) -> bool:
     )
 
 
-def write_crops(item: Item, regions: Sequence[Box], folder: Path, index: int) -> Iterator[Item]:
-    """Write the regions of an image as PNG files, and yield the same question about each.
+def write_crops(
+    item: SizedRequest, regions: Sequence[Box], folder: Path, index: int
+) -> Iterator[SizedRequest]:
+    """Write the regions of an image as PNG files, and yield the same question about each of them.
 
     Raises:
         UserError: the image cannot be read.
@@ -108,4 +137,4 @@ def write_crops(item: Item, regions: Sequence[Box], folder: Path, index: int) ->
         path = folder / f"{index}_{number}.png"
         crop = picture.crop(region.xyxy)
         crop.save(path, compress_level=1)
-        yield Item(replace(item.request, image=path), Size(*crop.size))
+        yield SizedRequest(replace(item.request, image=path), Size(*crop.size))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from grounding.files import read_json, write_json
-from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.checkpoint import Checkpoint, find_checkpoint, fingerprint_checkpoint
 from infer.engines.protocol import Engine
@@ -76,7 +76,7 @@ def predict(recipe: InferRecipe, load_engine: EngineLoader) -> Path:
     return path
 
 
-def prediction_row(question: Question, answered: Answered) -> dict[str, Any]:
+def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]:
     """Return the row of one answer: the text as it came, and what was read out of it in original pixels."""
     return {
         "image_id": question.image_id,
@@ -107,7 +107,7 @@ def checkpoint_of(recipe: InferRecipe) -> Checkpoint | None:
 
 def _ask(
     engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
-) -> Iterator[dict[int, Answered]]:
+) -> Iterator[dict[int, ParsedAnswer]]:
     """Ask the questions at these places, and yield answers by place as they come.
 
     A server is asked by several threads, a question each: it makes its own batches. Else the batches are
@@ -124,7 +124,7 @@ def _ask(
 
 def _ask_in_threads(
     engine: Engine, questions: Sequence[Question], left: Sequence[int], recipe: InferRecipe
-) -> Iterator[dict[int, Answered]]:
+) -> Iterator[dict[int, ParsedAnswer]]:
     """Ask `concurrency` questions at a time; after an error, what is under way is waited for, and kept."""
     pool = ThreadPoolExecutor(recipe.concurrency)
     try:

@@ -1,1 +1,1 @@
-"""Predictions against the truth: scores, intervals, comparisons."""
+"""Scores of predictions: measured, compared, and written as files and reports."""

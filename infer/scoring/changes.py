@@ -1,20 +1,25 @@
-"""What changed between two runs on the same images: metrics with paired intervals, and image by image."""
+"""What changed between two runs on the same images: the metrics with paired intervals, and each image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.layout import ANNOTATIONS_FILE
-from infer.recipe import PREDICTIONS_FILE, saved_recipe
+from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, named_dataset
 from infer.runs.predictions import read_predictions
-from infer.scoring.evaluation import Evaluation, read_evaluation
-from infer.scoring.metrics.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.scoring.evaluation import Evaluation
+from infer.scoring.inputs import read_evaluation
+from infer.scoring.metrics.catalogue import measure
+from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+
+
+class NotComparableError(Exception):
+    """Two runs cannot be compared image by image; the message says why."""
 
 
 @dataclass(frozen=True)
 class MetricChange:
-    """A metric's difference, after less before, and the interval of the difference."""
+    """A metric's difference, after minus before, and the interval of the difference."""
 
     change: float
     interval: Interval | None
@@ -22,7 +27,7 @@ class MetricChange:
 
 @dataclass(frozen=True)
 class ImageChange:
-    """The mean IoU of an image's objects in both runs; missed and wrong ones count 0."""
+    """The mean IoU of an image's objects in both runs; missed objects and wrong detections count 0."""
 
     image_id: int
     image: str
@@ -32,7 +37,7 @@ class ImageChange:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed from run `before` to run `after` on so many common images; most changed images first."""
+    """What changed from run `before` to run `after` on their common images; most changed images first."""
 
     before: str
     after: str
@@ -41,57 +46,61 @@ class Changes:
     images: tuple[ImageChange, ...]
 
     def as_json(self, images: int) -> dict[str, Any]:
-        """Return this for a JSON file, with so many of the images."""
+        """Return this for a JSON file, with at most this many images."""
         return asdict(self) | {
             "bootstrap": {"draws": DRAWS, "seed": SEED, "percent": LEVEL},
             "images": [asdict(item) for item in self.images[:images]],
         }
 
 
-def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes | str:
-    """Compare the first with the last of the runs' folders, or say why that cannot be done.
+def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
+    """Compare the first of the runs with the last; `runs` maps names to folders.
 
     Raises:
+        NotComparableError: predictions are missing, or no data set or no image is common to both.
         UserError: predictions or annotations that cannot be read.
     """
     (before, first), *_, (after, last) = runs.items()
     paths = [folder / PREDICTIONS_FILE for folder in (first, last)]
     if missing := [path for path in paths if not path.is_file()]:
-        return f"{missing[0]} is missing"
-    if dataset is None:
-        recipes = [saved_recipe(folder) for folder in (first, last)]
-        places = {None if recipe is None else recipe.dataset_path.resolve() for recipe in recipes}
-        known = [recipe.dataset_path for recipe in recipes if recipe is not None]
-        if len(places) > 1 and None not in places:
-            return "the runs are about different data sets"
-        if None in places or not (known[0] / ANNOTATIONS_FILE).is_file():
-            return "no infer.yaml names a data set that is there (add --dataset DIR)"
-        dataset = known[0]
+        raise NotComparableError(f"{missing[0]} is missing")
+    dataset = dataset or _common_dataset(paths)
     ids = [{item.image_id for item in read_predictions(path)} for path in paths]
     common = frozenset(ids[0] & ids[1])
     if not common:
-        return "no image was answered in both"
+        raise NotComparableError("no image was answered in both")
     old, new = (read_evaluation(path, dataset, common) for path in paths)
     return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
 
 
+def _common_dataset(predictions: Sequence[Path]) -> Path:
+    """Return the data set that the infer.yaml of every run names."""
+    named = [folder for path in predictions if (folder := named_dataset(path)) is not None]
+    if len(named) == len(predictions) and len({folder.resolve() for folder in named}) > 1:
+        raise NotComparableError("the runs are about different data sets")
+    if len(named) < len(predictions) or not (named[0] / ANNOTATIONS_FILE).is_file():
+        raise NotComparableError("no infer.yaml names a data set that is there (add --dataset DIR)")
+    return named[0]
+
+
 def metric_changes(before: Evaluation, after: Evaluation, draws: int = DRAWS) -> dict[str, MetricChange]:
-    """Return the change of every metric that both define, each interval from the same draws for both."""
+    """Return the change of every metric that both define; each draw takes the same images for both."""
     weights = before.draw(draws)
-    values = before.metrics(), after.metrics()
-    drawn = before.resample(weights), after.resample(weights)
+    old, new = measure(before), measure(after)
+    old_values, new_values = old.values, new.values
+    old_drawn, new_drawn = old.resample(weights), new.resample(weights)
     changes = {}
-    for key, value in values[0].items():
-        other = values[1].get(key)
+    for key, value in old_values.items():
+        other = new_values[key]
         if isinstance(value, float) and isinstance(other, float):
-            is_drawn = key in drawn[0] and key in drawn[1]
-            bounds = interval(drawn[1][key] - drawn[0][key]) if is_drawn else None
+            is_drawn = key in old_drawn and key in new_drawn
+            bounds = interval(new_drawn[key] - old_drawn[key]) if is_drawn else None
             changes[key] = MetricChange(other - value, bounds)
     return changes
 
 
 def image_changes(before: Evaluation, after: Evaluation) -> list[ImageChange]:
-    """Return the images whose boxes became better or worse, those that changed most first."""
+    """Return the images whose boxes became better or worse, the most changed first."""
     names = {image["id"]: str(image.get("file_name", "")) for image in before.annotations["images"]}
     changes = [
         ImageChange(item.image_id, names[item.image_id], first.agreement, second.agreement)

@@ -1,33 +1,25 @@
-"""Scores for people: a table for the terminal, and a page of Markdown with all of them."""
+"""Reports of scores: a table for the terminal, and Markdown with all tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from grounding.tables import format_table, markdown_table
-from infer.scoring.metric_names import METRICS, show_interval, show_value
-from infer.scoring.metrics.bootstrap import LEVEL
+from infer.scoring.metric_texts import show_interval, show_value
+from infer.scoring.metrics.catalogue import METRICS
+from infer.scoring.metrics.metric import GROUPS
+from infer.scoring.resampling.bootstrap import LEVEL
 from infer.scoring.scorecard import Scores
 
 CATEGORIES_SHOWN = 10
-"""Of more categories, the terminal shows the best and the worst."""
+"""If there are more categories, the terminal shows only the best and the worst."""
 
 CATEGORY_COLUMNS = ("AP", "AP50", "AR", "precision_50", "recall_50", "f1_50", "objects", "detections")
-
-
-def grouped(keys: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the groups of metrics, each with those of the keys that belong to it; unknown ones at the end."""
-    groups = dict.fromkeys([metric.group for metric in METRICS.values()])
-    for group in groups:
-        if members := [key for key in keys if key in METRICS and METRICS[key].group == group]:
-            yield group, members
-    if others := [key for key in keys if key not in METRICS]:
-        yield "others", others
 
 
 def terminal_report(scores: Scores) -> str:
     """Return the metrics with their intervals by group, and a few of the categories."""
     rows: list[list[str]] = []
-    for group, keys in grouped(list(scores.metrics)):
+    for group, keys in _by_group(scores.metrics):
         rows += [["", "", ""]] * bool(rows) + [[f"[{group}]", "", ""]]
         rows += [_row(key, scores) for key in keys]
     pieces = [format_table(("metric", "value", f"{LEVEL} % interval"), rows)]
@@ -48,36 +40,41 @@ def terminal_report(scores: Scores) -> str:
 def markdown_report(scores: Scores, title: str) -> str:
     """Return everything that scores.json holds, as Markdown."""
     pieces = [f"# {title}\n"]
-    if draws := scores.bootstrap["draws"]:
-        pieces.append(f"Intervals hold {LEVEL} % of {draws:,} draws of the images, with replacement.\n")
-    for group, keys in grouped(list(scores.metrics)):
-        rows = [[METRICS[key].name, *_row(key, scores)] for key in keys]
+    if draws := scores.bootstrap.get("draws"):
         pieces.append(
-            f"## {group.capitalize()}\n\n"
-            + markdown_table(("what", "key", "value", f"{LEVEL} % interval"), rows)
+            f"The intervals hold {LEVEL} % of {draws:,} bootstrap draws (images drawn with replacement).\n"
         )
-    names = list(scores.per_category)
-    pieces.append(
-        "## Categories\n\n"
-        + markdown_table(("category", *CATEGORY_COLUMNS), _category_rows(names, scores.per_category))
-    )
+    for group, keys in _by_group(scores.metrics):
+        rows = [[METRICS[key].name, *_row(key, scores)] for key in keys]
+        pieces.append(_section(group.capitalize(), ("what", "key", "value", f"{LEVEL} % interval"), rows))
+    rows = _category_rows(list(scores.per_category), scores.per_category)
+    pieces.append(_section("Categories", ("category", *CATEGORY_COLUMNS), rows))
     if scores.negatives_by_choice:
         rows = [
             [choice, str(row["questions"]), show_value("false_positive_rate", row["false_positive_rate"])]
             for choice, row in scores.negatives_by_choice.items()
         ]
-        pieces.append(
-            "## Questions about what is not there, by how it was chosen\n\n"
-            + markdown_table(("choice", "questions", "false positive rate"), rows)
-        )
+        heading = "Questions about what is not there, by how it was chosen"
+        pieces.append(_section(heading, ("choice", "questions", "false positive rate"), rows))
     for heading, counts in (
         ("Problems in the answers", scores.problems),
         ("Labels that are no category", scores.most_frequent_unknown_labels),
     ):
         if counts:
             rows = [[name or "(empty)", str(count)] for name, count in counts.items()]
-            pieces.append(f"## {heading}\n\n" + markdown_table(("what", "times"), rows))
+            pieces.append(_section(heading, ("what", "times"), rows))
     return "\n".join(pieces)
+
+
+def _section(heading: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return f"## {heading}\n\n{markdown_table(header, rows)}"
+
+
+def _by_group(keys: Collection[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each group of metrics that has one of the keys, with its keys."""
+    for group in GROUPS:
+        if members := [key for key in keys if METRICS[key].group == group]:
+            yield group, members
 
 
 def _row(key: str, scores: Scores) -> list[str]:

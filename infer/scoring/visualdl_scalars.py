@@ -1,4 +1,4 @@
-"""Scores as VisualDL scalars beside the training run that they belong to."""
+"""Scores as VisualDL curves in the folder of the training run that they belong to."""
 
 import os
 import tempfile
@@ -6,36 +6,32 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import read_json, replacing
+from grounding.layout import CURVES_FOLDER, SCORE_CURVES_FOLDER, TRAINER_STATE_FILE
 from infer.recipe import saved_recipe
 from infer.scoring.scorecard import Scores
 
-TRAINING_CURVES = "visualdl"
-"""The folder inside a run that holds the curves of its training."""
-
-CURVES_FOLDER = "visualdl_scores"
 CURVES_FILE = "vdlrecords.scores.log"
-TRAINER_STATE = "trainer_state.json"
 
 
 def find_curves(predictions: Path) -> Path | None:
-    """Return the folder for the scores of a run's predictions, None where no training run is known.
+    """Return the folder for the curves of a predictions file, None where no training run is known.
 
-    The checkpoint that infer.yaml names is a training run if it holds the curves of its training. Each folder
-    of predictions has a folder of its own there, which `visualdl --logdir` shows as a curve of its own.
+    The checkpoint that infer.yaml names is a training run if it holds the curves of its training. Each
+    predictions folder gets a folder of its own there, so that `visualdl --logdir` shows it as its own curve.
     """
     recipe = saved_recipe(predictions.parent)
     if recipe is None or not recipe.checkpoint:
         return None
     run = Path(recipe.checkpoint)
-    if not (run / TRAINING_CURVES).is_dir() or not os.access(run, os.W_OK):
+    if not (run / CURVES_FOLDER).is_dir() or not os.access(run, os.W_OK):
         return None
-    return run / CURVES_FOLDER / predictions.parent.resolve().name
+    return run / SCORE_CURVES_FOLDER / predictions.parent.resolve().name
 
 
 def write_curves(scores: Scores, folder: Path, step: int, seconds: int) -> Path:
-    """Write a point at this training step for each metric, and for the ends of its interval; return the file.
+    """Write a point for each metric and for the ends of its interval, and return the file.
 
-    An older file is replaced. `seconds` since 1970 are the points' time: that of the predictions.
+    `step` is the training step of the points, `seconds` their time since 1970. An older file is replaced.
 
     Raises:
         UserError: the folder cannot be written.
@@ -60,12 +56,12 @@ def write_curves(scores: Scores, folder: Path, step: int, seconds: int) -> Path:
 
 
 def trained_steps(folder: Path) -> int:
-    """Return the last training step of the run that a folder of curves lies in, 0 where nothing tells it.
+    """Return the last training step of the run that a folder of curves lies in; 0 without trainer_state.json.
 
     Raises:
-        UserError: a trainer_state.json that is not one.
+        UserError: a trainer_state.json without a global_step.
     """
-    path = folder.parent.parent / TRAINER_STATE
+    path = folder.parent.parent / TRAINER_STATE_FILE
     if not path.is_file():
         return 0
     state = read_json(path)

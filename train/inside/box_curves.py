@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
 from grounding.layout import JSONL_FILES
 from grounding.record.conversation import parse_record
-from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.paddle.engine import PaddleEngine
 from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, save_recipe
@@ -130,7 +129,7 @@ class BoxCurves:
         seconds = time.monotonic() - started
         logger.info(f"boxes at step {step}: {shown} ({len(self.questions)} images in {seconds:.1f} s)")
 
-    def _ask(self, recipe: InferRecipe) -> list[Answered]:
+    def _ask(self, recipe: InferRecipe) -> list[ParsedAnswer]:
         engine = PaddleEngine.from_model(self.model, self.encoder, max_new_tokens=recipe.max_new_tokens)
         with as_at_inference(self.model), self.trainer.autocast_smart_context_manager():
             return [
@@ -139,7 +138,7 @@ class BoxCurves:
                 for answered in ask_batch(engine, self.questions[start : start + recipe.batch_size], recipe)
             ]
 
-    def _pictures(self, answered: list[Answered], step: int) -> Iterator[Any]:
+    def _pictures(self, answered: list[ParsedAnswer], step: int) -> Iterator[Any]:
         """Yield truth and answer side by side as (height, width, 3), for the first images."""
         import numpy as np
 
@@ -156,11 +155,11 @@ class BoxCurves:
 def curve_values(scores: Scores) -> dict[str, float]:
     """Return the values of the curves, 0..1; one that is not defined, as AP without objects, has no point."""
     values = {
-        "AP50": scores.AP50,
-        "F1_50": scores.f1_50,
-        "mean_IoU": scores.mean_iou,
-        "unreadable": 1 - scores.readable,
-        "duplicates": scores.duplicates,
+        "AP50": scores.values["AP50"],
+        "F1_50": scores.values["f1_50"],
+        "mean_IoU": scores.values["mean_iou"],
+        "unreadable": 1 - scores.metrics["readable"],
+        "duplicates": scores.values["duplicates"],
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -206,14 +205,14 @@ def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
         yield "".join(parse_record(record).answers)
 
 
-def _save(recipe: InferRecipe, questions: list[Question], answered: list[Answered]) -> Scores:
+def _save(recipe: InferRecipe, questions: list[Question], answered: list[ParsedAnswer]) -> Scores:
     """Write predictions and scores as `python -m infer` does, for `python -m visualize` to compare."""
     rows = [prediction_row(*pair) for pair in zip(questions, answered, strict=True)]
     path = recipe.output_path / PREDICTIONS_FILE
     save_recipe(recipe)
     write_jsonl(path, rows)
     scores = score_predictions(path)
-    write_json(recipe.output_path / SCORES_FILE, asdict(scores))
+    write_json(recipe.output_path / SCORES_FILE, scores.as_json())
     return scores
 
 

@@ -14,8 +14,8 @@ from grounding.boxes import Box, Size
 from grounding.markup import IMAGE_PLACEHOLDER, MARKUP
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
-from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import Engine, Request
 from infer.recipe import InferRecipe
@@ -40,7 +40,7 @@ class Asked:
     """
 
     question: str
-    answered: Answered
+    answered: ParsedAnswer
     seconds: float
     phrase: str = ""
     region: Box | None = None
@@ -111,7 +111,7 @@ class Asker:
             for label, question, answered in zip(labels, questions, answers, strict=True)
         ]
 
-    def _ask(self, picture: Image.Image, questions: Sequence[str]) -> tuple[list[Answered], float]:
+    def _ask(self, picture: Image.Image, questions: Sequence[str]) -> tuple[list[ParsedAnswer], float]:
         """Return the answers to questions about a picture, and the seconds from the first to the last."""
         size = Size(*picture.size)
         with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grounding.card import CARD_FILE, Card, load_card
 from grounding.categories import COCO_CATEGORIES
+from grounding.layout import dataset_of_checkpoint
 from grounding.prompts import (
     CATEGORIES,
     CATEGORY,
@@ -16,9 +17,6 @@ from grounding.prompts import (
     Wording,
     find_wordings,
 )
-
-TRAIN_RECIPE = "train.yaml"
-"""The resolved recipe that a training leaves in its output folder."""
 
 QWEN_EVERYTHING, QWEN_PHRASE = "qwen_detection", "qwen_expression"
 PLAIN_EVERYTHING, PLAIN_PHRASE = "categories", "expression"
@@ -68,14 +66,8 @@ def find_dataset(checkpoint: Path | None, dataset: Path | None) -> Path | None:
     """
     if dataset is not None or checkpoint is None:
         return dataset
-    from grounding.recipe import read_yaml
-
-    for folder in (checkpoint, checkpoint.parent):
-        if (folder / TRAIN_RECIPE).is_file():
-            named = str(read_yaml(folder / TRAIN_RECIPE).get("train_dataset_path") or "")
-            found = Path(named.split(",")[0].strip()).parent
-            return found if named and (found / CARD_FILE).is_file() else None
-    return None
+    found = dataset_of_checkpoint(checkpoint)
+    return found if found is not None and (found / CARD_FILE).is_file() else None
 
 
 def choose_wordings(dataset: Path | None) -> Wordings:

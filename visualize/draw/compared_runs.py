@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grounding.annotations import objects_by_image, read_annotations
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.layout import ANNOTATIONS_FILE
+from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
 from grounding.recipe import load_recipe
 from grounding.samples import Detection
-from infer.recipe import PREDICTIONS_FILE, RECIPE_FILE, InferRecipe, saved_recipe
+from infer.recipe import InferRecipe
 from infer.runs.predictions import Prediction, read_predictions
-from infer.scoring.ground_truth import objects_by_image, read_annotations
-
-IMAGES_FOLDER = "images"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
         UserError: none is named, runs name different ones, or it holds no annotations.
     """
     if dataset is None:
-        named = {_dataset_of(run.folder) for run in runs}
+        named = {dataset_of_predictions(run.folder) for run in runs}
         if len(named) > 1:
             raise UserError(
                 f"the runs are about different data sets ({', '.join(sorted(map(str, named)))}): "
@@ -134,12 +132,3 @@ def find_image(truth: Truth, shown: Shown, answered: Prediction) -> Path:
     names = [answered.image, shown.image, f"{IMAGES_FOLDER}/{shown.image}"]
     paths = [truth.dataset / name for name in names if name]
     return next((path for path in paths if path.is_file()), paths[0])
-
-
-def _dataset_of(folder: Path) -> Path:
-    recipe = saved_recipe(folder)
-    if recipe is None:
-        raise UserError(f"{folder / RECIPE_FILE}: no such file, to tell the data set: add --dataset DIR")
-    if recipe.split != "val":
-        raise UserError(f"{folder}: answers to the {recipe.split} split: only val has annotations to draw")
-    return recipe.dataset_path

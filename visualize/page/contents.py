@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grounding.boxes import Box
+from grounding.layout import SCORES_FILE
 from grounding.samples import Detection
-from infer.compare import read_scores
-from infer.recipe import SCORES_FILE
 from infer.runs.predictions import Prediction
-from infer.scoring.metric_names import METRICS, flat_metrics, in_order, show_value
+from infer.scoring.comparison import read_scores
+from infer.scoring.metric_texts import flat_metrics, in_order, show_value
+from infer.scoring.metrics.catalogue import METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.compared_runs import Run, Shown, Truth
 from visualize.draw.marks import OUTCOME_COLORS, label_name
@@ -90,8 +91,7 @@ def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
         UserError: a scores.json that does not hold scores.
     """
     scores = [
-        flat_metrics(read_scores({"run": run.folder})["run"]) if (run.folder / SCORES_FILE).is_file() else {}
-        for run in runs
+        flat_metrics(read_scores(run.folder)) if (run.folder / SCORES_FILE).is_file() else {} for run in runs
     ]
     return [
         {

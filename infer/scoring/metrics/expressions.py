@@ -1,23 +1,56 @@
-"""Referring expressions: is the box of the answer the object that is meant?
+"""Referring expressions: does the box of the answer fit the object that the expression describes?
 
-As RefCOCO is scored (Yu et al., Modeling Context in Referring Expressions, ECCV 2016; Mao et al., Generation
-and Comprehension of Unambiguous Object Descriptions, CVPR 2016): one object is meant, one box is answered,
-right where their IoU is at least 0.5; the box's label does not count. Of several boxes, the one with the
-highest score counts, or the first among equals. Expressions for no object, or for several, stand apart, as in
-gRefCOCO (He et al., GREC, arXiv 2308.16182): N-acc, the share of expressions for nothing that are answered
-without a box, and precision at F1 = 1, the share of all expressions whose answer is exactly right at IoU 0.5.
+For expressions of one object, the scores are RefCOCO's (Yu et al., Modeling Context in Referring
+Expressions, ECCV 2016; Mao et al., Generation and Comprehension of Unambiguous Object Descriptions, CVPR
+2016): a box is right if its IoU with the object is at least 0.5, whatever its label. Of several boxes, the
+one with the highest score counts, the first among equals.
+
+Expressions of no object or of several objects are scored as in gRefCOCO (He et al., GREC, arXiv 2308.16182):
+N-acc is the share of expressions of no object that are answered without a box; precision at F1 = 1 is the
+share of all expressions whose answer has exactly the right boxes at IoU 0.5.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from grounding.boxes import iou
 from grounding.matching import AT_50, IOU_THRESHOLDS, pair_boxes
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction
-from infer.scoring.metrics.ratios import Ratio
+from infer.scoring.evaluation import Evaluation
+from infer.scoring.metrics.metric import (
+    COUNTS,
+    EXPRESSIONS,
+    MeasuredRatios,
+    Metric,
+    MetricFamily,
+    count_questions,
+)
+from infer.scoring.resampling.ratios import Ratio
 
 ACCURACIES = {"ref_accuracy_50": 0.5, "ref_accuracy_75": 0.75, "ref_accuracy_90": 0.9}
+"""Key -> least IoU of a right box."""
+
+_METRICS = {
+    "ref_accuracy_50": Metric("accuracy at IoU 0.50", EXPRESSIONS, is_optional=True),
+    "ref_accuracy_75": Metric("accuracy at IoU 0.75", EXPRESSIONS, is_optional=True),
+    "ref_accuracy_90": Metric("accuracy at IoU 0.90", EXPRESSIONS, is_optional=True),
+    "ref_mean_iou": Metric(
+        "mean IoU, 0 where nothing was found", EXPRESSIONS, is_share=False, is_optional=True
+    ),
+    "ref_no_target_accuracy": Metric(
+        "expressions for nothing, rightly rejected", EXPRESSIONS, is_optional=True
+    ),
+    "ref_exact": Metric("answers that are exactly right", EXPRESSIONS, is_optional=True),
+    "ref_expressions": Metric("expressions for one object", COUNTS, is_optional=True),
+    "ref_no_target": Metric("expressions for nothing", COUNTS, is_optional=True),
+}
+
+
+def measure_expressions(evaluation: Evaluation) -> MeasuredRatios:
+    """Measure the answers to questions about a referring expression."""
+    ratios = expression_ratios(evaluation.predictions, evaluation.expressions, evaluation.objects)
+    keys = {"ref_accuracy_50": "ref_expressions", "ref_no_target_accuracy": "ref_no_target"}
+    return MeasuredRatios(ratios, count_questions(ratios, keys))
 
 
 def expression_ratios(
@@ -25,59 +58,44 @@ def expression_ratios(
     expressions: Mapping[int, str],
     objects: Mapping[int, Sequence[Detection]],
 ) -> dict[str, Ratio]:
-    """Return the metrics of the questions about expressions; what no expression defines is left out."""
-    wanted = [objects.get(item.image_id, ()) for item in predictions]
-    is_asked = [item.image_id in expressions for item in predictions]
-    pairs = list(zip(predictions, wanted, strict=True))
-    for_one = [asked and len(boxes) == 1 for asked, boxes in zip(is_asked, wanted, strict=True)]
-    for_none = [asked and not boxes for asked, boxes in zip(is_asked, wanted, strict=True)]
+    """Return the metrics of questions about expressions; metrics without such a question are left out."""
+    targets = [objects.get(item.image_id, ()) for item in predictions]
+    is_expression = [item.image_id in expressions for item in predictions]
+    pairs = list(zip(predictions, targets, strict=True))
+    has_one_target = [
+        is_one and len(boxes) == 1 for is_one, boxes in zip(is_expression, targets, strict=True)
+    ]
+    has_no_target = [is_one and not boxes for is_one, boxes in zip(is_expression, targets, strict=True)]
     overlaps = [
         overlap_of_best(item.detections, boxes[0]) if counts else 0.0
-        for (item, boxes), counts in zip(pairs, for_one, strict=True)
+        for (item, boxes), counts in zip(pairs, has_one_target, strict=True)
     ]
+    rejected = [
+        counts and not item.detections for item, counts in zip(predictions, has_no_target, strict=True)
+    ]
+    exact = [counts and _is_exact(*pair) for pair, counts in zip(pairs, is_expression, strict=True)]
     ratios = {
-        key: Ratio.of((overlap >= threshold for overlap in overlaps), for_one)
+        key: Ratio.of((overlap >= threshold for overlap in overlaps), has_one_target)
         for key, threshold in ACCURACIES.items()
     }
-    ratios["ref_mean_iou"] = Ratio.of(overlaps, for_one)
-    ratios["ref_no_target_accuracy"] = Ratio.of(
-        (counts and not item.detections for item, counts in zip(predictions, for_none, strict=True)), for_none
-    )
-    ratios["ref_exact"] = Ratio.of(
-        (asked and _is_exact(*pair) for pair, asked in zip(pairs, is_asked, strict=True)), is_asked
-    )
+    ratios["ref_mean_iou"] = Ratio.of(overlaps, has_one_target)
+    ratios["ref_no_target_accuracy"] = Ratio.of(rejected, has_no_target)
+    ratios["ref_exact"] = Ratio.of(exact, is_expression)
     return {key: ratio for key, ratio in ratios.items() if ratio.is_defined}
 
 
 def overlap_of_best(detections: Sequence[Detection], target: Detection) -> float:
-    """Return the IoU of the one box that counts with the object that is meant; 0 without a box."""
+    """Return the IoU of the box with the highest score and the target; 0 without a box."""
     if not detections:
         return 0.0
     best = max(detections, key=lambda item: 1.0 if item.score is None else item.score)
     return iou(best.box, target.box)
 
 
-def with_categories(
-    predictions: Sequence[Prediction],
-    expressions: Mapping[int, str],
-    true_names: Mapping[int, str],
-    otherwise: str,
-) -> list[Prediction]:
-    """Give what was found for an expression the category of its truth, which COCO's AP goes by.
-
-    Where nothing matches the expression it gets the category `otherwise`: a false positive of any is one.
-    """
-
-    def translate(item: Prediction) -> Prediction:
-        name = true_names.get(item.image_id, otherwise)
-        expression = expressions.get(item.image_id)
-        found = (replace(one, label=name) if one.label == expression else one for one in item.detections)
-        return replace(item, detections=tuple(found))
-
-    return [translate(item) for item in predictions]
-
-
 def _is_exact(prediction: Prediction, objects: Sequence[Detection]) -> bool:
     found = [item.box for item in prediction.detections]
     pairs = pair_boxes(found, [item.box for item in objects], float(IOU_THRESHOLDS[AT_50]))
     return len(pairs) == len(found) == len(objects)
+
+
+REFERRING = MetricFamily(_METRICS, measure_expressions)

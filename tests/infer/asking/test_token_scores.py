@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
-from infer.asking.answered import NO_SCORE, read_raw
+from infer.asking.parsed_answers import NO_SCORE, parse_raw_answer
 from infer.asking.token_scores import SMALLEST, token_scores
 from infer.engines.protocol import RawAnswer, Token
 
@@ -38,7 +38,7 @@ def text_of(tokens: tuple[Token, ...]) -> str:
 
 
 def scores_of(tokens: tuple[Token, ...], score: str) -> list[float | None]:
-    answered = read_raw(RawAnswer(text_of(tokens), False, tokens), SIZE, score)
+    answered = parse_raw_answer(RawAnswer(text_of(tokens), False, tokens), SIZE, score)
     return [found.score for found in answered.detections]
 
 
@@ -65,10 +65,12 @@ def test_tokens_without_a_character_count_with_the_next_one() -> None:
 
 
 def test_an_answer_without_tokens_has_boxes_without_a_score() -> None:
-    answered = read_raw(RawAnswer("cat(1,2),(3,4)", False), SIZE, "min_prob")
+    answered = parse_raw_answer(RawAnswer("cat(1,2),(3,4)", False), SIZE, "min_prob")
     assert [found.score for found in answered.detections] == [None]
     assert answered.problems == (NO_SCORE,)
-    assert read_raw(RawAnswer("None of them is in the image.", False), SIZE, "min_prob").problems == ()
+    assert (
+        parse_raw_answer(RawAnswer("None of them is in the image.", False), SIZE, "min_prob").problems == ()
+    )
 
 
 @pytest.mark.parametrize("score", ["mean_logprob", "min_prob"])

@@ -1,20 +1,16 @@
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from visualdl import LogReader
 
 from grounding.errors import UserError
+from grounding.layout import SCORE_CURVES_FOLDER
 from infer.recipe import InferRecipe, save_recipe
 from infer.scoring.scorecard import Scores
-from infer.scoring.visualdl_scalars import CURVES_FOLDER, find_curves, trained_steps, write_curves
+from infer.scoring.visualdl_scalars import find_curves, trained_steps, write_curves
 
-SCORES = Scores(
-    **(
-        dict.fromkeys(Scores.__dataclass_fields__)
-        | {"AP50": 0.75, "mean_iou": 0.5, "images": 4, "intervals": {"AP50": (0.5, 1.0)}}
-    )
-)
+VALUES = {"AP50": 0.75, "mean_iou": 0.5, "images": 4, "AR": None}
+SCORES = Scores(VALUES, {"AP50": (0.5, 1.0)})
 
 
 def make_run(folder: Path) -> Path:
@@ -28,7 +24,7 @@ def make_run(folder: Path) -> Path:
 
 def test_scores_become_points_at_the_last_training_step(tmp_path: Path) -> None:
     folder = find_curves(make_run(tmp_path))
-    assert folder == tmp_path / "run" / CURVES_FOLDER / "eval_after"
+    assert folder == tmp_path / "run" / SCORE_CURVES_FOLDER / "eval_after"
     assert trained_steps(folder) == 900
     path = write_curves(SCORES, folder, 900, 1234)
     reader = LogReader(file_path=str(path))
@@ -41,7 +37,7 @@ def test_scores_become_points_at_the_last_training_step(tmp_path: Path) -> None:
 
 
 def test_scoring_again_replaces_the_points(tmp_path: Path) -> None:
-    write_curves(replace(SCORES, AP50=0.25), tmp_path, 5, 1234)
+    write_curves(Scores({**VALUES, "AP50": 0.25}), tmp_path, 5, 1234)
     path = write_curves(SCORES, tmp_path, 5, 1234)
     assert list(tmp_path.iterdir()) == [path]
     assert [point.value for point in LogReader(file_path=str(path)).get_data("scalar", "eval/AP50")] == [0.75]

@@ -17,7 +17,7 @@ from prepare.check.__main__ import main
 from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
 from prepare.pipeline import prepare_dataset
-from prepare.write.image_files import IMAGE_DOES_NOT_DECODE
+from prepare.reasons import IMAGE_DOES_NOT_DECODE
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).parents[3]

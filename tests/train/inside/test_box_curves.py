@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from grounding.errors import UserError
+from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
 from train.inside.box_curves import as_at_inference, curve_values
@@ -88,8 +89,8 @@ def test_mode_numbers_and_attention_come_back(tiny_model: Path, load_model: Call
 
 
 def test_what_is_not_defined_has_no_point() -> None:
-    values: dict[str, Any] = dict.fromkeys(Scores.__dataclass_fields__, 0.25) | {"AP50": None}
-    assert curve_values(Scores(**values)) == {
+    values = dict.fromkeys(METRICS, 0.25) | {"AP50": None}
+    assert curve_values(Scores(values)) == {
         "F1_50": 0.25,
         "mean_IoU": 0.25,
         "unreadable": 0.75,

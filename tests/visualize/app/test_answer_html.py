@@ -6,7 +6,7 @@ from PIL import Image
 
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
-from infer.asking.answered import Answered
+from infer.asking.parsed_answers import ParsedAnswer
 from visualize.app.answer_html import describe_answer, describe_error, draw_answer, shown_size
 from visualize.app.asker import Asked
 from visualize.app.model_wordings import choose_wordings
@@ -20,7 +20,7 @@ def asked(*detections, problems=(), **changes):
     return Asked(
         **{
             "question": "Where?",
-            "answered": Answered("raw", detections, problems),
+            "answered": ParsedAnswer("raw", detections, problems),
             "seconds": 1.234,
             **changes,
         }

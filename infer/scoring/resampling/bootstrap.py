@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far a score would move if the images were others of the same kind.
+"""Bootstrap intervals: how much a score would vary with other images of the same kind.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals).
 """
@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from infer.scoring.metrics.ratios import FloatArray
+from infer.scoring.resampling.ratios import FloatArray
 
 DRAWS = 1000
 SEED = 0
@@ -15,16 +15,16 @@ LEVEL = 95
 """Percent of the draws that lie inside an interval."""
 
 DIGITS = 6
-"""Sums of products differ between machines in their last digits, which an interval has no use for."""
+"""Bounds are rounded to these digits: the last digits of sums of products differ between machines."""
 
 Interval = tuple[float, float]
 
 
 def draw_images(images: Sequence[Hashable], draws: int = DRAWS, seed: int = SEED) -> FloatArray:
-    """Return how often each entry was drawn, shape (draws, entries).
+    """Return how often each draw holds each entry, shape (draws, entries).
 
-    As many images are drawn as there are, with replacement. Entries about one image, such as several
-    questions about it, are drawn together: they are right or wrong together.
+    Each draw takes as many images as there are, with replacement. Entries about the same image, such as
+    several questions, are drawn together, because their answers are not independent.
     """
     places = {image: place for place, image in enumerate(dict.fromkeys(images))}
     generator = np.random.default_rng(seed)
@@ -35,7 +35,7 @@ def draw_images(images: Sequence[Hashable], draws: int = DRAWS, seed: int = SEED
 
 
 def interval(values: FloatArray) -> Interval | None:
-    """Return the interval that holds LEVEL percent of the draws' values; None where none is defined."""
+    """Return the interval that holds LEVEL percent of the draws' values; None if no value is defined."""
     defined = values[~np.isnan(values)]
     if not defined.size:
         return None

@@ -1,8 +1,8 @@
-"""Average precision of images drawn anew: COCO's accumulation, many draws at once.
+"""Average precision of resampled images: COCO's accumulation, for many draws at once.
 
-faster-coco-eval gives the IoUs; the matching and the sums here are COCO's (pycocotools.cocoeval, evaluateImg
-and accumulate), and equal its AP where every image is drawn once. An image drawn twice counts twice, and
-its detections keep their place among equal scores.
+faster-coco-eval computes the IoUs. Matching and sums follow pycocotools.cocoeval (evaluateImg, accumulate)
+and give its AP where every image is drawn once. An image drawn twice counts twice; among equal scores, its
+detections keep their order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from grounding.matching import AT_50, AT_75, IOU_THRESHOLDS
-from infer.scoring.metrics.ratios import FloatArray
+from infer.scoring.resampling.ratios import FloatArray
 
 RECALLS: FloatArray = np.linspace(0.0, 1.0, 101)
-"""Where COCO reads the precision-recall curve."""
+"""COCO reads the precision-recall curve at these recalls."""
 
 MAX_DETECTIONS = 100
-"""So many of a category count in an image."""
+"""At most this many detections of a category count in an image."""
 
 NUMBERS_AT_ONCE = 500_000
-"""Draws are taken in blocks of so many numbers, which the processor's cache can hold."""
+"""Draws are processed in blocks of this many numbers, so that a block fits into the processor's cache."""
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -32,9 +32,9 @@ IntArray = npt.NDArray[np.int64]
 class RankedDetections:
     """The detections of one category, the highest score first.
 
-    `images` (detections) are the places of their images, in the order of the image ids; `right` and `wrong`
-    (thresholds, detections) what they are, for one in a crowd region neither. `objects` (images) counts
-    the objects of each image.
+    `images`, shape (detections,), is the position of each detection's image in the order of the image ids.
+    `right` and `wrong`, shape (thresholds, detections), are both False for a detection in a crowd region.
+    `objects`, shape (images,), counts the objects of each image.
     """
 
     images: IntArray
@@ -46,7 +46,7 @@ class RankedDetections:
 def average_precisions(categories: Sequence[RankedDetections], weights: FloatArray) -> dict[str, FloatArray]:
     """Return AP, AP50 and AP75 of each draw, NaN where no object was drawn.
 
-    `weights` (draws, images) tells how often each image was drawn, in whole numbers.
+    `weights`, shape (draws, images), tells how often each draw holds each image, in whole numbers.
     """
     from tqdm import tqdm
 
@@ -66,7 +66,7 @@ def average_precisions(categories: Sequence[RankedDetections], weights: FloatArr
 
 
 def _average_precision(category: RankedDetections, weights: FloatArray) -> FloatArray:
-    """Return AP (draws, thresholds) of a category that every draw holds an object of."""
+    """Return AP, shape (draws, thresholds), of a category with objects in every draw."""
     draws, (thresholds, detections) = len(weights), category.right.shape
     if not (draws and detections):
         return np.zeros((draws, thresholds))
@@ -75,7 +75,7 @@ def _average_precision(category: RankedDetections, weights: FloatArray) -> Float
     wrong = np.cumsum(times * category.wrong, axis=2, dtype=np.int32)
     precision = right / (wrong + right + np.spacing(1))
     envelope = np.maximum.accumulate(precision[:, :, ::-1], axis=2)[:, :, ::-1].reshape(-1, detections)
-    # The first detection that reaches a recall, of all rows in one search: each row has its own range.
+    # One search finds the first detection that reaches each recall, in all rows: each row has its own range.
     needed = _objects_needed(weights @ category.objects)  # (draws, recalls)
     row_range = int(max(needed.max(), right.max())) + 1
     rows = np.arange(draws * thresholds).reshape(-1, 1)
@@ -89,7 +89,7 @@ def _average_precision(category: RankedDetections, weights: FloatArray) -> Float
 
 
 def _objects_needed(objects: FloatArray) -> IntArray:
-    """Return the least numbers of found objects whose share of all is at least each of COCO's recalls."""
+    """Return how many objects must be found to reach each of COCO's recalls, shape (draws, recalls)."""
     total = objects[:, np.newaxis]
     needed = np.floor(RECALLS * total)
     needed += needed / total < RECALLS
@@ -100,7 +100,7 @@ def _objects_needed(objects: FloatArray) -> IntArray:
 def rank_detections(
     evaluation: Any, annotations: dict[str, Any], results: Sequence[dict[str, Any]]
 ) -> Iterator[RankedDetections]:
-    """Yield the ranked detections of each category, out of an evaluation of faster-coco-eval.
+    """Yield the ranked detections of each category from an evaluation of faster-coco-eval.
 
     `evaluation.ious[image id, category id]` has a row for each detection, the highest score first, and a
     column for each object, in the order of the annotations.
@@ -133,10 +133,11 @@ def rank_detections(
 
 
 def match_as_coco(ious: FloatArray, is_crowd: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Return which detections of one image and category are right and which wrong (thresholds, detections).
+    """Return which detections of one image and category are right and wrong, shape (thresholds, detections).
 
-    In the order of their scores, each takes the object left with the highest IoU, the last of equal ones. One
-    that finds none but lies in a crowd region is neither right nor wrong.
+    `ious` has a row for each detection, the highest score first. Each detection takes the free object with
+    the highest IoU, the last one among equals. A detection without an object that lies in a crowd region is
+    neither right nor wrong.
     """
     limits = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
     right = np.zeros((len(limits), len(ious)), np.bool_)

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from infer.scoring.metrics.bootstrap import draw_images, interval
-from infer.scoring.metrics.ratios import Ratio
+from infer.scoring.resampling.bootstrap import draw_images, interval
+from infer.scoring.resampling.ratios import Ratio
 
 
 def test_the_same_seed_draws_the_same_images() -> None:

@@ -1,4 +1,4 @@
-"""Ratios: a metric as a sum over the images divided by another, so that images can be drawn anew."""
+"""Ratios: metrics that are the quotient of two sums over the images, which makes resampling cheap."""
 
 import math
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ratio:
-    """Numerator and denominator, each with a value an image: shape (images,) or (images, terms).
+    """Numerators and denominators of each image, shape (images,) or (images, terms).
 
     With several terms, such as IoU thresholds, the metric is the mean of the terms' ratios.
     """
@@ -22,23 +22,28 @@ class Ratio:
 
     @classmethod
     def of(cls, parts: Iterable[float], wholes: Iterable[float]) -> "Ratio":
-        """Make a ratio of one term from a number an image each."""
+        """Make a ratio with one term; `parts` and `wholes` have one number per image."""
         return cls(np.array(list(parts), np.float64), np.array(list(wholes), np.float64))
 
     @property
     def is_defined(self) -> bool:
-        """Whether there is anything to divide by."""
+        """Whether the denominator is more than 0."""
         return bool(self.wholes.sum() > 0)
 
     @property
     def value(self) -> float:
-        """The metric over all images; 0 where there is nothing to divide by."""
+        """The metric over all images; 0 where the denominator is 0."""
         columns = zip(*(np.atleast_2d(array.T) for array in (self.parts, self.wholes)), strict=True)
-        sums = [(math.fsum(part), math.fsum(whole)) for part, whole in columns]  # the same on any machine
+        sums = [
+            (math.fsum(part), math.fsum(whole)) for part, whole in columns
+        ]  # exact sums are the same on any machine
         return math.fsum(part / whole if whole else 0.0 for part, whole in sums) / len(sums)
 
     def resample(self, weights: FloatArray) -> FloatArray:
-        """Return the metric of each draw; `weights` (draws, images) tells how often an image was drawn."""
+        """Return the metric of each draw, shape (draws,).
+
+        `weights`, shape (draws, images), tells how often each draw holds each image.
+        """
         parts, wholes = weights @ self.parts, weights @ self.wholes
         ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)
         return ratios if ratios.ndim == 1 else ratios.mean(axis=1)

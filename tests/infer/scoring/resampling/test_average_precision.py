@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from infer.runs.predictions import Prediction
-from infer.scoring.metrics.average_precision import average_precisions, match_as_coco
 from infer.scoring.metrics.coco_ap import coco_scores
+from infer.scoring.resampling.average_precision import average_precisions, match_as_coco
 from tests.infer.scoring.metrics.test_coco_ap import IDS, random_case, reference
 
 
@@ -54,7 +54,7 @@ def test_blocks_of_draws_give_what_all_at_once_give(monkeypatch: pytest.MonkeyPa
     ranked = coco_scores(annotations, predictions, IDS).ranked
     weights = np.random.default_rng(0).integers(0, 3, (37, len(predictions))).astype(np.float64)
     at_once = average_precisions(ranked, weights)
-    monkeypatch.setattr("infer.scoring.metrics.average_precision.NUMBERS_AT_ONCE", 5000)
+    monkeypatch.setattr("infer.scoring.resampling.average_precision.NUMBERS_AT_ONCE", 5000)
     in_blocks = average_precisions(ranked, weights)
     assert all(np.array_equal(at_once[key], in_blocks[key]) for key in at_once)
 

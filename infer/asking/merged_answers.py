@@ -1,0 +1,33 @@
+"""Several answers about one image, merged into one."""
+
+from collections.abc import Iterable, Sequence
+
+from grounding.boxes import iou
+from grounding.samples import Detection
+from infer.asking.parsed_answers import ParsedAnswer
+
+SAME_OBJECT = 0.5
+"""Two boxes with the same label and at least this IoU are the same object."""
+
+
+def suppress_overlaps(
+    detections: Iterable[Detection], threshold: float = SAME_OBJECT
+) -> tuple[Detection, ...]:
+    """Non-maximum suppression: of overlapping boxes with one label, keep the best.
+
+    The best has the highest score; among equal scores, and without scores, the first one is the best.
+    """
+    kept: list[Detection] = []
+    for item in sorted(detections, key=lambda item: -(item.score or 0.0)):
+        if all(item.label != other.label or iou(item.box, other.box) < threshold for other in kept):
+            kept.append(item)
+    return tuple(kept)
+
+
+def merge_answers(
+    answers: Sequence[tuple[str, ParsedAnswer]], detections: Iterable[Detection]
+) -> ParsedAnswer:
+    """Return one answer with these detections; its text holds each answer's text after its name."""
+    raw = "\n".join(f"[{name}] {answer.raw}" for name, answer in answers)
+    problems = (problem for _, answer in answers for problem in answer.problems)
+    return ParsedAnswer(raw, tuple(detections), tuple(problems))

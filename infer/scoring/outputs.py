@@ -1,0 +1,62 @@
+"""Scores a predictions file and writes scores.json, scores.md, COCO results, curves and run.json."""
+
+from pathlib import Path
+
+from grounding.files import write_json, write_text
+from grounding.layout import COCO_RESULTS_FILE, SCORES_FILE, SCORES_REPORT_FILE
+from grounding.run_record import add_scores
+from infer.recipe import saved_recipe
+from infer.scoring.inputs import read_evaluation
+from infer.scoring.metrics.coco_ap import results_of
+from infer.scoring.resampling.bootstrap import DRAWS
+from infer.scoring.score_report import markdown_report, terminal_report
+from infer.scoring.scorecard import Scores, score
+from infer.scoring.visualdl_scalars import find_curves, trained_steps, write_curves
+
+
+def write_scores(
+    predictions: Path, dataset: Path | None = None, draws: int = DRAWS, curves: Path | None = None
+) -> str:
+    """Score a predictions file, write the results beside it, and return the report for the terminal.
+
+    If the predictions belong to a training run, its folder gets curves, and its run.json the metrics.
+    `curves` is another folder for the curves.
+
+    Raises:
+        UserError: see `read_evaluation`.
+    """
+    evaluation = read_evaluation(predictions, dataset)
+    scores = score(evaluation, draws)
+    folder = predictions.parent
+    write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
+    title = f"Scores of {folder.name or predictions.name}"
+    write_text(folder / SCORES_REPORT_FILE, markdown_report(scores, title))
+    write_json(folder / SCORES_FILE, scores.as_json())
+    add_to_run_record(folder, dataset, scores)
+    written = [str(folder / SCORES_FILE), SCORES_REPORT_FILE, COCO_RESULTS_FILE]
+    if (file := _write_curves(predictions, scores, curves)) is not None:
+        written.append(str(file))
+    images, total = evaluation.predictions, evaluation.images_in_data_set
+    note = "" if len(images) == total else " (limit)"
+    files = ", ".join(written)
+    return f"{terminal_report(scores)}\n{len(images)} of {total} images scored{note}: {files}\n"
+
+
+def add_to_run_record(folder: Path, dataset: Path | None, scores: Scores) -> None:
+    """Add the metrics to the run.json of the checkpoint that made the predictions in `folder`.
+
+    Nothing happens if infer.yaml names no checkpoint, as for a server's model.
+    """
+    if (recipe := saved_recipe(folder)) and recipe.checkpoint:
+        about = {"dataset": str(dataset or recipe.dataset), "split": recipe.split, "limit": recipe.limit}
+        add_scores(Path(recipe.checkpoint), folder, {**about, "scores": scores.metrics})
+
+
+def _write_curves(predictions: Path, scores: Scores, given: Path | None) -> Path | None:
+    """Write the curves into the given folder or the training run's; without a folder return None."""
+    own = find_curves(predictions)
+    folder = given or own
+    if folder is None:
+        return None
+    step = 0 if own is None else trained_steps(own)
+    return write_curves(scores, folder, step, int(predictions.stat().st_mtime))

@@ -1,0 +1,1 @@
+"""Metrics of resampled images, for bootstrap intervals."""

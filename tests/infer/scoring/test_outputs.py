@@ -1,0 +1,56 @@
+import json
+from pathlib import Path
+from typing import Any
+
+from grounding.run_record import RunRecord, read_run, write_run
+from infer.recipe import InferRecipe, save_recipe
+from infer.scoring.outputs import write_scores
+from tests.infer.scoring.made_predictions import right_answers, write_rows
+
+
+def test_the_same_predictions_give_the_same_bytes_in_any_order(dataset: Any, tmp_path: Path) -> None:
+    rows = right_answers(dataset.path)
+    rows[0]["detections"] = []
+    rows[2]["detections"][0]["box"][2] *= 0.9
+    written = []
+    for name, ordered in (("one", rows), ("other", rows[::-1])):
+        path = write_rows(tmp_path / name / "mine.jsonl", ordered)
+        write_scores(path, dataset.path)
+        written.append([(path.parent / file).read_bytes() for file in ("scores.json", "coco_results.json")])
+    assert written[0] == written[1]
+
+
+def test_a_training_run_gets_curves(dataset: Any, tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "eval" / "predictions.jsonl", right_answers(dataset.path))
+    (tmp_path / "run" / "visualdl").mkdir(parents=True)
+    save_recipe(InferRecipe(str(tmp_path / "run"), str(dataset.path), str(path.parent)))
+    shown = write_scores(path, draws=10)
+    file = tmp_path / "run" / "visualdl_scores" / "eval" / "vdlrecords.scores.log"
+    assert file.is_file()
+    assert str(file) in shown
+    write_scores(path, draws=10, curves=tmp_path / "mine")
+    assert (tmp_path / "mine" / file.name).is_file()
+
+
+def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> None:
+    record = RunRecord(
+        model="base",
+        method="full",
+        max_steps=3,
+        devices={},
+        versions={},
+        git=None,
+        data={},
+        starts=(),
+    )
+    write_run(tmp_path / "model", record)
+    path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
+    save_recipe(InferRecipe(str(tmp_path / "model"), str(dataset.path), str(path.parent), limit=3))
+    write_scores(path)
+    noted = read_run(tmp_path / "model")
+    assert noted
+    entry = noted.scores[str(path.parent)]
+    saved = json.loads((path.parent / "scores.json").read_text())
+    assert entry["scores"] == {name: saved[name] for name in entry["scores"]}
+    assert {"AP50", "f1_50", "readable"} <= entry["scores"].keys()
+    assert (entry["dataset"], entry["split"], entry["limit"]) == (str(dataset.path), "val", 3)
