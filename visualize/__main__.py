@@ -39,9 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 # What the commands need is imported late: --help loads no drawing library.
 def _draw(arguments: argparse.Namespace) -> None:
-    from visualize.draw.gallery import Options, draw_dataset, draw_runs
+    from visualize.sheets.gallery import GalleryOptions, draw_dataset, draw_runs
 
-    options = Options(arguments.limit, arguments.sheet, arguments.style, arguments.images, arguments.title)
+    options = GalleryOptions(
+        arguments.limit, arguments.sheet, arguments.style, arguments.images, arguments.title
+    )
     if arguments.jsonl is not None:
         if arguments.runs or arguments.style != "boxes":
             raise UserError("--jsonl draws a data set alone: leave out the OUTPUT_DIR and --style")
@@ -56,17 +58,19 @@ def _draw(arguments: argparse.Namespace) -> None:
 
 
 def _page(arguments: argparse.Namespace) -> None:
-    from visualize.page.page_writer import write_page
+    from visualize.page.page_writer import write_run_page
 
-    written = write_page(_named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit)
+    written = write_run_page(
+        _named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit
+    )
     note = f", {written.left_out} left out that not every run has answered" if written.left_out else ""
     print(f"{written.index}: {written.images} images{note}")
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    from visualize.page.page_writer import write_page
+    from visualize.page.page_writer import write_run_page
 
-    written = write_page(
+    written = write_run_page(
         named_runs(arguments.runs), arguments.dataset, arguments.output, arguments.limit, most_changed=True
     )
     print(f"{written.index}: {written.images} images, those that changed most first")

@@ -9,11 +9,11 @@ from grounding.boxes import Box, Size, from_grid
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.samples import Detection
-from visualize.draw.compared_runs import Shown
+from visualize.draw.compared_runs import AnnotatedImage
 from visualize.draw.pictures import open_image
 
 
-def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
+def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:
     """Yield the first records of a prepared data set, each with its question.
 
     Raises:
@@ -31,7 +31,7 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
             detections, problems = _read_objects(row.get("objects"), answer, size)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UserError(f"{path}, line {number}: not a training record ({error!r})") from error
-        yield Shown(position + 1, image, size, detections, problems=problems), question
+        yield AnnotatedImage(position + 1, image, size, detections, problems=problems), question
 
 
 def _read_objects(

@@ -10,9 +10,9 @@ from infer.recipe import SCORES_FILE
 from infer.runs.predictions import Prediction
 from infer.scoring.metric_names import METRICS, flat_metrics, in_order, show_value
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
-from visualize.draw.compared_runs import Run, Shown, Truth
+from visualize.draw.compared_runs import AnnotatedImage, Run, Truth
 from visualize.draw.marks import OUTCOME_COLORS, label_name
-from visualize.draw.outcomes import Match, Outcome, agreement, match_detections
+from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from visualize.draw.pictures import turn_box
 from visualize.page.image_copies import PageImage
 
@@ -56,13 +56,13 @@ def _image(
         color = PALETTE.index(colors[item.label])
         return [labels[item.label], color, *_corners(item.box, shown, copy.orientation)]
 
-    def encode_match(match: Match) -> list[Any]:
+    def encode_match(match: JudgedObject) -> list[Any]:
         true_label = None if match.true_label is None else labels[match.true_label]
         outcome, overlap = list(Outcome).index(match.outcome), round(match.iou, 3)
         return [*encode(match.detection), match.detection.score, outcome, overlap, true_label]
 
     def encode_answer(prediction: Prediction) -> dict[str, Any]:
-        matches = match_detections(shown.detections, prediction.detections, shown.crowds)
+        matches = judge_detections(shown.detections, prediction.detections, shown.crowds)
         return {
             "raw": prediction.raw,
             "problems": prediction.problems,
@@ -110,6 +110,6 @@ def _paint(color: Color) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*each) for each in (color, text_color(color))]
 
 
-def _corners(box: Box, shown: Shown, orientation: int) -> list[float]:
+def _corners(box: Box, shown: AnnotatedImage, orientation: int) -> list[float]:
     """Return a box in the upright frame, x1 y1 x2 y2 to a tenth of a pixel."""
     return [round(value, 1) for value in turn_box(box, shown.size, orientation).xyxy]

@@ -13,9 +13,9 @@ from visualize.draw.compared_runs import (
     Run,
     Truth,
     answered_by_all,
-    find_dataset,
+    dataset_of_runs,
     find_image,
-    read_run,
+    read_named_run,
     read_truth,
 )
 from visualize.page.contents import page_content
@@ -36,7 +36,7 @@ class WrittenPage:
     left_out: int
 
 
-def write_page(
+def write_run_page(
     places: Mapping[str, Path],
     dataset: Path | None,
     output: Path | None,
@@ -53,8 +53,8 @@ def write_page(
     Raises:
         UserError: predictions, data set or an image missing or unreadable, or a folder with other files.
     """
-    runs = [read_run(name, place) for name, place in places.items()]
-    truth = read_truth(find_dataset(runs, dataset))
+    runs = [read_named_run(name, place) for name, place in places.items()]
+    truth = read_truth(dataset_of_runs(runs, dataset))
     common = answered_by_all(truth, runs)
     chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
     name = CHANGES_FOLDER if most_changed else PAGE_FOLDER
