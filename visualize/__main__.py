@@ -53,7 +53,7 @@ def _add_draw(subparsers: Any) -> None:
         "draw", help="truth and predictions side by side, one PNG per image or all on one sheet",
         **WITH_EXAMPLES,
     )  # fmt: skip
-    parser.set_defaults(run=commands.draw)
+    parser.set_defaults(run=commands.run_draw)
     parser.add_argument("runs", metavar="[NAME=]OUTPUT_DIR", nargs="*", help=RUN_HELP)
     _add_dataset(parser)
     parser.add_argument("--jsonl", metavar="FILE", type=Path, help="draw the records of a prepared data set")
@@ -85,7 +85,7 @@ def _add_page(subparsers: Any) -> None:
         "page", help="a folder to open in a browser: scores, all images, filters, runs side by side",
         **WITH_EXAMPLES,
     )  # fmt: skip
-    parser.set_defaults(run=commands.page)
+    parser.set_defaults(run=commands.run_page)
     parser.add_argument("runs", metavar="[NAME=]OUTPUT_DIR", nargs="+", help=RUN_HELP)
     _add_dataset(parser)
     parser.add_argument("--limit", metavar="N", type=_count, help="largest number of images (default: all)")
@@ -99,7 +99,7 @@ def _add_compare(subparsers: Any) -> None:
         "compare", help="the same page for the images that changed most from the first run to the last",
         **WITH_EXAMPLES,
     )  # fmt: skip
-    parser.set_defaults(run=commands.compare)
+    parser.set_defaults(run=commands.run_compare)
     parser.add_argument("runs", metavar="[NAME=]OUTPUT_DIR", nargs="+", help=RUN_HELP)
     _add_dataset(parser)
     parser.add_argument(
@@ -115,7 +115,7 @@ def _add_spotlight(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "spotlight", help="one object of one image, with everything around it dimmed", **WITH_EXAMPLES
     )
-    parser.set_defaults(run=commands.spotlight)
+    parser.set_defaults(run=commands.run_spotlight)
     parser.add_argument("image", metavar="IMAGE", type=Path)
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument(

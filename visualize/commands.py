@@ -12,7 +12,7 @@ DEFAULT_NAME = "prediction"
 
 
 # Each command imports what it needs when it runs: --help loads no drawing library.
-def draw(arguments: argparse.Namespace) -> Iterator[str]:
+def run_draw(arguments: argparse.Namespace) -> Iterator[str]:
     """Draw runs or a data set, and yield the path of each written picture.
 
     Raises:
@@ -35,7 +35,7 @@ def draw(arguments: argparse.Namespace) -> Iterator[str]:
     yield from map(str, paths)
 
 
-def page(arguments: argparse.Namespace) -> Iterator[str]:
+def run_page(arguments: argparse.Namespace) -> Iterator[str]:
     """Write the page of runs, and yield its path and the number of images.
 
     Raises:
@@ -50,7 +50,7 @@ def page(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"{written.index}: {written.images} images{note}"
 
 
-def compare(arguments: argparse.Namespace) -> Iterator[str]:
+def run_compare(arguments: argparse.Namespace) -> Iterator[str]:
     """Write the page of the images that changed most, and yield its path and the number of images.
 
     Raises:
@@ -64,7 +64,7 @@ def compare(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"{written.index}: {written.images} images, largest change first"
 
 
-def spotlight(arguments: argparse.Namespace) -> Iterator[str]:
+def run_spotlight(arguments: argparse.Namespace) -> Iterator[str]:
     """Write an image with everything but one object dimmed, and yield its path.
 
     Raises:

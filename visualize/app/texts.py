@@ -76,7 +76,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "该模型没有针对“按短语查找”训练过，数值低并不说明回答有误。",
     ),
     "verified_question": ("Question", "问题"),
-    "verified_iou": ("IoU with the first boxes", "与第一次各框的交并比"),
+    "verified_iou": ("IoU", "交并比"),
     "verified_part": (
         "Only the first {count} labels were asked for again.",
         "只再次询问了前 {count} 个标签。",
