@@ -1,6 +1,6 @@
-"""`make pictures`: the pictures of README.md and README.zh.md, made anew from a finished `make demo`.
+"""`make pictures`: write the pictures of README.md and README.zh.md from a finished `make demo`.
 
-Needs chromium and chromedriver (Debian: chromium, chromium-driver) for the pictures of pages.
+The pictures of pages need chromium and chromedriver (Debian: chromium, chromium-driver).
 """
 
 import shutil
@@ -24,10 +24,10 @@ WIDTH, HEIGHT = 1400, 900
 
 
 def main() -> None:
-    """Make every picture.
+    """Write every picture.
 
     Raises:
-        UserError: the demo was not run, or there is no browser.
+        UserError: the demo has not been run, or there is no browser.
     """
     if not (DEMO / "scores.json").is_file():
         raise UserError(f"{DEMO / 'scores.json'}: no such file: run `make demo` first")
@@ -40,7 +40,7 @@ def main() -> None:
             driver.set_window_size(WIDTH, HEIGHT)
             driver.get((DEMO / "page" / "index.html").as_uri())
             app_browser.wait(driver, lambda found: app_browser.every(found, "img"))
-            # room for pictures
+            # The scores are closed, so that the images are in view.
             driver.execute_script(
                 "for (const part of document.querySelectorAll('details')) part.open = false"
             )
@@ -50,6 +50,8 @@ def main() -> None:
                 app_browser.upload(
                     driver, DATA / read_json(DATA / ANNOTATIONS_FILE)["images"][0]["file_name"]
                 )
+                # The second answer shows the usual time: the first one includes the model's warm-up.
+                app_browser.press(driver, "#ask-everything")
                 app_browser.press(driver, "#ask-everything")
                 save(driver, DOCS / "app.png")
         finally:
@@ -57,7 +59,7 @@ def main() -> None:
 
 
 def save(driver: Any, path: Path) -> None:
-    """Write what the window shows."""
+    """Write what the browser window shows."""
     path.write_bytes(driver.get_screenshot_as_png())
     sys.stdout.write(f"{path.relative_to(ROOT)}\n")
 

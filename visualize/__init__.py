@@ -1,1 +1,1 @@
-"""Pictures of images with their boxes: truth, predictions, and how the two compare."""
+"""`python -m visualize`: pictures and pages of data sets and predictions; `visualize.app`: ask a model."""

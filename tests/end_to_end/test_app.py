@@ -1,4 +1,4 @@
-"""`make app` on the demo's model: in Chromium, and for ten clients at once."""
+"""`make app` with the demo's model: in Chromium, and for ten clients at once."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def check_app(folder: Path, profile: Path) -> None:
             assert [address for address in requested(browser) if not address.startswith(url)] == []
         finally:
             browser.quit()
-        # The model makes a mistake now and then: 97 to 98 % of the objects are found.
+        # The model finds 97 to 98 % of the objects.
         assert right >= 0.8 * objects > 0
 
         def ask(number: int) -> Any:

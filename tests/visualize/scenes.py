@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw
 
 from grounding.boxes import Box
 from grounding.samples import Detection
-from visualize.draw.drawing import draw_detections, draw_matches
-from visualize.draw.sheet import Panel, contact_sheet, draw_panels
+from visualize.draw.drawing import draw_detections, draw_outcomes
 from visualize.draw.spotlight import draw_spotlight
+from visualize.sheets.panels import Panel, draw_panels
+from visualize.sheets.sheet import contact_sheet
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "visualize"
 
@@ -48,7 +49,7 @@ def one_image() -> Image.Image:
 
 def matched() -> Image.Image:
     """Draw every outcome, with the legend."""
-    return draw_matches(striped(320, 240), TRUTH, PREDICTIONS)
+    return draw_outcomes(striped(320, 240), TRUTH, PREDICTIONS)
 
 
 def crowd() -> Image.Image:

@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -176,16 +175,12 @@ def test_predictions_of_another_data_set_are_refused(run, capsys):
     assert "no image of the data set" in failure(capsys, run)
 
 
-def test_help_is_quick_and_has_an_example():
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
+def test_every_help_has_an_example():
+    for words in ([], ["draw"], ["page"], ["compare"], ["spotlight"]):
         shown = subprocess.run(
-            [sys.executable, "-m", "visualize", "--help"], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "visualize", *words, "--help"], capture_output=True, text=True, check=True
         ).stdout
-        times.append(time.perf_counter() - start)
-    assert "python -m visualize before=" in shown
-    assert min(times) < 1.0  # 0.1 on an idle machine
+        assert "python -m visualize before=" in shown
 
 
 def test_help_loads_no_drawing_library():

@@ -29,7 +29,8 @@ from models.lookup import find_family
 from train.launch.start import BOXES_FOLDER
 from visualize.draw.compared_runs import read_truth
 from visualize.draw.pictures import open_image
-from visualize.draw.sheet import Panel, draw_panels, with_legend
+from visualize.sheets.panels import Panel, draw_panels
+from visualize.sheets.sheet import with_legend
 
 SPLIT = "val"
 EXAMPLES = 4

@@ -33,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     wordings = choose_wordings(find_dataset(checkpoint, given))
     engine = load_model(recipe)
     from visualize.app.asker import Asker
-    from visualize.app.hosting import serve
+    from visualize.app.hosting import serve_page
 
     asker = Asker(engine, recipe, wordings, BoundedSemaphore(settings.concurrent))
-    serve(asker, settings, recipe.checkpoint or str(recipe.model), password)
+    serve_page(asker, settings, recipe.checkpoint or str(recipe.model), password)
 
 
 def load_model(recipe: InferRecipe) -> Engine:

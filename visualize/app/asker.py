@@ -1,6 +1,5 @@
-"""What the app asks a model about a picture, and what comes back: no page in here."""
+"""Asking a loaded model about a picture, in the words of its data set."""
 
-import re
 import tempfile
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from grounding.boxes import Box, Size
-from grounding.markup import IMAGE_PLACEHOLDER, MARKUP
+from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question
@@ -19,120 +18,87 @@ from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import Engine, Request
 from infer.recipe import InferRecipe
+from visualize.app.answered_question import AnsweredQuestion, LabelCheck
 from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError
-
-LONGEST_QUESTION = 500
-"""Characters."""
+from visualize.app.visitor_input import clean_label, clean_question
+from visualize.draw.spotlight import draw_spotlight
 
 LABELS_AT_MOST = 8
-"""Different labels of one answer that are asked back."""
-
-SMALLEST_SIDE = 1.0
-"""Pixels of a drawn box."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question that was asked about a picture, its answer, and how many seconds that took.
-
-    `phrase` is what was looked for, "" where it was everything; `region` the box in the spotlight, if any.
-    """
-
-    question: str
-    answered: ParsedAnswer
-    seconds: float
-    phrase: str = ""
-    region: Box | None = None
-
-    @property
-    def detections(self) -> tuple[Detection, ...]:
-        """What was found, in pixels of the picture."""
-        return self.answered.detections
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """A label that was asked back, and the IoU of each of its boxes with what came back (0: nothing)."""
-
-    label: str
-    question: str
-    ious: tuple[float, ...]
+"""Largest number of labels of one answer that the model is asked for again."""
 
 
 @dataclass(frozen=True)
 class Asker:
-    """A loaded model with the words to ask it in; so many requests at once as it can take."""
+    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once."""
 
     engine: Engine
     recipe: InferRecipe
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
-    def ask_everything(self, picture: Image.Image) -> Asked:
-        """Ask for everything in the picture."""
+    def ask_everything(self, picture: Image.Image) -> AnsweredQuestion:
+        """Ask for every object in a picture."""
         question = self.wordings.ask_everything()
         (answered,), seconds = self._ask(picture, [question])
-        return Asked(question, answered, seconds)
+        return AnsweredQuestion(question, answered, seconds)
 
-    def ask_phrase(self, picture: Image.Image, phrase: str) -> Asked:
-        """Ask where a phrase is in the picture.
+    def ask_phrase(self, picture: Image.Image, phrase: str) -> AnsweredQuestion:
+        """Ask where a phrase is in a picture.
 
         Raises:
-            AppError: no phrase, one that is too long, or one with a model's own control words.
+            AppError: the phrase is empty or too long, or contains control words of the model.
         """
-        phrase = _checked(phrase)
+        phrase = clean_question(phrase)
         if not phrase:
             raise AppError("no_phrase")
         question = self.wordings.ask_phrase(phrase)
         (answered,), seconds = self._ask(picture, [question])
-        return Asked(question, answered, seconds, phrase)
+        return AnsweredQuestion(question, answered, seconds, phrase)
 
-    def ask_region(self, picture: Image.Image, region: Box, text: str) -> Asked:
-        """Ask about a picture in which only `region` is lit; without a text, the question about everything.
+    def ask_region(self, picture: Image.Image, region: Box, text: str) -> AnsweredQuestion:
+        """Ask about a picture that is dimmed outside `region`; without a text, ask for every object.
 
         Raises:
-            AppError: a text that is too long, or with a model's own control words.
+            AppError: the text is too long, or contains control words of the model.
         """
-        from visualize.draw.spotlight import draw_spotlight
-
-        question = _checked(text) or self.wordings.ask_everything()
+        question = clean_question(text) or self.wordings.ask_everything()
         (answered,), seconds = self._ask(draw_spotlight(picture, region), [question])
-        return Asked(question, answered, seconds, region=region)
+        return AnsweredQuestion(question, answered, seconds, region=region)
 
-    def ask_back(self, picture: Image.Image, asked: Asked) -> list[Cycle]:
-        """Ask for each label of an answer by a phrase, in other words than before where there are any."""
+    def check_labels(self, picture: Image.Image, asked: AnsweredQuestion) -> list[LabelCheck]:
+        """Ask for each label of an answer as a phrase, in other words than before if there are any."""
         labels = [label for label in dict.fromkeys(item.label for item in asked.detections) if label]
         labels = labels[:LABELS_AT_MOST]
-        questions = [self.wordings.ask_phrase(_plain(label), asked.question) for label in labels]
+        questions = [self.wordings.ask_phrase(clean_label(label), asked.question) for label in labels]
         answers, _ = self._ask(picture, questions) if questions else ([], 0.0)
         return [
-            Cycle(label, question, cycle_ious(label, asked.detections, answered.detections))
+            LabelCheck(label, question, repeated_ious(label, asked.detections, answered.detections))
             for label, question, answered in zip(labels, questions, answers, strict=True)
         ]
 
-    def _ask(self, picture: Image.Image, questions: Sequence[str]) -> tuple[list[ParsedAnswer], float]:
-        """Return the answers to questions about a picture, and the seconds from the first to the last."""
+    def _ask(self, picture: Image.Image, texts: Sequence[str]) -> tuple[list[ParsedAnswer], float]:
+        """Return the answers to questions about a picture, and the seconds that the model took for all."""
         size = Size(*picture.size)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "picture.png"
             picture.save(file, "PNG", compress_level=1)
-            asked = [
+            questions = [
                 Question(
                     number, file.name, size, Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text)
                 )
-                for number, text in enumerate(questions)
+                for number, text in enumerate(texts)
             ]
             with self.room:
                 start = time.perf_counter()
-                answered = ask_batch(self.engine, asked, self.recipe)
+                answered = ask_batch(self.engine, questions, self.recipe)
                 return answered, time.perf_counter() - start
 
 
-def cycle_ious(label: str, before: Sequence[Detection], after: Sequence[Detection]) -> tuple[float, ...]:
-    """Return for each box of a label the IoU with its partner in the second answer, 0 without one.
+def repeated_ious(label: str, before: Sequence[Detection], after: Sequence[Detection]) -> tuple[float, ...]:
+    """Return for each box of a label the IoU with its partner in the second answer, or 0 without a partner.
 
-    A model may answer a phrase under another name: its other boxes count only where none has the label.
+    A model may answer a phrase with another label. Boxes of other labels count only if none has the label.
     """
     wanted = [item.box for item in before if item.label == label]
     same = [item.box for item in after if item.label == label]
@@ -141,41 +107,3 @@ def cycle_ious(label: str, before: Sequence[Detection], after: Sequence[Detectio
     for _, column, overlap in pair_boxes(found, wanted, 0.0):
         ious[column] = overlap
     return tuple(ious)
-
-
-def parse_region(text: str, size: Size) -> Box:
-    """Read `x1, y1, x2, y2` as a box inside a picture; the corners may come in any order.
-
-    Raises:
-        AppError: nothing there, not four numbers, or no area inside the picture.
-    """
-    words = [word for word in re.split(r"[\s,，;；]+", text) if word]
-    if not words:
-        raise AppError("no_region")
-    try:
-        x1, y1, x2, y2 = map(float, words)
-    except ValueError as error:
-        raise AppError("bad_region") from error
-    box = Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
-    if not box.is_finite:
-        raise AppError("bad_region")
-    box = box.clipped(size)
-    if min(box.x2 - box.x1, box.y2 - box.y1) < SMALLEST_SIDE:
-        raise AppError("small_region")
-    return box
-
-
-def _checked(text: str) -> str:
-    text = " ".join(text.split())
-    if len(text) > LONGEST_QUESTION:
-        raise AppError("long_phrase", LONGEST_QUESTION)
-    if any(mark in text for mark in MARKUP):
-        raise AppError("markup", " ".join(MARKUP))
-    return text
-
-
-def _plain(label: str) -> str:
-    """Return a label that a model wrote, without control words, as part of a question."""
-    for mark in MARKUP:
-        label = label.replace(mark, " ")
-    return " ".join(label.split())[:LONGEST_QUESTION]

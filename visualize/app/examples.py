@@ -1,4 +1,4 @@
-"""Example pictures: the first images of a data set, or shapes drawn here, which are anybody's to pass on."""
+"""Example pictures: the first images of a data set, or shapes that are drawn here."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ SCENES = (
     (("blue", "triangle", (120, 60, 330, 270)),),
     (("green", "circle", (50, 300, 170, 420)), ("blue", "triangle", (280, 90, 450, 260))),
 )
-"""Colour, shape and corners of what is drawn, a picture a row."""
+"""Colour, name and corners of each shape; one row per picture."""
 
 
 def find_examples(dataset: Path | None, folder: Path) -> list[Path]:
-    """Return pictures to try: of the data set's validation images, else drawn into `folder`."""
+    """Return pictures to try: validation images of the data set, or else shapes drawn into `folder`."""
     if dataset is not None:
         try:
             questions = read_questions(dataset, "val", 4 * EXAMPLES)
-        except UserError:  # a data set whose images have gone still tells the questions
+        except UserError:  # the images may be gone while the card with the questions is still there
             return draw_examples(folder)
         return list(dict.fromkeys(question.request.image for question in questions))[:EXAMPLES]
     return draw_examples(folder)

@@ -1,4 +1,4 @@
-"""Serving the app's page: nothing of it comes from, or goes to, another machine."""
+"""Serving the app's page: it loads nothing from other machines, and sends nothing to them."""
 
 import hmac
 import logging
@@ -6,46 +6,32 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.errors import UserError
 from visualize.app.asker import Asker
-
-if TYPE_CHECKING:
-    from visualize.app.settings import AppSettings
+from visualize.app.settings import AppSettings
+from visualize.app.uploads import MEGA
 
 log = logging.getLogger(__name__)
 
-MEGA = 1_000_000
 FONTS = ("system-ui", '"page 0"', '"page 1"', "sans-serif")
-"""Of the visitor's machine, then those of `visualize.page.web_fonts`: Gradio's own theme would fetch its."""
+"""The visitor's fonts, then those of `visualize.page.web_fonts`; Gradio's theme would fetch others."""
 
 MONOSPACE = ("ui-monospace", "Consolas", "monospace")
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
-"""Gradio asks the environment where uploads go: one page a process."""
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "frame-ancestors 'self'; form-action 'self'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-"""With these the browser itself refuses to fetch anything from elsewhere."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Scope]]
-Send = Callable[[Scope], Awaitable[None]]
+"""Gradio reads the folder of uploads from the environment: one page per process."""
 
 
-def serve(asker: Asker, settings: "AppSettings", name: str, password: str | None) -> None:
+def serve_page(asker: Asker, settings: AppSettings, name: str, password: str | None) -> None:
     """Serve the page until the process is interrupted or terminated.
 
     Raises:
-        UserError: the address is taken, or is not one of this machine's.
+        UserError: the address is taken, or does not belong to this machine.
     """
     with served(asker, settings, name, password) as url:
         stopped = threading.Event()
@@ -56,91 +42,99 @@ def serve(asker: Asker, settings: "AppSettings", name: str, password: str | None
 
 
 @contextmanager
-def served(asker: Asker, settings: "AppSettings", name: str, password: str | None) -> Iterator[str]:
-    """Serve the page while the block runs; yields its address. Uploads are deleted at its end.
+def served(asker: Asker, settings: AppSettings, name: str, password: str | None) -> Iterator[str]:
+    """Serve the page while the block runs, and yield its address; afterwards, uploads are deleted.
 
     Raises:
-        UserError: as `serve`.
+        UserError: as `serve_page`.
     """
     with tempfile.TemporaryDirectory(prefix="grounding_app_") as folder:
         uploads = Path(folder) / "uploads"
         uploads.mkdir()
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        before, os.environ[UPLOADS_VARIABLE] = os.environ.get(UPLOADS_VARIABLE), str(uploads)
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
-        import gradio
-        from starlette.middleware import Middleware
+        with _environment_variable(UPLOADS_VARIABLE, str(uploads)):
+            logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio polls its own address at the start
+            from visualize.app.examples import find_examples
+            from visualize.app.interface.gradio_page import make_page
 
-        from visualize.app.examples import find_examples
-        from visualize.app.gradio_page import ASSETS, make_page
-        from visualize.app.texts import TEXTS, translations
-        from visualize.page.web_fonts import font_style
-
-        page = make_page(
-            asker,
-            name,
-            find_examples(asker.wordings.dataset, Path(folder)),
-            uploads,
-            max_megabytes=settings.max_megabytes,
-            max_megapixels=settings.max_megapixels,
-            concurrent=settings.concurrent,
-        )
-        page.queue(max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent)
-        texts = [text for texts in TEXTS.values() for text in texts]
-        try:
-            _, url, _ = page.launch(
-                server_name=settings.host,
-                server_port=settings.port,
-                share=False,
-                inbrowser=False,
-                quiet=True,
-                prevent_thread_lock=True,
-                auth=None if password is None else _check_against(password),
-                max_file_size=round(settings.max_megabytes * MEGA),
-                i18n=gradio.I18n(**translations()),
-                theme=gradio.themes.Default(
-                    primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE
-                ),
-                head=f"<style>{font_style([*texts, *asker.wordings.categories])}</style>",
-                css_paths=[ASSETS / "app.css"],
-                js=(ASSETS / "app.js").read_text(encoding="utf-8"),
-                footer_links=[],
-                ssr_mode=False,
-                enable_monitoring=False,
-                app_kwargs={"middleware": [Middleware(_WithHeaders)]},
+            examples = find_examples(asker.wordings.dataset, Path(folder))
+            page = make_page(asker, settings, name, examples, uploads)
+            page.queue(
+                max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent
             )
-        except OSError as error:
-            raise UserError(
-                f"host={settings.host} port={settings.port}: cannot listen there: {error}: set another port="
-            ) from error
-        try:
-            yield url
-        finally:
-            page.close(verbose=False)
-            if before is None:
-                del os.environ[UPLOADS_VARIABLE]
-            else:
-                os.environ[UPLOADS_VARIABLE] = before
+            options = _launch_options(settings, asker.wordings.categories, password)
+            try:
+                _, url, _ = page.launch(**options)
+            except OSError as error:
+                raise UserError(
+                    f"host={settings.host} port={settings.port}: cannot listen there: {error}: "
+                    "set another port="
+                ) from error
+            try:
+                yield url
+            finally:
+                page.close(verbose=False)
 
 
-class _WithHeaders:
-    """Adds HEADERS to every answer of a web application (an ASGI middleware)."""
+@contextmanager
+def _environment_variable(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment while the block runs."""
+    before, os.environ[name] = os.environ.get(name), value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
-        self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_more(message: Scope) -> None:
-            if message["type"] == "http.response.start":
-                pairs = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-                message["headers"] = [*message.get("headers", ()), *pairs]
-            await send(message)
+def _launch_options(
+    settings: AppSettings, categories: tuple[str, ...], password: str | None
+) -> dict[str, Any]:
+    """Return the arguments of Gradio's `launch`."""
+    import gradio
+    from starlette.middleware import Middleware
 
-        await self.app(scope, receive, send_more)
+    from visualize.app.interface.gradio_page import ASSETS
+    from visualize.app.security_headers import SecurityHeaders
+    from visualize.app.texts import translations
+
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "share": False,
+        "inbrowser": False,
+        "quiet": True,
+        "prevent_thread_lock": True,
+        "auth": None if password is None else _check_against(password),
+        "max_file_size": round(settings.max_megabytes * MEGA),
+        "i18n": gradio.I18n(**translations()),
+        "theme": gradio.themes.Default(
+            primary_hue="blue", neutral_hue="slate", font=FONTS, font_mono=MONOSPACE
+        ),
+        "head": _head(categories),
+        "css_paths": [ASSETS / "app.css"],
+        "js": (ASSETS / "app.js").read_text(encoding="utf-8"),
+        "footer_links": [],
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
+    }
+
+
+def _head(categories: tuple[str, ...]) -> str:
+    """Return the HTML of the page's head: fonts for the letters of the page and of the categories."""
+    from visualize.app.answers.html_templates import render
+    from visualize.app.texts import TEXTS
+    from visualize.page.web_fonts import font_style
+
+    texts = [text for texts in TEXTS.values() for text in texts]
+    return render("head.html", style=font_style([*texts, *categories]))
 
 
 def _check_against(password: str) -> Callable[[str, str], bool]:
-    """Return what tells whether a visitor's password is right; any name will do."""
+    """Return a function that tells whether a visitor's password is right; any user name is accepted."""
 
     def is_right(name: str, given: str) -> bool:
         del name

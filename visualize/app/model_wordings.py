@@ -1,4 +1,4 @@
-"""Which words the app asks in: those that the model was trained on, where its data set can be found."""
+"""The wordings of the app's questions: those that the model was trained on, if its data set is found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from grounding.prompts import (
 
 QWEN_EVERYTHING, QWEN_PHRASE = "qwen_detection", "qwen_expression"
 PLAIN_EVERYTHING, PLAIN_PHRASE = "categories", "expression"
-"""Families of wordings.yaml for a model whose questions are not known: Qwen's own, for answers in JSON."""
+"""Families of wordings.yaml for models whose questions are not known; Qwen's own are answered in JSON."""
 
 
 @dataclass(frozen=True)
 class Wordings:
-    """The system message, and the wordings that ask about everything and about a phrase, the best first.
+    """The system message, and the wordings that ask for everything and for a phrase, preferred ones first.
 
-    `knows_everything` and `knows_phrases` tell whether the model was trained on such questions;
-    `dataset` is the data set that says so, None where none was found.
+    `knows_everything` and `knows_phrases` tell whether the model was trained on such questions. `dataset` is
+    the data set whose card lists them, or None.
     """
 
     system: str
@@ -40,18 +40,18 @@ class Wordings:
     dataset: Path | None = None
 
     def ask_everything(self) -> str:
-        """Return the question about everything in the image."""
+        """Return the question that asks for every object in the image."""
         wording = self.everything[0]
         return wording.ask(", ".join(self.categories) if wording.asks == CATEGORIES else "")
 
     def ask_phrase(self, phrase: str, instead_of: str | None = None) -> str:
-        """Return the question about a phrase, in its language where there is a choice.
+        """Return the question that asks for a phrase, in the language of the phrase if there is a choice.
 
-        `instead_of` is a question not to be asked again in the same words, if there are others.
+        `instead_of` is an earlier question; another wording is used if there is one.
         """
         language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in phrase) else "en"
         kind = CATEGORY if phrase in self.categories else EXPRESSION
-        # Sorting keeps the order of equals.
+        # Sorting is stable: equally good wordings keep their order.
         ranked = sorted(
             self.phrase, key=lambda wording: (f".{language}" not in wording.name, wording.asks != kind)
         )
@@ -71,7 +71,7 @@ def find_dataset(checkpoint: Path | None, dataset: Path | None) -> Path | None:
 
 
 def choose_wordings(dataset: Path | None) -> Wordings:
-    """Return the wordings on a data set's card; what the card does not ask is asked in the default words.
+    """Return the wordings on a data set's card, with default wordings for questions that it does not have.
 
     Raises:
         UserError: the folder is not a prepared data set.
@@ -97,10 +97,10 @@ def choose_wordings(dataset: Path | None) -> Wordings:
 
 
 def _trained(card: Card) -> list[Wording]:
-    """Return the card's wordings; what each asks about is told by the gap in its text."""
-    gaps: Sequence[str] = (CATEGORIES, CATEGORY, EXPRESSION)
+    """Return the wordings on a card; the placeholder in a text tells what the wording asks for."""
+    placeholders: Sequence[str] = (CATEGORIES, CATEGORY, EXPRESSION)
     return [
-        Wording(name, next((gap for gap in gaps if f"{{{gap}}}" in text), IMAGE), text)
+        Wording(name, next((key for key in placeholders if f"{{{key}}}" in text), IMAGE), text)
         for name, text in card.prompts.items()
         if name.partition(".")[0] != MORE
     ]

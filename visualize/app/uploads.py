@@ -1,4 +1,4 @@
-"""Uploaded pictures: looked at before they are decoded, and brought upright as RGB."""
+"""Uploaded pictures: checked before they are decoded, then converted to upright RGB."""
 
 import logging
 from pathlib import Path
@@ -11,15 +11,16 @@ from visualize.draw.pictures import upright
 log = logging.getLogger(__name__)
 
 MEGA = 1_000_000
+"""Bytes in a megabyte, pixels in a megapixel."""
 
 
 def open_upload(path: Path | None, max_megabytes: float, max_megapixels: float) -> Image.Image:
-    """Return an uploaded picture upright, as RGB.
+    """Return an uploaded picture as upright RGB.
 
-    The head of the file tells how many pixels it would unpack to: a small file can hold a huge picture.
+    The number of pixels is read from the file's header before decoding: a small file can hold a huge picture.
 
     Raises:
-        AppError: no file, one that is too large in bytes or pixels, or not a picture.
+        AppError: there is no file, it has too many bytes or pixels, or it is not a picture.
     """
     if path is None:
         raise AppError("no_picture")

@@ -1,1 +1,1 @@
-"""Boxes and labels drawn on pictures, and pictures arranged on sheets."""
+"""One picture: its pixels, the boxes and labels drawn on it, and their colours."""

@@ -1,4 +1,4 @@
-"""Colours: one for each label, from the label's text alone, and readable text on top of it."""
+"""Colours of labels, chosen by the label's text alone, and readable text on top of them."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -27,25 +27,25 @@ PALETTE: tuple[Color, ...] = (
     (0, 163, 255),
     (0, 214, 156),
 )
-"""The seven colours of Okabe and Ito without black, then lighter and darker ones of the same hues.
+"""The seven colours of Okabe and Ito without black, then lighter and darker colours of the same hues.
 
-The added ones were chosen one by one, each the farthest from all before it under normal, protanopic and
-deuteranopic vision; no two are nearer than 17 (CIE76) under any of the three.
+Each added colour is the farthest from all colours before it under normal, protanopic and deuteranopic vision.
+Under all three, any two colours differ by at least 17 (CIE76).
 Source: Okabe and Ito, Color Universal Design, 2008; vision model of Machado et al., IEEE TVCG 2009.
 """
 
 
 def label_color(label: str) -> Color:
-    """Return the colour of a label: the same in every image, run and machine."""
+    """Return the colour of a label. It is the same in every image, in every run and on every machine."""
     return PALETTE[_hashed_position(label)]
 
 
 def assign_colors(labels: Iterable[str], categories: Sequence[str] = ()) -> dict[str, Color]:
-    """Give each label its own colour, or the next free one where another label has it already.
+    """Give each label its own colour, or the next free one if another label has taken it.
 
-    Categories come first, in their order, so that each keeps its colour in all images of a data set;
-    where they are more than the palette holds, only those among the labels take part. Colours repeat
-    when all are taken. The order of `labels` plays no role.
+    Categories choose first, in their order, so that each keeps its colour in all images of a data set. If
+    there are more categories than colours, only those among the labels choose. Colours repeat once all are
+    taken. The order of `labels` does not matter.
     """
     present = set(labels)
     known = [name for name in categories if name in present or len(categories) <= len(PALETTE)]
@@ -61,7 +61,7 @@ def assign_colors(labels: Iterable[str], categories: Sequence[str] = ()) -> dict
 
 
 def text_color(background: Color) -> Color:
-    """Return black or white, whichever stands out more from a background (contrast at least 4.5)."""
+    """Return black or white, whichever contrasts more with a background (by at least 4.5)."""
     return max((BLACK, WHITE), key=lambda color: contrast(color, background))
 
 

@@ -1,4 +1,4 @@
-"""What there is to compare: a data set's truth, and the predictions of runs on it."""
+"""What pictures compare: the ground truth of a data set, and the predictions of runs on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from infer.runs.predictions import Prediction, read_predictions
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One image with objects to draw and crowd regions; `image` is as the annotations or records say."""
+class AnnotatedImage:
+    """One image with its objects and crowd regions; `image` is its name in annotations or records."""
 
     image_id: int
     image: str
@@ -29,7 +29,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Run:
-    """The predictions of one run, by image id; `folder` holds predictions.jsonl."""
+    """The predictions of one run by image id; `folder` holds predictions.jsonl."""
 
     name: str
     folder: Path
@@ -41,33 +41,33 @@ class Truth:
     """The images of a data set with their objects, in the data set's order, and its category names."""
 
     dataset: Path
-    images: dict[int, Shown]
+    images: dict[int, AnnotatedImage]
     categories: tuple[str, ...]
 
 
 def find_predictions(place: Path) -> Path:
-    """Return the predictions file that a folder, an infer recipe or the file itself stands for."""
+    """Return the predictions file of a run, given as a folder, an infer recipe or the file itself."""
     if place.suffix in (".yaml", ".yml"):
         place = load_recipe(InferRecipe, place).output_path
     return place if place.suffix == ".jsonl" else place / PREDICTIONS_FILE
 
 
-def read_run(name: str, place: Path) -> Run:
-    """Read the predictions of a run: of a folder, of an infer recipe's output folder, or of a file.
+def read_named_run(name: str, place: Path) -> Run:
+    """Read the predictions of a run, given as a folder, an infer recipe or a predictions file.
 
     Raises:
-        UserError: no predictions there, or a row that is not one.
+        UserError: there are no predictions, or a row is not a prediction.
     """
     path = find_predictions(place)
     if not path.is_file():
-        raise UserError(f"{path}: no such file: '{place}' holds no predictions, run `python -m infer` first")
+        raise UserError(f"{path}: no such file: '{place}' holds no predictions: run `python -m infer` first")
     predictions = read_predictions(path)
     if not predictions:
-        raise UserError(f"{path}: no predictions in it: run `python -m infer` again")
+        raise UserError(f"{path}: the file is empty: run `python -m infer` again")
     return Run(name, path.parent, {item.image_id: item for item in predictions})
 
 
-def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
+def dataset_of_runs(runs: Sequence[Run], dataset: Path | None) -> Path:
     """Return the data set's folder: the given one, or the one that the runs name.
 
     Raises:
@@ -90,17 +90,17 @@ def find_dataset(runs: Sequence[Run], dataset: Path | None) -> Path:
 
 
 def read_truth(dataset: Path) -> Truth:
-    """Read a data set's validation annotations.
+    """Read the validation annotations of a data set.
 
     Raises:
-        UserError: no card or annotations there, or not COCO annotations.
+        UserError: the card or the annotations are missing, or are not COCO annotations.
     """
     path = dataset / ANNOTATIONS_FILE
     card, annotations = load_card(dataset), read_annotations(path)
     try:
         objects, crowds = objects_by_image(annotations, card)
         images = {
-            item["id"]: Shown(
+            item["id"]: AnnotatedImage(
                 item["id"],
                 item["file_name"],
                 Size(item["width"], item["height"]),
@@ -115,10 +115,10 @@ def read_truth(dataset: Path) -> Truth:
 
 
 def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
-    """Return the ids of the images that every run has answered, in the data set's order.
+    """Return the ids of the images that every run predicted, in the data set's order.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such image.
     """
     common = [image_id for image_id in truth.images if all(image_id in run.answers for run in runs)]
     if not common:
@@ -127,8 +127,8 @@ def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
     return common
 
 
-def find_image(truth: Truth, shown: Shown, answered: Prediction) -> Path:
-    """Return the path of an image: annotations name it with or without the folder that predictions name."""
+def find_image(truth: Truth, shown: AnnotatedImage, answered: Prediction) -> Path:
+    """Return the path of an image, whose name in the annotations may lack the images folder."""
     names = [answered.image, shown.image, f"{IMAGES_FOLDER}/{shown.image}"]
     paths = [truth.dataset / name for name in names if name]
     return next((path for path in paths if path.is_file()), paths[0])

@@ -1,4 +1,4 @@
-"""Fonts: text in any script, each character in the first font at hand that has it."""
+"""Fonts: text in any script, each character in the first installed font that has it."""
 
 import importlib.util
 import logging
@@ -16,7 +16,7 @@ SHIPPED_FONTS = (
     ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf"),
     ("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
 )
-"""Fonts inside installed packages: package, file."""
+"""Fonts inside installed packages: package, file in the package."""
 
 SYSTEM_FONTS = (
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
@@ -31,23 +31,23 @@ SYSTEM_FONTS = (
     "C:/Windows/Fonts/simhei.ttf",
     "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
 )
-"""Where the usual systems keep a font with Chinese, then one with most other scripts."""
+"""Where common systems keep fonts: first those with Chinese, then one with most other scripts."""
 
 PILLOW_FONT = ""
-"""Stands for the small font inside Pillow, which is always there."""
+"""Stands for the small font inside Pillow, which is always available."""
 
 ABSENT = "\U0010fffe"
-"""Not a character, in no font: what is drawn for it is the font's box for missing characters."""
+"""A noncharacter that no font has: a font draws its box for missing characters."""
 
 REPLACEMENT = "?"
 REFERENCE = "Ág国"
-"""As tall and as deep as a label gets: every label has its height, whatever its letters."""
+"""Its letters reach as far up and down as any: every label has the height of this text."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Run:
+class TextRun:
     """A piece of text in one font; `font` is its file."""
 
     text: str
@@ -56,19 +56,19 @@ class Run:
 
 @lru_cache(maxsize=1)
 def font_files() -> tuple[str, ...]:
-    """Return the font files of this machine in the order of preference, Pillow's own last."""
-    # A font of a package comes before the system's: the same picture on every machine.
+    """Return the font files of this machine in order of preference, Pillow's own font last."""
+    # Fonts of packages come before those of the system, so that every machine draws the same picture.
     system = [name for name in SYSTEM_FONTS if Path(name).is_file()]
     return (*shipped_fonts(), *system, PILLOW_FONT)
 
 
 def shipped_fonts() -> list[str]:
-    """Return the font files inside installed packages, which may be passed on."""
+    """Return the font files inside installed packages; their licences allow copies inside a page."""
     return [file for package, name in SHIPPED_FONTS if (file := _file_in_package(package, name))]
 
 
 def clean_text(text: str) -> str:
-    """Return a text as one line without characters that have no shape of their own."""
+    """Return a text as one line, without control characters and other characters that draw nothing."""
     visible = (
         character
         for character in unicodedata.normalize("NFC", text)
@@ -78,22 +78,22 @@ def clean_text(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def split_runs(text: str) -> tuple[Run, ...]:
-    """Split a text into pieces that one font can draw; a character that no font has becomes "?"."""
+def split_runs(text: str) -> tuple[TextRun, ...]:
+    """Split a text into pieces that one font can draw each; a character that no font has becomes "?"."""
     text = clean_text(text)
     for font in font_files():
         if all(has_character(font, character) for character in text):
-            return (Run(text, font),) if text else ()
+            return (TextRun(text, font),) if text else ()
     located = [_locate(character) for character in text]
     return tuple(
-        Run("".join(character for character, _ in group), font)
+        TextRun("".join(character for character, _ in group), font)
         for font, group in groupby(located, key=lambda pair: pair[1])
     )
 
 
 @lru_cache(maxsize=16384)
 def has_character(font: str, character: str) -> bool:
-    """Tell whether a font draws a character as something other than its box for missing ones."""
+    """Tell whether a font has a character, that is, does not draw its box for missing characters."""
     if character.isspace():
         return True
     face = _face(font, 24)
@@ -102,13 +102,13 @@ def has_character(font: str, character: str) -> bool:
 
 
 def text_width(text: str, size: int) -> int:
-    """Return the width of a line of text in pixels; `size` is the font's, in pixels."""
+    """Return the width of a line of text in pixels, at a font size in pixels."""
     return round(sum(_face(run.font, size).getlength(run.text) for run in split_runs(text)))
 
 
 @lru_cache(maxsize=256)
 def text_extent(size: int) -> tuple[int, int]:
-    """Return how far a line of text reaches above and below its base line, in pixels."""
+    """Return how far a line of text reaches above and below its baseline, in pixels."""
     boxes = [_face(run.font, size).getbbox(run.text, anchor="ls") for run in split_runs(REFERENCE)]
     return -int(min(box[1] for box in boxes)), int(max(box[3] for box in boxes))
 
@@ -116,7 +116,7 @@ def text_extent(size: int) -> tuple[int, int]:
 def draw_text(
     draw: ImageDraw.ImageDraw, left: float, baseline: float, text: str, size: int, color: Color
 ) -> None:
-    """Draw a line of text that starts at `left` and stands on `baseline`."""
+    """Draw a line of text that starts at `left`, with its letters on `baseline`."""
     for run in split_runs(text):
         face = _face(run.font, size)
         draw.text((left, baseline), run.text, fill=color, font=face, anchor="ls")
@@ -124,7 +124,7 @@ def draw_text(
 
 
 def shorten(text: str, size: int, width: int) -> str:
-    """Return a text, or its beginning and an ellipsis, no wider than `width` pixels ("" if none fits)."""
+    """Return a text, cut with an ellipsis if it is wider than `width` pixels; "" if nothing fits."""
     if text_width(text, size) <= width:
         return text
     low, high = 0, len(text)
@@ -149,17 +149,17 @@ def _file_in_package(package: str, name: str) -> str | None:
 
 
 def _locate(character: str) -> tuple[str, str]:
-    """Return a character, or what stands for it, and the font that has it."""
+    """Return a character and the first font that has it, or the replacement if no font has it."""
     for font in font_files():
         if has_character(font, character):
             return character, font
-    log.warning("no font has U+%04X: it is drawn as %s", ord(character), REPLACEMENT)
+    log.warning("no font has U+%04X: %s is drawn instead", ord(character), REPLACEMENT)
     return REPLACEMENT, font_files()[0]
 
 
 @lru_cache(maxsize=128)
 def _face(font: str, size: int) -> ImageFont.FreeTypeFont:
-    # The basic layout is in every build of Pillow: the same widths on every machine.
+    # Every build of Pillow has the basic layout, so that texts are equally wide on every machine.
     if font != PILLOW_FONT:
         return ImageFont.truetype(font, size, layout_engine=ImageFont.Layout.BASIC)
     face = ImageFont.load_default(size)

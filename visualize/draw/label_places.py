@@ -1,4 +1,4 @@
-"""Where the labels go: inside the image, near their boxes, not on one another."""
+"""Where labels go: inside the image, near their boxes, and not on top of each other."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ Rect = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are the first pixels outside."""
 
 Places = npt.NDArray[np.float64]
-"""Left top corners, shape (n, 2), the most wanted first."""
+"""Top left corners, shape (n, 2), the preferred ones first."""
 
 SLIDES = 7
 """Positions tried along each side of a box."""
 
 REACH = 7
-"""How far from its box a label may go when all near places are taken, in heights of the label."""
+"""When all near places are taken, a label may be this many label heights away from its box."""
 
 HIDDEN_LABEL_COST = 1e6
-"""More than all else together: a place where no label is covered wins."""
+"""Larger than all other costs together: a place that covers no label always wins."""
 
 HIDDEN_OBJECT_COST = 60.0
 ORDER_COST = 1.0
@@ -27,16 +27,17 @@ ORDER_COST = 1.0
 def place_labels(
     boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]], width: int, height: int
 ) -> list[Rect]:
-    """Return a place for each box's label of the given width and height, in the order of the boxes.
+    """Return a place for the label of each box, in the order of the boxes.
 
-    No place leaves the image of `width` x `height` pixels (a label larger than it is cut). Labels cover
-    one another only where no place within reach is free; then they cover as little as can be.
+    `sizes` holds the labels' widths and heights. All places lie inside the image of `width` x `height`
+    pixels; a label larger than the image is cut. Labels cover each other only if no place within reach is
+    free, and then as little as possible.
     """
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     areas = np.maximum(corners[:, 2] - corners[:, 0], 1) * np.maximum(corners[:, 3] - corners[:, 1], 1)
     labels = np.zeros((0, 4))
     placed: dict[int, Rect] = {}
-    # Small boxes first: a large one has more sides to choose from.
+    # Small boxes go first: large ones have more places to choose from.
     for index in np.argsort(areas, kind="stable").tolist():
         label_width, label_height = min(sizes[index][0], width), min(sizes[index][1], height)
 
@@ -59,9 +60,9 @@ def place_labels(
 
 
 def crowding(boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]]) -> float:
-    """Return how full of other labels a label's surroundings would be, on average (1: no room left).
+    """Return the average share of a label's surroundings that other labels would fill (1: no room left).
 
-    The surroundings are three labels wide and six high, around the top left corner of the box.
+    The surroundings are three labels wide and six labels high, around the top left corner of the box.
     """
     corners = np.array([box[:2] for box in boxes], dtype=np.float64).reshape(-1, 2)
     extents = np.array(sizes, dtype=np.float64).reshape(-1, 2)
@@ -71,7 +72,7 @@ def crowding(boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]]) -> float:
 
 
 def overlaps(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the common area of each of `first` with each of `second`, shapes (n, 4), (m, 4) -> (n, m)."""
+    """Return the area that each pair of boxes shares, shapes (n, 4), (m, 4) -> (n, m)."""
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])
     bottom_right = np.minimum(first[:, None, 2:], second[None, :, 2:])
     sides = np.maximum(bottom_right - top_left, 0)
@@ -85,7 +86,7 @@ def _cheapest(
     boxes: npt.NDArray[np.float64],
     areas: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], bool]:
-    """Return the best of some places, and whether it covers a label."""
+    """Return the place with the lowest cost, and whether it covers a label."""
     label_area = np.maximum((rects[:, 2] - rects[:, 0]) * (rects[:, 3] - rects[:, 1]), 1)
     on_labels = overlaps(rects, labels).sum(axis=1) / label_area
     on_objects = (overlaps(rects, boxes) / areas).sum(axis=1)
@@ -110,12 +111,12 @@ def _near_places(box: Rect, width: int, height: int) -> Places:
 
 
 def _far_places(box: Rect, width: int, height: int) -> Places:
-    """Return places around the box, the nearest first."""
+    """Return places around the box, nearest first."""
     left, top, right, bottom = box
     step = max(height, 1)
     ys = np.arange(float(top - REACH * step), bottom + (REACH - 1) * step + 1, step / 2)
     xs = np.arange(float(left - REACH * step - width), right + REACH * step + 1, step)
-    # A large box needs no fine search.
+    # A coarse search is enough for a large box.
     grid_x, grid_y = np.meshgrid(_thinned(xs), _thinned(ys))
     places = np.column_stack([grid_x.ravel(), grid_y.ravel()])
     apart_x = np.maximum(np.maximum(left - (places[:, 0] + width), places[:, 0] - right), 0)

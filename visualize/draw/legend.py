@@ -1,4 +1,4 @@
-"""The legend: what the colours of the outcomes mean."""
+"""The legend: which colour means which outcome."""
 
 from collections.abc import Mapping
 
@@ -14,9 +14,9 @@ INK: Color = (30, 30, 30)
 
 
 def draw_legend(width: int, font: int, counts: Mapping[Outcome, int | None]) -> Image.Image:
-    """Return a strip that says what the colours of the outcomes mean, and how often each occurs (or None).
+    """Return a strip with the colour, the name and the count of each outcome; a count of None is left out.
 
-    It is `width` pixels wide, or wider where a small picture's would not hold the words.
+    It is `width` pixels wide, or wider if the longest entry needs more.
     """
     above, below = text_extent(font)
     gap, line_height = max(2, font // 2), round((above + below) * 1.35)

@@ -1,4 +1,4 @@
-"""Marks: what is drawn of an object, in which colour, and what its label says."""
+"""Marks: the boxes to draw, with their colours and the texts of their labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from grounding.boxes import Box
 from grounding.samples import Detection
 from visualize.draw.colors import Color, assign_colors
-from visualize.draw.outcomes import Match, Outcome
+from visualize.draw.outcomes import JudgedObject, Outcome
 
 OUTCOME_COLORS: Mapping[Outcome, Color] = {
     Outcome.TRUE_POSITIVE: (0, 158, 115),
@@ -15,19 +15,19 @@ OUTCOME_COLORS: Mapping[Outcome, Color] = {
     Outcome.MISSED: (240, 228, 66),
     Outcome.IN_CROWD: (153, 153, 153),
 }
-"""From the palette of Okabe and Ito, and grey; a missed object is dashed as well."""
+"""From the palette of Okabe and Ito, and grey; missed objects are dashed as well."""
 
-JUDGED = tuple(outcome for outcome in Outcome if outcome is not Outcome.IN_CROWD)
-"""The outcomes of a legend; what lies in a crowd region says so itself."""
+LEGEND_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.IN_CROWD)
+"""The outcomes that a legend explains; objects in a crowd region say so in their labels."""
 
 NO_LABEL = "(no label)"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A box to draw, in the picture's pixels, with its colour and text.
+    """A box to draw, in pixels of the picture, with its colour and text.
 
-    `short_text` is what is written where the picture is too narrow for `text`.
+    `short_text` replaces `text` where the picture has no room for it.
     """
 
     box: Box
@@ -46,17 +46,17 @@ def detection_marks(detections: Sequence[Detection], colors: Mapping[str, Color]
     ]
 
 
-def match_marks(matches: Iterable[Match]) -> list[Mark]:
-    """Return the marks of compared objects, coloured by outcome."""
+def outcome_marks(judged: Iterable[JudgedObject]) -> list[Mark]:
+    """Return the marks of judged objects, coloured by outcome."""
     marks = []
-    for match in matches:
-        text = label_text(match.detection)
-        if match.true_label is not None:
-            text = f"{text}, is {label_name(match.true_label)}"
-        if match.outcome is Outcome.IN_CROWD:
+    for item in judged:
+        text = label_text(item.detection)
+        if item.true_label is not None:
+            text = f"{text}, is {label_name(item.true_label)}"
+        if item.outcome is Outcome.IN_CROWD:
             text = f"{text}, {Outcome.IN_CROWD.value}"
-        short, color = label_name(match.detection.label), OUTCOME_COLORS[match.outcome]
-        marks.append(Mark(match.detection.box, text, short, color, match.outcome is Outcome.MISSED))
+        short, color = label_name(item.detection.label), OUTCOME_COLORS[item.outcome]
+        marks.append(Mark(item.detection.box, text, short, color, item.outcome is Outcome.MISSED))
     return marks
 
 
@@ -69,11 +69,11 @@ def crowd_marks(crowds: Iterable[Detection]) -> list[Mark]:
 
 
 def label_text(detection: Detection) -> str:
-    """Return what a label says: the name, and the score where there is one."""
+    """Return the text of a label: the name, and the score if there is one."""
     name = label_name(detection.label)
     return name if detection.score is None else f"{name} {detection.score:.2f}"
 
 
 def label_name(label: str) -> str:
-    """Return a label, or what is shown for an empty one."""
+    """Return a label, or NO_LABEL for an empty one."""
     return label or NO_LABEL

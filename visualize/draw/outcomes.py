@@ -1,4 +1,4 @@
-"""Truth against prediction, object by object, as a reader of pictures wants it."""
+"""Outcomes: each predicted object judged by the ground truth, and the objects that were missed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from grounding.matching import mean_overlap, pair_boxes, share_inside
 from grounding.samples import Detection
 
 IOU_THRESHOLD = 0.5
-"""From this overlap on, two boxes are about the same object. Source: PASCAL VOC."""
+"""Two boxes of at least this overlap are about the same object. Source: PASCAL VOC."""
 
 
 class Outcome(Enum):
-    """What became of a predicted object, or of one that was not predicted; the value is its name.
+    """How a predicted object was judged, or that a true object was missed; values are shown to users.
 
     A prediction in a crowd region of its label is neither right nor wrong.
     """
@@ -25,11 +25,11 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True)
-class Match:
-    """A predicted object with its outcome, or a true one that was missed.
+class JudgedObject:
+    """A predicted object with its outcome, or a true object that was missed.
 
-    `detection` is the object to draw; `true_label` is what a wrongly labelled object really is; `iou` is
-    the overlap with the true object, 0 where there is none.
+    `detection` is the object to draw, `true_label` the true label of a wrongly labelled object, and `iou` the
+    overlap with the true object, or 0 without one.
     """
 
     outcome: Outcome
@@ -38,59 +38,61 @@ class Match:
     iou: float = 0.0
 
 
-def match_detections(
+def judge_detections(
     truth: Sequence[Detection],
     predictions: Sequence[Detection],
     crowds: Sequence[Detection] = (),
     threshold: float = IOU_THRESHOLD,
-) -> list[Match]:
-    """Return an outcome for each prediction, in their order, then the true objects that were missed.
+) -> list[JudgedObject]:
+    """Return each prediction with its outcome, in the given order, then the true objects that were missed.
 
-    True positives are those that the scores count (`grounding.matching`): pairs of one label, the highest IoU
-    first. What is left over in a crowd region of its label is set aside; of the rest, pairs of two labels.
+    True positives are those of the scores (`grounding.matching`): pairs with one label, highest IoU first.
+    Remaining predictions in a crowd region of their label are set aside. Pairs of the rest have wrong labels.
     """
-    matches: dict[int, Match] = {}
+    judged: dict[int, JudgedObject] = {}
     missed = dict(enumerate(truth))
     for label in dict.fromkeys(item.label for item in truth):
         found = {row: item for row, item in enumerate(predictions) if item.label == label}
         wanted = {column: item for column, item in missed.items() if item.label == label}
         for row, column, overlap in _pair_up(found, wanted, threshold):
-            matches[row] = Match(Outcome.TRUE_POSITIVE, predictions[row], iou=overlap)
+            judged[row] = JudgedObject(Outcome.TRUE_POSITIVE, predictions[row], iou=overlap)
             del missed[column]
-    left = {row: item for row, item in enumerate(predictions) if row not in matches}
+    left = {row: item for row, item in enumerate(predictions) if row not in judged}
     for row, item in left.items():
         regions = [crowd.box for crowd in crowds if crowd.label == item.label]
         if any(share_inside(item.box, region) >= threshold for region in regions):
-            matches[row] = Match(Outcome.IN_CROWD, item)
-    left = {row: item for row, item in left.items() if row not in matches}
+            judged[row] = JudgedObject(Outcome.IN_CROWD, item)
+    left = {row: item for row, item in left.items() if row not in judged}
     for row, column, overlap in _pair_up(left, missed, threshold):
-        matches[row] = Match(Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap)
+        judged[row] = JudgedObject(Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap)
         del missed[column]
-    invented = {row: Match(Outcome.FALSE_POSITIVE, item) for row, item in left.items() if row not in matches}
-    predicted = [match for _, match in sorted((matches | invented).items())]
-    return predicted + [Match(Outcome.MISSED, item) for item in missed.values()]
+    invented = {
+        row: JudgedObject(Outcome.FALSE_POSITIVE, item) for row, item in left.items() if row not in judged
+    }
+    predicted = [item for _, item in sorted((judged | invented).items())]
+    return predicted + [JudgedObject(Outcome.MISSED, item) for item in missed.values()]
 
 
-def count_outcomes(matches: Sequence[Match]) -> dict[Outcome, int]:
+def count_outcomes(judged: Sequence[JudgedObject]) -> dict[Outcome, int]:
     """Return how many objects had each outcome, in the order of the outcomes."""
-    return {outcome: sum(match.outcome is outcome for match in matches) for outcome in Outcome}
+    return {outcome: sum(item.outcome is outcome for item in judged) for outcome in Outcome}
 
 
-def agreement(matches: Sequence[Match]) -> float:
-    """Return the mean IoU of all objects, true or predicted; what is not a true positive counts 0.
+def agreement(judged: Sequence[JudgedObject]) -> float:
+    """Return the mean IoU of all objects, true or predicted; all but true positives count 0.
 
-    The same as `Matches.agreement` of grounding/matching.py: a wrong label counts as one object missed and
-    one that is wrong. 1 where there is nothing and nothing was predicted.
+    The same as `Matches.agreement` in grounding/matching.py: a wrong label counts as one missed object and
+    one wrong object. Without any object, true or predicted, the result is 1.
     """
-    right = [match.iou for match in matches if match.outcome is Outcome.TRUE_POSITIVE]
+    right = [item.iou for item in judged if item.outcome is Outcome.TRUE_POSITIVE]
     weight = {Outcome.WRONG_LABEL: 2, Outcome.IN_CROWD: 0}
-    return mean_overlap(right, sum(weight.get(match.outcome, 1) for match in matches))
+    return mean_overlap(right, sum(weight.get(item.outcome, 1) for item in judged))
 
 
 def _pair_up(
     found: Mapping[int, Detection], wanted: Mapping[int, Detection], threshold: float
 ) -> list[tuple[int, int, float]]:
-    """Return (key of found, key of wanted, IoU) of one-to-one pairs, the highest IoU first."""
+    """Return (key of found, key of wanted, IoU) of one-to-one pairs, highest IoU first."""
     rows, columns = list(found), list(wanted)
     pairs = pair_boxes(
         [found[row].box for row in rows], [wanted[column].box for column in columns], threshold

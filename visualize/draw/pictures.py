@@ -1,4 +1,4 @@
-"""Pictures: image files, any of them as upright RGB, and boxes that follow."""
+"""Image files as upright RGB pictures, with boxes that turn and scale along."""
 
 import logging
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from visualize.draw.colors import WHITE
 log = logging.getLogger(__name__)
 
 NEAREST_FROM = 3.0
-"""Enlarged at least this many times, a picture shows its pixels rather than a blur."""
+"""From this enlargement on, pixels stay sharp squares instead of a blur."""
 
 
 def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -> Image.Image:
-    """Open an image, which must have the given size where one is given.
+    """Open an image and check its size, if one is given.
 
-    With `is_whole` false, only the head of the file is read.
+    With `is_whole=False`, only the header of the file is read.
 
     Raises:
-        UserError: no such file, not an image, or of another size.
+        UserError: the file is missing, is not an image, or has another size.
     """
     try:
         image = Image.open(path)
@@ -43,7 +43,10 @@ def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return an image of any mode as RGB: transparency on white, deep greys stretched to what they hold."""
+    """Return an image of any mode as RGB.
+
+    Transparency becomes white. Greys of 16 or 32 bits and floats are scaled to the range of the image.
+    """
     if image.mode == "F" or image.mode.startswith("I"):
         return _stretched(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
@@ -56,14 +59,14 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def upright(
     image: Image.Image, *groups: Sequence[Detection]
 ) -> tuple[Image.Image, tuple[tuple[Detection, ...], ...]]:
-    """Return an image as RGB, right side up, and each group of detections in that frame.
+    """Return an image as RGB with its EXIF orientation applied, and each group of detections turned along.
 
-    Boxes come in the frame of the stored pixels, which is what the model sees; an EXIF orientation turns
-    them along with the picture, so that labels drawn afterwards can be read.
+    The given boxes are in pixels of the stored image, which is what the model sees. Picture and boxes are
+    turned before labels are drawn, so that the labels are upright.
     """
     size = Size(image.width, image.height)
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    # The modes that to_rgb makes anew lose the EXIF data: turn first.
+    # Turn first: to_rgb drops the EXIF data of some modes.
     picture = to_rgb(ImageOps.exif_transpose(image))
     turned = tuple(
         tuple(
@@ -79,9 +82,9 @@ def upright(
 
 
 def turn_box(box: Box, size: Size, orientation: int) -> Box:
-    """Return a box of the stored pixels in the upright frame; `size` is the stored one.
+    """Turn a box of the stored image as the orientation turns the image; `size` is that of the stored image.
 
-    Source: EXIF 2.3, tag 0x0112; an unknown value changes nothing, as in Pillow.
+    Source: EXIF 2.3, tag 0x0112. Unknown values change nothing, as in Pillow.
     """
     x1, y1, x2, y2 = box.xyxy
     if orientation in (2, 3, 7, 8):
@@ -112,7 +115,7 @@ def resized(
 
 
 def _stretched(image: Image.Image) -> Image.Image:
-    """Return 16-bit, 32-bit or float greys as RGB, the darkest black and the brightest white."""
+    """Return greys of 16 bits, 32 bits or floats as RGB, scaled from the darkest to the brightest."""
     values = np.nan_to_num(np.asarray(image, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     greys = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)

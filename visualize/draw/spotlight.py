@@ -1,4 +1,4 @@
-"""Spotlight: one object in its own light, everything around it dimmed."""
+"""Spotlight: one object as it is, everything around it dimmed."""
 
 import math
 
@@ -15,18 +15,18 @@ Mask = npt.NDArray[np.bool_]
 
 
 def draw_spotlight(image: Image.Image, target: Box | Image.Image | Mask) -> Image.Image:
-    """Return an image with all but one object at half its brightness, as RGB and right side up.
+    """Return an image with everything but one object at half brightness, as RGB and upright.
 
-    The object is a box in pixels of the stored image, or a mask of the stored image's size: an array, or
-    a picture in which 0 is background. The object's own pixels stay as they are; a white line of one pixel
-    runs around them, where the image goes on.
+    `target` is a box in pixels of the stored image, or a mask of the stored image's size: an array, or a
+    picture in which 0 is background. Pixels of the object stay unchanged. A white line, one pixel wide,
+    surrounds them inside the image.
 
     Raises:
-        ValueError: a mask of another size.
+        ValueError: the mask has another size.
     """
     mask = _box_mask(target, Size(*image.size)) if isinstance(target, Box) else np.asarray(target) != 0
     if mask.shape != (image.height, image.width):
-        raise ValueError(f"a mask of shape {mask.shape} for an image of {image.width}x{image.height}")
+        raise ValueError(f"the mask has shape {mask.shape}, the image {image.width}x{image.height} pixels")
     orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     upright_mask = _turned(Image.fromarray(mask.view(np.uint8) * 255), orientation)
     picture = to_rgb(ImageOps.exif_transpose(image))
@@ -48,7 +48,7 @@ def _box_mask(box: Box, size: Size) -> Mask:
 
 
 def _outline(mask: Mask) -> npt.NDArray[np.uint8]:
-    """Return the pixels within one step of the mask, diagonally too, as 255; those of the mask as well."""
+    """Return 255 for pixels of the mask and for their eight neighbours, else 0."""
     tall = mask.copy()
     tall[1:] |= mask[:-1]
     tall[:-1] |= mask[1:]
@@ -59,6 +59,6 @@ def _outline(mask: Mask) -> npt.NDArray[np.uint8]:
 
 
 def _turned(mask: Image.Image, orientation: int) -> Image.Image:
-    """Return a mask turned as `ImageOps.exif_transpose` turns an image of this EXIF orientation."""
+    """Turn a mask as `ImageOps.exif_transpose` turns an image with this EXIF orientation."""
     mask.getexif()[ExifTags.Base.Orientation] = orientation
     return ImageOps.exif_transpose(mask)

@@ -12,11 +12,11 @@ from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.conversation import Record, parse_record
 from grounding.record.flaws import BOX_COUNT, REF_COUNT
-from visualize.draw.compared_runs import Shown
+from visualize.draw.compared_runs import AnnotatedImage
 from visualize.draw.pictures import open_image
 
 
-def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
+def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:
     """Yield the first records of a prepared data set, each with its first question.
 
     The boxes are read back from the text of all answers, in pixels of the image.
@@ -34,7 +34,9 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[Shown, str]]:
         with open_image(path.parent / record.image) as opened:
             size = Size(*opened.size)
         answers = record.read_answers(size)
-        shown = Shown(position + 1, record.image, size, answers.detections, problems=answers.problems)
+        shown = AnnotatedImage(
+            position + 1, record.image, size, answers.detections, problems=answers.problems
+        )
         question = next(turn.text for turn in record.turns if turn.role == "user")
         yield shown, question.replace(IMAGE_PLACEHOLDER, "").strip()
 

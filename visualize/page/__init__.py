@@ -1,1 +1,1 @@
-"""`python -m visualize page`: a page to browse runs, opened from disk."""
+"""`python -m visualize page`: scores, images and filters for runs, opened from disk in a browser."""

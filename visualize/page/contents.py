@@ -1,4 +1,4 @@
-"""What a page knows: scores, colours and, for each image, the truth and what each run made of it."""
+"""The data of a page: scores, colours and, for each image, the truth and the answer of each run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
-from visualize.draw.compared_runs import Run, Shown, Truth
+from visualize.draw.compared_runs import AnnotatedImage, Run, Truth
 from visualize.draw.marks import OUTCOME_COLORS, label_name
-from visualize.draw.outcomes import Match, Outcome, agreement, match_detections
+from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from visualize.draw.pictures import turn_box
 from visualize.page.image_copies import PageImage
 
@@ -21,10 +21,11 @@ from visualize.page.image_copies import PageImage
 def page_content(
     truth: Truth, runs: Sequence[Run], ids: Sequence[int], copies: Sequence[PageImage]
 ) -> dict[str, Any]:
-    """Return everything that the page shows about these images, in their order, ready for JSON.
+    """Return everything that the page shows about these images, in the given order, ready for JSON.
 
-    An object is a list: positions of its label in `labels` and of its colour in `palette`, x1, y1, x2, y2 in
-    the upright image; a predicted one goes on with score, position in `outcomes`, IoU and true label.
+    An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
+    x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
+    IoU and the position of the true label follow.
     """
     predicted = {item.label for run in runs for image_id in ids for item in run.answers[image_id].detections}
     names = [*truth.categories, *sorted(predicted - set(truth.categories))]
@@ -57,19 +58,19 @@ def _image(
         color = PALETTE.index(colors[item.label])
         return [labels[item.label], color, *_corners(item.box, shown, copy.orientation)]
 
-    def encode_match(match: Match) -> list[Any]:
-        true_label = None if match.true_label is None else labels[match.true_label]
-        outcome, overlap = list(Outcome).index(match.outcome), round(match.iou, 3)
-        return [*encode(match.detection), match.detection.score, outcome, overlap, true_label]
+    def encode_judged(item: JudgedObject) -> list[Any]:
+        true_label = None if item.true_label is None else labels[item.true_label]
+        outcome, overlap = list(Outcome).index(item.outcome), round(item.iou, 3)
+        return [*encode(item.detection), item.detection.score, outcome, overlap, true_label]
 
     def encode_answer(prediction: Prediction) -> dict[str, Any]:
-        matches = match_detections(shown.detections, prediction.detections, shown.crowds)
+        judged = judge_detections(shown.detections, prediction.detections, shown.crowds)
         return {
             "raw": prediction.raw,
             "problems": prediction.problems,
             "readable": prediction.is_readable,
-            "agreement": round(agreement(matches), 4),
-            "objects": [encode_match(match) for match in matches],
+            "agreement": round(agreement(judged), 4),
+            "objects": [encode_judged(item) for item in judged],
         }
 
     return {
@@ -85,10 +86,12 @@ def _image(
 
 
 def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return the metrics of the runs' scores.json, where there are any, with each run's value and text.
+    """Return the metrics of each run's scores.json, with the values and texts of all runs.
+
+    A run without scores.json has empty values.
 
     Raises:
-        UserError: a scores.json that does not hold scores.
+        UserError: a scores.json does not hold scores.
     """
     scores = [
         flat_metrics(read_scores(run.folder)) if (run.folder / SCORES_FILE).is_file() else {} for run in runs
@@ -106,10 +109,10 @@ def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _paint(color: Color) -> list[str]:
-    """Return a colour, and that of text on it, as CSS writes them."""
+    """Return a colour and the colour of text on it, in CSS notation."""
     return ["#{:02x}{:02x}{:02x}".format(*each) for each in (color, text_color(color))]
 
 
-def _corners(box: Box, shown: Shown, orientation: int) -> list[float]:
-    """Return a box in the upright frame, x1 y1 x2 y2 to a tenth of a pixel."""
+def _corners(box: Box, shown: AnnotatedImage, orientation: int) -> list[float]:
+    """Return x1, y1, x2, y2 of a box in the upright image, rounded to a tenth of a pixel."""
     return [round(value, 1) for value in turn_box(box, shown.size, orientation).xyxy]

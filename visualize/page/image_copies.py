@@ -1,4 +1,4 @@
-"""The images of a page: copied where a browser shows them as they are, else written anew."""
+"""The images of a page: copied if every browser shows them correctly, else converted to JPEG."""
 
 import os
 import shutil
@@ -13,17 +13,17 @@ from grounding.boxes import Size
 from visualize.draw.pictures import open_image, upright
 
 LONGEST_SIDE = 1280
-"""Pixels; a larger image is scaled down."""
+"""Pixels; larger images are scaled down."""
 
 QUALITY = 90
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 PLAIN_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
-"""What every browser shows as `visualize.draw.pictures.to_rgb` does, on white."""
+"""Modes that every browser shows as `visualize.draw.pictures.to_rgb` converts them, on white."""
 
 
 @dataclass(frozen=True)
 class PageImage:
-    """A file of the page, the EXIF orientation of the image that it was made of, and the upright size."""
+    """A file of the page, the EXIF orientation of its source, and the size of the upright image."""
 
     file: str
     orientation: int
@@ -31,10 +31,10 @@ class PageImage:
 
 
 def copy_images(sources: Sequence[tuple[Path, Size]], folder: Path) -> list[PageImage]:
-    """Bring images of known sizes into a folder, in their order, each under its number.
+    """Copy or convert images of known sizes into a folder, in the given order, each under its number.
 
     Raises:
-        UserError: an image that is missing, unreadable, or of another size.
+        UserError: an image is missing or unreadable, or has another size.
     """
     from tqdm import tqdm
 

@@ -1,42 +1,41 @@
-"""A page for runs: a folder that any browser opens from disk, without a server or the network."""
+"""The page of one or more runs: a folder that any browser opens from disk, without server or network."""
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from grounding.errors import UserError
+from grounding.layout import IMAGES_FOLDER
 from grounding.matching import match_detections
 from visualize.draw.compared_runs import (
     Run,
     Truth,
     answered_by_all,
-    find_dataset,
+    dataset_of_runs,
     find_image,
-    read_run,
+    read_named_run,
     read_truth,
 )
 from visualize.page.contents import page_content
-from visualize.page.image_copies import copy_images
+from visualize.page.image_copies import PageImage, copy_images
+from visualize.page.page_folder import DATA_FILE, FONTS_FILE, INDEX_FILE, replacing_page, write_assets
 from visualize.page.web_fonts import font_style
 
 PAGE_FOLDER, CHANGES_FOLDER = "page", "changes"
-INDEX_FILE, DATA_FILE, FONTS_FILE, IMAGES_FOLDER = "index.html", "data.js", "fonts.css", "images"
-ASSETS = Path(__file__).with_name("assets")
 
 
 @dataclass(frozen=True)
 class WrittenPage:
-    """The file to open, how many images it shows, and how many not every run has answered."""
+    """The file to open, the number of images, and how many images not every run predicted."""
 
     index: Path
     images: int
     left_out: int
 
 
-def write_page(
+def write_run_page(
     places: Mapping[str, Path],
     dataset: Path | None,
     output: Path | None,
@@ -47,50 +46,53 @@ def write_page(
     """Write the page of the named runs into a folder, and return where its index.html is.
 
     The folder holds index.html with style, script and fonts, data.js, and images/. An older page is replaced.
-    The images are in the data set's order, or if `most_changed`, those alone on which the first and the last
-    run differ in their boxes, the largest difference first.
+    Images are in the data set's order. With `most_changed`, only images on which the boxes of the first and
+    the last run differ are shown, largest difference first.
 
     Raises:
-        UserError: predictions, data set or an image missing or unreadable, or a folder with other files.
+        UserError: files are missing or unreadable, or the folder holds other files than a page.
     """
-    runs = [read_run(name, place) for name, place in places.items()]
-    truth = read_truth(find_dataset(runs, dataset))
+    runs = [read_named_run(name, place) for name, place in places.items()]
+    truth = read_truth(dataset_of_runs(runs, dataset))
     common = answered_by_all(truth, runs)
     chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
-    name = CHANGES_FOLDER if most_changed else PAGE_FOLDER
-    target = (output or runs[-1].folder / name).absolute()
-    with _replacing_folder(target) as folder:
-        images = [truth.images[image_id] for image_id in chosen]
-        sources = [
-            (find_image(truth, shown, runs[-1].answers[shown.image_id]), shown.size) for shown in images
-        ]
-        (folder / IMAGES_FOLDER).mkdir()
-        copies = copy_images(sources, folder / IMAGES_FOLDER)
+    folder = output or runs[-1].folder / (CHANGES_FOLDER if most_changed else PAGE_FOLDER)
+    with replacing_page(folder.absolute()) as new:
+        copies = _copy_images(truth, runs[-1], chosen, new)
         order = {"order": "changed most" if most_changed else "data set"}
-        content = json.dumps(page_content(truth, runs, chosen, copies) | order, ensure_ascii=False)
-        (folder / FONTS_FILE).write_text(font_style([content]), encoding="ascii")
-        # A script, not JSON: a page opened from disk may load scripts beside it, but nothing else.
-        script = f"window.PAGE_DATA = {content};\n".encode("utf-8", "replace")
-        (folder / DATA_FILE).write_bytes(script)
-        for asset in sorted(ASSETS.iterdir()):
-            shutil.copyfile(asset, folder / asset.name)
+        _write_data(page_content(truth, runs, chosen, copies) | order, new)
+        write_assets(new)
     answered = {image_id for run in runs for image_id in run.answers}
-    shown_path = (output or runs[-1].folder / name) / INDEX_FILE
-    return WrittenPage(shown_path, len(chosen), len(answered) - len(common))
+    return WrittenPage(folder / INDEX_FILE, len(chosen), len(answered) - len(common))
+
+
+def _copy_images(truth: Truth, run: Run, ids: Sequence[int], folder: Path) -> list[PageImage]:
+    images = [truth.images[image_id] for image_id in ids]
+    sources = [(find_image(truth, image, run.answers[image.image_id]), image.size) for image in images]
+    (folder / IMAGES_FOLDER).mkdir()
+    return copy_images(sources, folder / IMAGES_FOLDER)
+
+
+def _write_data(content: dict[str, Any], folder: Path) -> None:
+    """Write the content, and the fonts that its letters need."""
+    text = json.dumps(content, ensure_ascii=False)
+    (folder / FONTS_FILE).write_text(font_style([text]), encoding="ascii")
+    # A script, not JSON: a page opened from disk may load scripts beside it, but no other data.
+    (folder / DATA_FILE).write_bytes(f"window.PAGE_DATA = {text};\n".encode("utf-8", "replace"))
 
 
 def _most_changed(truth: Truth, runs: Sequence[Run], ids: Sequence[int]) -> list[int]:
-    """Return the images on which first and last run differ, as `python -m infer.compare` orders them.
+    """Return the images on which first and last run differ, in the order of `python -m infer.compare`.
 
     Raises:
-        UserError: a single run, or runs without a difference.
+        UserError: there is a single run, or the runs do not differ.
     """
     if len(runs) < 2:
-        raise UserError("one run alone has not changed: name two, before=OUTPUT_DIR after=OUTPUT_DIR")
+        raise UserError("one run has nothing to compare with: name two, before=OUTPUT_DIR after=OUTPUT_DIR")
 
     def agreement(run: Run, image_id: int) -> float:
-        shown = truth.images[image_id]
-        return match_detections(run.answers[image_id].detections, shown.detections, shown.crowds).agreement
+        image = truth.images[image_id]
+        return match_detections(run.answers[image_id].detections, image.detections, image.crowds).agreement
 
     changes = {
         image_id: abs(agreement(runs[-1], image_id) - agreement(runs[0], image_id)) for image_id in ids
@@ -101,29 +103,3 @@ def _most_changed(truth: Truth, runs: Sequence[Run], ids: Sequence[int]) -> list
     if not changed:
         raise UserError(f"'{runs[0].name}' and '{runs[-1].name}' do not differ on any image: nothing to show")
     return changed
-
-
-@contextmanager
-def _replacing_folder(target: Path) -> Iterator[Path]:
-    """Make a folder beside `target`, and put it in its place when the block ends well.
-
-    Raises:
-        UserError: there is something that is not a page, or the folder cannot be written.
-    """
-    is_page = all((target / name).is_file() for name in (INDEX_FILE, DATA_FILE))
-    if target.exists() and not is_page and not (target.is_dir() and not any(target.iterdir())):
-        raise UserError(f"{target}: holds other files than a page: give a new folder as --output DIR")
-    beside, before = (target.with_name(f".{target.name}.{state}") for state in ("part", "before"))
-    try:
-        for leftover in (beside, before):  # of a run that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        beside.mkdir(parents=True)
-        yield beside
-        if target.exists():
-            target.rename(before)
-        beside.rename(target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        for leftover in (beside, before):
-            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The letters of a page that its reader's machine may lack, Chinese above all, as part of its style."""
+"""Letters that the reader's machine may lack, above all Chinese, as fonts inside a page's style."""
 
 import base64
 import io
@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from visualize.draw.fonts import clean_text, has_character, shipped_fonts
 
 LATIN_ENDS = 0x250
-"""Every machine has the letters below."""
+"""Every machine has the letters below this code point."""
 
 
 def font_style(texts: Iterable[str]) -> str:
-    """Return CSS with the characters of these texts that are not Latin, from the fonts of installed packages.
+    """Return CSS with fonts for the characters of these texts that are not Latin.
 
-    It sets `--page-fonts`, a list of font families that ends in sans-serif.
+    The fonts are cut from those of installed packages. The CSS sets `--page-fonts`, a list of font families
+    that ends with sans-serif, and holds nothing of the texts themselves.
     """
     wanted = {
         letter for text in texts for letter in set(text) if ord(letter) >= LATIN_ENDS and clean_text(letter)
@@ -34,11 +35,11 @@ def font_style(texts: Iterable[str]) -> str:
 
 
 def _subset(file: str, letters: set[str]) -> bytes:
-    """Return a WOFF with some letters of a font; the same letters give the same bytes."""
+    """Return a WOFF with these letters of a font; the same letters give the same bytes."""
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
-    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns of each table that it drops
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it warns about each table that it drops
 
     options = subset.Options()
     options.layout_features = []

@@ -175,6 +175,18 @@ def test_a_file_that_is_too_large_is_said_to_be(opened, tmp_path):
     opened.get_log("browser")  # the refusal, 413, stands in the console
 
 
+def test_what_a_model_wrote_is_shown_as_text(opened, picture, engine):
+    label = "<b>{{this}}</b> ${document.title = 1} <img src=x onerror=alert(1)>"
+    before, engine.text = engine.text, engine.text.replace("red square", label)
+    upload(opened, picture)
+    open_tab(opened, "Everything")
+    assert "1 object" in press(opened, "#ask-everything")
+    engine.text = before
+    assert boxes(opened) == [(label, list(BOX))]
+    assert opened.title != "1"
+    assert every(opened, "#described b, #described img") == []
+
+
 def test_a_chinese_browser_is_spoken_to_in_chinese(browsers, url, picture):
     browser = browsers("zh-CN")
     open_page(browser, url)

@@ -13,7 +13,8 @@ from gradio_client import Client, handle_file
 
 from grounding.errors import UserError
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
-from visualize.app.hosting import HEADERS, served
+from visualize.app.hosting import served
+from visualize.app.security_headers import HEADERS
 from visualize.app.settings import AppSettings
 
 CLIENTS = 10
@@ -158,14 +159,15 @@ def test_with_a_password_nothing_is_shown_without_it(picture):
         assert "1 object" in client.predict(picture, api_name="/everything")[WORDS]
 
 
-def test_uploads_are_deleted_when_the_page_closes(picture):
-    pattern = "grounding_app_*"
-    before = set(Path(tempfile.gettempdir()).glob(pattern))
+def test_uploads_are_deleted_when_the_page_closes(picture, tmp_path, monkeypatch):
+    folders = tmp_path / "temporary"  # of this test alone: others serve pages at the same time
+    folders.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folders))
     with served(make_asker(KnownAnswers()), AppSettings(port=free_port()), "m", None) as url:
         connect(url).predict(picture, api_name="/everything")
-        (folder,) = set(Path(tempfile.gettempdir()).glob(pattern)) - before
+        (folder,) = folders.glob("grounding_app_*")
         assert any(path.name.startswith("picture") for path in folder.rglob("*.png"))
-    assert set(Path(tempfile.gettempdir()).glob(pattern)) <= before
+    assert list(folders.glob("grounding_app_*")) == []
 
 
 def test_a_taken_port_is_one_sentence():

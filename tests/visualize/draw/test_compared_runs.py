@@ -4,7 +4,13 @@ import pytest
 
 from grounding.errors import UserError
 from tests.visualize.samples import prediction, write_lines
-from visualize.draw.compared_runs import answered_by_all, find_dataset, find_image, read_run, read_truth
+from visualize.draw.compared_runs import (
+    answered_by_all,
+    dataset_of_runs,
+    find_image,
+    read_named_run,
+    read_truth,
+)
 
 
 def change_annotations(dataset, change):
@@ -31,7 +37,7 @@ def test_annotations_of_another_form_are_a_users_error(dataset):
 def test_a_run_keeps_what_the_model_wrote(run):
     rows = [prediction(3, raw="I <b>see</b>", problems=["no box in the answer"]), prediction(7)]
     write_lines(run / "predictions.jsonl", rows)
-    answers = read_run("after", run).answers
+    answers = read_named_run("after", run).answers
     answered = answers[3]
     assert (answered.raw, answered.image, answered.question) == ("I <b>see</b>", "images/3.png", "?")
     assert answers[3].problems == ("no box in the answer",)
@@ -39,15 +45,15 @@ def test_a_run_keeps_what_the_model_wrote(run):
 
 
 def test_only_images_that_every_run_has_answered_count(run, dataset):
-    truth, whole = read_truth(dataset), read_run("before", run)
+    truth, whole = read_truth(dataset), read_named_run("before", run)
     write_lines(run / "predictions.jsonl", [prediction(5), prediction(7)])
-    assert answered_by_all(truth, [whole, read_run("after", run)]) == [7, 5]
+    assert answered_by_all(truth, [whole, read_named_run("after", run)]) == [7, 5]
 
 
 def test_an_image_is_found_with_and_without_its_folder(run, dataset):
     change_annotations(dataset, lambda content: content["images"][0].update(file_name="7.png"))
     write_lines(run / "predictions.jsonl", [{"image_id": 7, "detections": []}])
-    truth, answers = read_truth(dataset), read_run("after", run).answers
+    truth, answers = read_truth(dataset), read_named_run("after", run).answers
     assert find_image(truth, truth.images[7], answers[7]) == dataset / "images" / "7.png"
 
 
@@ -55,4 +61,4 @@ def test_only_the_val_split_has_a_truth(run):
     with (run / "infer.yaml").open("a", encoding="utf-8") as file:
         file.write("split: train\n")
     with pytest.raises(UserError, match="only val has annotations"):
-        find_dataset([read_run("after", run)], None)
+        dataset_of_runs([read_named_run("after", run)], None)

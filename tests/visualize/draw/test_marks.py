@@ -1,19 +1,19 @@
 from grounding.boxes import Box
 from grounding.samples import Detection
-from visualize.draw.marks import crowd_marks, label_text, match_marks
-from visualize.draw.outcomes import match_detections
+from visualize.draw.marks import crowd_marks, label_text, outcome_marks
+from visualize.draw.outcomes import judge_detections
 
 
 def test_a_missed_object_is_dashed_and_a_wrong_label_names_the_right_one():
     items = [Detection("dog", Box(0, 0, 10, 10)), Detection("cow", Box(50, 50, 60, 60))]
-    marks = match_marks(match_detections(items, [Detection("cat", Box(0, 0, 10, 10), 0.5)]))
+    marks = outcome_marks(judge_detections(items, [Detection("cat", Box(0, 0, 10, 10), 0.5)]))
     assert [(mark.text, mark.is_dashed) for mark in marks] == [("cat 0.50, is dog", False), ("cow", True)]
 
 
 def test_crowds_and_what_lies_in_them_are_grey_and_say_so():
     crowd = Detection("cow", Box(0, 0, 100, 100))
-    marks = crowd_marks([crowd]) + match_marks(
-        match_detections([], [Detection("cow", Box(1, 1, 9, 9))], [crowd])
+    marks = crowd_marks([crowd]) + outcome_marks(
+        judge_detections([], [Detection("cow", Box(1, 1, 9, 9))], [crowd])
     )
     assert [mark.text for mark in marks] == ["crowd: cow", "cow, in a crowd"]
     assert {mark.color for mark in marks} == {(153, 153, 153)}

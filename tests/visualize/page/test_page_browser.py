@@ -6,25 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
 from tests.visualize.samples import prediction, write_dataset, write_run
 from visualize.__main__ import main
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+pytest.importorskip("selenium", reason="selenium is not installed")
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver: apt-get install chromium chromium-driver"
-)
-
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--window-size=1400,1000",
-)  # fmt: skip
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 IMAGES = 60
@@ -62,12 +53,7 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver = start(tmp_path_factory.mktemp("profile"))
     yield driver
     driver.quit()
 
@@ -215,6 +201,24 @@ def test_what_a_model_wrote_is_shown_as_text(opened):
     assert "no box in the answer" in [item.text for item in every(opened, ".problems li")]
     assert every(opened, ".tag img, pre script") == []
     assert HOSTILE in [option.text for option in every(opened, "#category option")]
+
+
+def test_names_of_files_and_runs_are_shown_as_text(browser, dataset, tmp_path):
+    name = f"images/{HOSTILE}.png"
+    (dataset / "images" / "3.png").rename(dataset / name)
+    path = dataset / "annotations_val.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("images/3.png", name), encoding="utf-8")
+    write_run(tmp_path / "run", dataset, [prediction(3, image=name, question="<b>Where?</b>"), prediction(7)])
+    assert main(["page", f"<u>after</u>={tmp_path / 'run'}"]) == 0
+    browser.get((tmp_path / "run" / "page" / "index.html").as_uri())
+    WebDriverWait(browser, 5).until(lambda _: len(names(browser)) == 2)
+    assert name in names(browser)
+    assert "<u>after</u>" in one(browser, ".run-bar strong").text
+    assert "<b>Where?</b>" in [item.text for item in every(browser, ".card header p")]
+    one(browser, ".stage").click()
+    assert one(browser, "#zoom-name").text.startswith("images/")
+    assert every(browser, "[onerror], main u, main b") == []
+    assert browser.get_log("browser") == []
 
 
 def test_chinese_letters_come_with_the_page(opened):

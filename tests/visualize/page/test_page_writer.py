@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from visualize.__main__ import main
 from visualize.draw.colors import PALETTE
 from visualize.draw.marks import OUTCOME_COLORS
 from visualize.draw.outcomes import Outcome
-from visualize.page import page_writer as page
+from visualize.page.page_folder import ASSETS, SCRIPT_ORDER, SCRIPTS
 
 
 def content_of(folder):
@@ -148,14 +149,23 @@ def test_a_page_that_fails_leaves_the_older_one_and_nothing_else(run, dataset, c
     assert not list(run.glob(".page*"))
 
 
-def test_what_not_every_run_has_answered_is_counted(run, dataset, tmp_path, capsys):
+def test_images_that_not_every_run_predicted_are_counted(run, dataset, tmp_path, capsys):
     write_run(tmp_path / "other", dataset, [prediction(5), prediction(7)])
     write(f"a={run}", f"b={tmp_path / 'other'}")
-    assert "2 images, 1 left out that not every run has answered" in capsys.readouterr().out
+    assert "2 images, 1 left out because not every run predicted them" in capsys.readouterr().out
 
 
-def test_the_assets_are_those_of_the_package():
-    assert sorted(path.name for path in page.ASSETS.iterdir()) == ["index.html", "page.css", "page.js"]
+def test_the_page_holds_every_asset_and_every_script_once(run):
+    write(run)
+    assert sorted(path.name for path in ASSETS.iterdir()) == ["index.html", "page.css"]
+    parts = sorted(SCRIPTS.iterdir())
+    assert [path.name for path in parts] == sorted(f"{name}.js" for name in SCRIPT_ORDER)
+    script = (run / "page" / "page.js").read_text(encoding="utf-8")
+    for part in parts:
+        assert script.count(part.read_text(encoding="utf-8")) == 1
+    names = re.findall(r"^(?:function|const) (\w+)", script, re.MULTILINE)
+    assert len(names) == len(set(names)) > 40
+    assert script.splitlines()[1] == '"use strict";'
 
 
 def test_the_images_that_changed_most_make_a_page_of_their_own(run, dataset, tmp_path, capsys):
@@ -163,7 +173,7 @@ def test_the_images_that_changed_most_make_a_page_of_their_own(run, dataset, tmp
     write_run(tmp_path / "after", dataset, moved)
     assert main(["compare", f"before={run}", f"after={tmp_path / 'after'}"]) == 0
     folder = tmp_path / "after" / "changes"
-    assert capsys.readouterr().out == f"{folder / 'index.html'}: 2 images, those that changed most first\n"
+    assert capsys.readouterr().out == f"{folder / 'index.html'}: 2 images, largest change first\n"
     assert content_of(folder)["order"] == "changed most"
     images = content_of(folder)["images"]
     assert [image["id"] for image in images] == [5, 3]  # wrong to right, a little worse; 7 is the same

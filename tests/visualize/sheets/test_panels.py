@@ -6,7 +6,7 @@ from PIL import ExifTags, Image
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
 from visualize.draw.legend import PAPER
-from visualize.draw.sheet import Panel, comparison, contact_sheet, draw_panels, panel_size
+from visualize.sheets.panels import Panel, describe_outcomes, draw_panels, panel_size
 
 ITEM = Detection("dog", Box(10, 10, 40, 40))
 
@@ -42,18 +42,10 @@ def test_an_image_turned_by_exif_is_shown_upright():
     assert draw_panels(image, [Panel("truth", ())]).height > 400
 
 
-def test_a_sheet_has_columns_and_a_title():
-    picture = Image.new("RGB", (400, 300))
-    wide, narrow = contact_sheet([picture] * 6), contact_sheet([picture] * 6, columns=2)
-    assert wide.width <= 1900
-    assert narrow.width < wide.width
-    assert contact_sheet([picture], title="AP 0.5").height > contact_sheet([picture]).height
-
-
 def test_a_comparison_in_words():
     other = Detection("cat", Box(100, 100, 120, 120))
-    assert comparison([ITEM], [ITEM]) == "1 of 1 found"
-    assert comparison(
+    assert describe_outcomes([ITEM], [ITEM]) == "1 of 1 found"
+    assert describe_outcomes(
         [ITEM, other], [ITEM, Detection("cow", other.box), Detection("a", Box(50, 0, 60, 5))]
     ) == ("1 of 2 found, 1 wrong label, 1 false positive")
-    assert comparison([], []) == "0 of 0 found"
+    assert describe_outcomes([], []) == "0 of 0 found"

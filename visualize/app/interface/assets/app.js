@@ -1,5 +1,5 @@
 () => {
-  // A box is drawn by dragging over the picture; its corners stand in a text field, where they can be typed as well.
+  // Visitors draw a box by dragging over the picture. Its corners appear in a text field, where they can be edited.
   const mark = document.createElement("div");
   mark.id = "mark";
   document.body.append(mark);
@@ -8,7 +8,7 @@
   const field = () => document.querySelector("#corners textarea, #corners input");
   const isMarking = () => Boolean(field()?.offsetParent && image()?.naturalWidth);
 
-  // Where the picture's pixels are on the page: the element is larger, with empty stripes on two sides.
+  // Where the picture's pixels are on the page: the element is larger, with empty bars on two sides.
   function frame() {
     const shown = image();
     const outer = shown.getBoundingClientRect();
@@ -33,7 +33,7 @@
     ];
   }
 
-  function show() {
+  function drawMark() {
     document.body.classList.toggle("marking", isMarking());
     const numbers = isMarking() ? field().value.split(/[\s,，;；]+/).filter(Boolean).map(Number) : [];
     const isBox = numbers.length === 4 && numbers.every(Number.isFinite);
@@ -47,10 +47,10 @@
     mark.style.height = `${Math.abs(y2 - y1) * place.scale}px`;
   }
 
-  function write(corners) {
+  function setCorners(corners) {
     field().value = corners.join(", ");
     field().dispatchEvent(new Event("input", { bubbles: true }));
-    show();
+    drawMark();
   }
 
   let start = null;
@@ -65,25 +65,25 @@
   document.addEventListener("pointermove", (event) => {
     if (!start || !isMarking()) return;
     const end = pixel(event);
-    write([0, 1].map((axis) => Math.min(start[axis], end[axis]))
+    setCorners([0, 1].map((axis) => Math.min(start[axis], end[axis]))
       .concat([0, 1].map((axis) => Math.max(start[axis], end[axis]))));
   });
   for (const name of ["pointerup", "pointercancel"]) {
     document.addEventListener(name, () => { start = null; });
   }
 
-  // Text that was laid out before its font was there is laid out again for another list of fonts alone.
+  // A changed list of fonts makes the browser lay out texts again that it drew before their font was loaded.
   document.fonts.addEventListener("loadingdone", () => {
     if (!navigator.language.startsWith("zh")) return;
     document.querySelector(".gradio-container").style.fontFamily = '"page 0", "page 1", system-ui, sans-serif';
   });
 
-  document.addEventListener("input", show);
-  document.addEventListener("click", () => requestAnimationFrame(show));
-  document.addEventListener("load", show, true);
-  window.addEventListener("resize", show);
-  new ResizeObserver(show).observe(document.body);
-  new MutationObserver(show).observe(document.querySelector(".gradio-container") ?? document.body, {
+  document.addEventListener("input", drawMark);
+  document.addEventListener("click", () => requestAnimationFrame(drawMark));
+  document.addEventListener("load", drawMark, true);
+  window.addEventListener("resize", drawMark);
+  new ResizeObserver(drawMark).observe(document.body);
+  new MutationObserver(drawMark).observe(document.querySelector(".gradio-container") ?? document.body, {
     childList: true, subtree: true,
   });
 }

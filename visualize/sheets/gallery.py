@@ -1,4 +1,4 @@
-"""Galleries: the pictures of a data set or of runs on it, written as PNG files."""
+"""Galleries: pictures of a data set, or of runs on it, as PNG files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,30 +12,31 @@ from grounding.samples import Detection
 from infer.runs.predictions import Prediction
 from visualize.draw.colors import assign_colors
 from visualize.draw.compared_runs import (
+    AnnotatedImage,
     Run,
-    Shown,
     Truth,
     answered_by_all,
-    find_dataset,
+    dataset_of_runs,
     find_image,
-    read_run,
+    read_named_run,
     read_truth,
 )
-from visualize.draw.outcomes import agreement, match_detections
+from visualize.draw.outcomes import agreement, judge_detections
 from visualize.draw.pictures import open_image
-from visualize.draw.sheet import PANEL_WIDTH, Panel, comparison, contact_sheet, draw_panels, with_legend
 from visualize.draw.training_records import read_records
+from visualize.sheets.panels import PANEL_WIDTH, Panel, describe_outcomes, draw_panels
+from visualize.sheets.sheet import contact_sheet, with_legend
 
 SINGLE_WIDTH = 640
-"""Width in pixels of a panel where each image has a file of its own."""
+"""Panel width in pixels if each image has its own file."""
 
 SHEET_FILE = "sheet.png"
 PICTURES_FOLDER = "pictures"
 
 
 @dataclass(frozen=True)
-class Options:
-    """How many images, which (first, worst, best), and how they are drawn (boxes, matched)."""
+class GalleryOptions:
+    """Which images are drawn (first, worst, best; `limit` at most), and how (boxes, matched)."""
 
     limit: int = 8
     sheet: bool = False
@@ -45,15 +46,15 @@ class Options:
 
 
 def draw_runs(
-    places: Mapping[str, Path], dataset: Path | None, output: Path | None, options: Options
+    places: Mapping[str, Path], dataset: Path | None, output: Path | None, options: GalleryOptions
 ) -> Iterator[Path]:
-    """Draw truth beside the predictions of each run, and yield the path of each file written.
+    """Draw the truth beside the predictions of each run, and yield the path of each written file.
 
     Raises:
-        UserError: predictions, data set or an image missing or unreadable.
+        UserError: predictions, the data set or an image are missing or unreadable.
     """
-    runs = [read_run(name, place) for name, place in places.items()]
-    truth = read_truth(find_dataset(runs, dataset))
+    runs = [read_named_run(name, place) for name, place in places.items()]
+    truth = read_truth(dataset_of_runs(runs, dataset))
     chosen = _choose(truth, runs, options)
     target = _target(output, runs[-1].folder, options)
     pictures = (_compare(truth, runs, image_id, options) for image_id in chosen)
@@ -61,15 +62,15 @@ def draw_runs(
     yield from _write(pictures, names, target, options)
 
 
-def draw_dataset(jsonl: Path, output: Path | None, options: Options) -> Iterator[Path]:
-    """Draw the records of a prepared data set, and yield the path of each file written.
+def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> Iterator[Path]:
+    """Draw the records of a prepared data set, and yield the path of each written file.
 
     Raises:
-        UserError: the file or an image missing or unreadable.
+        UserError: the file or an image is missing or unreadable.
     """
     records = list(read_records(jsonl, options.limit))
     if not records:
-        raise UserError(f"{jsonl}: no records in it: prepare the data set again")
+        raise UserError(f"{jsonl}: the file is empty: prepare the data set again")
 
     def pictures() -> Iterator[Image.Image]:
         for shown, question in records:
@@ -83,8 +84,8 @@ def draw_dataset(jsonl: Path, output: Path | None, options: Options) -> Iterator
     yield from _write(pictures(), [shown.image for shown, _ in records], target, options)
 
 
-def _choose(truth: Truth, runs: Sequence[Run], options: Options) -> list[int]:
-    """Return the ids of the images to draw, out of those that every run has predicted."""
+def _choose(truth: Truth, runs: Sequence[Run], options: GalleryOptions) -> list[int]:
+    """Return the ids of the images to draw, from those that every run predicted."""
     common = answered_by_all(truth, runs)
     if options.images != "first":
         last, sign = runs[-1].answers, 1 if options.images == "worst" else -1
@@ -92,21 +93,21 @@ def _choose(truth: Truth, runs: Sequence[Run], options: Options) -> list[int]:
     return common[: options.limit]
 
 
-def _agreement(truth: Shown, answered: Prediction) -> float:
-    return agreement(match_detections(truth.detections, answered.detections, truth.crowds))
+def _agreement(truth: AnnotatedImage, answered: Prediction) -> float:
+    return agreement(judge_detections(truth.detections, answered.detections, truth.crowds))
 
 
-def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: Options) -> Image.Image:
+def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: GalleryOptions) -> Image.Image:
     shown = truth.images[image_id]
     answers = [run.answers[image_id] for run in runs]
     image = open_image(find_image(truth, shown, answers[-1]), shown.size)
     words = f"truth: {_counted(len(shown.detections), 'object')}"
     panels = [Panel(words, shown.detections, crowds=shown.crowds)]
-    # One assignment for all panels: a label has one colour across the picture.
+    # Colours are assigned once for all panels, so that a label has one colour across the picture.
     everything: list[Detection] = [*shown.detections]
     for run, answered in zip(runs, answers, strict=True):
         predicted = answered.detections
-        words = comparison(shown.detections, predicted, shown.crowds)
+        words = describe_outcomes(shown.detections, predicted, shown.crowds)
         caption = _caption(run.name, words, answered.problems)
         if options.style == "matched":
             panels.append(Panel(caption, predicted, shown.detections, shown.crowds))
@@ -125,11 +126,11 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _width(options: Options) -> int:
+def _width(options: GalleryOptions) -> int:
     return PANEL_WIDTH if options.sheet else SINGLE_WIDTH
 
 
-def _target(output: Path | None, beside: Path, options: Options) -> Path:
+def _target(output: Path | None, beside: Path, options: GalleryOptions) -> Path:
     """Return the file of the sheet, or the folder of the pictures."""
     target = output or beside / PICTURES_FOLDER
     if target.suffix.lower() == ".png":
@@ -140,7 +141,7 @@ def _target(output: Path | None, beside: Path, options: Options) -> Path:
 
 
 def _write(
-    pictures: Iterator[Image.Image], names: Sequence[str], target: Path, options: Options
+    pictures: Iterator[Image.Image], names: Sequence[str], target: Path, options: GalleryOptions
 ) -> Iterator[Path]:
     if options.sheet:
         sheet = contact_sheet(list(pictures), title=options.title, legend=options.style == "matched")

@@ -1,0 +1,34 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grounding.boxes import Box, Size
+from tests.visualize.app.app_engine import SIZE
+from visualize.app.texts import AppError
+from visualize.app.visitor_input import parse_region
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("", "no_region"), ("1, 2, 3", "bad_region"), ("a, b, c, d", "bad_region"),
+        ("nan 0 10 10", "bad_region"), ("inf 0 10 10", "bad_region"),
+        ("5, 5, 5, 60", "small_region"), ("500, 500, 600, 600", "small_region"),
+    ],
+)  # fmt: skip
+def test_what_is_no_region_is_refused(text, key):
+    with pytest.raises(AppError) as caught:
+        parse_region(text, Size(*SIZE))
+    assert caught.value.key == key
+
+
+@given(st.lists(st.integers(-50, 300), min_size=4, max_size=4))
+def test_a_region_lies_inside_whatever_its_corners_order(numbers):
+    text = "，".join(map(str, numbers))
+    x1, x2 = (min(max(x, 0), SIZE[0]) for x in sorted(numbers[::2]))
+    y1, y2 = (min(max(y, 0), SIZE[1]) for y in sorted(numbers[1::2]))
+    if x1 < x2 and y1 < y2:
+        assert parse_region(text, Size(*SIZE)) == Box(x1, y1, x2, y2)
+    else:
+        with pytest.raises(AppError):
+            parse_region(text, Size(*SIZE))

@@ -1,0 +1,1 @@
+"""How an answer is shown: as a picture with boxes, and as HTML."""

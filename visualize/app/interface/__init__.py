@@ -1,0 +1,1 @@
+"""The page that visitors see: its layout, and what its buttons do."""

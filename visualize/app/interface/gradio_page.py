@@ -1,0 +1,154 @@
+"""The layout of the app's page in Gradio, and which button calls which event."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from visualize.app.answers.html_templates import render
+from visualize.app.asker import Asker
+from visualize.app.interface.page_events import PageEvents
+from visualize.app.settings import AppSettings
+from visualize.app.texts import say, translations
+
+ASSETS = Path(__file__).with_name("assets")
+MODEL = "model"
+"""Gradio's name for the queue of all events that need the model."""
+
+KEPT_SECONDS = 3600
+"""How long uploads stay on the server."""
+
+COLUMN_WIDTH = 300
+"""Smallest width of a column in pixels."""
+
+PICTURE_HEIGHT = 380
+
+Texts = Callable[[str], Any]
+"""Returns the text of a key, which the browser translates."""
+
+
+@dataclass(frozen=True)
+class QuestionPart:
+    """The left column: the picture, and a tab for each kind of question."""
+
+    upload: gr.Image
+    everything_button: gr.Button
+    phrase: gr.Textbox
+    phrase_button: gr.Button
+    corners: gr.Textbox
+    region_question: gr.Textbox
+    region_button: gr.Button
+
+
+@dataclass(frozen=True)
+class AnswerPart:
+    """The right column: the picture with boxes, and what is said about the answer."""
+
+    drawn: gr.Image
+    described: gr.HTML
+    verify_button: gr.Button
+    verified: gr.HTML
+    raw: gr.Textbox
+
+
+def make_page(
+    asker: Asker, settings: AppSettings, name: str, examples: Sequence[Path], uploads: Path
+) -> gr.Blocks:
+    """Return the page for a loaded model called `name`; answers are written into `uploads`."""
+    text = gr.I18n(**translations())
+    first_tab = "everything" if asker.wordings.knows_everything else "phrase"
+    with gr.Blocks(
+        title=say("en", "title"),
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
+    ) as page:
+        _add_head(text, name)
+        kept = gr.State(None)
+        with gr.Row():
+            with gr.Column(min_width=COLUMN_WIDTH):
+                question = _add_question(text, first_tab, examples)
+            with gr.Column(min_width=COLUMN_WIDTH):
+                answer = _add_answer(text)
+        _connect(PageEvents(asker, settings, uploads), question, answer, kept, settings.concurrent)
+    return page
+
+
+def _add_head(text: Texts, name: str) -> None:
+    with gr.Row(elem_id="head"):
+        gr.Markdown(text("title"), elem_id="title")
+        gr.HTML(render("model_name.html", name=name), elem_id="model", padding=False)
+    gr.Markdown(text("lead"), elem_id="lead")
+
+
+def _add_question(text: Texts, first_tab: str, examples: Sequence[Path]) -> QuestionPart:
+    upload = gr.Image(
+        label=text("picture"), elem_id="picture", height=PICTURE_HEIGHT, type="filepath", image_mode=None,
+        sources=["upload"], buttons=[], placeholder=text("drop"),
+    )  # fmt: skip
+    with gr.Tabs(selected=first_tab):
+        with gr.Tab(text("everything_tab"), id="everything"):
+            gr.Markdown(text("everything_help"))
+            everything_button = gr.Button(
+                text("everything_button"), variant="primary", elem_id="ask-everything"
+            )
+        with gr.Tab(text("phrase_tab"), id="phrase"):
+            phrase = _add_field(text, "phrase", "phrase")
+            phrase_button = gr.Button(text("phrase_button"), variant="primary", elem_id="ask-phrase")
+        with gr.Tab(text("region_tab"), id="region"):
+            gr.Markdown(text("region_help"))
+            corners = _add_field(text, "region", "corners")
+            region_question = _add_field(text, "region_question", "region-question")
+            region_button = gr.Button(text("region_button"), variant="primary", elem_id="ask-region")
+    if examples:
+        gr.Examples(
+            [[str(example)] for example in examples], [upload], label=text("examples"),
+            api_visibility="private",
+        )  # fmt: skip
+    return QuestionPart(
+        upload, everything_button, phrase, phrase_button, corners, region_question, region_button
+    )
+
+
+def _add_field(text: Texts, key: str, name: str) -> gr.Textbox:
+    return gr.Textbox(label=text(key), placeholder=text(f"{key}_example"), elem_id=name, lines=1)
+
+
+def _add_answer(text: Texts) -> AnswerPart:
+    return AnswerPart(
+        drawn=gr.Image(
+            label=text("answer"), elem_id="drawn", height=PICTURE_HEIGHT, interactive=False, format="png",
+            buttons=["download", "fullscreen"],
+        ),
+        described=gr.HTML(text("waiting"), elem_id="described", elem_classes=["words"], padding=False),
+        verify_button=gr.Button(text("verify_button"), elem_id="verify", interactive=False),
+        verified=gr.HTML(elem_id="verified", elem_classes=["words"], padding=False),
+        raw=gr.Textbox(label=text("raw"), elem_id="raw", interactive=False, lines=2, max_lines=12),
+    )  # fmt: skip
+
+
+def _connect(
+    events: PageEvents, question: QuestionPart, answer: AnswerPart, kept: gr.State, concurrent: int
+) -> None:
+    """Let buttons and the Enter key call their events."""
+    outputs = [answer.drawn, answer.described, answer.raw, kept, answer.verified, answer.verify_button]
+    # preprocess=False: open_upload checks an upload before anything decodes it.
+    model = {"concurrency_limit": concurrent, "concurrency_id": MODEL, "preprocess": False}
+    upload = question.upload
+    gr.on(
+        [question.everything_button.click], events.ask_everything, [upload], outputs,
+        api_name="everything", **model,
+    )  # fmt: skip
+    gr.on(
+        [question.phrase_button.click, question.phrase.submit], events.ask_phrase,
+        [upload, question.phrase], outputs, api_name="phrase", **model,
+    )  # fmt: skip
+    gr.on(
+        [question.region_button.click, question.corners.submit, question.region_question.submit],
+        events.ask_region, [upload, question.corners, question.region_question], outputs,
+        api_name="region", **model,
+    )  # fmt: skip
+    answer.verify_button.click(events.verify, [kept], [answer.verified], api_name="verify", **model)
+    upload.change(None, None, question.corners, js="() => ''", api_visibility="private")

@@ -1,0 +1,56 @@
+"""What visitors type: questions and the corners of a box, checked before a model sees them."""
+
+import re
+
+from grounding.boxes import Box, Size
+from grounding.markup import MARKUP
+from visualize.app.texts import AppError
+
+LONGEST_QUESTION = 500
+"""Characters."""
+
+SMALLEST_SIDE = 1.0
+"""Pixels of a drawn box."""
+
+
+def clean_question(text: str) -> str:
+    """Return a question without needless white space.
+
+    Raises:
+        AppError: the text is too long, or contains control words of the model.
+    """
+    text = " ".join(text.split())
+    if len(text) > LONGEST_QUESTION:
+        raise AppError("long_phrase", LONGEST_QUESTION)
+    if any(mark in text for mark in MARKUP):
+        raise AppError("markup", " ".join(MARKUP))
+    return text
+
+
+def clean_label(label: str) -> str:
+    """Return a label that a model wrote, without control words, to be part of a question."""
+    for mark in MARKUP:
+        label = label.replace(mark, " ")
+    return " ".join(label.split())[:LONGEST_QUESTION]
+
+
+def parse_region(text: str, size: Size) -> Box:
+    """Read `x1, y1, x2, y2` as a box inside a picture of this size; its corners may come in any order.
+
+    Raises:
+        AppError: the text is empty, is not four numbers, or gives a box without area inside the picture.
+    """
+    words = [word for word in re.split(r"[\s,，;；]+", text) if word]
+    if not words:
+        raise AppError("no_region")
+    try:
+        x1, y1, x2, y2 = map(float, words)
+    except ValueError as error:
+        raise AppError("bad_region") from error
+    box = Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
+    if not box.is_finite:
+        raise AppError("bad_region")
+    box = box.clipped(size)
+    if min(box.x2 - box.x1, box.y2 - box.y1) < SMALLEST_SIDE:
+        raise AppError("small_region")
+    return box

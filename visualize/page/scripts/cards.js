@@ -1,0 +1,72 @@
+// The images of one page: one card per image, with a panel for the truth and one for each run.
+
+const PANEL_HEIGHT = 380; // pixels
+const PANEL_WIDTH = 270;
+const IOU_WORDS = "Mean IoU of all objects; missed, false and wrongly labelled ones count 0";
+
+const pageSize = () => Number(byId("per-page").value);
+const pageCount = () => Math.max(1, Math.ceil(state.shown.length / pageSize()));
+const isOverlay = () => document.querySelector("input[name=view]:checked").value === "overlay";
+
+function drawPage() {
+  state.page = Math.min(Math.max(state.page, 0), pageCount() - 1);
+  const start = state.page * pageSize();
+  const images = state.shown.slice(start, start + pageSize());
+  const panels = DATA.runs.length + (isOverlay() ? 0 : 1);
+  const list = byId("list");
+  list.style.setProperty("--card", `${panels * PANEL_WIDTH}px`);
+  list.replaceChildren(...images.map((image) => element("li", { class: "card" }, cardHeader(image), panelsOf(image, PANEL_HEIGHT))));
+  if (images.length === 0) list.append(element("li", { class: "empty" }, "No image matches: clear a filter."));
+  byId("status").textContent = state.shown.length === DATA.images.length
+    ? counted(DATA.images.length, "image")
+    : `${state.shown.length.toLocaleString("en")} of ${counted(DATA.images.length, "image")}`;
+  for (const field of document.querySelectorAll(".page-number")) {
+    field.value = state.page + 1;
+    field.max = pageCount();
+  }
+  for (const count of document.querySelectorAll(".page-count")) count.textContent = `of ${pageCount().toLocaleString("en")}`;
+  for (const button of document.querySelectorAll("[data-step]")) {
+    const next = state.page + Number(button.dataset.step);
+    button.disabled = next < 0 || next >= pageCount();
+  }
+  placeTags(list);
+}
+
+function cardHeader(image) {
+  const run = Number(byId("run").value);
+  const words = `${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
+  const question = state.hasQuestions && image.question ? element("p", {}, image.question) : null;
+  return element("header", {}, element("h3", {}, image.name), element("span", { title: IOU_WORDS }, words), question);
+}
+
+function panelsOf(image, height) {
+  const panels = image.answers.map((answer, run) => answerPanel(image, answer, run, height));
+  if (!isOverlay()) panels.unshift(truthPanel(image, height));
+  return element("div", { class: "panels" }, ...panels);
+}
+
+function truthPanel(image, height) {
+  const caption = element("figcaption", {}, element("strong", {}, "truth"),
+    element("span", { class: "quiet" }, counted(image.truth.length, "object")));
+  return element("figure", {}, caption, stage(image, "truth", crowdMarks(image).concat(image.truth.map(truthMark)), height));
+}
+
+function answerPanel(image, answer, run, height) {
+  const counts = answer.counts.map((count, outcome) => {
+    if (count === 0) return null;
+    const [name, color, ink] = DATA.outcomes[outcome];
+    const chip = element("span", { class: "count", title: `${count} ${name}` }, `${count} ${name}`);
+    chip.style.background = color;
+    chip.style.color = ink;
+    return chip;
+  });
+  const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts);
+  const marks = answer.objects.map(answerMark);
+  if (isOverlay()) marks.unshift(...crowdMarks(image), ...image.truth.map(underMark));
+  const problems = answer.problems.length === 0 ? null
+    : element("ul", { class: "problems", "aria-label": "problems" }, ...answer.problems.map((problem) => element("li", {}, problem)));
+  const ofRun = DATA.runs.length > 1 ? ` of ${DATA.runs[run].name}` : "";
+  const raw = element("pre", { tabindex: "0", "aria-label": `raw answer${ofRun}` }, answer.raw || "(empty answer)");
+  return element("figure", {}, caption, stage(image, DATA.runs[run].name, marks, height),
+    element("div", { class: "answer" }, problems, raw));
+}
