@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -81,9 +83,9 @@ def main() -> int:
 
 
 def hash_recipes() -> str:
-    """Return a name for the present text of the demo's recipes."""
-    texts = [(ROOT / "recipes" / name).read_bytes() for name in RECIPES]
-    return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
+    """Return a name for the present settings of the demo's recipes; comments do not count."""
+    settings = [yaml.safe_load((ROOT / "recipes" / name).read_text(encoding="utf-8")) for name in RECIPES]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def make_data(run: Run) -> None:

@@ -158,14 +158,14 @@ def test_with_a_password_nothing_is_shown_without_it(picture):
         assert "1 object" in client.predict(picture, api_name="/everything")[WORDS]
 
 
-def test_uploads_are_deleted_when_the_page_closes(picture):
+def test_uploads_are_deleted_when_the_page_closes(picture, tmp_path, monkeypatch):
     pattern = "grounding_app_*"
-    before = set(Path(tempfile.gettempdir()).glob(pattern))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # no other test's app
     with served(make_asker(KnownAnswers()), AppSettings(port=free_port()), "m", None) as url:
         connect(url).predict(picture, api_name="/everything")
-        (folder,) = set(Path(tempfile.gettempdir()).glob(pattern)) - before
+        (folder,) = tmp_path.glob(pattern)
         assert any(path.name.startswith("picture") for path in folder.rglob("*.png"))
-    assert set(Path(tempfile.gettempdir()).glob(pattern)) <= before
+    assert not list(tmp_path.glob(pattern))
 
 
 def test_a_taken_port_is_one_sentence():
