@@ -1,10 +1,17 @@
 """Which tests share a process when `make test` runs them in parallel."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 DEMO = "demo"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each of the parallel processes compute with one thread: several would wait for one another."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
