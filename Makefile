@@ -119,8 +119,8 @@ check: setup ## ruff, mypy, and import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-test: setup ## run every test, end to end included
-	$(RUN) pytest $(ARGS)
+test: setup ## run every test, end to end included, in two processes; in one: ARGS="-n 0"
+	$(RUN) pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 format: setup ## format the code as `make check` requires
 	$(BIN)/ruff format .

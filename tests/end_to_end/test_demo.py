@@ -16,10 +16,10 @@ def test_the_demo_learns_to_find_shapes(demo: Demo) -> None:
     before, after = scores["before"], scores["after"]
     assert before["AP50"] == before["f1_50"] == before["mean_iou"] == 0
     assert after["images"] == after["images_in_data_set"] >= 64
-    assert after["AP50"] >= 0.90
-    assert after["mean_iou"] >= 0.85
-    assert after["f1_50"] >= 0.90
-    assert after["readable"] >= 0.95
+    assert after["AP50"] >= 0.95
+    assert after["mean_iou"] >= 0.95
+    assert after["f1_50"] >= 0.95
+    assert after["readable"] >= 0.99
     assert_nothing_of_val_in_train(demo.folder / "data" / "demo")
     with Image.open(outputs / "sheet.png") as sheet:
         assert sheet.width > 600

@@ -115,7 +115,7 @@ def limit_pixels(image_processor: Any, min_pixels: int | None, max_pixels: int |
 
 
 def _main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # PaddleFormers loads the file by its path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PaddleFormers loads the file by its path
     from paddleformers.cli.hparams.parser import read_args
     from paddleformers.utils.log import logger
 
