@@ -64,6 +64,6 @@ def model_config(model: str) -> Mapping[str, Any]:
         return published_configs()[model]
     raise UserError(
         f"model_name_or_path: the shapes of '{model}' are not known: it is no folder with a {CONFIG_FILE} "
-        f"and none of {', '.join(published_configs())}: make or download the model and name its folder, or name "
-        "one of these that has its size"
+        f"and none of {', '.join(published_configs())}: make or download the model and name its folder, "
+        "or name one of these that has its size"
     )
