@@ -1,4 +1,4 @@
-"""Checkpoint folders: what a folder must hold before a model is loaded from it, and its fingerprint."""
+"""Checkpoint folders: the check before a model is loaded from one, and its fingerprint."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,13 +16,15 @@ WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors", "peft_model*.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
 
 READ_WHOLE = 1 << 26
+"""Files up to this many bytes are hashed whole."""
+
 BLOCK, BLOCKS = 1 << 16, 64
-"""Of a file longer than READ_WHOLE bytes, so many blocks are hashed."""
+"""Size in bytes, and number, of the blocks that are hashed of a longer file."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a model's parts lie: weights, an adapter on top of them, tokenizer and image processor."""
+    """The folders of a model's weights, of an adapter, and of tokenizer and image processor."""
 
     model: Path
     adapter: Path | None
@@ -30,10 +32,12 @@ class Checkpoint:
 
 
 def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
-    """Look through a model's folder, or a LoRA run's with the base model that it names.
+    """Return the checkpoint in a model folder, or in a LoRA run's folder with its base model.
+
+    `base` replaces the base model that the LoRA run names.
 
     Raises:
-        UserError: a file that is missing, and what to do.
+        UserError: a file is missing; the message says what to do.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such checkpoint folder: train first (make train), or set checkpoint=")
@@ -58,11 +62,11 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
 
 
 def fingerprint_checkpoint(checkpoint: Checkpoint) -> str:
-    """Return a hash of the files that decide about an answer.
+    """Return a hash of the files that determine an answer.
 
-    Of a large file, the length and blocks spread over it are read: training changes weights everywhere, and
-    hashing all of an 8B model would take minutes. The time stamps are left out, so a copied checkpoint is
-    the same checkpoint.
+    Of a large file, only the length and blocks spread over it are hashed: training changes weights
+    everywhere, and hashing all of an 8B model would take minutes. Times and folders do not count, so a copy
+    of a checkpoint has the same fingerprint.
     """
     files = {*checkpoint.model.glob(WEIGHTS), checkpoint.model / MODEL_CONFIG}
     if checkpoint.adapter is not None:
@@ -109,12 +113,12 @@ def _check_processor(folder: Path) -> Path:
 
 
 def _unfinished(folder: Path) -> str:
-    """Say why the weights are missing: a run's `checkpoint-N` folders hold another format than its end."""
+    """Say why the weights are missing: `checkpoint-N` folders have a format that only training reads."""
     if any(folder.glob("checkpoint-*")):
         return (
-            ": the run has not finished (its checkpoint-N folders are for going on, not for inference): "
-            "start the training again to go on"
+            ": the run has not finished (its checkpoint-N folders are for resuming, not for inference): "
+            "repeat the training command to resume it"
         )
     if folder.name.startswith("checkpoint-"):
-        return f": this folder is for going on with a training; the finished model lies in {folder.parent}"
+        return f": this folder is for resuming a training; the finished model is in {folder.parent}"
     return ": train first (make train), or set checkpoint="

@@ -1,4 +1,4 @@
-"""The text of each token of an answer, for tokenizers of bytes."""
+"""The text of each token of an answer, for byte-level tokenizers."""
 
 import codecs
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def split_text(tokenizer: Any, ids: Sequence[int]) -> list[str]:
-    """Return a text a token, which together are the decoded text, special tokens included.
+    """Return one text per token; joined, they are the decoded text with its special tokens.
 
-    A character can be spread over several tokens: it belongs to the last of them, where it is complete.
+    A character may take several tokens. It belongs to the last of them, which completes it.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     texts = [decoder.decode(_bytes_of(token)) for token in tokenizer.convert_ids_to_tokens(list(ids))]
@@ -19,7 +19,7 @@ def split_text(tokenizer: Any, ids: Sequence[int]) -> list[str]:
 
 
 def _bytes_of(token: str) -> bytes:
-    """Undo the spelling of bytes as printable characters; an added token is spelled as it is."""
+    """Return the bytes that a token stands for; an added token is spelled literally."""
     known = _byte_of_character()
     if all(character in known for character in token):
         return bytes(known[character] for character in token)
@@ -28,9 +28,10 @@ def _bytes_of(token: str) -> bytes:
 
 @cache
 def _byte_of_character() -> dict[str, int]:
-    """Printable bytes of Latin-1 stand for themselves, the others for 256, 257 and so on.
+    """Return the byte that each character of a token stands for.
 
-    Source: bytes_to_unicode in the encoder of GPT-2.
+    Printable bytes of Latin-1 are spelled as themselves, the others as the characters 256, 257 and so on.
+    Source: bytes_to_unicode in GPT-2's encoder.
     """
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]

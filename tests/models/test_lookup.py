@@ -62,3 +62,11 @@ def test_a_config_that_is_no_vision_language_models_is_refused(
     (tmp_path / "config.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=message):
         model_config(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: type(family).__name__)
+def test_its_templates_are_paddleformers_own(family: Family) -> None:
+    from train.preflight.template import templates
+
+    assert {family.template, family.thinking_template} <= templates().keys()

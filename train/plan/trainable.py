@@ -16,7 +16,7 @@ EXPERTS = ".mlp.experts"
 
 
 class _ShapeModel:
-    """As much of a model as PaddleFormers' functions for freezing look at: a config, and named parameters."""
+    """The part of a model that PaddleFormers' functions for freezing use: a config and named parameters."""
 
     def __init__(self, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> None:
         self.config = SimpleNamespace(model_type=config["model_type"])
@@ -27,10 +27,11 @@ class _ShapeModel:
 
 
 def trained_tensors(recipe: Recipe, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return what the optimizer gets: parameters of the model, or those that LoRA adds to it.
+    """Return the parameters that the optimizer steps: the model's own, or those that LoRA adds to it.
 
-    Source: paddleformers.cli.utils, whose functions are called here: freeze_model_parameters,
-    get_lora_target_modules, get_multimodel_lora_target_modules; LoRALinear and LoRAMoeExperts for shapes.
+    It calls PaddleFormers' functions: freeze_model_parameters, get_lora_target_modules and
+    get_multimodel_lora_target_modules of paddleformers.cli.utils. The shapes of adapters are those of its
+    LoRALinear and LoRAMoeExperts.
     """
     with quiet_imports():
         from paddleformers.cli import utils
@@ -48,7 +49,7 @@ def trained_tensors(recipe: Recipe, config: Mapping[str, Any], tensors: Sequence
 
 
 def _adapters(tensors: Sequence[Tensor], targets: Sequence[str], rank: int) -> Iterator[Tensor]:
-    """Yield the two factors of each weight whose layer's name fits one of the patterns."""
+    """Yield the two LoRA factors of each weight whose layer matches one of the patterns."""
     for tensor in tensors:
         layer = tensor.name.removesuffix(".weight")
         if EXPERTS in layer:

@@ -1,4 +1,4 @@
-"""`python -m train.tiny OUT [key=value ...]`: a random Qwen3-VL of 1.1 million parameters, for a CPU."""
+"""`python -m train.tiny OUT [key=value ...]`: a random Qwen3-VL of about 1 million parameters, for a CPU."""
 
 import argparse
 import logging

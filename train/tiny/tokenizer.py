@@ -1,16 +1,17 @@
-"""The tiny model's tokenizer: byte-level BPE over the words that detection answers are made of."""
+"""The tiny model's tokenizer: byte-level BPE over the words of questions and answers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from grounding.answers.forms import NOTHING_FOUND
 from grounding.categories import COCO_CATEGORIES
 from grounding.files import write_json, write_text
 from grounding.prompts import SYSTEM_PROMPT
 
-# Single tokens: names to detect beside COCO's, the words of questions, the marks of both answer formats.
-# The list is one of its own, so that a new wording of a question leaves the model as it was.
+# Words that are single tokens: names to detect besides COCO's, words of questions, marks of answers.
+# The lists do not depend on the wordings of questions, so a new wording leaves the model unchanged.
 SHAPES = """
 red green blue yellow orange purple pink brown black white gray cyan magenta
 circle square triangle rectangle star diamond cross ring ellipse hexagon pentagon
@@ -41,16 +42,16 @@ SPECIAL_TOKENS = (
     "<|image_pad|>",
     "<|video_pad|>",
 )
-# In Qwen3-VL's vocabulary these are single tokens that skip_special_tokens leaves in the text.
+# As in Qwen3-VL, these are single tokens, but skip_special_tokens keeps them in the text.
 PLAIN_TOKENS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>")
 
-# Where Qwen cuts a text before BPE: words with their leading mark, single digits, runs of punctuation.
+# Qwen's split before BPE: words with a leading mark, single digits, runs of punctuation.
 QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-# Qwen3-VL's turn layout for text, images and videos, without tools.
+# Qwen3-VL's chat format for text, images and videos, without tools.
 CHAT_TEMPLATE = """\
 {%- macro parts(content) -%}
 {%- if content is string -%}{{ content }}
@@ -77,33 +78,38 @@ CHAT_TEMPLATE = """\
 def write_tokenizer(folder: Path) -> dict[str, int]:
     """Write tokenizer.json, vocab.json, merges.txt and the configuration; return token -> id.
 
-    BPE is trained until every word of the list is one token; all 256 bytes are in the vocabulary, so
-    any text can be encoded.
+    BPE is trained until every word of the lists is one token. All 256 bytes are in the vocabulary, so any
+    text can be encoded.
     """
-    from tokenizers import (
-        AddedToken,
-        Regex,
-        Tokenizer,
-        decoders,
-        models,
-        normalizers,
-        pre_tokenizers,
-        trainers,
-    )
+    tokenizer = _trained_tokenizer()
+    layout = json.loads(tokenizer.to_str())
+    merges = [" ".join(pair) for pair in layout["model"]["merges"]]
+    write_json(folder / "tokenizer.json", layout)
+    write_json(folder / "vocab.json", layout["model"]["vocab"])
+    write_text(folder / "merges.txt", "#version: 0.2\n" + "\n".join(merges) + "\n")
+    write_json(folder / "tokenizer_config.json", _tokenizer_config(layout["added_tokens"]))
+    write_json(folder / "chat_template.json", {"chat_template": CHAT_TEMPLATE})
+    return dict(tokenizer.get_vocab(with_added_tokens=True))
+
+
+def _trained_tokenizer() -> Any:
+    """Train BPE on the corpus and add Qwen's special tokens."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, trainers
+    from tokenizers import pre_tokenizers as before
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    tokenizer.pre_tokenizer = before.Sequence(
         [
-            pre_tokenizers.Split(Regex(QWEN_PATTERN), behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            before.Split(Regex(QWEN_PATTERN), behavior="isolated"),
+            before.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=2**16,
         min_frequency=1,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        initial_alphabet=sorted(before.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(_corpus(), trainer)
@@ -111,42 +117,36 @@ def write_tokenizer(folder: Path) -> dict[str, int]:
         [AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
     )
     tokenizer.add_tokens([AddedToken(token, special=False, normalized=False) for token in PLAIN_TOKENS])
+    return tokenizer
 
-    layout = json.loads(tokenizer.to_str())
-    merges = [" ".join(pair) for pair in layout["model"]["merges"]]
+
+def _tokenizer_config(added_tokens: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return tokenizer_config.json; `added_tokens` are those of tokenizer.json."""
     added = {
         str(token["id"]): {key: value for key, value in token.items() if key != "id"}
-        for token in layout["added_tokens"]
+        for token in added_tokens
     }
-    write_json(folder / "tokenizer.json", layout)
-    write_json(folder / "vocab.json", layout["model"]["vocab"])
-    write_text(folder / "merges.txt", "#version: 0.2\n" + "\n".join(merges) + "\n")
-    write_json(
-        folder / "tokenizer_config.json",
-        {
-            "tokenizer_class": "Qwen2Tokenizer",
-            "processor_class": "Qwen3VLProcessor",
-            "add_bos_token": False,
-            "add_prefix_space": False,
-            "added_tokens_decoder": added,
-            "additional_special_tokens": list(SPECIAL_TOKENS[1:]),
-            "bos_token": None,
-            "eos_token": "<|im_end|>",
-            "pad_token": "<|endoftext|>",
-            "unk_token": None,
-            "errors": "replace",
-            "clean_up_tokenization_spaces": False,
-            "split_special_tokens": False,
-            "model_max_length": 4096,
-            "chat_template": CHAT_TEMPLATE,
-        },
-    )
-    write_json(folder / "chat_template.json", {"chat_template": CHAT_TEMPLATE})
-    return dict(tokenizer.get_vocab(with_added_tokens=True))
+    return {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "processor_class": "Qwen3VLProcessor",
+        "add_bos_token": False,
+        "add_prefix_space": False,
+        "added_tokens_decoder": added,
+        "additional_special_tokens": list(SPECIAL_TOKENS[1:]),
+        "bos_token": None,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "unk_token": None,
+        "errors": "replace",
+        "clean_up_tokenization_spaces": False,
+        "split_special_tokens": False,
+        "model_max_length": 4096,
+        "chat_template": CHAT_TEMPLATE,
+    }
 
 
 def _corpus() -> Iterator[str]:
-    """Yield every word alone and after a space, as it stands in texts, and the prompts."""
+    """Yield the training text: every word, alone and after a space, and the fixed parts of prompts."""
     names = " ".join(category.name for category in COCO_CATEGORIES)
     for word in f"{names} {SHAPES} {QUESTIONS} {MARKS}".split():
         yield word

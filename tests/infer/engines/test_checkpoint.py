@@ -51,7 +51,7 @@ def test_an_unfinished_run_is_told_from_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-100").mkdir()
     with pytest.raises(UserError, match="has not finished"):
         find_checkpoint(tmp_path)
-    with pytest.raises(UserError, match="for going on"):
+    with pytest.raises(UserError, match="for resuming a training"):
         find_checkpoint(tmp_path / "checkpoint-100")
 
 

@@ -154,6 +154,24 @@ def test_an_adapter_of_two_processes_is_merged_as_it_was_trained(
 
 
 @pytest.mark.slow
+def test_the_adapter_of_a_mixture_is_merged_as_it_was_trained(
+    train_tiny: Callable[..., Path], load_model: Any, vision_tokens: tuple[int, int, int], tmp_path: Path
+) -> None:
+    from paddleformers.peft import LoRAModel
+
+    base = tmp_path / "base"
+    write_tiny_model(base, TinySettings(experts=4))
+    run = train_tiny("tiny_lora", model_name_or_path=base, max_steps=4, eval_steps=4, learning_rate=3.0e-2)
+    factors = {name for file in run.glob("peft_model*.safetensors") for name in load_file(file)}
+    assert any(name.endswith("mlp.experts.gate_up_proj_lora_B") for name in factors)
+    assert (run / "boxes" / "step-4" / "scores.json").is_file()  # it was asked while it was trained
+    folder = export(run)
+    expected = logits(LoRAModel.from_pretrained(load_model(base), str(run)), vision_tokens)
+    assert np.abs(expected - logits(load_model(base), vision_tokens)).max() > 0.1
+    assert np.abs(expected - logits(load_model(folder), vision_tokens)).max() <= 1e-4
+
+
+@pytest.mark.slow
 def test_a_full_run_is_exported_with_the_same_weights(
     full_run: Path, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
 ) -> None:

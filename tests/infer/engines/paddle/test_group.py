@@ -12,6 +12,7 @@ import pytest
 from tests.infer.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
+SAMPLED = {"temperature": 0.8, "score": "min_prob"}
 
 
 def write_recipe(folder: Path, checkpoint: Path, dataset: Path, **changes: object) -> Path:
@@ -45,15 +46,18 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes", [{}, {"temperature": 0.8, "score": "min_prob"}], ids=["greedy", "sampled"]
+    ("model", "changes"),
+    [("tiny_checkpoint", {}), ("tiny_checkpoint", SAMPLED), ("tiny_mixture", SAMPLED)],
+    ids=["greedy", "sampled", "mixture"],
 )
 def test_two_processes_answer_as_one(
-    tiny_checkpoint: Path, dataset: Any, tmp_path: Path, changes: dict[str, object]
+    model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    one = write_recipe(tmp_path / "one", tiny_checkpoint, dataset.path, **changes)
+    checkpoint: Path = request.getfixturevalue(model)
+    one = write_recipe(tmp_path / "one", checkpoint, dataset.path, **changes)
     done = run(["-m", "infer", str(one)])
     assert done.returncode == 0, done.stdout
-    two = write_recipe(tmp_path / "two", tiny_checkpoint, dataset.path, tensor_parallel=2, **changes)
+    two = write_recipe(tmp_path / "two", checkpoint, dataset.path, tensor_parallel=2, **changes)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         master = f"127.0.0.1:{probe.getsockname()[1]}"
