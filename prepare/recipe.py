@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.recipe import setting
-from prepare.sources.settings import SourceSettings, check_word
+from prepare.sources.source_settings import SourceSettings, check_word
 
 if TYPE_CHECKING:
     from grounding.prompts import Wording
