@@ -1,10 +1,10 @@
-"""`python benchmarks/prepare.py [--images N]`: the prepare step against the plain way, in one run.
+"""`python benchmarks/prepare.py [--images N]`: compare the prepare step with the plain way, in one run.
 
-Makes its own source: photographs of 640 x 480 of about 155 KB in parquet files with row groups of several
-sizes. Then measures, each as a process of its own: the plain way (pandas on whole files, every JPEG decoded
-and encoded again, one process), `python -m prepare` with verify=header and verify=decode, and `cp -r` of what
-it wrote. Needs about 6 times 155 KB of disk per image, 14 GB for the full run; removes what it wrote but for
-the source.
+The source is made here: photographs of 640 x 480 with about 155 KB each, in parquet files with row groups of
+several sizes. Each way is measured in a process of its own: the plain way (pandas on whole files, every JPEG
+decoded and encoded again, one process), `python -m prepare` with verify=header and verify=decode, and `cp -r`
+of the result. It needs about 6 times 155 KB of disk per image, 14 GB for the full run. All results are
+removed, the source is kept.
 """
 
 import argparse
@@ -24,17 +24,17 @@ ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 640, 480
 TARGET_BYTES = 155_000
 TEXTURES = 200
-"""Different pictures; each image is one of them with a comment of its own, so that all bytes differ."""
+"""Number of different pictures. Each image is one of them with its own comment, so that all bytes differ."""
 
 ROW_GROUPS = (64, 500, 1000, None)
-"""Rows of a group in each parquet file; None: the whole file is one group."""
+"""Rows per group in each parquet file; None: the whole file is one group."""
 
 VAL_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A process: how long it took, what it had of the processors, and its peak of resident memory."""
+    """A process: wall-clock time, processor time, and peak of resident memory."""
 
     name: str
     seconds: float
@@ -63,15 +63,15 @@ def main() -> None:
 
 
 def measure_all(folder: Path, source: Path, images: int) -> Iterator[Measured]:
-    """Run every way once, on files that the system has just read, and clear up after all of them.
+    """Run every way once, on files that the system has just read, and remove all results at the end.
 
-    Nothing is removed in between: for minutes, ext4 does not use the inodes of removed files again, and
-    searches for others, file by file. For the same reason, leave five minutes between two runs.
+    Nothing is removed in between: for some minutes, ext4 does not reuse the inodes of removed files, and
+    searches for free ones with every new file. For the same reason, wait five minutes between two runs.
     """
     own = [sys.executable, str(Path(__file__).resolve()), str(folder), "--images", str(images)]
     if not (source / "done").is_file():
         measure("source", [*own, "--step", "source"])
-    for path in source.glob("*.parquet"):  # all ways find the source in memory
+    for path in source.glob("*.parquet"):  # so that all ways find the source in memory
         with path.open("rb") as file:
             while file.read(1 << 24):
                 pass
@@ -96,12 +96,12 @@ def prepare_command(source: Path, output: Path, verify: str) -> list[str]:
 
 
 def measure(name: str, command: list[str]) -> Measured:
-    """Run a command to its end; this process is kept small, as a child's peak starts with its parent's.
+    """Run a command to its end; this process is kept small, because a child's peak starts at its parent's.
 
     Raises:
         SystemExit: it failed.
     """
-    os.sync()  # what was written before is not written during this
+    os.sync()  # so that earlier writes do not happen during this measurement
     sys.stderr.write(f"{name} ...\n")
     log = ROOT / "data" / f".benchmark.{os.getpid()}.log"
     with log.open("w+b") as output:
@@ -118,7 +118,7 @@ def measure(name: str, command: list[str]) -> Measured:
 
 
 def table(rows: list[Measured], images: int) -> str:
-    """Return the measurements with their ratios; the targets stand beside."""
+    """Return the measurements with their ratios, and the targets."""
     by_name = {row.name: row for row in rows}
     plain, copy = by_name["plain way"], by_name["cp -r"]
     load = os.getloadavg()[1]
@@ -139,7 +139,7 @@ def table(rows: list[Measured], images: int) -> str:
 
 
 def make_source(folder: Path, images: int) -> None:
-    """Write the parquet files: one in a hundred images for validation, the others in four files."""
+    """Write the parquet files: one percent of the images for validation, the others in four files."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -165,7 +165,7 @@ def make_source(folder: Path, images: int) -> None:
 
 
 def make_texture(chance: Any) -> bytes:
-    """Return a JPEG with detail at several scales, of about the size of a photograph."""
+    """Return a JPEG with detail at several scales, about as large as one of a photograph."""
     import numpy as np
     from PIL import Image
 
@@ -188,7 +188,7 @@ def make_row(image_id: int, textures: list[bytes], chance: Any) -> dict[str, Any
     """Return a row in the layout of detection-datasets/coco, with 1 to 14 objects."""
     data = textures[image_id % len(textures)]
     comment = str(image_id).encode()
-    # A comment segment behind the start of the image: marker, length with its own two bytes, text.
+    # A comment segment after the start marker: marker, length (these two bytes included), text.
     data = data[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + data[2:]
     count = int(chance.integers(1, 15))
     corners = chance.integers(0, (WIDTH - 40, HEIGHT - 40), (count, 2))
@@ -212,7 +212,7 @@ def make_row(image_id: int, textures: list[bytes], chance: Any) -> dict[str, Any
 
 
 def prepare_plainly(source: Path, output: Path) -> None:
-    """Do what most scripts do: whole files in pandas, every picture decoded and encoded, one process."""
+    """Do what most scripts do: pandas reads whole files, every picture is encoded again, one process."""
     import pandas as pd
     from PIL import Image
 

@@ -5,7 +5,8 @@
 Every recipe of recipes/prepare/ makes its data set from drawn shapes (and, with --coco, from photographs in
 the layout of detection-datasets/coco): train.jsonl, val.jsonl, annotations_val.json and card.json have to be
 the same bytes. The tiny model trains 20 steps: the losses have to be the same digits. With --checkpoint, its
-predictions and scores have to be the same. Exit code 1 where anything differs.
+predictions and scores have to be the same. `--only prepare` (or train, infer) compares one part alone. The
+exit code is 1 if anything differs.
 """
 
 import argparse

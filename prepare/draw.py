@@ -38,7 +38,7 @@ class Draw:
     sizes: dict[str, int]
 
 
-def draw_images(
+def draw_candidates(
     source: Source,
     recipe: PrepareRecipe,
     reader: ObjectReader,

@@ -49,8 +49,8 @@ class DropLog:
         if self.bad > self.max_bad_share * total:
             raise UserError(
                 f"{self.bad} of {total} images looked at are damaged or missing, more than "
-                f"max_bad_share={self.max_bad_share:g} allows; the first: {self.first_bad}: mend the source, "
-                "or allow a larger share"
+                f"max_bad_share={self.max_bad_share:g} allows; the first: {self.first_bad}: repair the "
+                "source, or allow a larger share"
             )
 
     def _add_bad(self, lost: Lost) -> None:

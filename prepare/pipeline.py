@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from grounding.card import Card
-from prepare.draw import Draw, draw_images
+from prepare.draw import Draw, draw_candidates
 from prepare.drops import DropLog, check_usable
 from prepare.questions.image_records import RecordMaker
 from prepare.questions.negatives import TrainingStatistics
@@ -54,7 +54,9 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     statistics = TrainingStatistics(names)
     dropped: Counter[str] = Counter()
 
-    draw = draw_images(source, recipe, reader, dropped, statistics.add if recipe.negatives.share else None)
+    draw = draw_candidates(
+        source, recipe, reader, dropped, statistics.add if recipe.negatives.share else None
+    )
 
     questioner = Questioner(recipe, recipe.wordings, names, statistics)
     maker = RecordMaker(reader, questioner, record_format(recipe))

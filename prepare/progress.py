@@ -1,4 +1,4 @@
-"""Progress bars: moving on a terminal, a line now and then in a log file."""
+"""Progress bars: updated often on a terminal, rarely in a log file."""
 
 import sys
 from typing import Any

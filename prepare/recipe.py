@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.recipe import setting
-from prepare.sources.settings import SourceSettings, check_word
+from prepare.sources.source_settings import SourceSettings, check_word
 
 if TYPE_CHECKING:
     from grounding.prompts import Wording
@@ -72,9 +72,9 @@ class PrepareRecipe:
     def _check_sizes(self) -> None:
         total = self.total_samples
         if total is not None and total < 1:
-            raise ValueError(f"total_samples: {total} is not a number of images from 1")
+            raise ValueError(f"total_samples: {total} is not a positive number of images")
         if not 0 <= self.val_ratio < 1:
-            raise ValueError(f"val_ratio: {self.val_ratio} is not a share from 0 to below 1")
+            raise ValueError(f"val_ratio: {self.val_ratio} is not a share of at least 0 and below 1")
         if total is not None and round(total * self.val_ratio) >= total:
             raise ValueError(f"val_ratio: {self.val_ratio} leaves nothing of {total} for training")
         if not self.output_dir.strip():
@@ -89,11 +89,13 @@ class PrepareRecipe:
         check_word("overflow", self.overflow, OVERFLOWS)
         check_word("negatives.choice", self.negatives.choice, NEGATIVE_CHOICES)
         if not 0 <= self.negatives.share < 1:
-            raise ValueError(f"negatives.share: {self.negatives.share} is not a share from 0 to below 1")
+            raise ValueError(
+                f"negatives.share: {self.negatives.share} is not a share of at least 0 and below 1"
+            )
         if not 1 <= self.min_grid_size <= GRID:
             raise ValueError(f"min_grid_size: {self.min_grid_size} is not a number of steps from 1 to {GRID}")
         if self.max_objects is not None and self.max_objects < 1:
-            raise ValueError(f"max_objects: {self.max_objects} is not a number of objects from 1")
+            raise ValueError(f"max_objects: {self.max_objects} is not a positive number of objects")
 
     def _check_prompt(self) -> None:
         from grounding.prompts import EXPRESSION
@@ -101,12 +103,12 @@ class PrepareRecipe:
         if self.source.kind != "records":
             for wording in self.wordings:
                 if (wording.asks == EXPRESSION) != (self.source.kind == "phrases"):
-                    mend = (
+                    remedy = (
                         "set prompt=expression or qwen_expression"
                         if self.source.kind == "phrases"
                         else "that is for source.kind=phrases"
                     )
-                    raise ValueError(f"prompt: {wording.name} asks for one {wording.asks}: {mend}")
+                    raise ValueError(f"prompt: {wording.name} asks for one {wording.asks}: {remedy}")
         for wording in self.wordings:
             if wording.wants_json and self.answer_format != "json":
                 raise ValueError(

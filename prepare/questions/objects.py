@@ -22,6 +22,8 @@ from prepare.reasons import (
 CLIP_TOLERANCE = 1.0
 """Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""
 
+_Row = tuple[Detection, float]
+
 
 @dataclass(frozen=True)
 class ImageObjects:
@@ -60,8 +62,8 @@ class ObjectReader:
         """
         objects = query.objects
         _check_lengths(objects)
-        kept: list[tuple[Detection, float]] = []
-        crowds: list[tuple[Detection, float]] = []
+        kept: list[_Row] = []
+        crowds: list[_Row] = []
         trainable: list[Detection] = []
         dropped: Counter[str] = Counter()
         clipped = 0
@@ -84,16 +86,18 @@ class ObjectReader:
             else:
                 dropped[BOX_NO_AREA_ON_GRID] += 1
         named = {str(label) for label in objects.labels if label in self.categories}
+        unboxed = frozenset(named - {detection.label for detection, _ in kept})
+        (detections, areas), (crowd_detections, crowd_areas) = _columns(kept), _columns(crowds)
         return ImageObjects(
-            detections=tuple(detection for detection, _ in kept),
-            areas=tuple(area for _, area in kept),
-            trainable=tuple(trainable),
-            crowds=tuple(detection for detection, _ in crowds),
-            crowd_areas=tuple(area for _, area in crowds),
-            unboxed=frozenset(named - {detection.label for detection, _ in kept}),
-            dropped=dropped,
-            clipped=clipped,
-            expression=query.expression,
+            detections,
+            areas,
+            tuple(trainable),
+            crowd_detections,
+            crowd_areas,
+            unboxed,
+            dropped,
+            clipped,
+            query.expression,
         )
 
     def has_trainable(self, objects: RawObjects, size: Size) -> bool:
@@ -140,6 +144,10 @@ class ObjectReader:
         if label not in self.categories:
             raise UnusableBoxError(BOX_UNKNOWN_CATEGORY)
         return boxes
+
+
+def _columns(rows: list[_Row]) -> tuple[tuple[Detection, ...], tuple[float, ...]]:
+    return tuple(detection for detection, _ in rows), tuple(area for _, area in rows)
 
 
 def _check_lengths(objects: RawObjects) -> None:

@@ -1,1 +1,1 @@
-"""Where annotated photographs come from: a module for each layout, all with the Protocol of `source`."""
+"""Where annotated photographs come from: one module per layout; all implement `source.Source`."""

@@ -14,11 +14,11 @@ from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.annotations import Annotation, Place, Query, RawObjects
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.source_settings import SourceSettings
 
 LISTS = ("categories", "images", "annotations")
 TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"

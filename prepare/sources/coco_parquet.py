@@ -22,7 +22,6 @@ from prepare.annotations import (
     RawObjects,
 )
 from prepare.reasons import IMAGE_WITHOUT_ID, IMAGE_WITHOUT_SIZE
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.parquet_file import (
     ANNOTATION_COLUMNS,
@@ -32,6 +31,7 @@ from prepare.sources.shared.parquet_file import (
     read_rows,
     row_groups,
 )
+from prepare.sources.source_settings import SourceSettings
 
 TRAIN_FILES, VAL_FILES = "**/train-*.parquet", "**/val-*.parquet"
 ANNOTATIONS_AT_ONCE = 512

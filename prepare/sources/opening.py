@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from grounding.categories import Category
-from prepare.sources.settings import SourceSettings
 from prepare.sources.source import Source
+from prepare.sources.source_settings import SourceSettings
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> Source:

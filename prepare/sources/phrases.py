@@ -10,10 +10,10 @@ from typing import Any
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from prepare.annotations import Query, RawObjects
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.source_settings import SourceSettings
 
 ANYTHING = "object"
 """The category of a box if its line states none."""

@@ -13,7 +13,6 @@ from grounding.errors import UserError
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER, find_markup
 from prepare.annotations import Query, RawObjects
 from prepare.reasons import RECORD_IMAGE_UNMATCHED, RECORD_UNMATCHED, UnusableQueryError
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
@@ -22,6 +21,7 @@ from prepare.sources.shared.record_text import (
     first_key,
     json_objects,
 )
+from prepare.sources.source_settings import SourceSettings
 
 
 def open_records(source: SourceSettings) -> ListedSource:

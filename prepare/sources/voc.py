@@ -12,10 +12,10 @@ from grounding.boxes import Size
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from prepare.annotations import Annotation, Place, Query, RawObjects
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedImage, ListedSource, UnreadableError
+from prepare.sources.source_settings import SourceSettings
 
 TRAIN_FILES, VAL_FILES = "ImageSets/Main/train.txt", "ImageSets/Main/val.txt"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -36,11 +36,7 @@ def open_voc(source: SourceSettings, categories: Sequence[Category]) -> ListedSo
     if not found:
         raise UserError(f"source.path: {place}: no XML files; {list_files(folder)}")
     images = _images_by_stem(folder / source.images if source.images else _image_folder(folder))
-    val = _read_list(folder, source.val_files, VAL_FILES, "val_files", found)
-    train = _read_list(folder, source.train_files, TRAIN_FILES, "train_files", found)
-    if train is None:
-        train = list(found)
-    chosen = {"train": set(train) - set(val or ()), "val": set(val or ())}
+    chosen = _read_splits(folder, source, found)
     items = {
         split: [
             ListedImage(plain_name(name), images.get(Path(name).name, place / f"{name}.jpg"), found[name])
@@ -66,6 +62,13 @@ def open_voc(source: SourceSettings, categories: Sequence[Category]) -> ListedSo
         [(f"{split}/{item.name}", item.data) for split in items for item in items[split]],
         None if categories else _names_in(listed),
     )
+
+
+def _read_splits(folder: Path, source: SourceSettings, found: dict[str, Path]) -> dict[str, set[str]]:
+    """Return the names of each split; without a list of training images, all others are for training."""
+    val = _read_list(folder, source.val_files, VAL_FILES, "val_files", found) or ()
+    train = _read_list(folder, source.train_files, TRAIN_FILES, "train_files", found)
+    return {"train": set(found if train is None else train) - set(val), "val": set(val)}
 
 
 def _image_folder(folder: Path) -> Path:

@@ -12,7 +12,6 @@ from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from grounding.recipe import read_yaml
 from prepare.annotations import Annotation, BoxFormat, Place, Query, RawObjects
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import (
@@ -22,6 +21,7 @@ from prepare.sources.shared.listed import (
     UnreadableError,
     find_images,
 )
+from prepare.sources.source_settings import SourceSettings
 
 OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
 SHORTEST_OUTLINE = 6
@@ -46,18 +46,9 @@ def open_yolo(source: SourceSettings) -> ListedSource:
     categories = _read_names(content.get("names"), names_file)
     names = [category.name for category in categories]
     roots = [folder / str(content["path"]), folder] if content.get("path") else [folder]
-    items: dict[str, list[ListedImage]] = {}
-    for split, key in (("train", "train"), ("val", "val")):
-        places = content.get(key) or []
-        images = {
-            image
-            for place in ([places] if isinstance(places, str) else places)
-            for image in _images_of(str(place), roots, names_file, key)
-        }
-        items[split] = sorted(
-            (ListedImage(_relative(image, folder), image, label_file(image)) for image in images),
-            key=lambda item: item.name,
-        )
+    items = {
+        split: _list_split(content.get(split) or [], roots, names_file, split) for split in ("train", "val")
+    }
     val = {item.name for item in items["val"]}
     items["train"] = [item for item in items["train"] if item.name not in val]
     if not items["train"]:
@@ -76,6 +67,16 @@ def open_yolo(source: SourceSettings) -> ListedSource:
         (f"{split}/{item.name}", item.data) for split in items for item in items[split] if item.data.is_file()
     ]
     return ListedSource(folder, items, annotate, source.box_format, annotations, categories)
+
+
+def _list_split(places: Any, roots: list[Path], names_file: Path, key: str) -> list[ListedImage]:
+    images = {
+        image
+        for place in ([places] if isinstance(places, str) else places)
+        for image in _images_of(str(place), roots, names_file, key)
+    }
+    items = (ListedImage(_relative(image, names_file.parent), image, label_file(image)) for image in images)
+    return sorted(items, key=lambda item: item.name)
 
 
 def label_file(image: Path) -> Path:

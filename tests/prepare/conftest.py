@@ -12,7 +12,7 @@ from PIL import Image
 
 from prepare.recipe import PrepareRecipe
 from prepare.shapes.parquet import SCHEMA
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 Row = dict[str, Any]
 

@@ -26,7 +26,7 @@ from prepare.reasons import (
     IMAGE_TWICE,
     IMAGE_WITHOUT_OBJECTS,
 )
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "prepare"

@@ -5,7 +5,7 @@ import pytest
 from grounding.errors import UserError
 from grounding.recipe import load_recipe
 from prepare.recipe import PrepareRecipe
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "prepare"
 

@@ -22,7 +22,7 @@ from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED, ROWS_DAMAGED
 from prepare.recipe import PrepareRecipe
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 from prepare.write.lock import LOCK_FILE, only_run
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 _SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
 

@@ -29,9 +29,7 @@ def download(hub: str, repo: str, patterns: Iterable[str]) -> Path:
     fetch = _from_huggingface if hub == "huggingface" else _from_modelscope
     try:
         return Path(fetch(repo, allowed))
-    except (
-        Exception
-    ) as error:  # the libraries raise their own errors, those of requests and httpx, and OSErrors
+    except Exception as error:  # the libraries raise errors of many kinds, those of requests and httpx too
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise UserError(
             f"source.hub: {repo} cannot be fetched from {hub} ({reason}). Fetch it by hand, on a "

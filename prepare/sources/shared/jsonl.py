@@ -10,10 +10,10 @@ from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from prepare.annotations import Annotation, Place, Query
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.source_settings import SourceSettings
 
 TRAIN_FILES, VAL_FILES = "*.jsonl", "*val*.jsonl"
 

@@ -22,7 +22,7 @@ from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, make_record
 from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL
 from prepare.recipe import Negatives, PrepareRecipe
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]
 SIZE = Size(100, 100)

@@ -11,7 +11,7 @@ import pytest
 
 from grounding.categories import COCO_CATEGORIES
 from prepare.recipe import PrepareRecipe
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "coco_sample"
 IMAGES = {"train": 12, "val": 6}

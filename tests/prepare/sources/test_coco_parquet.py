@@ -13,7 +13,7 @@ import pytest
 
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
-from prepare.sources.settings import SourceSettings
+from prepare.sources.source_settings import SourceSettings
 
 SAMPLE = Path(__file__).parents[4] / "shared" / "coco_sample"
 

@@ -9,8 +9,8 @@ from huggingface_hub.utils import filter_repo_objects
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.sources.coco_parquet import open_coco_parquet
-from prepare.sources.settings import SourceSettings
 from prepare.sources.shared import hub
+from prepare.sources.source_settings import SourceSettings
 
 PATTERNS = ("**/train-*.parquet", "**/val-*.parquet")
 
