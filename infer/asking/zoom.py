@@ -26,8 +26,8 @@ BORDER_SHARE = 0.02
 
 
 @dataclass
-class _CloserLook:
-    """What the crops of one image showed, in pixels of the image."""
+class _RegionDetections:
+    """What was found in the regions of one image, in pixels of the image."""
 
     answers: list[tuple[str, ParsedAnswer]] = field(default_factory=list)
     whole: list[Detection] = field(default_factory=list)
@@ -57,18 +57,18 @@ class AskCloser:
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
         """Ask about the whole images, then about all their regions."""
         answers = self.ask(requests)
-        looks = self._look_closer(requests, answers)
+        by_image = self._ask_about_regions(requests, answers)
         return [
             merge_answers(
-                [("whole image", answer), *look.answers],
-                suppress_overlaps([*look.whole, *answer.detections, *look.cut_off]),
+                [("whole image", answer), *regions.answers],
+                suppress_overlaps([*regions.whole, *answer.detections, *regions.cut_off]),
             )
-            for answer, look in zip(answers, looks, strict=True)
+            for answer, regions in zip(answers, by_image, strict=True)
         ]
 
-    def _look_closer(
+    def _ask_about_regions(
         self, requests: Sequence[SizedRequest], answers: Sequence[ParsedAnswer]
-    ) -> list[_CloserLook]:
+    ) -> list[_RegionDetections]:
         with tempfile.TemporaryDirectory(prefix="zoom_") as folder:
             crops: list[tuple[int, Box, SizedRequest]] = []
             for index, (item, answer) in enumerate(zip(requests, answers, strict=True)):
@@ -77,10 +77,10 @@ class AskCloser:
                 written = write_crops(item, chosen, Path(folder), index)
                 crops += [(index, region, crop) for region, crop in zip(chosen, written, strict=True)]
             closer = self.ask_closer([crop for _, _, crop in crops])
-        looks = [_CloserLook() for _ in requests]
+        by_image = [_RegionDetections() for _ in requests]
         for (index, region, _), answer in zip(crops, closer, strict=True):
-            looks[index].add(region, answer, requests[index].size)
-        return looks
+            by_image[index].add(region, answer, requests[index].size)
+        return by_image
 
 
 def tiles(size: Size) -> list[Box]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from infer.runs.predictions import Prediction
-from infer.scoring.metrics.coco_ap import coco_scores
+from infer.scoring.coco_evaluation import coco_scores
 from infer.scoring.resampling.average_precision import average_precisions, match_as_coco
-from tests.infer.scoring.metrics.test_coco_ap import IDS, random_case, reference
+from tests.infer.scoring.test_coco_evaluation import IDS, random_case, reference
 
 
 @pytest.mark.parametrize("scored", [True, False])

@@ -11,7 +11,7 @@ from pycocotools.cocoeval import COCOeval
 from grounding.boxes import Box
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction
-from infer.scoring.metrics.coco_ap import coco_results, coco_scores, coco_statistics
+from infer.scoring.coco_evaluation import coco_results, coco_scores, coco_statistics
 
 # The lines that pycocotools' summarize() prints, from the top.
 PYCOCOTOOLS_ORDER = (
