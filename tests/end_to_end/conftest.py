@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(*words: str, cwd: Path) -> str:
-    """Run a command as a user would, and return what it printed; its errors fail the test."""
+    """Run a command as a user would and return its output; an exit code other than 0 fails the test."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS"):  # of the `make test` that runs this
+    for name in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS"):  # set by the `make test` that runs this
         environment.pop(name, None)
     done = subprocess.run(
         words, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -45,7 +45,7 @@ def clone(tmp_path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Demo:
-    """A folder in which `make demo` has run, and what it printed."""
+    """A folder in which `make demo` has run, and the output of that."""
 
     folder: Path
     shown: str
@@ -53,6 +53,6 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """`make demo` in a new folder, once for all tests that look at what it made."""
+    """Run `make demo` in a new folder, once for all tests of its results."""
     folder = copy_project(tmp_path_factory.mktemp("demo") / "clone")
     return Demo(folder, run("make", "demo", cwd=folder))

@@ -10,7 +10,7 @@ from tests.end_to_end.conftest import Demo
 
 @pytest.mark.slow
 def test_the_demo_learns_to_find_shapes(demo: Demo) -> None:
-    """`make demo` in a new folder: prepare, train by paddleformers-cli, infer, score, draw."""
+    """`make demo` in a new folder prepares data, trains with paddleformers-cli, answers, scores and draws."""
     outputs = demo.folder / "checkpoints" / "demo"
     scores = json.loads((outputs / "scores.json").read_text())
     before, after = scores["before"], scores["after"]
@@ -41,7 +41,7 @@ def test_the_demo_learns_to_find_shapes(demo: Demo) -> None:
 
 
 def assert_nothing_of_val_in_train(dataset: Path) -> None:
-    """No image of val has the classes and boxes of one of train."""
+    """No validation image has the same classes and boxes as a training image."""
 
     def arrangements(name: str) -> set[tuple[tuple[str, ...], ...]]:
         rows = [json.loads(line)["objects"] for line in (dataset / name).read_text().splitlines()]

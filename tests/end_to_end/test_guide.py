@@ -7,14 +7,14 @@ from tests.end_to_end.conftest import ROOT, Demo, run
 
 
 def commands(page: Path) -> str:
-    """Return the indented lines of a page, which are its commands, as one script."""
+    """Return the commands of a page, its indented lines, as one script."""
     lines = page.read_text(encoding="utf-8").splitlines()
     return "".join(f"{line[4:]}\n" for line in lines if line.startswith("    "))
 
 
 @pytest.mark.slow
 def test_every_command_of_the_guide_works(demo: Demo) -> None:
-    """In the folder of a finished demo, as the guide asks for."""
+    """The guide starts in the folder of a finished demo."""
     script = commands(ROOT / "docs" / "guide.md")
     shown = run("bash", "-euo", "pipefail", "-c", script, cwd=demo.folder)
     mine = demo.folder / "checkpoints" / "mine"

@@ -9,13 +9,13 @@ from tests.end_to_end.conftest import ROOT, run
 
 COCO_SAMPLE = ROOT.parent / "shared" / "coco_sample"
 PHOTOGRAPHS = 8
-SEED = 158  # draws photographs of at most six objects, 28 together: short answers, soon learnt
+SEED = 158  # selects photographs of at most six objects, 28 in all: short answers, quickly learned
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not COCO_SAMPLE.is_dir(), reason="no COCO photographs in ../shared/coco_sample")
 def test_the_tiny_model_learns_photographs_by_heart(clone: Path) -> None:
-    """Real COCO photographs through the very same steps, until the training boxes come back."""
+    """Train on a few COCO photographs with the steps of the demo: the answers repeat the training boxes."""
     python = str(clone / ".venv" / "bin" / "python")
     run(python, "-m", "prepare", "recipes/prepare/coco.yaml", "source.hub=local",
         f"source.path={COCO_SAMPLE}", f"total_samples={2 * PHOTOGRAPHS}", "val_ratio=0.5",
