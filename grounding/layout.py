@@ -19,6 +19,11 @@ INFER_RECIPE_FILE = "infer.yaml"
 
 PREDICTIONS_FILE = "predictions.jsonl"
 SCORES_FILE = "scores.json"
+REPORT_FILE, RESULTS_FILE = "scores.md", "coco_results.json"
+"""All scores as tables, and the boxes in COCO's results format."""
+
+SCORED_FILES = (SCORES_FILE, REPORT_FILE, RESULTS_FILE)
+"""What is computed from predictions, and goes with them."""
 
 BOXES_FOLDER = "boxes"
 """In a training run's folder: what the model answered at each evaluation step."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.errors import UserError, run_command
 from grounding.files import read_json, write_json, write_text
-from infer.recipe import SCORES_FILE
+from grounding.layout import SCORES_FILE
 
 if TYPE_CHECKING:
     from infer.scoring.changes import Changes

@@ -209,8 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", type=Path, help="prepared data set (default: what infer.yaml names)")
     parser.add_argument("--output", type=Path, help="PNG file (default: reliability.png beside the rows)")
     arguments = parser.parse_args(argv)
+    from grounding.layout import PREDICTIONS_FILE
     from grounding.tables import format_table
-    from infer.recipe import PREDICTIONS_FILE
 
     path = arguments.predictions
     path = path / PREDICTIONS_FILE if path.is_dir() else path

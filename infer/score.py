@@ -8,8 +8,9 @@ from pathlib import Path
 
 from grounding.errors import UserError, run_command
 from grounding.files import write_json, write_text
+from grounding.layout import PREDICTIONS_FILE, REPORT_FILE, RESULTS_FILE, SCORES_FILE
 from grounding.run_record import add_scores
-from infer.recipe import PREDICTIONS_FILE, REPORT_FILE, RESULTS_FILE, SCORES_FILE, saved_recipe
+from infer.recipe import saved_recipe
 
 EPILOG = """Beside the predictions it writes scores.json, scores.md with every category, and
 coco_results.json, the boxes in COCO's results format (pycocotools: loadRes). Where infer.yaml

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from infer.recipe import PREDICTIONS_FILE, saved_recipe
+from grounding.layout import PREDICTIONS_FILE
+from infer.recipe import saved_recipe
 from infer.runs.predictions import read_predictions
 from infer.scoring.evaluation import Evaluation, read_evaluation
 from infer.scoring.ground_truth import ANNOTATIONS_FILE

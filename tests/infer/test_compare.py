@@ -19,7 +19,9 @@ def write_run(folder: Path, rows: list[dict[str, Any]], dataset: Path | None, da
     """Write predictions and their scores; with a `dataset`, an infer.yaml that names it."""
     path = write_rows(folder / "predictions.jsonl", rows)
     if dataset is not None:
-        save_recipe(InferRecipe("model", str(dataset), str(folder), limit=len(rows)))
+        save_recipe(
+            InferRecipe(checkpoint="model", dataset=str(dataset), output_dir=str(folder), limit=len(rows))
+        )
     report(path, data, draws=50)
     return folder
 

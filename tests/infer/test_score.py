@@ -84,7 +84,9 @@ def test_missing_images_are_an_error_unless_a_limit_was_set(dataset: Any, tmp_pa
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
     with pytest.raises(UserError, match="4 of 7 images have no prediction, the first is image_id 104"):
         scores_of(path, dataset.path)
-    save_recipe(InferRecipe("model", str(dataset.path), str(path.parent), limit=3))
+    save_recipe(
+        InferRecipe(checkpoint="model", dataset=str(dataset.path), output_dir=str(path.parent), limit=3)
+    )
     scores = scores_of(path)
     assert [scores[key] for key in ("images", "images_in_data_set", "objects")] == [3, 7, 3]
     assert scores["AP"] == pytest.approx(1.0)
@@ -110,7 +112,9 @@ def test_no_predictions_are_an_error(dataset: Any) -> None:
     with pytest.raises(UserError, match=r"nowhere\.jsonl: no such file"):
         scores_of(dataset.path / "nowhere.jsonl")
     path = write_rows(dataset.path / "predictions.jsonl", [])
-    save_recipe(InferRecipe("model", str(dataset.path), str(dataset.path), limit=3))
+    save_recipe(
+        InferRecipe(checkpoint="model", dataset=str(dataset.path), output_dir=str(dataset.path), limit=3)
+    )
     with pytest.raises(UserError, match="no prediction to score"):
         scores_of(path)
 
@@ -189,7 +193,9 @@ def test_predictions_with_scores_get_ap_with_and_without(dataset: Any) -> None:
 def test_a_training_run_gets_curves(dataset: Any, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "eval" / "predictions.jsonl", right_answers(dataset.path))
     (tmp_path / "run" / "visualdl").mkdir(parents=True)
-    save_recipe(InferRecipe(str(tmp_path / "run"), str(dataset.path), str(path.parent)))
+    save_recipe(
+        InferRecipe(checkpoint=str(tmp_path / "run"), dataset=str(dataset.path), output_dir=str(path.parent))
+    )
     shown = report(path, draws=10)
     file = tmp_path / "run" / "visualdl_scores" / "eval" / "vdlrecords.scores.log"
     assert file.is_file()
@@ -250,7 +256,14 @@ def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> N
     )
     write_run(tmp_path / "model", record)
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
-    save_recipe(InferRecipe(str(tmp_path / "model"), str(dataset.path), str(path.parent), limit=3))
+    save_recipe(
+        InferRecipe(
+            checkpoint=str(tmp_path / "model"),
+            dataset=str(dataset.path),
+            output_dir=str(path.parent),
+            limit=3,
+        )
+    )
     report(path)
     noted = read_run(tmp_path / "model")
     assert noted

@@ -17,13 +17,14 @@ from typing import Any
 from grounding.answers import Answer, trained_text
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
+from grounding.layout import PREDICTIONS_FILE, SCORES_FILE
 from infer.asking.answered import Answered
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.ways import ask_batch
 from infer.engines.paddle.encoding import PromptEncoder
 from infer.engines.paddle.engine import PaddleEngine
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, save_recipe
-from infer.runs.predict import prediction_row
+from infer.recipe import InferRecipe, save_recipe
+from infer.runs.predictions import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
 from train.launch.start import BOXES_FOLDER
 from visualize.draw.compared_runs import read_truth

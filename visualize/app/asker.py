@@ -15,11 +15,10 @@ from grounding.categories import MARKUP
 from grounding.matching import pair_boxes
 from grounding.prompts import IMAGE_PLACEHOLDER
 from grounding.samples import Detection
-from infer.asking.answered import Answered
-from infer.asking.dataset_questions import Question
-from infer.asking.ways import ask_batch
+from infer.asking.answered import Answered, Item
+from infer.asking.ways import ask_items
 from infer.engines.protocol import Engine, Request
-from infer.recipe import InferRecipe
+from infer.engines.settings import EngineSettings
 from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError
 
@@ -66,7 +65,7 @@ class Asker:
     """A loaded model with the words to ask it in; so many requests at once as it can take."""
 
     engine: Engine
-    recipe: InferRecipe
+    settings: EngineSettings
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
@@ -118,15 +117,15 @@ class Asker:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "picture.png"
             picture.save(file, "PNG", compress_level=1)
-            asked = [
-                Question(
-                    number, file.name, size, Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text)
-                )
-                for number, text in enumerate(questions)
+            items = [
+                Item(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
+                for text in questions
             ]
             with self.room:
                 start = time.perf_counter()
-                answered = ask_batch(self.engine, asked, self.recipe)
+                answered = ask_items(
+                    self.engine, items, batch_size=self.settings.batch_size, score=self.settings.score
+                )
                 return answered, time.perf_counter() - start
 
 

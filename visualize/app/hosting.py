@@ -9,13 +9,11 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grounding.errors import UserError
 from visualize.app.asker import Asker
-
-if TYPE_CHECKING:
-    from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ Receive = Callable[[], Awaitable[Scope]]
 Send = Callable[[Scope], Awaitable[None]]
 
 
-def serve(asker: Asker, settings: "AppSettings", name: str, password: str | None) -> None:
+def serve(asker: Asker, settings: AppSettings, name: str, password: str | None) -> None:
     """Serve the page until the process is interrupted or terminated.
 
     Raises:
@@ -56,7 +54,7 @@ def serve(asker: Asker, settings: "AppSettings", name: str, password: str | None
 
 
 @contextmanager
-def served(asker: Asker, settings: "AppSettings", name: str, password: str | None) -> Iterator[str]:
+def served(asker: Asker, settings: AppSettings, name: str, password: str | None) -> Iterator[str]:
     """Serve the page while the block runs; yields its address. Uploads are deleted at its end.
 
     Raises:

@@ -7,9 +7,10 @@ from pathlib import Path
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
+from grounding.layout import INFER_RECIPE_FILE, PREDICTIONS_FILE
 from grounding.recipe import load_recipe
 from grounding.samples import Detection
-from infer.recipe import PREDICTIONS_FILE, RECIPE_FILE, InferRecipe, saved_recipe
+from infer.recipe import InferRecipe, saved_recipe
 from infer.runs.predictions import Prediction, read_predictions
 from infer.scoring.ground_truth import ANNOTATIONS_FILE, objects_by_image, read_annotations
 
@@ -138,7 +139,9 @@ def find_image(truth: Truth, shown: Shown, answered: Prediction) -> Path:
 def _dataset_of(folder: Path) -> Path:
     recipe = saved_recipe(folder)
     if recipe is None:
-        raise UserError(f"{folder / RECIPE_FILE}: no such file, to tell the data set: add --dataset DIR")
+        raise UserError(
+            f"{folder / INFER_RECIPE_FILE}: no such file, to tell the data set: add --dataset DIR"
+        )
     if recipe.split != "val":
         raise UserError(f"{folder}: answers to the {recipe.split} split: only val has annotations to draw")
     return recipe.dataset_path

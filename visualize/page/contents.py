@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from grounding.boxes import Box
+from grounding.layout import SCORES_FILE
 from grounding.samples import Detection
 from infer.compare import read_scores
-from infer.recipe import SCORES_FILE
 from infer.runs.predictions import Prediction
 from infer.scoring.metric_names import METRICS, flat_metrics, in_order, show_value
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color

@@ -14,6 +14,7 @@ from infer.engines.libraries import linked, quiet
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.encoding import Prompt, PromptEncoder
 from infer.engines.protocol import RawAnswer, Request, Token
+from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import split_text
 from models.arithmetic import fast_arithmetic
 
@@ -24,48 +25,37 @@ END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 class PaddleEngine:
     """A loaded Qwen3-VL, with its LoRA adapter unmerged if it has one."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        max_new_tokens: int = 2048,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        with_tokens: bool = False,
-        rows: int | None = None,
-        parts: int = 1,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
 
-        Of the requests handed over at once, `rows` are answered side by side (None: all). `with_tokens` asks
-        for the answers' tokens and their probabilities. Of a model in several `parts`, this process holds
-        one, and has joined the others (`infer.engines.paddle.group`).
+        Of the requests handed over at once, `batch_size` are answered side by side. With `tensor_parallel`
+        above 1, this process holds one part of the model, and has joined the others
+        (`infer.engines.paddle.group`).
 
         Raises:
-            UserError: a GPU is asked for and Paddle has none.
+            UserError: a missing or incomplete checkpoint folder, or a GPU is asked for and Paddle has none.
         """
+        checkpoint = settings.resolve_checkpoint()
+        assert checkpoint is not None  # the settings check it
         # Paddle reads these when it is imported, and takes one processor where nothing is said.
         for name, value in {"OMP_NUM_THREADS": str(os.cpu_count() or 1), **fast_arithmetic()}.items():
             os.environ.setdefault(name, value)
         with quiet(), redirect_stderr(io.StringIO()):  # a warning about OMP_NUM_THREADS
             import paddle
 
-        device = _choose_device(device)
+        device, dtype = _choose_device(settings.device), settings.dtype
         paddle.set_device(device)
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
         self.encoder = PromptEncoder(checkpoint.processor)
-        self.model = _load_model(checkpoint, dtype, parts, has_gpu=device != "cpu")
+        self.model = _load_model(checkpoint, dtype, settings.tensor_parallel, has_gpu=device != "cpu")
         self.decoding = replace(
-            _greedy(self.encoder, max_new_tokens),
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
-            with_logprobs=with_tokens,
-            rows=rows,
+            _greedy(self.encoder, settings.max_new_tokens),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            seed=settings.seed,
+            with_logprobs=settings.with_tokens,
+            rows=settings.batch_size,
         )
 
     @classmethod

@@ -16,9 +16,9 @@ import pytest
 
 from grounding.prompts import IMAGE_PLACEHOLDER
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import EngineSettings
 from tests.infer.conftest import ROOT, write_dataset
 
 NEW_TOKENS = 12
@@ -80,7 +80,9 @@ def messages(request: Request) -> list[dict[str, Any]]:
 def test_many_clients_get_the_answers_of_the_engine(
     client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
 ) -> None:
-    engine = PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    engine = PaddleEngine(
+        EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    )
     expected = engine.answer(requests)
 
     def ask(request: Request) -> RawAnswer:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.libraries import quiet
 from infer.engines.paddle.encoding import Prompt, text_positions
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.settings import EngineSettings
 from models.qwen3_vl.cache import Cache
 from models.qwen3_vl.forward import Forward
 from models.qwen3_vl.vision_tower import read_images
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def engine(tiny_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu")
+    return PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu"))
 
 
 @pytest.fixture

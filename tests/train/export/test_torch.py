@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from grounding.prompts import IMAGE_PLACEHOLDER
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
+from infer.engines.settings import EngineSettings
 from train.export.folder_writer import export
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +48,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     """Logits and greedy answer of the run as `python -m infer` loads it: an adapter unmerged."""
     import paddle
 
-    engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
+    engine = PaddleEngine(EngineSettings(checkpoint=str(run), max_new_tokens=40))
     engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
     prompt = engine.encoder.encode(Request(picture, "You are a helpful assistant.", user))

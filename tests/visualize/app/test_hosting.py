@@ -14,7 +14,7 @@ from gradio_client import Client, handle_file
 from grounding.errors import UserError
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
 from visualize.app.hosting import HEADERS, served
-from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 
 CLIENTS = 10
 EVERYTHING = 1

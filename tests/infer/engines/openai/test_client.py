@@ -20,12 +20,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from grounding.errors import UserError
-from infer.__main__ import load_engine
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.openai.client import OpenAIEngine, align_tokens, data_url
+from infer.engines.opening import open_engine
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Engine, RawAnswer, Request, Token
+from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
@@ -135,14 +135,19 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
 def test_predictions_over_http_equal_those_of_the_paddle_engine(
     tiny_checkpoint: Path, dataset: Any, tmp_path: Path
 ) -> None:
-    paddle = PaddleEngine(find_checkpoint(tiny_checkpoint), device="cpu", max_new_tokens=16)
+    paddle = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=16))
     lock = threading.Lock()
 
     def answer(request: Request) -> RawAnswer:
         with lock:
             return paddle.answer([request])[0]
 
-    local = InferRecipe(str(tiny_checkpoint), str(dataset.path), str(tmp_path / "paddle"), max_new_tokens=16)
+    local = InferRecipe(
+        checkpoint=str(tiny_checkpoint),
+        dataset=str(dataset.path),
+        output_dir=str(tmp_path / "paddle"),
+        max_new_tokens=16,
+    )
     expected = predict(local, lambda *_: paddle).read_bytes()
     with ChatServer(tmp_path / "received", answer) as running:
         remote = dataclasses.replace(
@@ -153,7 +158,7 @@ def test_predictions_over_http_equal_those_of_the_paddle_engine(
             model="tiny",
             concurrency=4,
         )
-        assert predict(remote, load_engine).read_bytes() == expected
+        assert predict(remote, open_engine).read_bytes() == expected
     assert len({row["raw"] for row in rows_of(tmp_path / "paddle" / "predictions.jsonl")}) > 1
     assert b'"truncated"' in expected  # what the server cuts is known as cut
 
@@ -168,7 +173,7 @@ def test_images_are_asked_at_a_time_and_rows_keep_their_order(
         return say(request)
 
     server.answer = answer_when_three_have_asked
-    rows = rows_of(predict(dataclasses.replace(recipe, limit=6), load_engine))
+    rows = rows_of(predict(dataclasses.replace(recipe, limit=6), open_engine))
     assert server.most_at_a_time == 3
     assert [row["image_id"] for row in rows] == list(range(101, 107))
     assert [row["raw"] for row in rows] == [
@@ -248,7 +253,7 @@ def test_one_refused_image_is_one_line_and_the_other_answers_are_kept(
     assert kept >= {0, 1, 3}
     assert b"top-secret" not in b"".join(path.read_bytes() for path in recipe.output_path.iterdir())
     server.fault_of, asked = lambda request: None, len(server.asked)
-    rows = rows_of(predict(recipe, load_engine))
+    rows = rows_of(predict(recipe, open_engine))
     assert [row["image_id"] for row in rows] == list(range(101, 108))
     assert len(server.asked) - asked == 7 - len(kept)
 
@@ -274,7 +279,7 @@ def test_killed_at_any_moment_no_image_is_lost_or_asked_twice(
 ) -> None:
     server.fault_of = lambda request: Fault(pause=0.15)
     recipe = dataclasses.replace(recipe, concurrency=2)
-    expected = predict(dataclasses.replace(recipe, output_dir=str(tmp_path / "whole")), load_engine)
+    expected = predict(dataclasses.replace(recipe, output_dir=str(tmp_path / "whole")), open_engine)
     chance = random.Random(0)
     kept: dict[int, int] = {}  # image -> how often it had been asked when its row was there
     predictions = recipe.output_path / "predictions.jsonl"
@@ -298,7 +303,7 @@ def test_killed_at_any_moment_no_image_is_lost_or_asked_twice(
             for place in whole:
                 assert kept.setdefault(place, counts[place]) == counts[place]
     else:
-        predict(recipe, load_engine)
+        predict(recipe, open_engine)
     assert len(kept) >= 4
     assert predictions.read_bytes() == expected.read_bytes()
 
@@ -322,19 +327,19 @@ def test_an_image_that_hangs_holds_up_no_other(
         process.send_signal(signal.SIGKILL)
     server.fault_of = lambda request: None
     server.asked.clear()
-    rows = rows_of(predict(recipe, load_engine))
+    rows = rows_of(predict(recipe, open_engine))
     assert [request.image.read_bytes() for request in server.asked] == [first]
     assert [row["image_id"] for row in rows] == list(range(101, 108))
 
 
 def test_scores_come_from_the_servers_logprobs(server: ChatServer, recipe: InferRecipe) -> None:
-    rows = rows_of(predict(dataclasses.replace(recipe, score="min_prob"), load_engine))
+    rows = rows_of(predict(dataclasses.replace(recipe, score="min_prob"), open_engine))
     assert {row["detections"][0]["score"] for row in rows} == {round(math.exp(-0.3), 4)}
     assert all(row["problems"] == [] for row in rows)
     server.answer = lambda request: RawAnswer(say(request).text, False)
     recipe = dataclasses.replace(recipe, score="min_prob", overwrite=True)
     assert {
-        (row["detections"][0]["score"], *row["problems"]) for row in rows_of(predict(recipe, load_engine))
+        (row["detections"][0]["score"], *row["problems"]) for row in rows_of(predict(recipe, open_engine))
     } == {(None, "no probabilities to score by")}
 
 
@@ -366,5 +371,5 @@ def test_tokens_are_laid_along_the_text() -> None:
 
 
 def test_an_engine_of_each_kind_is_loaded(recipe: InferRecipe) -> None:
-    engine: Engine = load_engine(recipe, None)
+    engine: Engine = open_engine(recipe)
     assert isinstance(engine, OpenAIEngine)

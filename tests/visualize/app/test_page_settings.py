@@ -7,15 +7,16 @@ import pytest
 
 from grounding.errors import UserError
 from visualize.app.__main__ import main
-from visualize.app.settings import AppSettings, find_password, read_settings
+from visualize.app.page_settings import AppSettings, read_settings
+from visualize.app.password import find_password
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_keys_of_page_and_engine_are_told_apart():
-    settings, recipe = read_settings(Path("out/full"), ["port=8000", "device=cpu", "dataset=data/x"])
+    settings, engine = read_settings(Path("out/full"), ["port=8000", "device=cpu", "dataset=data/x"])
     assert (settings.port, settings.dataset) == (8000, "data/x")
-    assert (recipe.device, recipe.checkpoint, recipe.dataset) == ("cpu", "out/full", "data/x")
+    assert (engine.device, engine.checkpoint) == ("cpu", "out/full")
 
 
 @pytest.mark.parametrize(
