@@ -75,7 +75,7 @@ def _wait(processes: Sequence["subprocess.Popen[bytes]"]) -> int | None:
 def _start(
     arguments: list[str], device: str | None, threads: int, log: IO[bytes]
 ) -> "subprocess.Popen[bytes]":
-    """Start a shard; the first shows its progress, which is like the others', and they write to their logs."""
+    """Start a shard; the first one's messages are shown, those of the others go to their logs."""
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ}
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device
