@@ -68,7 +68,7 @@ def test_ten_clients_at_once_are_answered_one_after_the_other(url, engine, pictu
 def test_as_many_are_asked_at_once_as_the_settings_say(picture):
     engine = KnownAnswers(seconds=0.2, together=3)
     asker = make_asker(engine)
-    asker = type(asker)(engine, asker.recipe, asker.wordings, BoundedSemaphore(3))
+    asker = type(asker)(engine, asker.settings, asker.wordings, BoundedSemaphore(3))
     with served(asker, AppSettings(port=free_port(), concurrent=3), "m", None) as url:
         clients = [connect(url) for _ in range(6)]
         with ThreadPoolExecutor(6) as threads:
