@@ -45,9 +45,17 @@ def main() -> None:
     from infer.asking.dataset_questions import read_questions
     from infer.engines.checkpoint import find_checkpoint
     from infer.engines.paddle.engine import PaddleEngine
+    from infer.engines.settings import EngineSettings
 
     checkpoint = find_checkpoint(Path(options.checkpoint))
-    engine = PaddleEngine(checkpoint, device="cpu", max_new_tokens=options.max_new_tokens)
+    engine = PaddleEngine(
+        EngineSettings(
+            checkpoint=options.checkpoint,
+            device="cpu",
+            batch_size=max(BATCHES),
+            max_new_tokens=options.max_new_tokens,
+        )
+    )
     questions = read_questions(Path(options.dataset), "val", options.images)
     prompts = [engine.encode(question.request) for question in questions]
 

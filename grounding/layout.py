@@ -31,6 +31,9 @@ SCORES_REPORT_FILE = "scores.md"
 COCO_RESULTS_FILE = "coco_results.json"
 """The detections in COCO's results format."""
 
+SCORED_FILES = (SCORES_FILE, SCORES_REPORT_FILE, COCO_RESULTS_FILE)
+"""What is computed from predictions, and removed with them."""
+
 BOXES_FOLDER = "boxes"
 """In a training run's folder: what the model answered at each evaluation step."""
 

@@ -13,7 +13,7 @@ class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
-    sampled, `draw` counts the answers wanted for one and the same question: each draw is another answer.
+    sampled, `draw` numbers the answers to the same question: each number gives another answer.
     """
 
     image: Path
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an answer as text, and the natural logarithm of the probability it was given."""
+    """A token of an answer as text, and the natural logarithm of its probability."""
 
     text: str
     logprob: float
@@ -32,9 +32,9 @@ class Token:
 
 @dataclass(frozen=True)
 class RawAnswer:
-    """A model's text, special tokens included, and whether it was cut at the longest length.
+    """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
-    `tokens` are those of the text, where the engine was asked for their probabilities.
+    `tokens` together are the text; () where the engine was not asked for probabilities.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 
 def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the request as chat messages, the image as a part where its placeholder stands."""
+    """Return the request as chat messages; the image is a part in place of its placeholder."""
     before, _, after = request.user.partition(IMAGE_PLACEHOLDER)
     parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
     user = {"role": "user", "content": [part for part in parts if part.get("text") != ""]}

@@ -1,4 +1,4 @@
-"""predictions.jsonl as anybody may have written it: read and checked."""
+"""The rows of predictions.jsonl: written for answers, and read and checked, whoever has written them."""
 
 import math
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ from grounding.boxes import Box
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.samples import Detection
+from infer.asking.dataset_questions import Question
+from infer.asking.parsed_answers import ParsedAnswer
 
 
 @dataclass(frozen=True)
 class Prediction:
     """What was found in one image, in original pixels, and the named problems of its answer.
 
-    `image` is relative to the data set's folder, `raw` the answer's text; "" where the row does not say.
+    `image` is relative to the data set's folder, `raw` is the answer's text. These and `question` are ""
+    where the row does not have them.
     """
 
     image_id: int
@@ -27,18 +30,35 @@ class Prediction:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the answer named objects, or said without a problem that there are none."""
+        """Whether the answer names objects, or says without a problem that there are none."""
         return bool(self.detections) or not self.problems
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """Read predictions, a row an image.
+def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]:
+    """Return the row of one answer: its text, and what was read out of it, boxes in original pixels."""
+    return {
+        "image_id": question.image_id,
+        "image": question.image,
+        "width": question.size.width,
+        "height": question.size.height,
+        "question": question.text,
+        "raw": answered.raw,
+        "detections": [
+            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
+            for found in answered.detections
+        ],
+        "problems": list(answered.problems),
+    }
 
-    A row needs `image_id` and `detections`, each a `label` and a `box` as [x1, y1, x2, y2] in original
-    pixels; `score` and `problems` may be left out.
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read predictions, one row per image.
+
+    A row needs `image_id` and `detections`, each with a `label` and a `box` as [x1, y1, x2, y2] in original
+    pixels; the other keys may be left out.
 
     Raises:
-        UserError: a row that is not of this form, or an image that comes twice.
+        UserError: a row without these, or an image that comes twice.
     """
     rows = {}
     for line, row in read_jsonl(path):
@@ -46,7 +66,7 @@ def read_predictions(path: Path) -> list[Prediction]:
         prediction = _prediction(row, where)
         if prediction.image_id in rows:
             raise UserError(
-                f"{where}: image_id {prediction.image_id} comes a second time: keep one row an image"
+                f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
             )
         rows[prediction.image_id] = prediction
     return list(rows.values())

@@ -1,4 +1,4 @@
-"""Requests that arrive one by one, answered together: a thread that owns the engine."""
+"""Answer requests that arrive one by one in batches, in a thread that owns the engine."""
 
 import queue
 import threading
@@ -11,10 +11,10 @@ Waiting = tuple[Request, "Future[RawAnswer]"]
 
 
 class Batcher:
-    """A queue before an engine: what waits when a batch is done becomes the next batch."""
+    """A queue in front of an engine: the requests that wait when a batch is done are the next batch."""
 
     def __init__(self, engine: Engine, batch_size: int, queue_size: int) -> None:
-        """Start the thread; `queue_size` requests may wait, more are refused."""
+        """Start the thread; up to `queue_size` requests may wait, further ones are refused."""
         self._engine = engine
         self._batch_size = batch_size
         self._queue: queue.Queue[Waiting | None] = queue.Queue(queue_size)
@@ -22,7 +22,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, request: Request) -> "Future[RawAnswer]":
-        """Return the answer to come.
+        """Put a request into the queue, and return its future answer.
 
         Raises:
             queue.Full: too many requests wait already.
@@ -32,7 +32,7 @@ class Batcher:
         return answer
 
     def close(self) -> None:
-        """Answer what waits, and end the thread."""
+        """Answer the requests that wait, and end the thread."""
         self._queue.put(None)
         self._thread.join()
 
@@ -51,11 +51,11 @@ class Batcher:
 
 
 def _answer(answer: Callable[[list[Request]], list[RawAnswer]], batch: list[Waiting]) -> None:
-    """Answer a batch; where that fails, each request by itself, so that one bad image costs one answer."""
+    """Answer a batch; if that fails, answer each request alone, so that a bad image costs one answer."""
     batch = [waiting for waiting in batch if waiting[1].set_running_or_notify_cancel()]
     try:
         answers = answer([request for request, _ in batch])
-    except Exception as error:  # noqa: BLE001  the error belongs to the one who waits
+    except Exception as error:  # noqa: BLE001  it is raised where the answer is awaited
         if len(batch) == 1:
             batch[0][1].set_exception(error)
             return

@@ -22,7 +22,7 @@ def test_recipes_are_read_by_their_schema(path: Path) -> None:
         (["engine=openai", "model=m"], "base_url: 'None' is not like http://localhost:8000/v1"),
         (["engine=openai", "base_url=localhost:8000", "model=m"], "base_url: 'localhost:8000' is not like"),
         (["engine=openai", "base_url=http://localhost:8000/v1"], "model must be set"),
-        (["base_url=http://localhost:8000/v1"], "are read with engine=openai alone"),
+        (["base_url=http://localhost:8000/v1"], "have an effect only with engine=openai"),
         (["checkpoint=null"], "checkpoint must be set"),
         (["concurrency=0"], "concurrency: 0 is less than 1"),
         (["timeout=0"], "timeout must be more than 0"),

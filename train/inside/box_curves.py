@@ -15,14 +15,14 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
-from grounding.layout import JSONL_FILES
+from grounding.layout import JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
 from grounding.record.conversation import parse_record
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.paddle.engine import PaddleEngine
-from infer.recipe import PREDICTIONS_FILE, SCORES_FILE, InferRecipe, save_recipe
-from infer.runs.predict import prediction_row
+from infer.recipe import InferRecipe, save_recipe
+from infer.runs.predictions import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
 from models.family import Encoder, Family
 from models.lookup import find_family

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "train" / "inside" / "plugin.py"
-RESULTS_FILE = "train_results.json"
+COCO_RESULTS_FILE = "train_results.json"
 """PaddleFormers writes it after the weights."""
 
 BOXES_FOLDER = "boxes"
@@ -118,7 +118,7 @@ def save_recipe(recipe: dict[str, Any], folder: Path) -> None:
 
 def is_finished(folder: Path) -> bool:
     """Tell whether a run in this folder came to its end."""
-    return (folder / RESULTS_FILE).is_file() and has_weights(folder)
+    return (folder / COCO_RESULTS_FILE).is_file() and has_weights(folder)
 
 
 def remove_run(folder: Path) -> None:
@@ -130,7 +130,7 @@ def remove_run(folder: Path) -> None:
         "*.safetensors",
         "*.safetensors.index.json",
         "*.auto_generated.metadata",
-        RESULTS_FILE,
+        COCO_RESULTS_FILE,
         RESOLVED_RECIPE,
         RUN_FILE,
     ):

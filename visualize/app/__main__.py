@@ -1,6 +1,6 @@
 """`python -m visualize.app CHECKPOINT [key=value ...]`: ask a trained model about pictures in a browser.
 
-Opens on this machine alone. With host= it is open to the network, and asks visitors for a password.
+The page is for this machine alone. With host= it is open to the network, and asks visitors for a password.
 """
 
 import argparse
@@ -11,10 +11,8 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from grounding.errors import run_command
-from grounding.recipe import describe_keys
-from infer.engines.protocol import Engine
-from infer.recipe import InferRecipe
-from visualize.app.settings import RUN_KEYS, AppSettings, find_password, read_settings
+from visualize.app.page_settings import describe_settings, read_settings
+from visualize.app.password import find_password
 
 EXAMPLES = """examples:
   python -m visualize.app checkpoints/demo/full device=cpu
@@ -24,32 +22,25 @@ EXAMPLES = """examples:
 def main(argv: Sequence[str] | None = None) -> None:
     """Load the model, and serve the page until it is interrupted."""
     checkpoint, overrides = _parse(argv)
-    settings, recipe = read_settings(checkpoint, overrides)
-    password = find_password(settings) if settings.is_open_to_others else None
+    settings, engine_settings = read_settings(checkpoint, overrides)
+    password = find_password(settings.host, settings.password_file) if settings.is_open_to_others else None
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from infer.engines.opening import open_engine
     from visualize.app.model_wordings import choose_wordings, find_dataset
 
     given = None if settings.dataset is None else Path(settings.dataset)
     wordings = choose_wordings(find_dataset(checkpoint, given))
-    engine = load_model(recipe)
+    engine = open_engine(engine_settings)
     from visualize.app.asker import Asker
     from visualize.app.hosting import serve_page
 
-    asker = Asker(engine, recipe, wordings, BoundedSemaphore(settings.concurrent))
-    serve_page(asker, settings, recipe.checkpoint or str(recipe.model), password)
-
-
-def load_model(recipe: InferRecipe) -> Engine:
-    """Load the engine that a recipe names."""
-    from infer.__main__ import load_engine
-    from infer.runs.predict import checkpoint_of
-
-    return load_engine(recipe, checkpoint_of(recipe))
+    asker = Asker(engine, engine_settings, wordings, BoundedSemaphore(settings.concurrent))
+    serve_page(asker, settings, engine_settings.checkpoint or str(engine_settings.model), password)
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[Path | None, list[str]]:
-    engine = [line for line in describe_keys(InferRecipe) if _key(line) not in RUN_KEYS]
-    keys = "\n".join([*describe_keys(AppSettings), *engine])
+    """Return the checkpoint, None where a server answers, and the settings as `key=value` words."""
+    keys = "\n".join(describe_settings())
     parser = argparse.ArgumentParser(
         prog="python -m visualize.app",
         description=__doc__,
@@ -63,10 +54,6 @@ def _parse(argv: Sequence[str] | None) -> tuple[Path | None, list[str]]:
     if words and "=" not in words[0]:
         return Path(words[0]), words[1:]
     return None, words
-
-
-def _key(line: str) -> str:
-    return line.split()[0].partition("=")[0]
 
 
 if __name__ == "__main__":

@@ -13,11 +13,10 @@ from grounding.boxes import Box, Size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
-from infer.asking.dataset_questions import Question
-from infer.asking.parsed_answers import ParsedAnswer
-from infer.asking.ways import ask_batch
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
+from infer.asking.ways import AskOnce
 from infer.engines.protocol import Engine, Request
-from infer.recipe import InferRecipe
+from infer.engines.settings import EngineSettings
 from visualize.app.answered_question import AnsweredQuestion, LabelCheck
 from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError
@@ -33,7 +32,7 @@ class Asker:
     """A loaded model with the words to ask it in; `room` limits how many requests it answers at once."""
 
     engine: Engine
-    recipe: InferRecipe
+    settings: EngineSettings
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
 
@@ -83,15 +82,14 @@ class Asker:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "picture.png"
             picture.save(file, "PNG", compress_level=1)
-            questions = [
-                Question(
-                    number, file.name, size, Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text)
-                )
-                for number, text in enumerate(texts)
+            requests = [
+                SizedRequest(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
+                for text in texts
             ]
+            ask = AskOnce(self.engine, self.settings.batch_size, self.settings.score)
             with self.room:
                 start = time.perf_counter()
-                answered = ask_batch(self.engine, questions, self.recipe)
+                answered = ask(requests)
                 return answered, time.perf_counter() - start
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from visualize.app.asker import Asker
-from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 from visualize.app.uploads import MEGA
 
 log = logging.getLogger(__name__)

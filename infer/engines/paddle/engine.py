@@ -8,11 +8,11 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
+from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import split_text
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
@@ -23,50 +23,41 @@ from models.lookup import family_of_folder, find_family
 class PaddleEngine:
     """A loaded model, with its LoRA adapter unmerged if it has one."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        device: str = "auto",
-        dtype: str = "auto",
-        max_new_tokens: int = 2048,
-        temperature: float = 0.0,
-        top_p: float = 1.0,
-        seed: int = 0,
-        with_tokens: bool = False,
-        rows: int | None = None,
-        parts: int = 1,
-    ) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
 
-        At most `rows` of the requests given at once are answered in one batch (None: all). `with_tokens`
-        adds the answers' tokens and their probabilities. For a model in several `parts`, this process loads
-        one of them, and must have joined the others (`infer.engines.paddle.group`).
+        At most `batch_size` of the requests given at once are answered in one batch. With `tensor_parallel`
+        above 1, this process holds one part of the model, and has joined the others
+        (`infer.engines.paddle.group`).
 
         Raises:
-            UserError: a GPU is asked for and Paddle has none, or the model's type is not supported.
+            UserError: a missing or incomplete checkpoint folder, an unsupported model type, or a GPU is
+                asked for and Paddle has none.
         """
+        checkpoint = settings.resolve_checkpoint()
+        assert checkpoint is not None  # the settings check it
         # Paddle reads these at import, and uses one core where OMP_NUM_THREADS is not set.
         for name, value in {"OMP_NUM_THREADS": str(os.cpu_count() or 1), **fast_arithmetic()}.items():
             os.environ.setdefault(name, value)
         with quiet(), redirect_stderr(io.StringIO()):  # a warning about OMP_NUM_THREADS
             import paddle
 
-        device = choose_device(device)
+        device, dtype = choose_device(settings.device), settings.dtype
         paddle.set_device(device)
         if dtype == "auto":
             dtype = "float32" if device == "cpu" else "bfloat16"
+        parts = settings.tensor_parallel
         self.family: Family = family_of_folder(checkpoint.model)
         self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
         self.decoding = replace(
-            _greedy(self.family, self.encoder, max_new_tokens),
-            temperature=temperature,
-            top_p=top_p,
-            seed=seed,
-            with_logprobs=with_tokens,
-            rows=rows,
+            _greedy(self.family, self.encoder, settings.max_new_tokens),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            seed=settings.seed,
+            with_logprobs=settings.with_tokens,
+            rows=settings.batch_size,
         )
 
     @classmethod

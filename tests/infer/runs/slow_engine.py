@@ -7,8 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from infer.engines.checkpoint import Checkpoint
-from infer.engines.protocol import Engine, RawAnswer, Request
+from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 
@@ -24,10 +23,9 @@ class SlowEngine:
         return [RawAnswer(f"red square(1,2),(30,{len(request.user)})", is_cut=False) for request in requests]
 
 
-def load(recipe: InferRecipe, checkpoint: Checkpoint | None) -> Engine:
-    return SlowEngine(Path(sys.argv[4]))
-
-
 if __name__ == "__main__":
     shard = "".join(sys.argv[5:]) or None
-    predict(InferRecipe(sys.argv[3], sys.argv[1], sys.argv[2], batch_size=2, shard=shard), load)
+    recipe = InferRecipe(
+        checkpoint=sys.argv[3], dataset=sys.argv[1], output_dir=sys.argv[2], batch_size=2, shard=shard
+    )
+    predict(recipe, lambda settings: SlowEngine(Path(sys.argv[4])))

@@ -36,7 +36,9 @@ class FakeEngine:
 
 @pytest.fixture
 def recipe(checkpoint: Path, dataset: Any, tmp_path: Path) -> InferRecipe:
-    return InferRecipe(str(checkpoint), str(dataset.path), str(tmp_path / "out"), batch_size=2)
+    return InferRecipe(
+        checkpoint=str(checkpoint), dataset=str(dataset.path), output_dir=str(tmp_path / "out"), batch_size=2
+    )
 
 
 def ask(recipe: InferRecipe, **kwargs: bool) -> tuple[FakeEngine, list[dict[str, Any]]]:

@@ -18,7 +18,9 @@ def make_run(folder: Path) -> Path:
     (folder / "run" / "visualdl").mkdir(parents=True)
     (folder / "run" / "trainer_state.json").write_text('{"global_step": 900}', encoding="utf-8")
     predictions = folder / "eval_after" / "predictions.jsonl"
-    save_recipe(InferRecipe(str(folder / "run"), "data", str(predictions.parent)))
+    save_recipe(
+        InferRecipe(checkpoint=str(folder / "run"), dataset="data", output_dir=str(predictions.parent))
+    )
     return predictions
 
 

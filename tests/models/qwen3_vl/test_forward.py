@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.settings import EngineSettings
 from models.family import Prompt
 from models.libraries import quiet
 from models.qwen3_vl.plain_classes import plain_class
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(find_checkpoint(any_checkpoint), device="cpu")
+    return PaddleEngine(EngineSettings(checkpoint=str(any_checkpoint), device="cpu"))
 
 
 @pytest.fixture

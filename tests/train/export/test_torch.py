@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from grounding.markup import IMAGE_PLACEHOLDER
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
+from infer.engines.settings import EngineSettings
 from train.export.folder_writer import export
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
@@ -64,7 +64,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     """Logits and greedy answer of the run as `python -m infer` loads it: an adapter unmerged."""
     import paddle
 
-    engine = PaddleEngine(find_checkpoint(run), max_new_tokens=40)
+    engine = PaddleEngine(EngineSettings(checkpoint=str(run), max_new_tokens=40))
     engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
     prompt = engine.encode(Request(picture, "You are a helpful assistant.", user))

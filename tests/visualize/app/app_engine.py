@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from infer.engines.protocol import RawAnswer
-from infer.recipe import InferRecipe
+from infer.engines.settings import EngineSettings
 from visualize.app.asker import Asker
 from visualize.app.model_wordings import choose_wordings
 
@@ -55,5 +55,4 @@ class KnownAnswers:
 
 
 def make_asker(engine, dataset=None) -> Asker:
-    recipe = InferRecipe(checkpoint="", dataset="", output_dir="")
-    return Asker(engine, recipe, choose_wordings(dataset))
+    return Asker(engine, EngineSettings(checkpoint=""), choose_wordings(dataset))

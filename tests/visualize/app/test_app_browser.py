@@ -10,7 +10,7 @@ import pytest
 from tests.visualize.app.app_engine import BOX, SIZE, KnownAnswers, make_asker, write_picture
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
 from visualize.app.hosting import served
-from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 from selenium.webdriver.common.action_chains import ActionChains

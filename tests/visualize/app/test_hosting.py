@@ -14,8 +14,8 @@ from gradio_client import Client, handle_file
 from grounding.errors import UserError
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
 from visualize.app.hosting import served
+from visualize.app.page_settings import AppSettings
 from visualize.app.security_headers import HEADERS
-from visualize.app.settings import AppSettings
 
 CLIENTS = 10
 EVERYTHING = 1
@@ -69,7 +69,7 @@ def test_ten_clients_at_once_are_answered_one_after_the_other(url, engine, pictu
 def test_as_many_are_asked_at_once_as_the_settings_say(picture):
     engine = KnownAnswers(seconds=0.2, together=3)
     asker = make_asker(engine)
-    asker = type(asker)(engine, asker.recipe, asker.wordings, BoundedSemaphore(3))
+    asker = type(asker)(engine, asker.settings, asker.wordings, BoundedSemaphore(3))
     with served(asker, AppSettings(port=free_port(), concurrent=3), "m", None) as url:
         clients = [connect(url) for _ in range(6)]
         with ThreadPoolExecutor(6) as threads:

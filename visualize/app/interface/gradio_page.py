@@ -10,7 +10,7 @@ import gradio as gr
 from visualize.app.answers.html_templates import render
 from visualize.app.asker import Asker
 from visualize.app.interface.page_events import PageEvents
-from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 from visualize.app.texts import say, translations
 
 ASSETS = Path(__file__).with_name("assets")

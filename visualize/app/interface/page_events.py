@@ -16,7 +16,7 @@ from visualize.app.answered_question import AnsweredQuestion
 from visualize.app.answers.answer_html import describe_answer, describe_checks, describe_error
 from visualize.app.answers.answer_picture import draw_answer
 from visualize.app.asker import Asker
-from visualize.app.settings import AppSettings
+from visualize.app.page_settings import AppSettings
 from visualize.app.texts import AppError, choose_language
 from visualize.app.uploads import open_upload
 from visualize.app.visitor_input import parse_region

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.decoding import Decoding
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.paddle.sampling import sample
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import EngineSettings
 from models.cache import Cache
 
 
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(find_checkpoint(any_checkpoint), device="cpu", max_new_tokens=12, with_tokens=True)
+    return PaddleEngine(
+        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=12, score="mean_logprob")
+    )
 
 
 @pytest.fixture

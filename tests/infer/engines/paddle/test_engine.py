@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from infer.asking.dataset_questions import read_questions
-from infer.engines.checkpoint import find_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import EngineSettings
 
 ROOT = Path(__file__).parents[4]
 NEW_TOKENS = 16
@@ -21,7 +21,9 @@ NEW_TOKENS = 16
 
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(find_checkpoint(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    return PaddleEngine(
+        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    )
 
 
 @pytest.fixture
@@ -126,7 +128,9 @@ def test_an_adapter_is_loaded_unmerged(
         target_modules=[".*qkv_proj.*", ".*o_proj.*", ".*down_proj.*", ".*mlp.experts"],
         base_model_name_or_path=str(any_checkpoint),
     )
-    trained = PaddleEngine(find_checkpoint(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    trained = PaddleEngine(
+        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    )
     paddle.seed(0)
     lora = LoRAModel(trained.model, config)
     for name, parameter in lora.named_parameters():
@@ -135,7 +139,9 @@ def test_an_adapter_is_loaded_unmerged(
     lora.eval()
     lora.save_pretrained(str(tmp_path / "lora"))
     expected = new_tokens(trained, requests)
-    loaded = PaddleEngine(find_checkpoint(tmp_path / "lora"), device="cpu", max_new_tokens=NEW_TOKENS)
+    loaded = PaddleEngine(
+        EngineSettings(checkpoint=str(tmp_path / "lora"), device="cpu", max_new_tokens=NEW_TOKENS)
+    )
     assert new_tokens(loaded, requests) == expected
     assert expected != plain
 

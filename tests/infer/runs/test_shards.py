@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from grounding.errors import UserError
-from infer.merge import merge_shards
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
+from infer.runs.shards import merge_shards
 from tests.infer.runs.test_predict import SLOW_ENGINE, FakeEngine
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def recipe(checkpoint: Path, dataset: Any, tmp_path: Path) -> InferRecipe:
-    return InferRecipe(str(checkpoint), str(dataset.path), str(tmp_path / "out"), batch_size=2)
+    return InferRecipe(
+        checkpoint=str(checkpoint), dataset=str(dataset.path), output_dir=str(tmp_path / "out"), batch_size=2
+    )
 
 
 def run_shards(recipe: InferRecipe, count: int, without: tuple[int, ...] = ()) -> list[int]:
@@ -114,7 +114,7 @@ def test_a_shard_with_lost_rows_is_refused(recipe: InferRecipe) -> None:
 @pytest.mark.parametrize("shard", ["8/8", "1", "a/b", "-1/4", "0/0", "1/4/2"])
 def test_a_shard_is_one_of_n(shard: str) -> None:
     with pytest.raises(ValueError, match=f"shard: '{shard}'"):
-        InferRecipe("model", "data", "out", shard=shard)
+        InferRecipe(checkpoint="model", dataset="data", output_dir="out", shard=shard)
 
 
 def test_a_folder_that_was_moved_can_be_merged(recipe: InferRecipe, tmp_path: Path) -> None:

@@ -7,15 +7,15 @@ import pytest
 
 from grounding.errors import UserError
 from visualize.app.__main__ import main
-from visualize.app.settings import AppSettings, find_password, read_settings
+from visualize.app.page_settings import AppSettings, read_settings
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_keys_of_page_and_engine_are_told_apart():
-    settings, recipe = read_settings(Path("out/full"), ["port=8000", "device=cpu", "dataset=data/x"])
+    settings, engine = read_settings(Path("out/full"), ["port=8000", "device=cpu", "dataset=data/x"])
     assert (settings.port, settings.dataset) == (8000, "data/x")
-    assert (recipe.device, recipe.checkpoint, recipe.dataset) == ("cpu", "out/full", "data/x")
+    assert (engine.device, engine.checkpoint) == ("cpu", "out/full")
 
 
 @pytest.mark.parametrize(
@@ -59,22 +59,31 @@ def test_an_open_page_without_a_password_does_not_start():
     assert done.stderr.count("\n") == 1
 
 
-def test_the_password_comes_from_the_environment_or_a_file(monkeypatch, tmp_path):
-    monkeypatch.setenv("APP_PASSWORD", "correct horse")
-    assert find_password(AppSettings(host="0.0.0.0")) == "correct horse"
-    (tmp_path / "word").write_text("battery staple\n", encoding="utf-8")
-    settings = AppSettings(host="0.0.0.0", password_file=str(tmp_path / "word"))
-    assert find_password(settings) == "battery staple"
-    monkeypatch.setenv("APP_PASSWORD", "short")
-    with pytest.raises(UserError, match="8 characters"):
-        find_password(AppSettings(host="0.0.0.0"))
-    with pytest.raises(UserError, match="password_file"):
-        find_password(AppSettings(host="0.0.0.0", password_file=str(tmp_path / "none")))
-
-
 def test_a_password_is_no_setting():
     with pytest.raises(UserError, match="unknown key 'password'"):
         read_settings(Path("x"), ["password=correct horse"])
+
+
+@pytest.mark.parametrize("folder", ["runs/a: b", "runs/{x}, 'y'", 'runs/"z" # 1', "runs/紅😀", "1e3", "null"])
+def test_the_checkpoints_name_is_taken_as_it_stands(folder):
+    assert read_settings(Path(folder), [])[1].checkpoint == folder
+
+
+def test_a_server_needs_no_checkpoint():
+    words = ["engine=openai", "base_url=http://localhost:8000/v1", "model=m", "request.top_k=5"]
+    _, engine = read_settings(None, words)
+    assert (engine.checkpoint, engine.model, engine.request) == (None, "m", {"top_k": 5})
+
+
+def test_keys_without_a_meaning_here_are_not_offered(capsys):
+    for word in ("batch_size=2", "tensor_parallel=2", "checkpoint=x"):
+        with pytest.raises(UserError, match=f"unknown key '{word.partition('=')[0]}'"):
+            read_settings(Path("x"), [word])
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert "max_new_tokens=2048" in shown
+    assert "batch_size" not in shown
 
 
 def test_a_missing_checkpoint_is_said_before_anything_is_loaded(tmp_path):

@@ -1,0 +1,114 @@
+"""The settings of an engine: which model answers, on what device, and how its tokens are chosen."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grounding.recipe import setting
+from infer.engines.checkpoint import Checkpoint, find_checkpoint
+
+ENGINES = ("paddle", "openai")
+DEVICES = ("auto", "cpu", "gpu")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+SCORES = ("none", "mean_logprob", "min_prob")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """How a model is loaded, or reached over HTTP, and how it answers.
+
+    The recipe of `python -m infer` has these keys, too. The server and the web app offer some of them.
+    """
+
+    checkpoint: str | None = setting("model folder, or a LoRA run's (openai: may be left out)", None)
+    base_checkpoint: str | None = setting("model under a LoRA adapter (null: the one it names)", None)
+    engine: str = setting(" | ".join(ENGINES) + " (a server that speaks OpenAI's protocol)", ENGINES[0])
+    batch_size: int = setting("images answered together", 8)
+    max_new_tokens: int = setting("longest answer, in tokens", 2048)
+    temperature: float = setting("0: always the most likely token; above 0: tokens are sampled", 0.0)
+    top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
+    seed: int = setting("seed for sampling tokens", 0)
+    device: str = setting(" | ".join(DEVICES), "auto")
+    dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
+    tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
+    score: str = setting(" | ".join(SCORES) + ": of a box, from its tokens", SCORES[0])
+    base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
+    model: str | None = setting("openai: the name that the server gives the model", None)
+    concurrency: int = setting("openai: images asked about at a time", 16)
+    timeout: float = setting("openai: seconds to wait for an answer", 600.0)
+    retries: int = setting("openai: how often a failed request is sent again", 6)
+    request: dict[str, Any] = setting("openai: more fields for every request", default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: a choice that does not exist, a number out of its range, or a key that is missing or
+                has no effect with this engine.
+        """
+        check_choices(self, {"engine": ENGINES, "device": DEVICES, "dtype": DTYPES, "score": SCORES})
+        check_counts(self, ("batch_size", "max_new_tokens", "concurrency", "tensor_parallel"))
+        if self.temperature < 0:
+            raise ValueError(f"temperature: {self.temperature} is less than 0")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p: {self.top_p} is not above 0 and up to 1")
+        if self.timeout <= 0 or self.retries < 0:
+            raise ValueError("timeout must be more than 0, and retries not less than 0")
+        if self.engine == "openai":
+            self._check_server()
+        elif self.checkpoint is None:
+            raise ValueError("checkpoint must be set, in the recipe or as key=value")
+        elif self.base_url or self.model or self.request:
+            raise ValueError("base_url, model and request have an effect only with engine=openai")
+
+    def _check_server(self) -> None:
+        if not re.match(r"https?://.", self.base_url or ""):
+            raise ValueError(f"base_url: '{self.base_url}' is not like http://localhost:8000/v1")
+        if not self.model:
+            raise ValueError("model must be set: the name that the server gives the model")
+
+    def resolve_checkpoint(self) -> Checkpoint | None:
+        """Find the folders of the model; None where none is named, as a server's model may be elsewhere.
+
+        Raises:
+            UserError: a missing or incomplete checkpoint folder.
+        """
+        if self.checkpoint is None:
+            return None
+        base = None if self.base_checkpoint is None else Path(self.base_checkpoint)
+        return find_checkpoint(Path(self.checkpoint), base)
+
+    @property
+    def with_tokens(self) -> bool:
+        """Whether answers come with the log-probabilities of their tokens: scores are made of these."""
+        return self.score != "none"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether tokens are sampled, so that asking again gives another answer."""
+        return self.temperature > 0
+
+
+def check_choices(settings: object, choices_of: Mapping[str, Sequence[str]]) -> None:
+    """Check that each named setting has one of its choices.
+
+    Raises:
+        ValueError: it has another value.
+    """
+    for key, choices in choices_of.items():
+        if (value := getattr(settings, key)) not in choices:
+            raise ValueError(f"{key}: '{value}' is not one of {', '.join(choices)}")
+
+
+def check_counts(settings: object, keys: Sequence[str]) -> None:
+    """Check that each named setting is 1 or more, or None.
+
+    Raises:
+        ValueError: it is less than 1.
+    """
+    for key in keys:
+        value = getattr(settings, key)
+        if value is not None and value < 1:
+            raise ValueError(f"{key}: {value} is less than 1")

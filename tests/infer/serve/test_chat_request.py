@@ -1,0 +1,112 @@
+"""Bodies of chat requests: what is accepted, and what is refused with which field named."""
+
+import base64
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from grounding.markup import IMAGE_PLACEHOLDER
+from infer.serve.chat_request import ChatRequest, first_problem
+
+IMAGE = b"\x89PNG\r\n"
+URL = f"data:image/png;base64,{base64.b64encode(IMAGE).decode()}"
+PICTURE = {"type": "image_url", "image_url": {"url": URL, "detail": "high"}}
+TEXT = {"type": "text", "text": "Where is it?"}
+SYSTEM = {"role": "system", "content": "Be brief."}
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "content": list(parts), "name": "somebody"}
+
+
+def body(*messages: Any, **fields: Any) -> dict[str, Any]:
+    return {"model": "tiny", "messages": list(messages), **fields}
+
+
+def test_texts_and_image_are_read() -> None:
+    request = ChatRequest.model_validate(body(SYSTEM, user(TEXT, PICTURE, TEXT)))
+    assert request.system == "Be brief."
+    assert request.user.text == f"Where is it?{IMAGE_PLACEHOLDER}Where is it?"
+    assert request.user.image == IMAGE
+    assert request.max_answer_tokens is None
+
+
+@pytest.mark.parametrize("content", [[{"type": "text", "text": "Be brief."}], [{"text": "Be brief."}]])
+def test_a_system_message_can_be_a_list(content: list[dict[str, str]]) -> None:
+    request = ChatRequest.model_validate(body({"role": "system", "content": content}, user(PICTURE)))
+    assert (request.system, request.user.text) == ("Be brief.", IMAGE_PLACEHOLDER)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6, "max_tokens": 5}, 6),
+        ({"max_completion_tokens": None, "max_tokens": 5}, None),
+        ({"max_tokens": None}, None),
+    ],
+)
+def test_the_longest_answer_has_a_new_name_and_an_old_one(
+    fields: dict[str, Any], expected: int | None
+) -> None:
+    assert ChatRequest.model_validate(body(user(PICTURE), **fields)).max_answer_tokens == expected
+
+
+def test_unknown_fields_and_harmless_values_are_accepted() -> None:
+    fields = {"top_p": 0.9, "n": 1, "stream": False, "temperature": 0, "logprobs": None, "user": {"a": 1}}
+    assert not ChatRequest.model_validate(body(user(PICTURE), **fields)).logprobs
+    assert ChatRequest.model_validate(body(user(PICTURE), logprobs=5, stream=None)).logprobs
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (body(user(PICTURE), stream=True), "stream: this server sends each answer in one piece"),
+        (body(user(PICTURE), temperature=0.7), "temperature: this server decodes greedily"),
+        (body(user(PICTURE), temperature="0"), "temperature: Input should be a valid number"),
+        (body(user(PICTURE), max_tokens=0), "max_tokens: Input should be greater than or equal to 1"),
+        (body(user(PICTURE), max_tokens=2.5), "max_tokens: Input should be a valid integer"),
+        (body(user(PICTURE), max_completion_tokens="9"), "max_completion_tokens: Input should be"),
+        ({"model": "tiny"}, "messages: Field required"),
+        (body(), "messages: expected an optional system message, then one user message"),
+        (body(SYSTEM), "messages: expected an optional system message"),
+        (body(user(PICTURE), SYSTEM), "messages: expected an optional system message"),
+        (body(user(PICTURE), user(PICTURE)), "messages: expected an optional system message"),
+        (body({"role": "assistant", "content": "yes"}), "messages.0: Input tag 'assistant'"),
+        (body({"content": []}), "messages.0: Unable to extract tag using discriminator 'role'"),
+        (body({"role": "system", "content": []}, user(PICTURE)), "messages.0.system.content"),
+        (
+            body({"role": "user", "content": "no picture"}),
+            "messages.0.user.content: Input should be a valid list",
+        ),
+        (body(user(TEXT)), "messages.0.user.content: expected exactly one image_url"),
+        (body(user(PICTURE, PICTURE)), "messages.0.user.content: expected exactly one image_url"),
+        (body(user(PICTURE, {"type": "text", "text": IMAGE_PLACEHOLDER})), "no text with <image>"),
+        (body(user(PICTURE, {"type": "video_url", "video_url": {}})), "messages.0.user.content.1: Input tag"),
+        (body(user(PICTURE, {"type": "text"})), "messages.0.user.content.1.text.text: Field required"),
+        (body(user({"type": "image_url", "image_url": URL})), "image_url: Input should be a valid dict"),
+    ],
+)
+def test_the_field_that_is_wrong_is_named(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ChatRequest.model_validate(changed)
+    assert message in first_problem(caught.value)
+    assert "\n" not in first_problem(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("https://example.com/a.png", "expected the image itself, as data:image/...;base64,..."),
+        ("data:image/png,abc", "expected the image itself"),
+        (None, "expected the image itself"),
+        ("data:image/png;base64,%%%", "not base64: "),
+        ("data:image/png;base64,AAA", "not base64: "),
+        ("data:image/png;base64,äöü=", "not base64: "),
+    ],
+)
+def test_an_image_that_is_not_inline_is_refused(url: str | None, message: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ChatRequest.model_validate(body(user({"type": "image_url", "image_url": {"url": url}})))
+    assert f"image_url.url: {message}" in first_problem(caught.value)

@@ -1,0 +1,76 @@
+"""The settings of the app's page, told apart from those of the engine behind it."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.recipe import describe_keys, load_settings, setting, suggestion
+from infer.engines.settings import EngineSettings
+from infer.serve.address import is_loopback
+from visualize.app.password import PASSWORD_VARIABLE
+
+NOT_OFFERED = ("checkpoint", "batch_size", "tensor_parallel")
+"""Keys of the engine that are no keys here: the checkpoint has no key, and one process asks one question."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppSettings:
+    """Where the page is served, and what it accepts."""
+
+    host: str = setting("address to listen at; any but this machine's own needs a password", "127.0.0.1")
+    port: int = setting("port to listen at", 7860)
+    password_file: str | None = setting(f"file with the password (else {PASSWORD_VARIABLE}, or asked)", None)
+    dataset: str | None = setting(
+        "prepared data set with the trained questions (null: the checkpoint's)", None
+    )
+    max_megabytes: float = setting("largest upload", 20.0)
+    max_megapixels: float = setting("largest picture, in million pixels", 50.0)
+    concurrent: int = setting("requests that the model answers at the same time", 1)
+    waiting: int = setting("requests that may wait", 50)
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: a number out of range.
+        """
+        for key in ("max_megabytes", "max_megapixels", "concurrent", "waiting"):
+            if (value := getattr(self, key)) <= 0:
+                raise ValueError(f"{key}: {value} is not more than 0")
+        if not 0 < self.port < 1 << 16:
+            raise ValueError(f"port: {self.port} is not 1 to 65535")
+
+    @property
+    def is_open_to_others(self) -> bool:
+        """Whether other machines can reach the page."""
+        return not is_loopback(self.host)
+
+
+def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[AppSettings, EngineSettings]:
+    """Return the settings of the page and those of the engine, told apart by their keys.
+
+    Raises:
+        UserError: a key of neither, or a value that does not fit.
+    """
+    page = [field.name for field in dataclasses.fields(AppSettings)]
+    engine = [field.name for field in dataclasses.fields(EngineSettings) if field.name not in NOT_OFFERED]
+    keys = [word.partition("=")[0].partition(".")[0] for word in overrides]
+    if unknown := [key for key in keys if key not in page + engine]:
+        hints = (f"unknown key '{key}'{suggestion(key, page + engine)}" for key in unknown)
+        raise UserError("; ".join(hints))
+    words = list(zip(keys, overrides, strict=True))
+    own = [word for key, word in words if key in page]
+    folder = [] if checkpoint is None else [f"checkpoint={json.dumps(str(checkpoint), ensure_ascii=False)}"]
+    rest = [word for key, word in words if key in engine]
+    return load_settings(AppSettings, own), load_settings(EngineSettings, [*folder, *rest])
+
+
+def describe_settings() -> Iterator[str]:
+    """Yield a line of help for each key of the page and of the engine."""
+    yield from describe_keys(AppSettings)
+    for line in describe_keys(EngineSettings):
+        if line.split()[0].partition("=")[0] not in NOT_OFFERED:
+            yield line
