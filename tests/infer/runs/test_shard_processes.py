@@ -39,7 +39,7 @@ def test_a_process_that_is_killed_ends_the_others(monkeypatch: pytest.MonkeyPatc
 def test_gpus_are_shared_out_in_turn(
     monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any], processes: int | None, expected: list[str | None]
 ) -> None:
-    monkeypatch.setattr("infer.engines.paddle.engine.count_gpus", lambda: 2)
+    monkeypatch.setattr("infer.engines.paddle.devices.count_gpus", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     settings = EngineSettings(**{"checkpoint": "model", **keys})
     assert shard_processes.choose_devices(settings, processes) == expected
