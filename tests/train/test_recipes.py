@@ -145,7 +145,7 @@ def test_a_row_of_the_table_says_what_the_plan_says(row: tuple[str, int, int, st
     shapes = pytest.importorskip("models.qwen3_vl.parameters", reason="without the memory plan")
     name, gpus, memory, words, calculated = row
     values = resolve_recipe(RECIPES[name], words.split())
-    plan = memory_plan.plan(values, shapes.model_config(model_of(name)), gpus, memory)
+    plan = memory_plan.plan_memory(values, shapes.model_config(model_of(name)), gpus, memory)
     assert plan.fits
     assert plan.total_bytes_per_gpu / memory_plan.GIB == pytest.approx(calculated, abs=1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from models.qwen3_vl.parameters import Split, Tensor
 from train.keys import quiet_imports
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
@@ -26,7 +26,9 @@ class _ShapeModel:
         yield from self.parameters.items()
 
 
-def trained_tensors(recipe: Recipe, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+def trained_tensors(
+    recipe: TrainRecipe, config: Mapping[str, Any], tensors: Sequence[Tensor]
+) -> list[Tensor]:
     """Return what the optimizer gets: parameters of the model, or those that LoRA adds to it.
 
     Source: paddleformers.cli.utils, whose functions are called here: freeze_model_parameters,

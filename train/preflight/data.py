@@ -10,13 +10,13 @@ from grounding.card import CARD_FILE, Card, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.prompts import IMAGE_PLACEHOLDER
-from train.recipe import SPLITS, Recipe
+from train.recipe import SPLITS, TrainRecipe
 
 PLACEHOLDERS = {"<ref-object>": "ref", "<bbox>": "bbox"}
 """What PaddleFormers replaces by a name or a box, and where in a record's `objects` they are."""
 
 
-def records(recipe: Recipe) -> Iterator[str]:
+def records(recipe: TrainRecipe) -> Iterator[str]:
     """Every record has to say what its placeholders stand for: PaddleFormers trains on the rest as text."""
     for split in SPLITS:
         name = f"{split}_dataset_path"
@@ -29,7 +29,7 @@ def records(recipe: Recipe) -> Iterator[str]:
                 yield f"{name}: {error}"
 
 
-def cards(recipe: Recipe) -> Iterator[str]:
+def cards(recipe: TrainRecipe) -> Iterator[str]:
     """The questions at evaluation are those of the card: training and validation need the same."""
     found: dict[Path, Card] = {}
     for split in SPLITS:

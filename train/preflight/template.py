@@ -1,4 +1,4 @@
-"""Checks of the template against the model: its kind, its tokenizer's special tokens, its thinking."""
+"""Checks that the template fits the model: its type, its tokenizer's special tokens, whether it thinks."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 
 from grounding.files import read_json
 from train.keys import quiet_imports
-from train.recipe import Recipe, is_hub_id
+from train.recipe import TrainRecipe, is_hub_id
 
 MODEL_TYPES = ("qwen3_vl", "qwen3_vl_moe")
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
@@ -16,16 +16,16 @@ WRITTEN_BY_PLUGINS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 GROUNDING_TOKENS = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
 
 
-def template_known(recipe: Recipe) -> Iterator[str]:
-    """The template has to exist in this PaddleFormers."""
+def template_known(recipe: TrainRecipe) -> Iterator[str]:
+    """The template must exist in this PaddleFormers."""
     name = recipe.get("template")
     if name is not None and name not in templates():
         near = ", ".join(known for known in templates() if known.startswith("qwen3_vl"))
         yield f"template: PaddleFormers knows no '{name}' (for this model: {near})"
 
 
-def template_fits(recipe: Recipe) -> Iterator[str]:
-    """The template has to be the model's: of its kind, and written in tokens that its tokenizer has."""
+def template_fits(recipe: TrainRecipe) -> Iterator[str]:
+    """The template must be for the model's type, and use special tokens that its tokenizer has."""
     template = templates().get(str(recipe.get("template")))
     if "thinking" in recipe.model.lower() and str(recipe.get("template")).endswith("_nothink"):
         yield (
@@ -52,7 +52,7 @@ def template_fits(recipe: Recipe) -> Iterator[str]:
 
 
 def template_tokens(template: Any) -> list[str]:
-    """Return the special tokens that a template writes into every conversation."""
+    """Return the special tokens that a template writes into every conversation, in order."""
     formats = (template.format_user, template.format_assistant, template.format_system)
     slots = [slot for each in formats for slot in each.slots if isinstance(slot, str)]
     texts = [*slots, *template.suffix, template.chat_sep]

@@ -12,7 +12,8 @@ from PIL import Image
 from grounding.errors import UserError
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
-from train.inside.box_curves import as_at_inference, curve_values
+from train.inside.box_curves import curve_values
+from train.inside.inference_mode import inference_mode
 from train.preflight.all_checks import check_recipe
 
 CURVES = {"AP50", "F1_50", "mean_IoU", "unreadable", "duplicates"}
@@ -76,7 +77,7 @@ def test_mode_numbers_and_attention_come_back(tiny_model: Path, load_model: Call
     paddle.seed(1)
     random.seed(1)
     np.random.seed(1)
-    with as_at_inference(model):
+    with inference_mode(model):
         assert not any(layer.training for layer in model.sublayers(include_self=True))
         assert model.config.text_config._attn_implementation == "eager"
         numbers()

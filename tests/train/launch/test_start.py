@@ -13,17 +13,11 @@ import yaml
 from grounding.errors import UserError, run_command
 from grounding.run_record import read_run
 from models.arithmetic import fast_arithmetic
-from train.launch import start as launch
+from train.launch.command import PLUGIN, command, cpu_processes, environment, free_port
 from train.launch.processes import MARK, end_earlier_start, is_training, marked
-from train.launch.start import (
-    command,
-    cpu_processes,
-    environment,
-    free_port,
-    remove_run,
-    save_recipe,
-    train,
-)
+from train.launch.run_folder import remove_run
+from train.launch.start import train
+from train.recipe import save_train_recipe
 
 
 def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
@@ -37,7 +31,7 @@ def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
 
 def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
     recipe = {"learning_rate": 2e-05, "save_strategy": "no", "train_dataset_prob": "1.0", "packing": False}
-    save_recipe(recipe, tmp_path)
+    save_train_recipe(recipe, tmp_path)
     assert yaml.safe_load((tmp_path / "train.yaml").read_text()) == recipe
 
 
@@ -46,8 +40,8 @@ def test_one_process_uses_paddleformers_own_command(tmp_path: Path) -> None:
     words = command(recipe, tmp_path, has_gpu=False)
     assert Path(words[0]).name == "paddleformers-cli"
     assert words[1:3] == ["train", str(tmp_path / "train.yaml")]
-    assert f"custom_register_path={launch.PLUGIN}" in words
-    assert launch.PLUGIN.is_file()
+    assert f"custom_register_path={PLUGIN}" in words
+    assert PLUGIN.is_file()
 
 
 def test_tensor_parallel_cpu_run_has_a_process_each(tmp_path: Path) -> None:
@@ -101,7 +95,7 @@ def test_finished_run_is_left_alone(recipe: Path, tmp_path: Path, caplog: pytest
 
 
 def fake_run(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-c", script])
+    monkeypatch.setattr("train.launch.start.command", lambda *_: [sys.executable, "-c", script])
 
 
 def test_success_without_weights_is_a_failure(

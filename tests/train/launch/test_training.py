@@ -1,7 +1,6 @@
 """Real training through `python -m train`: killed, out of disk, half written, and gone on with."""
 
 import os
-import random
 import re
 import resource
 import shutil
@@ -18,7 +17,7 @@ import yaml
 from grounding.run_record import RunRecord, read_run
 from tests.train.conftest import SAVE_STEPS, SLOW, STEPS
 from train.launch.processes import marked
-from train.runs import table
+from train.runs import runs_table
 
 START = re.compile(r"^[-\d]+ [:\d]+ \S+paddleformers-cli train ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
@@ -65,8 +64,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 ) -> None:
     recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
     run = tmp_path / "run"
-    first, second = random.randrange(9, 13), random.randrange(17, 21)
-    print(f"killed after steps {first} and {second}")
+    first, second = 11, 19
 
     # Everything is killed at once, as by a machine that goes down.
     process = start_training(recipe)
@@ -76,7 +74,9 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     for child in running:
         os.kill(child, signal.SIGKILL)
     process.communicate()
-    assert re.search(rf"^run .* full .*stopped at \d+, goes on from {SAVE_STEPS}$", table(tmp_path), re.M)
+    assert re.search(
+        rf"^run .* full .*stopped at \d+, resumes from {SAVE_STEPS}$", runs_table(tmp_path), re.M
+    )
 
     # The disk fills up while the next checkpoint is saved: 1 MB is less than its tensors.
     process = start_training(recipe)
@@ -85,9 +85,9 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
         resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert f"goes on from checkpoint-{SAVE_STEPS}" in said
+    assert f"resumes from checkpoint-{SAVE_STEPS}" in said
     [line] = [line for line in said.splitlines() if "failed" in line]
-    assert "the disk is full: make room, then the same command goes on from its newest checkpoint" in line
+    assert "the disk is full: make room, then the same command resumes from its newest checkpoint" in line
     assert f"checkpoint-{SAVE_STEPS};" in line
     assert "Traceback" not in said
     assert [path.name for path in run.glob("checkpoint-*")] == [f"checkpoint-{SAVE_STEPS}"]
@@ -100,7 +100,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     os.kill(trainer, signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
-    assert f"goes on from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
+    assert f"resumes from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
     assert not marked(record_of(run).mark)
 
     # A kill has left a newer checkpoint half written.
@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     os.truncate(shard, shard.stat().st_size // 2)
     said = finish_training(recipe)
     assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
-    assert f"goes on from checkpoint-{2 * SAVE_STEPS}" in said
+    assert f"resumes from checkpoint-{2 * SAVE_STEPS}" in said
 
     whole = dict(losses(full_run))
     after = dict(losses(run))
@@ -164,7 +164,7 @@ def test_a_finished_run_is_complete_and_is_left_alone(
     [start] = record.starts
     assert (start.state, start.resumed_from) == ("finished", None)
     assert 0 < (start.seconds or 0) < 240
-    assert f"full    {STEPS}/{STEPS}" in table(full_run.parent)
+    assert f"full    {STEPS}/{STEPS}" in runs_table(full_run.parent)
     before = (full_run / "run.json").read_bytes()
     assert "trained already" in finish_training(full_run.parent / "recipe.yaml")
     assert (full_run / "run.json").read_bytes() == before
@@ -176,9 +176,9 @@ def test_ctrl_c_leaves_no_process_of_a_parallel_run(interrupted_parallel_run: di
     assert stopped["code"] == 130, stopped["said"]
     assert stopped["left"] == []
     assert re.search(
-        r"stopped; the same command goes on from its newest checkpoint, checkpoint-\d", stopped["said"]
+        r"stopped; the same command resumes from its newest checkpoint, checkpoint-\d", stopped["said"]
     )
-    assert re.search(r"goes on from checkpoint-\d", interrupted_parallel_run["resumed"])
+    assert re.search(r"resumes from checkpoint-\d", interrupted_parallel_run["resumed"])
     record = record_of(interrupted_parallel_run["run"])
     assert [start.state for start in record.starts] == ["stopped", "finished"]
     assert record.evaluation["loss"] > 0
