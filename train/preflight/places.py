@@ -94,7 +94,10 @@ def output_fate(recipe: TrainRecipe) -> str | None:
         return f"output: training resumes from {resume_from} with the keys of this recipe"
     if newest is None:
         return f"output: {folder} holds a run of this recipe without a checkpoint"
-    return f"output: {folder} holds a run of this recipe, at {newest.name}: it resumes, or is left alone if finished"
+    return (
+        f"output: {folder} holds a run of this recipe, at {newest.name}: "
+        "it resumes, or is left alone if it is finished"
+    )
 
 
 def cpu_keys(recipe: TrainRecipe) -> Iterator[str]:

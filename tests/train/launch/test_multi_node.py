@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from train.launch.nodes import VARIABLES
 
 from grounding.errors import UserError
-from train.launch.start import command, cpu_processes, environment, free_port, log_folder
+from train.launch.command import command, cpu_processes, environment, free_port
+from train.launch.run_folder import log_folder
+from train.nodes import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = 5

@@ -5,7 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from train.inside.patches.paddleformers_1_2.fast import corner_tables
+
+from train.inside.patches.needed import CPU_SPEED
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_in_groups import attend_in_groups
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_to_each_image_alone import image_runs
+from train.inside.patches.paddleformers_1_2.cpu_speed.remember_patch_positions import corner_tables
 
 
 @pytest.fixture
