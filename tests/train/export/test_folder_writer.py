@@ -110,6 +110,7 @@ def test_merged_model_equals_the_adapter(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_an_adapter_of_two_processes_is_merged_as_it_was_trained(
     interrupted_parallel_run: dict[str, Any],
     load_model: Any,
@@ -150,6 +151,7 @@ def test_an_adapter_of_two_processes_is_merged_as_it_was_trained(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_a_full_run_is_exported_with_the_same_weights(
     full_run: Path, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
 ) -> None:

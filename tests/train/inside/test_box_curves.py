@@ -27,6 +27,7 @@ def read_log(run: Path) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 def test_curves_and_pictures_lie_beside_the_loss(train_tiny: TrainTiny) -> None:
     run = train_tiny()
     log = read_log(run)
@@ -52,6 +53,7 @@ def test_curves_and_pictures_lie_beside_the_loss(train_tiny: TrainTiny) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 def test_the_training_is_the_same_without_curves(train_tiny: TrainTiny) -> None:
     """To the digit, over three epochs of the 48 images: neither evaluation nor answers leave a trace."""
     without = train_tiny(do_eval="false", evaluation_strategy="'no'", grounding_eval_samples=0)

@@ -37,6 +37,7 @@ def infer(checkpoint: Path, dataset: Path, output: Path, like: Path) -> list[str
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 @pytest.mark.parametrize("recipe", ["tiny_full", "tiny_lora"])
 def test_two_processes_do_what_one_does(
     train_tiny: TrainTiny, prepared_data: Path, tmp_path: Path, recipe: str

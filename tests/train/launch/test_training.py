@@ -55,6 +55,7 @@ def record_of(run: Path) -> RunRecord:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     write_recipe: Callable[..., Path],
     start_training: Training,
@@ -146,6 +147,7 @@ def trainer_of(processes: list[int]) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_a_finished_run_is_complete_and_is_left_alone(
     full_run: Path, finish_training: Callable[..., str], tiny_model: Path
 ) -> None:
@@ -171,6 +173,7 @@ def test_a_finished_run_is_complete_and_is_left_alone(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_ctrl_c_leaves_no_process_of_a_parallel_run(interrupted_parallel_run: dict[str, Any]) -> None:
     stopped = interrupted_parallel_run["stopped"]
     assert stopped["code"] == 130, stopped["said"]

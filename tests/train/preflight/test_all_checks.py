@@ -91,7 +91,10 @@ TRAPS = {
     "key-value heads": ({"tensor_model_parallel_size": 4}, "4 does not divide the model's key-value heads 2"),
     "layers": ({"pipeline_model_parallel_size": 2}, "2 does not divide the model's 3 layers"),
     "types": ({"train_dataset_prob": "0.5,0.5"}, "each path needs a type and a prob (there are 1 of path"),
-    "mixture": ({"mix_strategy": "random", "max_steps": -1}, "max_steps: must be set with mix_strategy random"),
+    "mixture": (
+        {"mix_strategy": "random", "max_steps": -1},
+        "max_steps: must be set with mix_strategy random",
+    ),
     "short": ({"max_seq_len": 20}, "max_seq_len: 20 is less than any of 48 records needs"),
     "resume": ({"resume_from_checkpoint": "nowhere"}, "resume_from_checkpoint: no such folder"),
     "no output": ({"output_dir": ...}, "output_dir: is missing"),
