@@ -27,6 +27,9 @@ from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
+HANG_SECONDS = 900
+"""A run that takes longer hangs; no test measures the time."""
+
 COLOURS = {"red": (220, 40, 40), "blue": (50, 80, 220)}
 
 
@@ -175,7 +178,7 @@ TrainHere = Callable[[Sequence[Path], Sequence[str]], tuple[int, str]]
 
 @pytest.fixture(scope="session")
 def train_here() -> TrainHere:
-    """Do in this process, which has imported Paddle already, what `python -m train` does; return code and log."""
+    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log."""
 
     def run(recipes: Sequence[Path], words: Sequence[str]) -> tuple[int, str]:
         from train.launch.sequence import train_sequence
@@ -322,12 +325,12 @@ def interrupted_parallel_run(
     )
     run = folder / "run"
     process = start_training(recipe)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + HANG_SECONDS
     while not (run / f"checkpoint-{SAVE_STEPS}" / "files.json").is_file() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=HANG_SECONDS)
     record = read_run(run)
     assert record
     stopped = {"code": process.returncode, "said": said, "left": marked(record.mark)}

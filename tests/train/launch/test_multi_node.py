@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
+from tests.train.conftest import HANG_SECONDS
 from train.launch.command import command, cpu_processes, environment, free_port
 from train.launch.run_folder import log_folder
 from train.nodes import VARIABLES
@@ -101,7 +102,7 @@ def test_two_launchers_train_as_one_job(
     nodes = start_two(recipe, shared, shared)
     finish_training(recipe, f"output_dir={single}")
     for process in nodes:
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 0, said
 
     expected = losses(single / "logs" / "train.log")
@@ -127,7 +128,7 @@ def test_nodes_that_do_not_share_the_folder_stop_before_the_first_step(
     make_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
     for process in start_two(make_recipe(), tmp_path / "here", tmp_path / "there"):
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 1
         assert "is not the same folder on all nodes" in said
     assert not losses(tmp_path / "here" / "logs" / "train.log")

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from tests.train.conftest import HANG_SECONDS
 from train.launch.processes import MARK, end_processes, marked
 
-SLEEP = "print(flush=True); import time; time.sleep(60)"
+SLEEP = "print(flush=True); import time; time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
 
 
@@ -43,7 +44,7 @@ def test_only_marked_processes_are_found() -> None:
 def test_a_zombie_has_ended() -> None:
     with marked_process("zombie") as child:
         child.kill()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HANG_SECONDS
         while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
             time.sleep(0.01)
         assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE

@@ -13,6 +13,7 @@ import yaml
 from grounding.errors import UserError, run_command
 from grounding.run_record import read_run
 from models.arithmetic import fast_arithmetic
+from tests.train.conftest import HANG_SECONDS
 from train.launch.command import PLUGIN, command, cpu_processes, environment, free_port
 from train.launch.processes import MARK, end_earlier_start, is_training, marked
 from train.launch.run_folder import remove_run
@@ -123,10 +124,11 @@ def test_what_a_killed_start_left_is_ended(
     train(recipe)
     record = read_run(tmp_path / "run")
     assert record
-    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     left = subprocess.Popen(sleep, env={**os.environ, MARK: record.mark}, start_new_session=True)
     try:
-        while not marked(record.mark):
+        deadline = time.monotonic() + HANG_SECONDS
+        while not marked(record.mark) and time.monotonic() < deadline:
             time.sleep(0.05)
         monkeypatch.setattr("train.launch.processes.is_training", lambda process: process == os.getpid())
         with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
@@ -134,7 +136,7 @@ def test_what_a_killed_start_left_is_ended(
         monkeypatch.setattr("train.launch.processes.is_training", lambda process: False)
         train(recipe)
         assert "ending 1 processes that a killed start has left" in caplog.text
-        assert left.wait(timeout=5) != 0
+        assert left.wait(timeout=HANG_SECONDS) != 0
     finally:
         left.kill()
         left.wait()

