@@ -47,11 +47,11 @@ def marked(mark: str) -> list[int]:
 
 
 def _living(mark: str) -> list[psutil.Process]:
-    """Return the processes with a mark; those that may not be looked into and zombies are left out."""
+    """Return the processes with a mark; zombies have no environment, and some processes may not be read."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
+            if process.environ().get(MARK) == mark:
                 found.append(process)
     return found
 

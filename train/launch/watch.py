@@ -15,8 +15,8 @@ from typing import IO, NoReturn
 from tqdm import tqdm
 
 from train.launch.processes import MARK, PATIENCE_SECONDS, end_processes, new_mark
-from train.launch.progress_bar import TrainingBar
 from train.launch.trainer_log import is_disk_full, meaningful_errors, without_colour
+from train.launch.training_bar import TrainingBar
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         example="python -m train.plan recipes/train/qwen3_vl_8b_lora.yaml gpus=1 gpu_memory_gb=24",
         argv=argv,
     )
-    from train.plan.report import plan_lines, plan_recipe
+    from train.plan.memory_table import plan_lines, plan_recipe
 
     result = plan_recipe(path, overrides)
     for line in plan_lines(result):

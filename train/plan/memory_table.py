@@ -1,4 +1,4 @@
-"""The memory plan of a recipe as lines of text."""
+"""The memory plan of a recipe as a table of text."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -4,7 +4,7 @@ import logging
 import pytest
 from tqdm import tqdm
 
-from train.launch.progress_bar import TrainingBar
+from train.launch.training_bar import TrainingBar
 
 LOG = [
     "[    INFO] -   Total optimization steps = 1,060",
@@ -30,7 +30,7 @@ def test_progress_follows_the_log(caplog: pytest.LogCaptureFixture) -> None:
 def test_quiet_time_repeats_the_last_step(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.launch.progress_bar.QUIET_SECONDS", 0)
+    monkeypatch.setattr("train.launch.training_bar.QUIET_SECONDS", 0)
     with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
         progress = TrainingBar(bar)
         progress.tick()
