@@ -4,12 +4,12 @@ The ways are processes of their own; all start from the same weights and train o
 
 - `python -m train`, as `make train` calls it;
 - `paddleformers-cli` with our plug-in (the difference is our launch);
-- `paddleformers-cli` with the few patches without which it does not run on a CPU (the difference is the rest of
-  our plug-in, and that our launch tells Paddle the kind of processor);
+- `paddleformers-cli` with the few patches without which it does not run on a CPU (the difference is the rest
+  of our plug-in, and that our launch tells Paddle the kind of processor);
 - a plain loop in torch and transformers (`make setup-torch`; left out if that is missing).
 
-The speed of a machine changes over time, so the ways run in turns, every other round in the opposite order. One
-more run shows the share of the time that waits for data, and the functions that take the most time.
+The speed of a machine changes over time, so the ways run in turns, every other round in the opposite order.
+One more run shows the share of the time that waits for data, and the functions that take the most time.
 """
 
 import argparse

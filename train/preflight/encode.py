@@ -65,38 +65,41 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     lengths: list[int] = []
     dropped: Counter[str] = Counter()
     faults: list[str] = []
-    kept: dict[int, Any] = {}
-    for number, example in enumerate(tqdm(examples, desc="encoding", unit="record", delay=2, disable=None)):
+    kept: list[Any] = []
+    for example in tqdm(examples, desc="encoding", unit="record", delay=2, disable=None):
         with _quiet():
-            dataset.max_seq_len = NO_LIMIT
-            sequence, fault = _encode(dataset, example)
-            if (
-                sequence is not None
-                and len(sequence.token_ids) > limit - dataset.num_reserved_tokens_for_each_dialog
-            ):
-                lengths.append(len(sequence.token_ids))
-                dataset.max_seq_len = limit
-                sequence, _ = _encode(dataset, example)
-                if sequence is None:
-                    dropped[TOO_LONG] += 1
-                    continue
-            elif sequence is not None:
-                lengths.append(len(sequence.token_ids))
-        if sequence is None:
-            dropped[fault] += 1
-            faults.append(f"record with {_name(example)}: {fault}")
-        else:
+            length, sequence, reason = _encode_within(dataset, example, limit)
+        if length is not None:
+            lengths.append(length)
+        if sequence is not None:
             sequence.mm_inputs = {}  # frees the pixels
-            kept[number] = sequence
+            kept.append(sequence)
+            continue
+        dropped[reason] += 1
+        if reason != TOO_LONG:
+            faults.append(f"record with {_name(example)}: {reason}")
     dataset.max_seq_len = limit
     return Encoding(
         total=recipe.number("num_samples_each_epoch") if is_sampled(recipe) else len(dataset.mix_datasets),
         lengths=tuple(lengths),
-        learned=sum(label != NOT_LABELLED for sequence in kept.values() for label in sequence.labels),
+        learned=sum(label != NOT_LABELLED for sequence in kept for label in sequence.labels),
         dropped=dropped,
         faults=tuple(faults),
-        packs=_grouped(dataset, list(kept.values())),
+        packs=_grouped(dataset, kept),
     )
+
+
+def _encode_within(dataset: Any, example: dict[str, Any], limit: int) -> tuple[int | None, Any, str]:
+    """Encode a record; return its length without the limit, the sequence that the run keeps, or why not."""
+    dataset.max_seq_len = NO_LIMIT
+    sequence, fault = _encode(dataset, example)
+    if sequence is None:
+        return None, None, fault
+    length = len(sequence.token_ids)
+    if length > limit - dataset.num_reserved_tokens_for_each_dialog:
+        dataset.max_seq_len = limit
+        sequence, _ = _encode(dataset, example)
+    return length, sequence, TOO_LONG
 
 
 def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:

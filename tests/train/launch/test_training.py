@@ -54,32 +54,22 @@ def record_of(run: Path) -> RunRecord:
     return record
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("runs")
-def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
-    write_recipe: Callable[..., Path],
-    start_training: Training,
-    finish_training: Callable[..., str],
-    full_run: Path,
-    tmp_path: Path,
-) -> None:
-    recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
-    run = tmp_path / "run"
-    first, second = 11, 19
-
-    # Everything is killed at once, as by a machine that goes down.
+def kill_everything(start_training: Training, recipe: Path, run: Path, step: int) -> None:
+    """Start a run, and kill all of its processes after a step, as if the machine went down."""
     process = start_training(recipe)
     wait_for_step(process, run, 1, starts=1)
     running = [process.pid, *marked(record_of(run).mark)]  # before: to look for them takes some steps
-    wait_for_step(process, run, first, starts=1)
+    wait_for_step(process, run, step, starts=1)
     for child in running:
         os.kill(child, signal.SIGKILL)
     process.communicate()
     assert re.search(
-        rf"^run .* full .*stopped at \d+, resumes from {SAVE_STEPS}$", runs_table(tmp_path), re.M
+        rf"^run .* full .*stopped at \d+, resumes from {SAVE_STEPS}$", runs_table(run.parent), re.M
     )
 
-    # The disk fills up while the next checkpoint is saved: 1 MB is less than its tensors.
+
+def fill_the_disk(start_training: Training, recipe: Path, run: Path) -> None:
+    """Resume, and let the disk fill up while the next checkpoint is saved: 1 MB is less than its tensors."""
     process = start_training(recipe)
     wait_for_step(process, run, SAVE_STEPS + 1, starts=2)
     for child in marked(record_of(run).mark):  # six steps before the next save
@@ -93,22 +83,43 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     assert "Traceback" not in said
     assert [path.name for path in run.glob("checkpoint-*")] == [f"checkpoint-{SAVE_STEPS}"]
 
-    # The trainer alone is killed.
+
+def kill_the_trainer(start_training: Training, recipe: Path, run: Path, step: int) -> None:
+    """Resume, and kill only the process that trains after a step."""
     process = start_training(recipe)
     wait_for_step(process, run, SAVE_STEPS + 1, starts=3)
     trainer = trainer_of(marked(record_of(run).mark))
-    wait_for_step(process, run, second, starts=3)
+    wait_for_step(process, run, step, starts=3)
     os.kill(trainer, signal.SIGKILL)
     said, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1, said
     assert f"resumes from its newest checkpoint, checkpoint-{2 * SAVE_STEPS};" in said
     assert not marked(record_of(run).mark)
 
-    # A kill has left a newer checkpoint half written.
+
+def leave_half_a_checkpoint(run: Path) -> None:
+    """Leave what a kill leaves that comes while a checkpoint is written."""
     half = run / "checkpoint-21"
     shutil.copytree(run / f"checkpoint-{2 * SAVE_STEPS}", half)
     shard = half / "optimizer_state" / "0_0.distcp"
     os.truncate(shard, shard.stat().st_size // 2)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("runs")
+def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
+    write_recipe: Callable[..., Path],
+    start_training: Training,
+    finish_training: Callable[..., str],
+    full_run: Path,
+    tmp_path: Path,
+) -> None:
+    recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
+    run = tmp_path / "run"
+    kill_everything(start_training, recipe, run, step=11)
+    fill_the_disk(start_training, recipe, run)
+    kill_the_trainer(start_training, recipe, run, step=19)
+    leave_half_a_checkpoint(run)
     said = finish_training(recipe)
     assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
     assert f"resumes from checkpoint-{2 * SAVE_STEPS}" in said

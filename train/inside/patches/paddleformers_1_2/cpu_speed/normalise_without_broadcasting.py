@@ -14,10 +14,23 @@ from typing import Any
 def normalise_without_broadcasting() -> str:
     """Replace the norm's computation in float32."""
     import paddle
-    from paddle.autograd import PyLayer
     from paddleformers.nn.norm import RMSNorm
 
-    forward = RMSNorm.forward
+    forward, layer = RMSNorm.forward, _layer()
+
+    def rms_norm(self: Any, hidden_states: Any) -> Any:
+        if self.config.get("fuse_rms_norm", True) or self.weight.dtype != paddle.float32:
+            return forward(self, hidden_states)
+        return layer.apply(hidden_states, self.weight, self.variance_epsilon)
+
+    RMSNorm.forward = rms_norm
+    return "normalise_without_broadcasting"
+
+
+def _layer() -> Any:
+    """Return the norm as a layer with its own gradient."""
+    import paddle
+    from paddle.autograd import PyLayer
 
     @functools.cache
     def row_of_ones(width: int) -> Any:
@@ -46,10 +59,4 @@ def normalise_without_broadcasting() -> str:
                 None if weight_frozen else products.sum(0),
             )
 
-    def rms_norm(self: Any, hidden_states: Any) -> Any:
-        if self.config.get("fuse_rms_norm", True) or self.weight.dtype != paddle.float32:
-            return forward(self, hidden_states)
-        return Normalise.apply(hidden_states, self.weight, self.variance_epsilon)
-
-    RMSNorm.forward = rms_norm
-    return "normalise_without_broadcasting"
+    return Normalise
