@@ -1,12 +1,15 @@
 """`python benchmarks/train.py [--steps N] [--rounds N]`: how fast the tiny recipe trains, and why.
 
-One run on one machine, each row a process of its own, all from the same weights with the same batches:
-`python -m train` as `make train` calls it; `paddleformers-cli` with our plug-in (the difference: our launch);
-`paddleformers-cli` with no more than a CPU needs to run it at all (the difference: our plug-in, and that our
-launch tells Paddle which processor it is on); and a plain loop in torch and transformers (`make setup-torch`;
-left out where that is missing). A machine is faster at one time than at another, so these are run in turns,
-every other round in the opposite order. Of one more run: the share of the time that waits for data, and the
-functions that take the most of it.
+The ways are processes of their own; all start from the same weights and train on the same batches:
+
+- `python -m train`, as `make train` calls it;
+- `paddleformers-cli` with our plug-in (the difference is our launch);
+- `paddleformers-cli` with the few patches without which it does not run on a CPU (the difference is the rest
+  of our plug-in, and that our launch tells Paddle the kind of processor);
+- a plain loop in torch and transformers (`make setup-torch`; left out if that is missing).
+
+The speed of a machine changes over time, so the ways run in turns, every other round in the opposite order.
+One more run shows the share of the time that waits for data, and the functions that take the most time.
 """
 
 import argparse
@@ -24,32 +27,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
+PLUGIN_FILE = ROOT / "train" / "inside" / "plugin.py"
 TORCH = ROOT / ".venv-torch" / "bin" / "python"
 LAUNCH, PLUGIN = "python -m train (make train)", "paddleformers-cli, our plug-in"
 BARE, IN_TORCH = "paddleformers-cli, bare", "torch and transformers"
 INTERVAL = 10
-"""Steps between two figures of the trainer's log; the first is left out."""
+"""Steps between two figures of the trainer's log; the first figures are left out."""
 
 PREAMBLE = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-NEEDED = f"""{PREAMBLE}from train import cpu
-cpu.use_plain_paddle_classes()
-cpu.define_pipeline_model()
-cpu.initialise_fleet_for_resume()
-cpu.skip_device_synchronize()
+NEEDED = f"""{PREAMBLE}from train.inside.patches import needed
+needed.use_plain_paddle_classes()
+needed.define_pipeline_model()
+needed.initialise_fleet_for_resume()
+needed.skip_device_synchronize()
 """
-"""A plug-in with what PaddleFormers needs on a CPU and nothing else."""
+"""A plug-in with the patches without which PaddleFormers does not train on a CPU."""
 
 LOOKING = f"""{PREAMBLE}import runpy
-runpy.run_path({str(ROOT / "train" / "plugin.py")!r}, run_name="plugin")
+runpy.run_path({str(PLUGIN_FILE)!r}, run_name="plugin")
 from benchmarks.train_probe import install
 install()
 """
-"""Our plug-in, watched."""
+"""Our plug-in with the probe of benchmarks/train_probe.py."""
 
 
 @dataclass
 class Measured:
-    """A run: samples a second of each interval, its whole time and processor time, and its losses."""
+    """A run: samples per second of each interval, wall-clock and processor time in seconds, losses."""
 
     rates: list[float]
     seconds: float
@@ -58,7 +62,7 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Samples a second in the steady part."""
+        """Samples per second, the median of the intervals."""
         return statistics.median(self.rates)
 
 
@@ -83,7 +87,7 @@ def report(folder: Path, steps: int, rounds: int) -> str:
     run_paddle("watched", folder / "watched", words, looking)
     ways: dict[str, Callable[[Path], Measured]] = {
         LAUNCH: lambda out: run_paddle(LAUNCH, out, words, None),
-        PLUGIN: lambda out: run_paddle(PLUGIN, out, words, ROOT / "train" / "plugin.py"),
+        PLUGIN: lambda out: run_paddle(PLUGIN, out, words, PLUGIN_FILE),
         BARE: lambda out: run_paddle(BARE, out, words, needed),
     }
     if TORCH.is_file():
@@ -127,10 +131,10 @@ def call(module: str, *words: object) -> None:
 
 
 def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -> Measured:
-    """Train in a folder of its own; without a plug-in by our launch, else by PaddleFormers' command line."""
+    """Train in a folder; without a plug-in by `python -m train`, otherwise by PaddleFormers' command line."""
     from models.arithmetic import fast_arithmetic
-    from train.launch.start import environment, save_recipe
-    from train.recipe import resolve_recipe
+    from train.launch.command import environment
+    from train.recipe import resolve_recipe, save_train_recipe
 
     words = [*words, f"output_dir={output}"]
     command = [sys.executable, "-m", "train", str(RECIPE), *words]
@@ -142,7 +146,7 @@ def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -
             if not key.startswith("grounding_")
         }
         output.mkdir(parents=True)
-        save_recipe(recipe, output)
+        save_train_recipe(recipe, output)
         program = Path(sys.executable).parent / "paddleformers-cli"
         command = [str(program), "train", str(output / "train.yaml"), f"custom_register_path={plugin}"]
         variables = environment(recipe, output, has_gpu=False)
@@ -160,7 +164,7 @@ def run_paddle(name: str, output: Path, words: list[str], plugin: Path | None) -
 
 
 def run_torch(folder: Path, output: Path, steps: int) -> Measured:
-    """Train the same model on the batches that the watched run wrote down."""
+    """Train the same model on the batches that the run with the probe has saved."""
     output.mkdir()
     result = output / "torch.json"
     command = [
@@ -174,10 +178,10 @@ def run_torch(folder: Path, output: Path, steps: int) -> Measured:
 
 
 def timed(name: str, command: list[str], variables: dict[str, str]) -> tuple[float, float]:
-    """Run a command to its end and return seconds on the clock and of the processors.
+    """Run a command to its end and return its wall-clock and processor time in seconds.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the command failed.
     """
     sys.stderr.write(f"{name} ...\n")
     start = time.perf_counter()
@@ -192,7 +196,7 @@ def timed(name: str, command: list[str], variables: dict[str, str]) -> tuple[flo
 
 
 def table(found: dict[str, list[Measured]], steps: int) -> str:
-    """Return the medians of every way, the cost of our launch, and how far the losses are apart."""
+    """Return the medians of every way, the cost of our launch, and the largest difference of the losses."""
     rates = {name: statistics.median(run.rate for run in runs) for name, runs in found.items()}
     lines = [
         f"{steps} steps of batch 8, {len(found[BARE])} times in turns; "
@@ -215,13 +219,13 @@ def table(found: dict[str, list[Measured]], steps: int) -> str:
 
 
 def in_pairs(without: list[Measured], having: list[Measured]) -> str:
-    """Return what something adds to the time of a step: the median of the rounds, and each of them."""
+    """Return by how much a step takes longer: the median of the rounds, and each round."""
     costs = [one.rate / other.rate - 1 for one, other in zip(without, having, strict=True)]
     return f"{statistics.median(costs):+.1%} ({', '.join(f'{cost:+.1%}' for cost in costs)})"
 
 
 def watched(folder: Path) -> str:
-    """Return what the watched run found: the wait for data, and the functions that took the most time."""
+    """Return the findings of the probe: the wait for data, and the functions that took the most time."""
     found = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
     share = found["waiting_seconds"] / found["seconds"]
     lines = [

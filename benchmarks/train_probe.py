@@ -1,4 +1,4 @@
-"""Looks into a training run of PaddleFormers: its batches, its waits for data, and where its time goes."""
+"""A probe in a training run of PaddleFormers: saves its batches, its waits for data, and a profile."""
 
 import atexit
 import cProfile
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 SKIPPED_STEPS = 10
-"""The first steps compile, allocate and fill queues."""
+"""The first steps are not measured: they allocate memory and fill queues."""
 
 FUNCTIONS = 20
 
 
 def install() -> None:
-    """Wrap the trainer's step and its data loader's iterator; the findings are written when the run ends."""
+    """Wrap the trainer's step and its data loader's iterators; write the findings when the run ends."""
     from paddle.io.dataloader import dataloader_iter
     from paddleformers.trainer.trainer import Trainer
 
@@ -59,7 +59,7 @@ def install() -> None:
 
 
 def watch_iterator(kind: Any, state: dict[str, Any]) -> None:
-    """Add the time that an iterator's users wait to the state."""
+    """Add the time that callers of an iterator wait to `state["waiting"]`, in seconds."""
     following = kind.__next__
 
     def __next__(self: Any) -> Any:  # noqa: N807

@@ -9,7 +9,7 @@ SKIPPED_STEPS = 10
 
 
 def main(model_folder: str, batches: str, steps: int, result: Path) -> None:
-    """Train and write samples a second and losses; the optimizer is the recipe's."""
+    """Train with the recipe's optimizer and schedule; write samples per second and losses."""
     import numpy as np
     import torch
     from transformers import Qwen3VLForConditionalGeneration
@@ -27,7 +27,7 @@ def main(model_folder: str, batches: str, steps: int, result: Path) -> None:
             start = time.perf_counter()
         arrays = np.load(path)
         ids = torch.from_numpy(arrays["input_ids"].astype(np.int64))
-        labels = torch.full_like(ids, -100)  # PaddleFormers stores the next token at each place
+        labels = torch.full_like(ids, -100)  # PaddleFormers stores the next token at each position
         labels[:, 1:] = torch.from_numpy(arrays["labels"].astype(np.int64))[:, :-1]
         outputs = model(
             input_ids=ids,

@@ -6,22 +6,22 @@ import sys
 from grounding.errors import run_command
 from grounding.recipe import recipes_arguments
 
-DESCRIPTION = """Fine-tune a model with PaddleFormers as a recipe says, or as several say in a row.
+DESCRIPTION = """Fine-tune a model with PaddleFormers, by one recipe or by several in sequence.
 
-Keys are PaddleFormers' own. A run that was stopped goes on when it is started again. In a row, a recipe can
-start from the output_dir of an earlier one; output_dir=FOLDER then has a folder in it for each recipe."""
+The keys are PaddleFormers' own. Interrupted runs resume: repeat the command. In a sequence, a recipe can
+start from the output_dir of an earlier one; output_dir=FOLDER makes a folder in FOLDER for each recipe."""
 
 
 def main() -> int:
-    """Check the recipes, then train."""
+    """Run `python -m train RECIPE [RECIPE ...] [key=value ...]`."""
     paths, overrides = recipes_arguments(
         prog="python -m train",
         description=DESCRIPTION,
         example="python -m train recipes/train/tiny_full.yaml max_steps=100",
     )
-    from train.launch.sequence import train_row
+    from train.launch.sequence import train_sequence
 
-    return train_row(paths, overrides)
+    return train_sequence(paths, overrides)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from train.preflight.all_checks import check_recipe
 log = logging.getLogger(__name__)
 
 
-DESCRIPTION = """Check a train recipe: keys, files, data set, model, GPUs and memory; every problem at once.
+DESCRIPTION = """Check a train recipe: keys, files, data set, model, GPUs and memory.
 
-Says what the run will do, too: lengths and drops of its records, encoded as in training, padding, effective
-batch size, steps, memory. Three words are the check's own, beside PaddleFormers' keys: check_samples=200
-(records to encode, 0 for none), gpus=8 and gpu_memory_gb=80 (of the machine that will train)."""
+All problems are reported at once. The check also says what the run will do: lengths of the records (encoded
+as in training) and how many are dropped, padding, effective batch size, steps, memory. Three settings are the
+check's own, the other keys are PaddleFormers': check_samples=200 (records to encode, 0 for none), gpus=8 and
+gpu_memory_gb=80 (of the machine that will train)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

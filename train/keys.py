@@ -1,4 +1,4 @@
-"""The keys of a train recipe: PaddleFormers' own dataclasses, and what their types admit."""
+"""The keys of a train recipe, from PaddleFormers' own dataclasses, and the values that their types accept."""
 
 import dataclasses
 import enum
@@ -16,7 +16,7 @@ NONE_TYPE = type(None)
 
 @dataclasses.dataclass(frozen=True)
 class Key:
-    """One key that PaddleFormers knows, its type and its default."""
+    """A key of a recipe, its type and its default."""
 
     name: str
     type: Any
@@ -25,12 +25,12 @@ class Key:
 
 OWN_PREFIX = "grounding_"
 OWN_KEYS = (Key("grounding_eval_samples", int, 0),)
-"""Keys of this project's own, which the plug-in takes out before PaddleFormers reads the recipe."""
+"""Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Keep to themselves what Paddle and its companions print while they are imported."""
+    """Suppress what Paddle and its companions print and warn when they are imported."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -52,7 +52,7 @@ def known_keys() -> Mapping[str, Key]:
 
 
 def type_problem(key: Key, value: Any) -> str | None:
-    """Say what is wrong with a value's type, in words for the recipe's author; None where nothing is."""
+    """Say what is wrong with a value's type, in words for the recipe's author; None if it is right."""
     arms = _arms(key.type)
     if any(_admits(arm, value) for arm in arms):
         return None
@@ -68,7 +68,7 @@ def type_problem(key: Key, value: Any) -> str | None:
 
 
 def _arms(hint: Any) -> list[Any]:
-    """Return a union's members, or the type alone."""
+    """Return a union's members, or a list of the type itself."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return list(typing.get_args(hint))
     return [hint]

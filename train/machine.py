@@ -1,15 +1,15 @@
-"""What this machine has to train on."""
+"""The GPUs of this machine."""
 
 from train.keys import quiet_imports
 
 
 def machine_has_gpu() -> bool:
-    """Tell whether this Paddle can compute on a GPU here."""
+    """Tell whether Paddle can compute on a GPU here."""
     return visible_gpus() > 0
 
 
 def visible_gpus() -> int:
-    """Return how many GPUs this Paddle sees here, 0 for none; no GPU is claimed by asking."""
+    """Return how many GPUs Paddle sees here; asking does not claim any."""
     with quiet_imports():
         import paddle
 
@@ -17,7 +17,7 @@ def visible_gpus() -> int:
 
 
 def smallest_gpu_bytes() -> int | None:
-    """Return the memory of the smallest visible GPU, None where there is none."""
+    """Return the memory of the smallest visible GPU in bytes, None if there is no GPU."""
     with quiet_imports():
         import paddle
 

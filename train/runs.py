@@ -7,28 +7,23 @@ from pathlib import Path
 
 from grounding.errors import UserError, run_command
 from grounding.run_record import FAILED, FINISHED, RUN_FILE, RUNNING, RunRecord, read_run
+from grounding.tables import format_table
+from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
+from train.export.folder_writer import EXPORT_FOLDER
+from train.launch.processes import marked
+from train.launch.run_folder import is_finished, log_of
+from train.launch.trainer_log import read_progress
 
-HEADER: tuple[str, ...] = (
-    "run",
-    "model",
-    "method",
-    "steps",
-    "loss",
-    "AP50",
-    "started (UTC)",
-    "minutes",
-    "state",
-)
-EXPORT = "export"
-EPILOG = """A run that was stopped, killed or has failed goes on when the same command is started again.
-AP50 is the newest score that `python -m infer` has measured for the run's checkpoint.
+HEADER = ("run", "model", "method", "steps", "loss", "AP50", "started (UTC)", "minutes", "state")
+EPILOG = """Interrupted and failed runs resume: repeat the command that started them.
+AP50 is the last score that `python -m infer` has measured for the run's checkpoint.
 
 example:
   python -m train.runs checkpoints/demo"""
 
 
 def find_runs(folder: Path) -> Iterator[Path]:
-    """Yield the folders of runs under a folder, oldest name first; an export belongs to its run.
+    """Yield the folders of the runs under a folder, sorted by name; a run's export is not a run.
 
     Raises:
         UserError: no such folder.
@@ -36,17 +31,17 @@ def find_runs(folder: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: name the one that your runs lie in")
     for path in sorted(folder.rglob(RUN_FILE)):
-        if not (path.parent.name == EXPORT and (path.parent.parent / RUN_FILE).is_file()):
+        if not (path.parent.name == EXPORT_FOLDER and (path.parent.parent / RUN_FILE).is_file()):
             yield path.parent
 
 
-def table(folder: Path) -> str:
-    """Return a line for each run under a folder.
+def runs_table(folder: Path) -> str:
+    """Return a table with a line for each run under a folder.
 
     Raises:
-        UserError: as `find_runs`.
+        UserError: no such folder.
     """
-    rows = [HEADER]
+    rows: list[tuple[str, ...]] = []
     for run in find_runs(folder):
         name = str(run.relative_to(folder)) if run != folder else run.name
         try:
@@ -55,22 +50,16 @@ def table(folder: Path) -> str:
             rows.append((name, *[""] * (len(HEADER) - 2), str(error)))
             continue
         if record:
-            rows.append((name, *describe(run, record)))
-    if len(rows) == 1:
+            rows.append((name, *describe_run(run, record)))
+    if not rows:
         return f"no runs under {folder} yet: make train\n"
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-        for row in rows
-    )
+    return format_table(HEADER, rows, numbers=False) + "\n"
 
 
-def describe(run: Path, record: RunRecord) -> tuple[str, ...]:
+def describe_run(run: Path, record: RunRecord) -> tuple[str, ...]:
     """Return a run's cells after its name."""
-    from train.launch.manifest import log_of, read_progress
-
     step, loss, total = record.step, record.loss, record.max_steps
-    if record.starts[-1].state == RUNNING:  # run.json is written at the end: until then the log knows
+    if record.starts[-1].state == RUNNING:  # run.json gets these values at the end; the log has them now
         progress = read_progress(log_of(run), record.log_start)
         step, loss, total = progress.step or step, progress.loss or loss, progress.max_steps or total
     seconds = sum(start.seconds or 0 for start in record.starts)
@@ -87,11 +76,7 @@ def describe(run: Path, record: RunRecord) -> tuple[str, ...]:
 
 
 def state_of(run: Path, record: RunRecord, step: int) -> str:
-    """Say how a run stands, and from where it would go on."""
-    from train.launch.checkpoints import numbered_checkpoints, step_of, what_is_missing
-    from train.launch.processes import marked
-    from train.launch.start import is_finished
-
+    """Say whether a run is running, finished, stopped or failed, and from which step it would resume."""
     state = record.starts[-1].state
     if state == RUNNING and marked(record.mark):
         return RUNNING
@@ -99,12 +84,12 @@ def state_of(run: Path, record: RunRecord, step: int) -> str:
         return FINISHED
     whole = [step_of(path) for path in numbered_checkpoints(run) if what_is_missing(path) is None]
     word = FAILED if state == FAILED else "stopped"
-    return f"{word} at {step}, goes on from {max(whole, default=0)}"
+    return f"{word} at {step}, resumes from {max(whole, default=0)}"
 
 
 def newest_score(run: Path, record: RunRecord, metric: str) -> str:
     """Return the last score of a run or of its export; one over the whole data set wins over a part."""
-    exported = read_run(run / EXPORT)
+    exported = read_run(run / EXPORT_FOLDER)
     entries = [*record.scores.values(), *(exported.scores.values() if exported else ())]
     whole = [entry for entry in entries if entry.get("limit") is None]
     value = (whole or entries)[-1]["scores"].get(metric) if entries else None
@@ -122,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path("checkpoints"), help="default: checkpoints"
     )
-    sys.stdout.write(table(parser.parse_args(argv).folder))
+    sys.stdout.write(runs_table(parser.parse_args(argv).folder))
     return 0
 
 

@@ -25,9 +25,9 @@ EXIF_ORIENTATION = 0x0112
 def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
     """Write token ids, labels, pixels and grids of every record, and the processor as training saves it."""
     sys.path.insert(0, str(ROOT))
-    from train.inside import plugin
+    from train.inside.patches.needed import apply_patches
 
-    plugin.apply({"max_pixels": MAX_PIXELS, "min_pixels": 32 * 32})
+    apply_patches({"max_pixels": MAX_PIXELS, "min_pixels": 32 * 32})
     from paddleformers.datasets.loader import create_dataset
     from paddleformers.datasets.template.template import get_template_and_fix_tokenizer
     from paddleformers.transformers import AutoProcessor, AutoTokenizer

@@ -1,6 +1,8 @@
 """A tiny model and a small drawn data set, made once for all tests of train/."""
 
+import io
 import json
+import logging
 import os
 import random
 import re
@@ -8,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
+HANG_SECONDS = 900
+"""A run that takes longer hangs; no test measures the time."""
+
 COLOURS = {"red": (220, 40, 40), "blue": (50, 80, 220)}
 
 
@@ -169,11 +174,42 @@ def prepared_data(drawn_data: Path) -> Path:
 
 
 TrainTiny = Callable[..., Path]
+TrainHere = Callable[[Sequence[Path], Sequence[str]], tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
-def train_tiny(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, prepared_data: Path) -> TrainTiny:
-    """Run one of the tiny recipes for 20 steps by `python -m train`, once for equal settings."""
+def train_here() -> TrainHere:
+    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log."""
+
+    def run(recipes: Sequence[Path], words: Sequence[str]) -> tuple[int, str]:
+        from train.launch.sequence import train_sequence
+
+        said = io.StringIO()
+        handler = logging.StreamHandler(said)
+        logger = logging.getLogger("train")
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("OMP_NUM_THREADS", "1")
+                code = train_sequence(recipes, words)
+        finally:
+            logger.setLevel(level)
+            logger.removeHandler(handler)
+        return code, said.getvalue()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def train_tiny(
+    tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, prepared_data: Path, train_here: TrainHere
+) -> TrainTiny:
+    """Run one of the tiny recipes for 20 steps, once for equal settings.
+
+    Tests that use it belong to the xdist group "tiny", so that one worker has all of them.
+    """
     runs: dict[str, Path] = {}
 
     def run(recipe: str = "tiny_full", **settings: object) -> Path:
@@ -193,11 +229,8 @@ def train_tiny(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, prepa
                 **settings,
             }
             words = [f"{name}={value}" for name, value in values.items()]
-            command = [sys.executable, "-m", "train", str(TINY_RECIPE.with_stem(recipe)), *words]
-            done = subprocess.run(
-                command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-            )
-            assert done.returncode == 0, done.stderr
+            code, said = train_here([TINY_RECIPE.with_stem(recipe)], words)
+            assert code == 0, said
             runs[key] = folder
         return runs[key]
 
@@ -242,13 +275,12 @@ def start_training() -> "Iterator[Callable[..., subprocess.Popen[str]]]":
 
 
 @pytest.fixture(scope="session")
-def finish_training(start_training: "Callable[..., subprocess.Popen[str]]") -> Callable[..., str]:
+def finish_training(train_here: TrainHere) -> Callable[..., str]:
     """Train to the end and return what was said."""
 
     def finish(recipe: Path, *words: str) -> str:
-        process = start_training(recipe, *words)
-        said, _ = process.communicate(timeout=400)
-        assert process.returncode == 0, said
+        code, said = train_here([recipe], words)
+        assert code == 0, said
         return said
 
     return finish
@@ -260,7 +292,7 @@ def full_run(
     write_recipe: Callable[..., Path],
     finish_training: Callable[..., str],
 ) -> Path:
-    """A full run of a few steps that nothing has disturbed."""
+    """A full run of a few steps that nothing has disturbed; its tests belong to the xdist group "runs"."""
     folder = tmp_path_factory.mktemp("full")
     finish_training(write_recipe(folder, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW))
     return folder / "run"
@@ -273,7 +305,7 @@ def interrupted_parallel_run(
     start_training: "Callable[..., subprocess.Popen[str]]",
     finish_training: Callable[..., str],
 ) -> dict[str, Any]:
-    """A LoRA run of two tensor parallel processes, ended by Ctrl-C, and then gone on with to its end."""
+    """A LoRA run of two tensor parallel processes, ended by Ctrl-C, then resumed; xdist group "runs"."""
     from grounding.run_record import read_run
     from train.launch.processes import marked
 
@@ -294,12 +326,12 @@ def interrupted_parallel_run(
     )
     run = folder / "run"
     process = start_training(recipe)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + HANG_SECONDS
     while not (run / f"checkpoint-{SAVE_STEPS}" / "files.json").is_file() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=HANG_SECONDS)
     record = read_run(run)
     assert record
     stopped = {"code": process.returncode, "said": said, "left": marked(record.mark)}

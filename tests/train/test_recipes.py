@@ -1,11 +1,11 @@
 """The recipes of recipes/train: what their files and the table say, and each of them run on a CPU."""
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from grounding.recipe import read_overlay
+from tests.train.conftest import TrainHere
 from train.keys import OWN_PREFIX
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.recipe import resolve_recipe
@@ -146,14 +148,14 @@ def test_a_row_of_the_table_says_what_the_plan_says(row: tuple[str, int, int, st
     shapes = pytest.importorskip("models.lookup", reason="without the memory plan")
     name, gpus, memory, words, calculated = row
     values = resolve_recipe(RECIPES[name], words.split())
-    plan = memory_plan.plan(values, shapes.model_config(model_of(name)), gpus, memory)
+    plan = memory_plan.plan_memory(values, shapes.model_config(model_of(name)), gpus, memory)
     assert plan.fits
     assert plan.total_bytes_per_gpu / memory_plan.GIB == pytest.approx(calculated, abs=1)
 
 
-# Real runs. Starting takes most of the time of each, on one core: they share the machine's.
+# Real runs. Starting takes most of the time of each: all but the curriculum are forks of one process.
 
-Done = subprocess.CompletedProcess[str]
+RUNNER = Path(__file__).with_name("forked_runs.py")
 
 
 @pytest.fixture(scope="module")
@@ -176,45 +178,34 @@ def workplace(
     return words
 
 
-def run(*words: str) -> Done:
-    return subprocess.run(
-        [sys.executable, "-m", "train", *words, "--overlay", str(OVERLAY)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def result_of(workplace: Callable[[str], list[str]]) -> Iterator[Callable[[str], Done]]:
-    """Return what a run said; the runs that come next are under way meanwhile, one on each core."""
-    rows = {**{name: [path] for name, path in ALONE.items()}, CURRICULUM_NAME: CURRICULUM}
-    cores = os.cpu_count() or 1
-    started: dict[str, Future[Done]] = {}
-    with ThreadPoolExecutor(max_workers=cores) as pool:
-
-        def result(name: str) -> Done:
-            place = list(rows).index(name)
-            for ahead in list(rows)[place : place + cores]:
-                if ahead not in started:
-                    started[ahead] = pool.submit(run, *map(str, rows[ahead]), *workplace(ahead))
-            return started[name].result(timeout=900)
-
-        yield result
+def exit_codes(
+    workplace: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, int]:
+    """Train every recipe outside of the curriculum; return their exit codes."""
+    runs = tmp_path_factory.mktemp("runs") / "runs.json"
+    overlay = read_overlay(OVERLAY)
+    runs.write_text(json.dumps([[str(path), [*overlay, *workplace(name)]] for name, path in ALONE.items()]))
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(RUNNER), str(runs)], cwd=ROOT, env=variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = [json.loads(line[4:]) for line in done.stdout.splitlines() if line.startswith("RUN ")]
+    return {Path(row["recipe"]).stem: row["code"] for row in rows}
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("recipes")
 @pytest.mark.parametrize("name", ALONE)
 def test_a_recipe_runs_on_a_cpu(
-    result_of: Callable[[str], Done], workplace: Callable[[str], list[str]], name: str
+    exit_codes: dict[str, int], workplace: Callable[[str], list[str]], name: str
 ) -> None:
-    done = result_of(name)
-    assert done.returncode == 0, done.stdout
     words = workplace(name)
     folder = Path(words[-1].removeprefix("output_dir="))
+    said = "".join(path.read_text(encoding="utf-8")[-2000:] for path in (folder / "logs").glob("*.log"))
+    assert exit_codes[name] == 0, said
+    assert list(folder.glob("*.safetensors"))
     assert_ran_as_its_recipe_says(RECIPES[name], folder, {word.partition("=")[0] for word in words})
 
 
@@ -242,19 +233,28 @@ def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("recipes")
 def test_the_curriculum_trains_what_it_says(
-    result_of: Callable[[str], Done], workplace: Callable[[str], list[str]], tiny_model: Path
+    workplace: Callable[[str], list[str]], train_here: TrainHere, tiny_model: Path
 ) -> None:
     from safetensors.numpy import load_file
 
     words = workplace(CURRICULUM_NAME)
-    row = Path(words[-1].removeprefix("output_dir="))
-    done = result_of(CURRICULUM_NAME)
+    folder_of_all = Path(words[-1].removeprefix("output_dir="))
+    done = subprocess.run(
+        [sys.executable, "-m", "train", *map(str, CURRICULUM), *words, "--overlay", str(OVERLAY)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
 
     weights = [load_file(tiny_model / "model.safetensors")]
     for path in CURRICULUM:
-        folder = row / path.stem
+        folder = folder_of_all / path.stem
         assert_ran_as_its_recipe_says(path, folder, {word.partition("=")[0] for word in words})
         weights.append(load_file(next(folder.glob("model-*.safetensors"))))
     aligner = {name for name in weights[0] if name.startswith("model.visual.merger.")}
@@ -269,6 +269,6 @@ def test_the_curriculum_trains_what_it_says(
     ]
     assert changed == [aligner, aligner | language, aligner | language | vision]
 
-    again = run(*map(str, CURRICULUM), *words)
-    assert again.returncode == 0, again.stdout
-    assert again.stdout.count("is trained already") == 3
+    code, said = train_here(CURRICULUM, [*read_overlay(OVERLAY), *words])
+    assert code == 0, said
+    assert said.count("is trained already") == 3

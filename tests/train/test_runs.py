@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +11,11 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.run_record import RunRecord, add_scores, read_run, write_run
-from train.launch import manifest
-from train.launch.checkpoints import seal
-from train.runs import main, table
+from train.checkpoints import seal
+from train.launch.manifest import record_end, record_start
+from train.launch.provenance import data_of, git_state, package_versions
+from train.launch.run_folder import log_of
+from train.runs import main, runs_table
 
 LOG = """\x1b[32m[    INFO]\x1b[0m -   Total optimization steps = 1,060
 [    INFO] - loss: 4.47127419, learning_rate: 0.001404, global_step: 20, interval_runtime: 8.2158
@@ -40,38 +41,38 @@ def record_of(run: Path) -> RunRecord:
 
 
 def write_log(run: Path, text: str) -> None:
-    manifest.log_of(run).parent.mkdir(parents=True, exist_ok=True)
-    with manifest.log_of(run).open("a") as log_file:
+    log_of(run).parent.mkdir(parents=True, exist_ok=True)
+    with log_of(run).open("a") as log_file:
         log_file.write(text)
 
 
 def test_a_run_that_goes_on_keeps_its_earlier_starts(tmp_path: Path, recipe: dict[str, str]) -> None:
     write_log(tmp_path, "loss: 9.0, learning_rate: 0.1, global_step: 999 of a run before\n")
-    manifest.begin(recipe, tmp_path, None, CPU, "one")
+    record_start(recipe, tmp_path, None, CPU, "one")
     first = record_of(tmp_path)
     assert (first.step, first.loss, first.max_steps, first.process) == (0, None, None, os.getpid())
     write_log(tmp_path, LOG)
-    later = time.time() + 90
-    os.utime(manifest.log_of(tmp_path), (later, later))
-    manifest.begin(recipe, tmp_path, "checkpoint-20", CPU, "two")  # the first start was killed
-    manifest.end(tmp_path, "finished")
+    later = datetime.fromisoformat(first.starts[0].started).timestamp() + 90
+    os.utime(log_of(tmp_path), (later, later))
+    record_start(recipe, tmp_path, "checkpoint-20", CPU, "two")  # the first start was killed
+    record_end(tmp_path, "finished")
     record = record_of(tmp_path)
     assert [(start.state, start.resumed_from) for start in record.starts] == [
         ("killed", None),
         ("finished", "checkpoint-20"),
     ]
-    assert record.starts[0].seconds == pytest.approx(90, abs=5)
+    assert record.starts[0].seconds == pytest.approx(90, abs=0.1)
     assert all(datetime.fromisoformat(start.ended or "") for start in record.starts)
     assert (record.step, record.max_steps, record.loss) == (40, 1060, 1.19)
     assert record.evaluation == {"loss": 1.25, "ppl": 3.49}
 
 
 def test_a_run_that_starts_anew_forgets(tmp_path: Path, recipe: dict[str, str]) -> None:
-    manifest.begin(recipe, tmp_path, None, CPU, "one")
+    record_start(recipe, tmp_path, None, CPU, "one")
     write_log(tmp_path, LOG)
-    manifest.end(tmp_path, "finished")
-    manifest.begin(recipe, tmp_path, None, CPU, "two")
-    manifest.end(tmp_path, "failed")
+    record_end(tmp_path, "finished")
+    record_start(recipe, tmp_path, None, CPU, "two")
+    record_end(tmp_path, "failed")
     record = record_of(tmp_path)
     assert len(record.starts) == 1
     assert (record.step, record.loss) == (0, None)
@@ -79,32 +80,32 @@ def test_a_run_that_starts_anew_forgets(tmp_path: Path, recipe: dict[str, str]) 
 
 def test_the_data_is_named_by_hash_and_card(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_bytes(b"abc")
-    found = manifest.data_of(f"{tmp_path / 'train.jsonl'}")
+    found = data_of(f"{tmp_path / 'train.jsonl'}")
     [digest] = found["sha256"].values()
     assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert found["cards"] == {str(tmp_path): None}
     (tmp_path / "card.json").write_text('{"version": 2}')
-    assert manifest.data_of(str(tmp_path / "train.jsonl"))["cards"] == {str(tmp_path): {"version": 2}}
+    assert data_of(str(tmp_path / "train.jsonl"))["cards"] == {str(tmp_path): {"version": 2}}
 
 
 def test_the_commit_is_noted_where_there_is_a_repository(tmp_path: Path) -> None:
-    assert manifest.git_state(tmp_path) is None
+    assert git_state(tmp_path) is None
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run([*git, "init", "-q"], check=True)
-    assert manifest.git_state(tmp_path) is None  # no commit yet
+    assert git_state(tmp_path) is None  # no commit yet
     (tmp_path / "file").write_text("1")
     for words in (["add", "file"], ["commit", "-qm", "first"]):
         subprocess.run([*git, *words], check=True)
-    state = manifest.git_state(tmp_path)
+    state = git_state(tmp_path)
     assert state
     assert len(state["commit"]) == 40
     assert state["dirty"] is False
     (tmp_path / "file").write_text("2")
-    assert (manifest.git_state(tmp_path) or {})["dirty"] is True
+    assert (git_state(tmp_path) or {})["dirty"] is True
 
 
 def test_versions_name_this_project_and_its_libraries() -> None:
-    versions = manifest.package_versions()
+    versions = package_versions()
     assert versions["project"] == "0.1.0"
     assert versions["paddlepaddle"] == "3.3.1"
 
@@ -112,10 +113,10 @@ def test_versions_name_this_project_and_its_libraries() -> None:
 def test_the_table_tells_how_runs_stand(tmp_path: Path, recipe: dict[str, str]) -> None:
     for name, state in (("a", "finished"), ("b", "failed"), ("c/d", "stopped"), ("e", None)):
         run = tmp_path / name
-        manifest.begin(recipe, run, None, CPU, f"mark of {name}")
+        record_start(recipe, run, None, CPU, f"mark of {name}")
         write_log(run, LOG)
         if state:
-            manifest.end(run, state)
+            record_end(run, state)
     (tmp_path / "b" / "checkpoint-20").mkdir()
     seal(tmp_path / "b" / "checkpoint-20")
     (tmp_path / "b" / "checkpoint-30").mkdir()  # half written
@@ -126,24 +127,25 @@ def test_the_table_tells_how_runs_stand(tmp_path: Path, recipe: dict[str, str]) 
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "run.json").write_text("{}")
 
-    header, *lines = table(tmp_path).splitlines()
+    header, rule, *lines = runs_table(tmp_path).splitlines()
+    assert set(rule) == {"-", " "}
     assert header.split()[:3] == ["run", "model", "method"]
     assert [line.split()[0] for line in lines] == ["a", "b", "c/d", "e", "odd"]
     assert lines[0].split()[1:6] == ["base", "LoRA", "40/1060", "1.1900", "97.9%"]
     assert lines[0].endswith("finished")
-    assert lines[1].endswith("failed at 40, goes on from 20")
-    assert lines[2].endswith("stopped at 40, goes on from 0")
-    assert lines[3].endswith("stopped at 40, goes on from 0")  # killed: run.json still says running
+    assert lines[1].endswith("failed at 40, resumes from 20")
+    assert lines[2].endswith("stopped at 40, resumes from 0")
+    assert lines[3].endswith("stopped at 40, resumes from 0")  # killed: run.json still says running
     assert "odd/run.json: not a record of a run" in lines[4]
 
 
 def test_a_living_run_is_running(
     tmp_path: Path, recipe: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest.begin(recipe, tmp_path / "a", None, CPU, "mark")
+    record_start(recipe, tmp_path / "a", None, CPU, "mark")
     write_log(tmp_path / "a", LOG)
-    monkeypatch.setattr("train.launch.processes.marked", lambda mark: [7] if mark == "mark" else [])
-    line = table(tmp_path).splitlines()[1]
+    monkeypatch.setattr("train.runs.marked", lambda mark: [7] if mark == "mark" else [])
+    line = runs_table(tmp_path).splitlines()[-1]
     assert line.endswith("running")
     assert "40/1060" in line
 
@@ -152,11 +154,11 @@ def test_no_runs_and_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main([str(tmp_path)]) == 0
     assert "no runs under" in capsys.readouterr().out
     with pytest.raises(UserError, match="no such folder"):
-        table(tmp_path / "nowhere")
+        runs_table(tmp_path / "nowhere")
 
 
 def test_the_record_is_plain_json(tmp_path: Path, recipe: dict[str, str]) -> None:
-    manifest.begin(recipe, tmp_path, None, CPU, "mark")
+    record_start(recipe, tmp_path, None, CPU, "mark")
     content = json.loads((tmp_path / "run.json").read_text())
     assert content["starts"][0]["state"] == "running"
     assert replace(record_of(tmp_path), starts=()).model == "base"

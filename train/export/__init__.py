@@ -1,1 +1,1 @@
-"""`python -m train.export`: a finished run as a Hugging Face folder."""
+"""`python -m train.export`: write a finished run as a Hugging Face folder."""

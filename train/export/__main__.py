@@ -1,4 +1,4 @@
-"""`python -m train.export RECIPE`: write a complete Hugging Face folder of a finished run, LoRA merged."""
+"""`python -m train.export RECIPE`: write a finished run as a complete Hugging Face folder, LoRA merged."""
 
 import logging
 import sys

@@ -1,7 +1,7 @@
-"""The arithmetic of an adapter: W + scaling x (A B), on the weight files themselves.
+"""Merge an adapter into weight files: W + scaling x (A B).
 
-PaddleFormers' own export cuts the fused query-key-value matrix into three blocks, while the model groups
-them by key-value head, and writes another model than the one that was trained.
+PaddleFormers' own export writes another model than the one that was trained: it cuts the fused
+query-key-value matrix into three blocks, and the model groups it by key-value head.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ FUSED = {"qkv_proj": QKV, "up_gate_proj": GATE_UP}
 """PaddleFormers' fused matrices, and the ones that Hugging Face stores instead."""
 
 METADATA = {"format": "pt"}
-"""What Hugging Face's tools want in a weight file's header."""
+"""Hugging Face's tools need this in a weight file's header."""
 
 
 Delta = Callable[[], Any]
@@ -56,9 +56,13 @@ def _part(product: Delta, matrix: str, part: str, text_config: dict[str, Any]) -
 
 
 def split_fused(matrix: str, delta: Any, text_config: dict[str, Any]) -> dict[str, Any]:
-    """Split a fused matrix (out, in) into Hugging Face's; the others come back under their own name.
+    """Split a fused matrix (outputs, inputs) into Hugging Face's matrices; others keep their name.
 
-    qkv_proj holds, for each key-value head, its queries, its key, its value; up_gate_proj gate over up.
+    qkv_proj holds for each key-value head its queries, its key and its value. up_gate_proj holds the gate's
+    rows, then the up projection's.
+
+    Raises:
+        UserError: the adapter's matrix does not fit the model.
     """
     if matrix == "up_gate_proj":
         return dict(zip(GATE_UP, delta.chunk(2, axis=0), strict=True))
@@ -77,7 +81,11 @@ def split_fused(matrix: str, delta: Any, text_config: dict[str, Any]) -> dict[st
 
 
 def merge_file(file: Path, folder: Path, deltas: Mapping[str, Delta]) -> list[str]:
-    """Write one weight file of the base with its deltas added, and return the names that were changed."""
+    """Write a weight file of the base model with the deltas added; return the names of the changed weights.
+
+    Raises:
+        UserError: a delta and its weight have different shapes.
+    """
     from safetensors.paddle import save
 
     tensors = load_tensors(file)
@@ -95,7 +103,7 @@ def merge_file(file: Path, folder: Path, deltas: Mapping[str, Delta]) -> list[st
 
 
 def load_tensors(file: Path) -> dict[str, Any]:
-    """Read a safetensors file into paddle tensors on the CPU, bfloat16 included."""
+    """Read a safetensors file into Paddle tensors on the CPU; bfloat16 works too."""
     with quiet_imports():
         from safetensors.paddle import load_file
 

@@ -1,4 +1,4 @@
-"""Write a complete Hugging Face folder of a finished run, LoRA merged: `python -m train.export RECIPE`."""
+"""Write a finished run as a complete Hugging Face folder, with an adapter merged into the weights."""
 
 import json
 import logging
@@ -8,9 +8,10 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import read_json, replacing, write_json
+from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
 from train.keys import quiet_imports
-from train.recipe import RESOLVED_RECIPE, is_hub_id, resolve_recipe
+from train.recipe import is_hub_id, resolve_recipe
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +25,15 @@ WEIGHTS = "model*.safetensors"
 def export(run: Path, download_hub: str | None = None) -> Path:
     """Write run/export, a folder that other tools load, and return it; an older export is replaced.
 
-    It holds the weights, with the adapter merged in, config, generation config, tokenizer, chat template,
-    image and video processor, and what tells where it comes from.
+    It holds the weights (an adapter is merged), config, generation config, tokenizer, chat template, image
+    and video processor, and the run's recipe and run.json.
 
     Raises:
-        UserError: the folder holds no finished run, or an adapter that does not fit the base model.
+        UserError: the folder holds no finished run, or the adapter does not fit the base model.
     """
     folder = run / EXPORT_FOLDER
     beside = run / f".{EXPORT_FOLDER}.part"
-    shutil.rmtree(beside, ignore_errors=True)  # of an export that was killed
+    shutil.rmtree(beside, ignore_errors=True)  # left by an export that was killed
     try:
         if (run / LORA_CONFIG).is_file():
             source = merge_adapter(run, beside, download_hub)
@@ -65,10 +66,10 @@ def merge_adapter(run: Path, folder: Path, download_hub: str | None) -> Path:
 
 
 def base_folder(name: str, download_hub: str | None) -> Path:
-    """Return the folder of the base model: a local one, or the one to which PaddleFormers downloads it."""
+    """Return the folder of the base model; a hub id is looked up where PaddleFormers downloads models."""
     if not is_hub_id(name):
         if not (Path(name) / CONFIG).is_file():
-            raise UserError(f"{name}: the adapter's base model is not there")
+            raise UserError(f"{name}: no such folder, and it is the adapter's base model")
         return Path(name)
     with quiet_imports():
         from paddleformers.utils.download import resolve_file_path
@@ -79,7 +80,7 @@ def weight_files(folder: Path) -> list[Path]:
     """Return a model folder's weight files.
 
     Raises:
-        UserError: one that the index names is not there.
+        UserError: a file that the index names is missing.
     """
     index = folder / INDEX
     named = set(read_json(index)["weight_map"].values()) if index.is_file() else set()
@@ -89,9 +90,9 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def copy_weights(run: Path, folder: Path) -> None:
-    """Copy weight files, with the note in their header that says in which layout they are.
+    """Copy weight files, and write into their headers that they are in PyTorch's layout.
 
-    Format: https://github.com/huggingface/safetensors#format, a header of JSON behind its length in 8 bytes.
+    Format: https://github.com/huggingface/safetensors#format, the header's length in 8 bytes, then JSON.
     """
     from train.export.adapter_merge import METADATA
 
@@ -106,7 +107,7 @@ def copy_weights(run: Path, folder: Path) -> None:
 
 
 def write_settings(run: Path, source: Path, folder: Path) -> None:
-    """Write everything but the weights; `source` is the folder that the weights come from."""
+    """Write all files except the weights, which come from the folder `source`."""
     from train.export.portable import (
         portable_config,
         portable_generation,
@@ -121,14 +122,14 @@ def write_settings(run: Path, source: Path, folder: Path) -> None:
     for name in PROCESSORS:
         write_json(folder / name, portable_processor(read_json(run / name)))
     write_portable_tokenizer(run, folder)
-    for name in (RESOLVED_RECIPE, RUN_FILE):
+    for name in (TRAIN_RECIPE_FILE, RUN_FILE):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
 
 
 def _trained_from(run: Path, source: Path) -> Path:
-    """Return the folder of the model that was trained where it is at hand: its settings are the author's."""
-    saved = run / RESOLVED_RECIPE
+    """Return the folder of the model that the run started from, if it is here; else `source`."""
+    saved = run / TRAIN_RECIPE_FILE
     if source != run or not saved.is_file():
         return source
     base = Path(str(resolve_recipe(saved).get("model_name_or_path")))

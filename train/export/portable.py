@@ -1,4 +1,4 @@
-"""A run's configuration, tokenizer and processors as other tools read them: PaddleFormers' own keys go."""
+"""A run's configuration, tokenizer and processors for other tools, without PaddleFormers' own keys."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ from grounding.errors import UserError
 from grounding.files import read_json, write_json, write_text
 
 OLDER_NAMES = ("bos_token_id", "eos_token_id", "rope_scaling", "rope_theta", "tie_word_embeddings")
-"""Keys of Qwen3-VL's published configuration that the newest transformers has moved or dropped."""
+"""Keys of Qwen3-VL's published configuration that newer releases of transformers have moved or dropped."""
 
 TRAINING_ONLY = ("use_cache", "torch_dtype", "_name_or_path", "transformers_version")
-"""Keys of transformers that say how the model was loaded for training; torch_dtype is called dtype now."""
+"""Keys that say how the model was loaded for training; torch_dtype is now called dtype."""
 
 PRIVATE_TOKENIZER_KEYS = ("_from_auto", "backend", "download_hub", "is_local", "extra_special_tokens")
 PRIVATE_GENERATION_KEYS = ("_from_model_config", "max_length", "no_repeat_ngram_size", "transformers_version")
@@ -18,7 +18,7 @@ PROCESSOR = "Qwen3VLProcessor"
 
 
 def portable_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Keep of a config.json what transformers' own class of this model knows.
+    """Return a config.json with the keys that transformers' own class of this model knows.
 
     Raises:
         UserError: transformers knows no such model.
@@ -43,9 +43,9 @@ def _known_part(config: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
             continue
         if name.endswith("_config"):
             part = _known_part(value, known[name])
-            part.pop("architectures", None)  # a class of PaddleFormers
+            part.pop("architectures", None)  # names a class of PaddleFormers
             kept[name] = part
-        elif name == "rope_scaling" and isinstance(value, dict):  # its base has a key of its own
+        elif name == "rope_scaling" and isinstance(value, dict):  # it has a key of its own
             kept[name] = {key: item for key, item in value.items() if key != "rope_theta"}
         else:
             kept[name] = value
@@ -57,7 +57,8 @@ def _known_part(config: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]
 def write_portable_tokenizer(run: Path, folder: Path) -> None:
     """Write tokenizer.json, vocab.json, merges.txt, the chat template and their configuration.
 
-    Older tools read the tokens and the template from tokenizer_config.json, so they are written there too.
+    Older tools read the special tokens and the template from tokenizer_config.json: they are written there
+    too.
     """
     layout = read_json(run / "tokenizer.json")
     config = read_json(run / "tokenizer_config.json")
@@ -83,11 +84,11 @@ def write_portable_tokenizer(run: Path, folder: Path) -> None:
 
 
 def portable_processor(config: dict[str, Any]) -> dict[str, Any]:
-    """Keep what is set of an image or video processor's configuration, with the pixel limits of training."""
+    """Return an image or video processor's configuration without keys that are not set."""
     kept = {name: value for name, value in config.items() if value is not None and name != "video_backend"}
     return {**kept, "processor_class": PROCESSOR}
 
 
 def portable_generation(config: dict[str, Any]) -> dict[str, Any]:
-    """Drop from a generation_config.json what PaddleFormers puts in, such as answers of 20 tokens."""
+    """Return a generation_config.json without the keys that PaddleFormers adds, such as max_length 20."""
     return {name: value for name, value in config.items() if name not in PRIVATE_GENERATION_KEYS}

@@ -1,21 +1,19 @@
-"""Curves that speak of boxes: at every evaluation step the model in training answers validation images.
+"""Curves of box scores: at every evaluation the model in training answers questions about images.
 
-This is the one file of train that imports infer and visualize. A model in training can be asked in its
-own process alone, as a second one would not fit beside it on a GPU, and questions, decoding, reading,
-scores and pictures have to be those of `python -m infer` for the curve to end at its result.
+This is the only file of train/ that imports infer and visualize. Only the training process can ask a model in
+training, as a second copy would not fit on the GPU. Questions, decoding, reading, scores and pictures are
+those of `python -m infer`, so that the curve ends at its result.
 """
 
-import random
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
-from grounding.layout import JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
+from grounding.layout import BOXES_FOLDER, JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
 from grounding.record.conversation import parse_record
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.parsed_answers import ParsedAnswer
@@ -26,7 +24,7 @@ from infer.runs.predictions import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
 from models.family import Encoder, Family
 from models.lookup import find_family
-from train.launch.start import BOXES_FOLDER
+from train.inside.inference_mode import inference_mode
 from visualize.draw.compared_runs import read_truth
 from visualize.draw.pictures import open_image
 from visualize.sheets.panels import Panel, draw_panels
@@ -34,55 +32,18 @@ from visualize.sheets.sheet import with_legend
 
 SPLIT = "val"
 EXAMPLES = 4
-ROOM = 2
-"""An answer may be so many times as long as the longest true answer: a bad one never ends by itself."""
-
-
-def draw_box_curves(val_file: Path, samples: int) -> str:
-    """Let every trainer that is made from now on ask the model about the first `samples` images."""
-    from paddleformers.cli.train.sft.sft_trainer import SFTTrainer
-
-    build = SFTTrainer.__init__
-
-    def build_with_curves(self: Any, *args: Any, **kwargs: Any) -> None:
-        build(self, *args, **kwargs)
-        self.add_callback(make_callback(BoxCurves(self, val_file.parent, samples)))
-
-    SFTTrainer.__init__ = build_with_curves
-    return "draw_box_curves"
-
-
-def make_callback(curves: "BoxCurves") -> Any:
-    """Return the trainer's callback: before the first step, at every evaluation, and after the last step."""
-    from paddleformers.trainer import TrainerCallback
-
-    class Callback(TrainerCallback):  # type: ignore[misc]  # paddleformers has no types
-        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            # Not when the training begins: its data workers must be forked before the model computes
-            # (`evaluate_without_workers`).
-            del args, control, kwargs
-            if state.global_step == 0:
-                curves.draw(0)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            del args, kwargs
-            control.should_evaluate = control.should_evaluate or state.global_step >= state.max_steps
-
-        def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            del args, control, kwargs
-            curves.draw(state.global_step)
-
-    return Callback()
+LENGTH_FACTOR = 2
+"""Answers are cut at this multiple of the longest true answer's length: a bad one never ends by itself."""
 
 
 class BoxCurves:
-    """A trainer's model, the questions that it is asked, and where the answers go."""
+    """Asks a trainer's model the same questions at every evaluation; writes answers, scores and curves."""
 
     def __init__(self, trainer: Any, dataset: Path, samples: int) -> None:
         """Read the questions.
 
         Raises:
-            UserError: not a prepared data set, or a model that cannot be asked while it is trained.
+            UserError: not a prepared data set, or a model that cannot answer while it is trained.
         """
         from paddleformers.peft import LoRAModel
 
@@ -98,7 +59,7 @@ class BoxCurves:
         self.questions = read_questions(dataset, SPLIT, samples)
         self.truth = read_truth(dataset)
         self.encoder = _encoder_of(trainer, self.family)
-        self.longest = ROOM * max(
+        self.longest = LENGTH_FACTOR * max(
             len(self.encoder.tokenizer(text)["input_ids"]) for text in _true_answers(dataset, samples)
         )
 
@@ -132,7 +93,7 @@ class BoxCurves:
 
     def _ask(self, recipe: InferRecipe) -> list[ParsedAnswer]:
         engine = PaddleEngine.from_model(self.model, self.encoder, max_new_tokens=recipe.max_new_tokens)
-        with as_at_inference(self.model), self.trainer.autocast_smart_context_manager():
+        with inference_mode(self.model), self.trainer.autocast_smart_context_manager():
             return [
                 answered
                 for start in range(0, len(self.questions), recipe.batch_size)
@@ -140,7 +101,7 @@ class BoxCurves:
             ]
 
     def _pictures(self, answered: list[ParsedAnswer], step: int) -> Iterator[Any]:
-        """Yield truth and answer side by side as (height, width, 3), for the first images."""
+        """Yield truth and answer side by side for the first images, each (height, width, 3), uint8."""
         import numpy as np
 
         for question, found in list(zip(self.questions, answered, strict=True))[:EXAMPLES]:
@@ -154,7 +115,7 @@ class BoxCurves:
 
 
 def curve_values(scores: Scores) -> dict[str, float]:
-    """Return the values of the curves, 0..1; one that is not defined, as AP without objects, has no point."""
+    """Return the values of the curves, 0..1; undefined values (AP without objects) are left out."""
     values = {
         "AP50": scores.values["AP50"],
         "F1_50": scores.values["f1_50"],
@@ -163,32 +124,6 @@ def curve_values(scores: Scores) -> dict[str, float]:
         "duplicates": scores.values["duplicates"],
     }
     return {name: value for name, value in values.items() if value is not None}
-
-
-@contextmanager
-def as_at_inference(model: Any) -> Iterator[None]:
-    """Put a model into the state in which inference runs it; then its mode and all random numbers back."""
-    import numpy as np
-    import paddle
-
-    modes = [(layer, layer.training) for layer in model.sublayers(include_self=True)]
-    configs = [model.config, model.config.text_config, model.config.vision_config]
-    attention = [config._attn_implementation for config in configs]
-    numbers = paddle.get_rng_state(), random.getstate(), np.random.get_state()
-    model.eval()
-    for config in configs:
-        # flashmask is made for whole sequences; a decoding step has a single row of queries.
-        config._attn_implementation = "sdpa" if paddle.device.is_compiled_with_cuda() else "eager"
-    try:
-        yield
-    finally:
-        for config, name in zip(configs, attention, strict=True):
-            config._attn_implementation = name
-        for layer, was_training in modes:
-            layer.training = was_training
-        paddle.set_rng_state(numbers[0])
-        random.setstate(numbers[1])
-        np.random.set_state(numbers[2])
 
 
 def _encoder_of(trainer: Any, family: Family) -> Encoder:
@@ -218,6 +153,6 @@ def _save(recipe: InferRecipe, questions: list[Question], answered: list[ParsedA
 
 
 def _visualdl_writer(trainer: Any) -> Any:
-    """Return the writer of the run's other curves: VisualDL reads one file a folder."""
+    """Return the writer of the run's other curves: VisualDL reads one file per folder."""
     writers = (getattr(callback, "vdl_writer", None) for callback in trainer.callback_handler.callbacks)
     return next(filter(None, writers), None)

@@ -1,1 +1,1 @@
-"""The training process: started, watched, resumed, and stopped as a whole."""
+"""A training run as a child process: started, watched, resumed, and ended with all of its processes."""

@@ -1,12 +1,12 @@
-"""The processes of a run: found by a mark in their environment, in whatever session they are, and ended."""
+"""The processes of a run, found by a mark in their environment, in whatever session they are."""
 
 import logging
-import os
-import signal
 import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from grounding.errors import UserError
 from grounding.run_record import read_run
@@ -27,14 +27,14 @@ def new_mark() -> str:
 def end_processes(mark: str) -> None:
     """End every process of a run: terminate, wait, kill.
 
-    The launcher puts its workers into sessions of their own, and the data loader's outlive a trainer that
-    was killed: they are found by their environment, on systems that show it.
+    The launcher puts its workers into sessions of their own, and the data loader's workers outlive a trainer
+    that was killed. Their environment still has the mark, and systems that show it let us find them.
     """
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+    for end in (psutil.Process.terminate, psutil.Process.kill):
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for process in marked(mark):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal_number)
+        for process in _living(mark):
+            with suppress(psutil.Error):  # it has ended, or is another user's
+                end(process)
         while marked(mark) and time.monotonic() < deadline:
             time.sleep(0.2)
         if not marked(mark):
@@ -43,21 +43,24 @@ def end_processes(mark: str) -> None:
 
 def marked(mark: str) -> list[int]:
     """Return the ids of the living processes with this mark in their environment."""
-    wanted = f"{MARK}={mark}".encode()
+    return [process.pid for process in _living(mark)]
+
+
+def _living(mark: str) -> list[psutil.Process]:
+    """Return the processes with a mark; zombies have no environment, and some processes may not be read."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            is_zombie = "\nState:\tZ" in (entry / "status").read_text()
-            if not is_zombie and wanted in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(MARK) == mark:
+                found.append(process)
     return found
 
 
 def end_earlier_start(folder: Path) -> None:
-    """End what a start of this run has left running, as a trainer outlives a launch that was killed.
+    """End the processes that an earlier start of this run has left: a trainer outlives a killed launch.
 
     Raises:
-        UserError: that start is not over.
+        UserError: the earlier start still runs.
     """
     record = read_run(folder)
     processes = marked(record.mark) if record else []
@@ -70,8 +73,8 @@ def end_earlier_start(folder: Path) -> None:
 
 
 def is_training(process: int) -> bool:
-    """Tell whether a process is a launch of a training."""
+    """Tell whether a process is a launch of a training: `train` is one of its words."""
     try:
-        return b"train" in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-    except OSError:
+        return "train" in psutil.Process(process).cmdline()
+    except (psutil.Error, OSError):
         return False

@@ -1,4 +1,7 @@
-"""Recipes in a row: all checked before the first starts; a later one can start from an earlier one."""
+"""Train several recipes in sequence.
+
+All are checked before the first starts. A later recipe can start from the output_dir of an earlier one.
+"""
 
 import json
 import logging
@@ -17,8 +20,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A recipe of a row, and where it writes; `stand_in` is a model like its own that is there beforehand."""
+class SequenceStep:
+    """A recipe of a sequence with its overrides, where it writes, and the model that it starts from.
+
+    `stand_in` is a model of the same shape that exists before the sequence starts.
+    """
 
     path: Path
     overrides: tuple[str, ...]
@@ -27,27 +33,38 @@ class Step:
     stand_in: str
 
     def words_for_check(self) -> list[str]:
-        """Return the overrides for a check before the row starts.
+        """Return the overrides for a check before the sequence starts.
 
-        A model that an earlier recipe will write is of the kind that the earlier one starts from.
+        A model that an earlier recipe will write has the shape of the model that the earlier recipe starts
+        from.
         """
         if self.stand_in == self.model or has_weights(Path(self.model)):
             return list(self.overrides)
         return [*self.overrides, _word("model_name_or_path", self.stand_in)]
 
 
-def train_row(paths: Sequence[Path], overrides: Iterable[str] = ()) -> int:
+def train_sequence(paths: Sequence[Path], overrides: Iterable[str] = ()) -> int:
     """Train recipes one after the other and return 0, or the exit code of the first that failed.
 
-    Those that are finished are skipped, so that a row that was stopped goes on where it was.
+    Finished recipes are skipped, so that an interrupted sequence resumes.
 
     Raises:
-        UserError: what the checks of all recipes find, in one message.
+        UserError: the problems that the checks of all recipes find, in one message.
     """
     words = list(overrides)
     if len(paths) == 1:
         return train(paths[0], words)
-    steps = plan_row(paths, words)
+    steps = plan_sequence(paths, words)
+    _check_all(steps)
+    for number, step in enumerate(steps, 1):
+        log.info("%s: %d of %d, starts from %s", step.path, number, len(steps), step.model)
+        if code := train(step.path, step.overrides):
+            log.error("%s: failed, the sequence ends here", step.path)
+            return code
+    return 0
+
+
+def _check_all(steps: Iterable[SequenceStep]) -> None:
     problems = []
     for step in steps:
         try:
@@ -56,25 +73,19 @@ def train_row(paths: Sequence[Path], overrides: Iterable[str] = ()) -> int:
             problems.append(str(error))
     if problems:
         raise UserError("; ".join(problems))
-    for number, step in enumerate(steps, 1):
-        log.info("%s: %d of %d, starts from %s", step.path, number, len(steps), step.model)
-        if code := train(step.path, step.overrides):
-            log.error("%s: failed, so that the row ends here", step.path)
-            return code
-    return 0
 
 
-def plan_row(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[Step]:
-    """Resolve the folders of a row, in which a recipe may name an earlier one's output_dir as its model.
+def plan_sequence(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[SequenceStep]:
+    """Resolve the folders of a sequence; a recipe can name an earlier one's output_dir as its model.
 
-    `output_dir=FOLDER` puts the folders of all recipes into one, and `model_name_or_path=MODEL` replaces the
-    model of those that start from none of the row.
+    `output_dir=FOLDER` makes a folder in FOLDER for each recipe. `model_name_or_path=MODEL` replaces the
+    model of the recipes that start from none of the sequence.
 
     Raises:
-        UserError: two recipes write into one folder, or one starts from an adapter.
+        UserError: two recipes write into one folder, or a recipe starts from an adapter.
     """
     given = parse_overrides(overrides)
-    steps: dict[Path, Step] = {}  # by the output_dir that the recipe itself names
+    steps: dict[Path, SequenceStep] = {}  # by the output_dir that the recipe itself names
     for path in paths:
         own, resolved = resolve_recipe(path), resolve_recipe(path, overrides)
         folder = Path(str(own.get("output_dir")))
@@ -91,11 +102,11 @@ def plan_row(paths: Sequence[Path], overrides: Sequence[str] = ()) -> list[Step]
             _refuse_adapter(path, earlier, resolve_recipe(earlier.path, overrides))
             model, stand_in = str(earlier.output_dir), earlier.stand_in
             words.append(_word("model_name_or_path", model))
-        steps[folder] = Step(path, tuple(words), output_dir, model, stand_in)
+        steps[folder] = SequenceStep(path, tuple(words), output_dir, model, stand_in)
     return list(steps.values())
 
 
-def _refuse_adapter(path: Path, earlier: Step, values: dict[str, Any]) -> None:
+def _refuse_adapter(path: Path, earlier: SequenceStep, values: dict[str, Any]) -> None:
     if str(values.get("fine_tuning", "LoRA")).lower() == "lora":
         raise UserError(
             f"{path}: model_name_or_path: {earlier.path} trains an adapter, which is no model to start from: "

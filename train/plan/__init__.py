@@ -1,1 +1,1 @@
-"""`python -m train.plan`: how a run is spread over GPUs, and what memory it needs."""
+"""`python -m train.plan`: how a run is spread over GPUs, and how much memory it needs."""

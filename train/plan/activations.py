@@ -1,19 +1,19 @@
-"""What the backward pass needs of the forward pass, tensor by tensor (sources: train/plan/memory.py)."""
+"""The activations that the backward pass needs, tensor by tensor (sources: train/plan/memory.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from models.lookup import find_family
-from train.plan.gpu_layout import Layout
-from train.recipe import Recipe
+from train.plan.gpu_layout import GpuLayout
+from train.recipe import TrainRecipe
 
 FLOAT32 = 4
 
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes on one GPU: kept for the backward pass, one layer computed again, logits with their loss."""
+    """Bytes on one GPU: kept for the backward pass, of one recomputed layer, of logits with their loss."""
 
     tokens: int
     stored: int
@@ -22,9 +22,12 @@ class Activations:
 
 
 def count_activations(
-    recipe: Recipe, config: Mapping[str, Any], spread: Layout, *, frozen_vision: bool
+    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, *, frozen_vision: bool
 ) -> Activations:
-    """Count one micro-batch of max_seq_len tokens a record, image tokens but for what max_pixels forbids."""
+    """Count the activations of one micro-batch.
+
+    Every record has max_seq_len tokens. All of them are image tokens, up to the limit that max_pixels sets.
+    """
     number = 2 if recipe.get("compute_type") in ("bf16", "fp16") else FLOAT32
     tokens = recipe.degree("per_device_train_batch_size") * recipe.degree("max_seq_len")
     text = _text_layers(recipe, config, spread, tokens)
@@ -47,25 +50,25 @@ def count_activations(
 
 @dataclass(frozen=True)
 class _Layers:
-    """How many layers, and the numbers that one keeps: all of its activations, or its input alone."""
+    """The number of layers, and how many numbers one of them keeps: all activations, or its input."""
 
     count: int
     layer: float
     inputs: float
 
 
-def _kept(recipe: Recipe, layers: _Layers) -> tuple[float, float]:
-    """Return what stays until the backward pass, and what is computed again at a time."""
+def _kept(recipe: TrainRecipe, layers: _Layers) -> tuple[float, float]:
+    """Return the numbers that stay until the backward pass, and those that are recomputed at one time."""
     if recipe.get("recompute_granularity") != "full":
         return layers.count * layers.layer, 0.0
     group = recipe.degree("recompute_num_layers")
-    if recipe.get("recompute_method") == "block":  # the first layers alone are recomputed
+    if recipe.get("recompute_method") == "block":  # only the first layers are recomputed
         group = min(group, layers.count)
         return group * layers.inputs + (layers.count - group) * layers.layer, layers.layer
     return -(-layers.count // group) * layers.inputs, group * layers.layer
 
 
-def _text_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
+def _text_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, tokens: int) -> _Layers:
     shape = find_family(config).text_shape(config)
     hidden, split = shape.hidden_size, spread.tensor
     along = split if recipe.get("sequence_parallel") else 1
@@ -82,7 +85,7 @@ def _text_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, toke
     return _Layers(shape.layers, tokens * each, tokens * hidden / along)
 
 
-def _vision_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, tokens: int) -> _Layers:
+def _vision_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, tokens: int) -> _Layers:
     shape = find_family(config).vision_shape(config)
     hidden, size = shape.hidden_size, shape.intermediate_size
     patches = tokens * shape.patches_per_token
@@ -94,6 +97,6 @@ def _vision_layers(recipe: Recipe, config: Mapping[str, Any], spread: Layout, to
     return _Layers(shape.layers, patches * each, patches * hidden)
 
 
-def _scores(recipe: Recipe, heads: int, others: int) -> int:
-    """Return the numbers of a token's attention scores, as eager attention keeps them three times."""
+def _scores(recipe: TrainRecipe, heads: int, others: int) -> int:
+    """Return how many attention scores a token has; eager attention keeps them three times."""
     return 3 * heads * others if recipe.get("_attn_implementation") == "eager" else 0

@@ -1,19 +1,20 @@
-"""How a recipe spreads a run over GPUs, by the rules of PaddleFormers' training arguments."""
+"""How a run is spread over GPUs, by the rules of PaddleFormers' training arguments."""
 
 from dataclasses import dataclass
 
 from grounding.errors import UserError
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 STAGES = {"stage1": 1, "stage2": 2, "stage3": 3}
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The degrees of a run: `sharding` and `data` GPUs see different records, `tensor` GPUs the same.
+class GpuLayout:
+    """The parallel degrees of a run.
 
-    `stage` is ZeRO's, 0 without sharding. `expert_sharding` GPUs hold the same experts and share their
-    optimizer states.
+    GPUs of one tensor or pipeline group work on the same records; sharding and data parallel groups read
+    different ones. `stage` is ZeRO's stage, 0 without sharding. `expert_sharding` is the number of GPUs that
+    hold the same experts and share their optimizer states.
     """
 
     gpus: int
@@ -26,34 +27,34 @@ class Layout:
 
     @property
     def data(self) -> int:
-        """The GPUs left over for plain data parallelism."""
+        """The degree of plain data parallelism: the GPUs that the other degrees leave over."""
         return max(1, self.gpus // (self.tensor * self.pipeline * self.sharding))
 
     @property
     def readers(self) -> int:
-        """How many parts of the run read records of their own (PaddleFormers' dataset_world_size)."""
+        """How many groups of GPUs read records of their own (PaddleFormers' dataset_world_size)."""
         return self.sharding * self.data
 
 
-def fewest_gpus(recipe: Recipe) -> int:
-    """Return the smallest number of GPUs on which a recipe's degrees make sense."""
+def fewest_gpus(recipe: TrainRecipe) -> int:
+    """Return the smallest number of GPUs that a recipe's degrees need."""
     dense = recipe.degree("tensor_model_parallel_size") * recipe.degree("sharding_parallel_size")
     return max(dense, recipe.degree("expert_model_parallel_size")) * recipe.degree(
         "pipeline_model_parallel_size"
     )
 
 
-def layout(recipe: Recipe, gpus: int | None = None) -> Layout:
-    """Return how a run spreads over `gpus`; None stands for as few as the degrees allow.
+def spread_over_gpus(recipe: TrainRecipe, gpus: int | None = None) -> GpuLayout:
+    """Return how a run is spread over `gpus` GPUs, or over as few as its degrees allow (None).
 
     Source: TrainingArguments._post_init_parallel_degree of PaddleFormers 1.2.0.
 
     Raises:
-        UserError: degrees that do not divide the GPUs.
+        UserError: the degrees do not divide the GPUs.
     """
     gpus = gpus or fewest_gpus(recipe)
-    if gpus == 1:  # PaddleFormers drops every degree then
-        return Layout(gpus=1)
+    if gpus == 1:  # PaddleFormers ignores every degree then
+        return GpuLayout(gpus=1)
     tensor = recipe.degree("tensor_model_parallel_size")
     pipeline = recipe.degree("pipeline_model_parallel_size")
     expert = recipe.degree("expert_model_parallel_size")
@@ -74,7 +75,7 @@ def layout(recipe: Recipe, gpus: int | None = None) -> Layout:
         )
     if gpus % (pipeline * expert):
         raise UserError(f"expert_model_parallel_size: {expert} does not divide {gpus} GPUs")
-    return Layout(
+    return GpuLayout(
         gpus=gpus,
         tensor=tensor,
         pipeline=pipeline,

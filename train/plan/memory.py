@@ -1,15 +1,15 @@
-"""How much memory a training run needs on each GPU, by formula: nothing here was measured on a GPU.
+"""How much memory a training run needs on each GPU, by formula. Nothing here was measured on a GPU.
 
 Sources:
     ZeRO: Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models",
         section 3 and figure 1: what the stages 1, 2 and 3 divide by the sharding degree.
     Activations: Korthikanti et al. 2022, "Reducing Activation Recomputation in Large Transformer Models",
-        section 4: every tensor that the backward pass needs is counted, for a layer as it is here (RMSNorm,
+        section 4: every tensor that the backward pass needs is counted. The layers are Qwen3-VL's (RMSNorm,
         grouped keys and values, norms of queries and keys, rotary positions, gated MLP; no dropout).
-        Inputs and outputs of norms are whole on each tensor parallel GPU, the rest is divided; sequence
-        parallelism divides all. Full recomputation keeps a layer's input and one layer's activations.
-        Attention that does not write its scores (flashmask, sdpa) has none; eager has them.
-    Numbers' sizes, PaddleFormers 1.2.0: fp16_opt_level O2 loads 16-bit weights and asks the optimizer for
+        Each tensor parallel GPU holds the whole inputs and outputs of norms, and its part of the rest;
+        sequence parallelism divides all of it. Full recomputation keeps the layers' inputs and one layer's
+        activations. Attention scores count for eager attention only: flashmask and sdpa do not store them.
+    Sizes of numbers, PaddleFormers 1.2.0: fp16_opt_level O2 loads 16-bit weights and asks the optimizer for
         float32 master weights (trainer.py, multi_precision); without O2 weights are float32
         (cli/train/sft/workflow.py); amp_master_grad keeps float32 gradients (MixPrecisionLayer);
         AdamW's two moments are float32; the loss casts the logits to float32 (nn/criterion/sft_loss.py).
@@ -25,32 +25,33 @@ from grounding.errors import UserError
 from models.lookup import find_family
 from models.shapes import Tensor
 from train.plan.activations import count_activations
-from train.plan.gpu_layout import Layout, layout
+from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.trainable import trained_tensors
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 GIB = 2**30
 DEFAULT_GPU_MEMORY_GB = 80.0
 
 RESERVE = 3 * GIB
-"""An allowance, not a formula: the CUDA context, NCCL's buffers, and gaps in the allocator's pool."""
+"""An allowance, not a formula: bytes for the CUDA context, NCCL's buffers, gaps in the allocator's pool."""
 
 MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
-"""Bytes for each number."""
+"""Bytes per number: an optimizer's master weight, AdamW's two moments together, and the two formats."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What one GPU of a run holds at its fullest, in bytes; parameters are counted over the whole model.
+    """The peak memory of one GPU in bytes, and the number of parameters of the whole model.
 
-    `trainable` counts what the optimizer steps, the adapters with LoRA, which `parameters` leaves out.
-    `peak` is the larger of the logits with their loss and one recomputed layer: the two are never there
-    together. `tokens` is the longest micro-batch: max_seq_len for each of its records.
+    `trainable` counts the parameters that the optimizer updates: with LoRA the adapter's, which `parameters`
+    does not include. `peak` is the larger one of logits with their loss and of one recomputed layer, as the
+    two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each of its
+    records.
     """
 
     parameters: int
     trainable: int
-    layout: Layout
+    layout: GpuLayout
     tokens: int
     gpu_memory: int
     weights: int
@@ -79,12 +80,12 @@ class MemoryPlan:
 
     @property
     def fits(self) -> bool:
-        """Whether a card holds it."""
+        """Whether the run fits on a card."""
         return self.total_bytes_per_gpu <= self.gpu_memory
 
     @property
     def advice(self) -> str:
-        """What makes the largest part smaller."""
+        """Say how to make the largest part smaller."""
         advice = {
             "weights": "more tensor_model_parallel_size, expert_model_parallel_size, or sharding: stage3",
             "gradients": "sharding: stage2, more tensor_model_parallel_size, or fine_tuning: LoRA",
@@ -97,7 +98,7 @@ class MemoryPlan:
 
     @property
     def summary(self) -> str:
-        """One line: what is needed, what there is, on how many GPUs."""
+        """One line: the memory that is needed and there, and the number of GPUs."""
         return (
             f"{self.total_bytes_per_gpu / GIB:.1f} of {self.gpu_memory / GIB:.0f} GiB on each of "
             f"{self.layout.gpus} GPUs, {'fits' if self.fits else 'DOES NOT FIT'} "
@@ -106,11 +107,11 @@ class MemoryPlan:
 
     @property
     def trained_share(self) -> str:
-        """How many parameters are trained beside how many there are."""
+        """The number of trained parameters and of the model's parameters, in millions."""
         return f"{self.trainable / 1e6:,.1f} M parameters trained, model {self.parameters / 1e6:,.1f} M"
 
 
-def plan(
+def plan_memory(
     values: Mapping[str, Any],
     config: Mapping[str, Any],
     gpus: int | None = None,
@@ -118,17 +119,18 @@ def plan(
 ) -> MemoryPlan:
     """Plan the memory of a recipe's run.
 
-    `values` are the recipe's keys, `config` the model's config.json, `gpus` all GPUs of all nodes (None: as
-    few as the recipe's degrees allow), `gpu_memory_gb` a card's memory as its maker names it, taken as GiB.
+    `values` are the recipe's keys and `config` the model's config.json. `gpus` is the number of GPUs of all
+    nodes, None for as few as the recipe's degrees allow. `gpu_memory_gb` is a card's memory as its maker
+    names it, taken as GiB.
 
     Raises:
-        UserError: degrees that do not fit the GPUs, or a parallelism that is not counted here.
+        UserError: the degrees do not fit the GPUs, or the plan does not know a kind of parallelism.
     """
-    recipe = Recipe(values)
+    recipe = TrainRecipe(values)
     for name in ("pipeline_model_parallel_size", "context_parallel_size", "sep_parallel_size"):
         if recipe.degree(name) > 1:
             raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
-    spread = layout(recipe, gpus)
+    spread = spread_over_gpus(recipe, gpus)
     model = find_family(config).tensors(config)
     trained = trained_tensors(recipe, config, model)
     weight = weight_bytes(recipe)
@@ -150,24 +152,24 @@ def plan(
     )
 
 
-def weight_bytes(recipe: Recipe) -> int:
-    """Return the bytes of a weight: 16 bits at level O2 alone."""
+def weight_bytes(recipe: TrainRecipe) -> int:
+    """Return the bytes of a weight: 16 bits at fp16_opt_level O2 only."""
     return FLOAT16 if _is_half(recipe) else FLOAT32
 
 
-def gradient_bytes(recipe: Recipe) -> int:
-    """Return the bytes of a gradient as it is kept between micro-batches."""
+def gradient_bytes(recipe: TrainRecipe) -> int:
+    """Return the bytes of a gradient, as it is kept between micro-batches."""
     return FLOAT32 if recipe.get("amp_master_grad") else weight_bytes(recipe)
 
 
-def _is_half(recipe: Recipe) -> bool:
+def _is_half(recipe: TrainRecipe) -> bool:
     return recipe.get("compute_type") in ("bf16", "fp16") and recipe.get("fp16_opt_level") == "O2"
 
 
-def _optimizer_bytes(recipe: Recipe, trained: Iterable[Tensor], spread: Layout) -> int:
-    """Count AdamW's states on one GPU: ZeRO's first stage divides them among the sharding group.
+def _optimizer_bytes(recipe: TrainRecipe, trained: Iterable[Tensor], spread: GpuLayout) -> int:
+    """Count AdamW's states on one GPU. ZeRO's first stage divides them among the sharding group.
 
-    Experts have a sharding group of their own: the GPUs that hold the same experts.
+    Experts have their own sharding group: the GPUs that hold the same experts.
     """
     if recipe.get("tensorwise_offload_optimizer"):
         return 0
@@ -180,12 +182,12 @@ def _optimizer_bytes(recipe: Recipe, trained: Iterable[Tensor], spread: Layout) 
     )
 
 
-def _spread(parts: Iterable[Tensor], spread: Layout) -> int:
-    """Count the numbers of some tensors that one GPU holds before any sharding."""
+def _spread(parts: Iterable[Tensor], spread: GpuLayout) -> int:
+    """Count the numbers that one GPU holds of these tensors, before any sharding."""
     divisors = {"tensor": spread.tensor, "expert": spread.expert, "none": 1}
     return sum(-(-tensor.size // divisors[tensor.split]) for tensor in parts)
 
 
 def _is_frozen(trained: Iterable[Tensor], prefix: str) -> bool:
-    """Tell whether the vision tower's blocks, which come before the mergers, have nothing to train."""
+    """Tell whether nothing under a prefix is trained; mergers come after the blocks and do not count."""
     return not any(tensor.name.startswith(prefix) and "merger" not in tensor.name for tensor in trained)

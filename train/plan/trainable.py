@@ -7,7 +7,7 @@ from typing import Any
 
 from models.shapes import Split, Tensor
 from train.keys import quiet_imports
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
@@ -26,7 +26,9 @@ class _ShapeModel:
         yield from self.parameters.items()
 
 
-def trained_tensors(recipe: Recipe, config: Mapping[str, Any], tensors: Sequence[Tensor]) -> list[Tensor]:
+def trained_tensors(
+    recipe: TrainRecipe, config: Mapping[str, Any], tensors: Sequence[Tensor]
+) -> list[Tensor]:
     """Return the parameters that the optimizer steps: the model's own, or those that LoRA adds to it.
 
     It calls PaddleFormers' functions: freeze_model_parameters, get_lora_target_modules and

@@ -1,1 +1,1 @@
-"""The checks of a train recipe before any process starts."""
+"""Checks of a train recipe that run before any process starts."""

@@ -1,4 +1,4 @@
-"""The pre-flight check of a train recipe: every problem at once, before any process starts."""
+"""The pre-flight check of a train recipe: it reports all problems at once, before any process starts."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
-from train.launch.nodes import node_count
+from train.inside.patches.supported import refuse_other_versions
 from train.machine import visible_gpus
-from train.preflight.degrees import degrees, devices, model_fits_degrees
+from train.nodes import node_count
+from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
-from train.preflight.places import data_files, machine, model_folder, output_fate, output_folder
+from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
-    Options,
-    Recipe,
+    CheckOptions,
+    TrainRecipe,
     resolve_recipe,
     split_options,
 )
@@ -21,26 +22,26 @@ from train.recipe import (
 log = logging.getLogger(__name__)
 
 
-Check = Callable[[Recipe], Iterable[str]]
+Check = Callable[[TrainRecipe], Iterable[str]]
 
-RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, degrees)
-"""What the recipe alone shows."""
+RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, degree_keys)
+"""Checks that need the recipe and nothing else."""
 
 PLACE_CHECKS: tuple[Check, ...] = (
     data_files,
     model_folder,
     output_folder,
-    machine,
+    cpu_keys,
     devices,
     model_fits_degrees,
 )
-"""What depends on the machine and its files."""
+"""Checks that depend on this machine and its files."""
 
 ENCODING_KEYS = (
     *("train_dataset", "model_name_or_path", "template", "stage", "max_seq_len", "truncation_strategy"),
     *("min_pixels", "max_pixels", "packing", "mix_strategy", "per_device_train_batch_size"),
 )
-"""Keys without which no record can be encoded: a problem in one of them is mended first."""
+"""Keys that the encoding of records needs: a problem with one of them has to be solved first."""
 
 DEGREE_KEYS = ("tensor_model_parallel_size", "sharding", "expert_model_parallel_size", "pipeline_model")
 
@@ -48,17 +49,19 @@ DEGREE_KEYS = ("tensor_model_parallel_size", "sharding", "expert_model_parallel_
 def check_recipe(
     path: Path, overrides: Iterable[str] = (), checks: Sequence[Check] | None = None
 ) -> dict[str, Any]:
-    """Return the recipe with its overrides, after all checks; log what the run will do.
+    """Run all checks, log what the run will do, and return the recipe's values with the overrides applied.
 
-    `checks` replaces all of them, and leaves out the data set and the memory.
+    `checks` replaces all checks; the data set and the memory are not looked at then.
 
     Raises:
-        UserError: every problem that the checks found, in one message.
+        UserError: every problem that the checks found, in one message; or another PaddleFormers is installed
+            than the one that there are patches for.
     """
+    refuse_other_versions()
     words, options = split_options(overrides)
     values = resolve_recipe(path, words)
     visible = visible_gpus() * node_count()
-    recipe = Recipe(values, has_gpu=visible > 0, gpus=options.gpus or visible)
+    recipe = TrainRecipe(values, has_gpu=visible > 0, gpus=options.gpus or visible)
     problems = [problem for check in checks or (*RECIPE_CHECKS, *PLACE_CHECKS) for problem in check(recipe)]
     lines = [] if checks else list(foresee(recipe, options, problems))
     for line in lines:
@@ -68,8 +71,8 @@ def check_recipe(
     return values
 
 
-def foresee(recipe: Recipe, options: Options, problems: list[str]) -> Iterable[str]:
-    """Yield lines about what the run will do, and add to `problems` what they bring to light."""
+def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> Iterable[str]:
+    """Yield lines about what the run will do, and add the problems that come up to `problems`."""
     from train.preflight.data import cards, records
     from train.preflight.forecast import (
         encode_records,
@@ -84,7 +87,7 @@ def foresee(recipe: Recipe, options: Options, problems: list[str]) -> Iterable[s
         problems.extend(check(recipe))
     encoding = None
     if any(problem.startswith(ENCODING_KEYS) for problem in problems):
-        yield "encoding: comes when these problems are mended"
+        yield "encoding: left out until these problems are solved"
     else:
         encoding, why_not = encode_records(recipe, options.check_samples)
         if encoding is None:

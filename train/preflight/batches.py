@@ -1,4 +1,4 @@
-"""What a run's batches look like: records a step, number of steps, share of padding."""
+"""A run's batches: records per step, number of steps, share of padding."""
 
 import math
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 
 from train.keys import quiet_imports
-from train.plan.gpu_layout import Layout
+from train.plan.gpu_layout import GpuLayout
 from train.preflight.encode import Encoding
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 PERCENTILES = (50, 90, 99, 100)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """The batches of a sample: `cells` are positions that the model computes, `filled` those with a token."""
+    """The batches of the encoded records: `cells` positions are computed, `filled` of them hold a token."""
 
     filled: int
     cells: int
@@ -26,8 +26,8 @@ class Batches:
         return 1 - self.filled / self.cells if self.cells else 0.0
 
 
-def batch(recipe: Recipe, encoding: Encoding) -> Batches:
-    """Pad an encoded sample as the collator pads it; the last batch counts only where it is the only one."""
+def padded_batches(recipe: TrainRecipe, encoding: Encoding) -> Batches:
+    """Pad encoded records as the collator does; a last batch that is not full counts only if it is alone."""
     size = recipe.degree("per_device_train_batch_size")
     widths = [sum(len(ids) for ids in pack) for pack in encoding.packs]
     groups = [widths[start : start + size] for start in range(0, len(widths), size)]
@@ -40,10 +40,10 @@ def batch(recipe: Recipe, encoding: Encoding) -> Batches:
     return Batches(sum(map(sum, groups)), cells)
 
 
-def padded_length(recipe: Recipe) -> int | None:
-    """Return the length to which the collator pads, None for the longest of each batch.
+def padded_length(recipe: TrainRecipe) -> int | None:
+    """Return the length to which the collator pads; None if it pads to the longest of each batch.
 
-    Source: run_sft in paddleformers/cli/train/sft/workflow.py, which asks another way with paddlefleet.
+    Source: run_sft in paddleformers/cli/train/sft/workflow.py, which has another rule with paddlefleet.
     """
     full = recipe.number("max_seq_len")
     if find_spec("paddlefleet") is not None and recipe.has_gpu and not recipe.is_lora:
@@ -54,8 +54,8 @@ def padded_length(recipe: Recipe) -> int | None:
     return full if fixed else None
 
 
-def aligned(recipe: Recipe, length: int) -> int:
-    """Round a length up as the collator does for sequence and context parallelism."""
+def aligned(recipe: TrainRecipe, length: int) -> int:
+    """Round a length up, as the collator does for sequence and context parallelism."""
     with quiet_imports():
         from paddleformers.datasets.collate import calc_padding_size
 
@@ -68,8 +68,8 @@ def aligned(recipe: Recipe, length: int) -> int:
     return int(calc_padding_size(length, arguments))
 
 
-def records_per_step(recipe: Recipe, spread: Layout) -> int:
-    """Return the effective batch size: packs of records with packing, records without."""
+def records_per_step(recipe: TrainRecipe, spread: GpuLayout) -> int:
+    """Return the effective batch size, in packs with packing and in records without."""
     return (
         recipe.degree("per_device_train_batch_size")
         * recipe.degree("gradient_accumulation_steps")
@@ -77,10 +77,10 @@ def records_per_step(recipe: Recipe, spread: Layout) -> int:
     )
 
 
-def steps(recipe: Recipe, spread: Layout, encoding: Encoding | None) -> int | None:
-    """Return how many steps the run takes; None where only the records could tell.
+def steps(recipe: TrainRecipe, spread: GpuLayout, encoding: Encoding | None) -> int | None:
+    """Return the number of steps of the run; None if it depends on records that were not encoded.
 
-    Source: estimate_training in paddleformers/datasets/data_utils.py, here over the sample alone.
+    Source: estimate_training in paddleformers/datasets/data_utils.py, here for the encoded records only.
     """
     given = recipe.number("max_steps", -1)
     if given > 0:
@@ -93,6 +93,6 @@ def steps(recipe: Recipe, spread: Layout, encoding: Encoding | None) -> int | No
 
 
 def percentiles(lengths: tuple[int, ...]) -> dict[int, int]:
-    """Return the length that 50, 90, 99 and 100 % of the records do not exceed."""
+    """Return the length that 50, 90, 99 and 100 % of the records do not exceed, by percentage."""
     ordered = sorted(lengths)
     return {share: ordered[math.ceil(len(ordered) * share / 100) - 1] for share in PERCENTILES}

@@ -13,12 +13,12 @@ from grounding.files import read_jsonl
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
-from train.recipe import SPLITS, Recipe
+from train.recipe import SPLITS, TrainRecipe
 
 MISSING_IMAGE = "no such image"
 
 
-def records(recipe: Recipe) -> Iterator[str]:
+def records(recipe: TrainRecipe) -> Iterator[str]:
     """Every record has to be one that PaddleFormers takes as it is, instead of dropping or garbling it."""
     for split in SPLITS:
         name = f"{split}_dataset_path"
@@ -31,7 +31,7 @@ def records(recipe: Recipe) -> Iterator[str]:
                 yield f"{name}: {error}"
 
 
-def cards(recipe: Recipe) -> Iterator[str]:
+def cards(recipe: TrainRecipe) -> Iterator[str]:
     """The cards of training and validation data have to promise the same prompts and answers."""
     found: dict[Path, Card] = {}
     for split in SPLITS:

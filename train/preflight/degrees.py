@@ -1,20 +1,20 @@
-"""Checks of the parallel degrees: against the devices, and against what of the model has to be divided."""
+"""Checks of the parallel degrees: they must divide the GPUs, and the parts of the model that they split."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grounding.errors import UserError
 from models.lookup import find_family, model_config
-from train.plan.gpu_layout import STAGES, layout
-from train.recipe import Recipe
+from train.plan.gpu_layout import STAGES, spread_over_gpus
+from train.recipe import TrainRecipe
 
 
-def devices(recipe: Recipe) -> Iterator[str]:
-    """The degrees have to divide the GPUs; a machine without any says nothing about them."""
+def devices(recipe: TrainRecipe) -> Iterator[str]:
+    """The degrees must divide the GPUs; on a machine without GPUs this is not checked."""
     if not recipe.gpus or recipe.get("device") == "cpu":
         return
     try:
-        spread = layout(recipe, recipe.gpus)
+        spread = spread_over_gpus(recipe, recipe.gpus)
     except UserError as error:
         yield f"{error}: change the degrees, or CUDA_VISIBLE_DEVICES"
         return
@@ -33,13 +33,13 @@ def devices(recipe: Recipe) -> Iterator[str]:
         )
     if spread.stage >= 2 and spread.data > 1 and recipe.get("amp_master_grad"):
         yield (
-            f"sharding: {recipe.get('sharding')} with amp_master_grad runs without data parallelism alone: "
+            f"sharding: {recipe.get('sharding')} with amp_master_grad runs only without data parallelism: "
             f"write sharding_parallel_size {spread.sharding * spread.data}"
         )
 
 
-def degrees(recipe: Recipe) -> Iterator[str]:
-    """Degrees that do nothing, or that this PaddleFormers refuses, whatever the machine."""
+def degree_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """Some degrees have no effect, or PaddleFormers refuses them, on any machine."""
     sharding = recipe.get("sharding")
     stage = str(sharding).split(" ")[0]
     if sharding and stage not in STAGES:
@@ -54,12 +54,12 @@ def degrees(recipe: Recipe) -> Iterator[str]:
         yield "stage1_overlap: is refused with LoRA: leave it out"
 
 
-def model_fits_degrees(recipe: Recipe) -> Iterator[str]:
-    """What tensor, expert and pipeline parallelism cut has to be divisible."""
+def model_fits_degrees(recipe: TrainRecipe) -> Iterator[str]:
+    """The parts of the model that are split must be divisible by the degrees."""
     try:
         config = model_config(recipe.model)
     except UserError:
-        return  # the folder's own check says so, and the shapes of other models are not known
+        return  # the check of the folder reports it; the shapes of other models are not known
     yield from _tensor_parts(recipe, config)
     shape = find_family(config).text_shape(config)
     experts = recipe.degree("expert_model_parallel_size")
@@ -72,7 +72,7 @@ def model_fits_degrees(recipe: Recipe) -> Iterator[str]:
         yield f"pipeline_model_parallel_size: {stages} does not divide the model's {shape.layers} layers"
 
 
-def _tensor_parts(recipe: Recipe, config: Mapping[str, Any]) -> Iterator[str]:
+def _tensor_parts(recipe: TrainRecipe, config: Mapping[str, Any]) -> Iterator[str]:
     tensor = recipe.degree("tensor_model_parallel_size")
     family = find_family(config)
     shape = family.text_shape(config)

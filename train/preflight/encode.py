@@ -1,4 +1,4 @@
-"""Records encoded as a training run encodes them: its data set, tokenizer, template and image processor."""
+"""Encode records as a training run does: with its data set, tokenizer, template and image processor."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from typing import Any
 from tqdm import tqdm
 
 from train.keys import quiet_imports
-from train.preflight.run_data import is_drawn, training_dataset
-from train.recipe import Recipe
+from train.preflight.run_data import is_sampled, training_dataset
+from train.recipe import TrainRecipe
 
 NO_LIMIT = 2**31
 NOT_LABELLED = -100
-"""The label of a token that is not learned."""
+"""The label of a token without loss."""
 
 TOO_LONG = "longer than max_seq_len"
 NOTHING_TO_LEARN = "no token to learn"
@@ -25,11 +25,12 @@ NOTHING_TO_LEARN = "no token to learn"
 
 @dataclass(frozen=True)
 class Encoding:
-    """The first records of a training run, in its own order, as token ids.
+    """The first records of a training run, in the run's order, as token ids.
 
-    `total` counts the records of the whole data set. `lengths` are those before any limit; `packs` are the
-    sequences' token ids as the run groups them: one each without packing. `dropped` counts by reason what
-    the run leaves out without a word, and `faults` names such records but for the long ones.
+    `total` is the number of records of the whole data set, `lengths` are the encoded records' lengths in
+    tokens before any limit, and `learned` is the number of tokens with loss. `packs` are the token ids of
+    the kept sequences, as the run groups them; without packing each group is one sequence. `dropped` counts
+    by reason the records that the run drops silently. `faults` names each of them that is not just too long.
     """
 
     total: int
@@ -41,21 +42,21 @@ class Encoding:
 
     @property
     def count(self) -> int:
-        """How many records were encoded or found to be faulty."""
+        """The number of records, encoded or faulty."""
         return len(self.lengths) + len(self.faults)
 
     @property
     def kept(self) -> int:
-        """How many records the run would train on."""
+        """The number of records that the run would train on."""
         return sum(len(pack) for pack in self.packs)
 
     @property
     def tokens(self) -> int:
-        """All tokens of the records that are kept."""
+        """The number of tokens of the kept records."""
         return sum(len(ids) for pack in self.packs for ids in pack)
 
 
-def encode_sample(recipe: Recipe, count: int) -> Encoding:
+def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     """Encode the first `count` records of the run's first epoch."""
     with _quiet():
         dataset = training_dataset(recipe, count)
@@ -64,54 +65,57 @@ def encode_sample(recipe: Recipe, count: int) -> Encoding:
     lengths: list[int] = []
     dropped: Counter[str] = Counter()
     faults: list[str] = []
-    kept: dict[int, Any] = {}
-    for number, example in enumerate(tqdm(examples, desc="encoding", unit="record", delay=2, disable=None)):
+    kept: list[Any] = []
+    for example in tqdm(examples, desc="encoding", unit="record", delay=2, disable=None):
         with _quiet():
-            dataset.max_seq_len = NO_LIMIT
-            sequence, fault = _encode(dataset, example)
-            if (
-                sequence is not None
-                and len(sequence.token_ids) > limit - dataset.num_reserved_tokens_for_each_dialog
-            ):
-                lengths.append(len(sequence.token_ids))
-                dataset.max_seq_len = limit
-                sequence, _ = _encode(dataset, example)
-                if sequence is None:
-                    dropped[TOO_LONG] += 1
-                    continue
-            elif sequence is not None:
-                lengths.append(len(sequence.token_ids))
-        if sequence is None:
-            dropped[fault] += 1
-            faults.append(f"record with {_name(example)}: {fault}")
-        else:
-            sequence.mm_inputs = {}  # the pixels are not needed any more
-            kept[number] = sequence
+            length, sequence, reason = _encode_within(dataset, example, limit)
+        if length is not None:
+            lengths.append(length)
+        if sequence is not None:
+            sequence.mm_inputs = {}  # frees the pixels
+            kept.append(sequence)
+            continue
+        dropped[reason] += 1
+        if reason != TOO_LONG:
+            faults.append(f"record with {_name(example)}: {reason}")
     dataset.max_seq_len = limit
     return Encoding(
-        total=recipe.number("num_samples_each_epoch") if is_drawn(recipe) else len(dataset.mix_datasets),
+        total=recipe.number("num_samples_each_epoch") if is_sampled(recipe) else len(dataset.mix_datasets),
         lengths=tuple(lengths),
-        learned=sum(label != NOT_LABELLED for sequence in kept.values() for label in sequence.labels),
+        learned=sum(label != NOT_LABELLED for sequence in kept for label in sequence.labels),
         dropped=dropped,
         faults=tuple(faults),
-        packs=_grouped(dataset, list(kept.values())),
+        packs=_grouped(dataset, kept),
     )
 
 
-def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
-    """Encode a record; where it would be dropped, return None and why.
+def _encode_within(dataset: Any, example: dict[str, Any], limit: int) -> tuple[int | None, Any, str]:
+    """Encode a record; return its length without the limit, the sequence that the run keeps, or why not."""
+    dataset.max_seq_len = NO_LIMIT
+    sequence, fault = _encode(dataset, example)
+    if sequence is None:
+        return None, None, fault
+    length = len(sequence.token_ids)
+    if length > limit - dataset.num_reserved_tokens_for_each_dialog:
+        dataset.max_seq_len = limit
+        sequence, _ = _encode(dataset, example)
+    return length, sequence, TOO_LONG
 
-    Any exception is taken as PaddleFormers takes it: the record is dropped. An example is copied, as the
-    data set replaces the placeholders in the original.
+
+def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
+    """Encode a record; if the run would drop it, return None and the reason.
+
+    PaddleFormers drops a record on any exception. The example is copied, because the data set replaces the
+    placeholders in it.
     """
     try:
         return dataset._process_sft_sequence(deepcopy(example), 1), NOTHING_TO_LEARN
-    except Exception as error:  # noqa: BLE001 (PaddleFormers drops a record whatever the error is)
+    except Exception as error:  # noqa: BLE001 (as PaddleFormers does)
         return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    """Group encoded records as the data set's own packing does."""
+    """Group encoded records by the data set's own packing."""
     if not sequences:
         return ()
     dataset.mix_datasets = list(range(len(sequences)))
@@ -119,7 +123,7 @@ def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...],
     with _quiet():
         packs = list(dataset._generate_sequences())
     if not dataset.packing:
-        packs = packs[: len(sequences)]  # it gives the last record twice
+        packs = packs[: len(sequences)]  # it yields the last record twice
     return tuple(tuple(tuple(sequence.token_ids) for sequence in pack) for pack in packs)
 
 
@@ -130,7 +134,7 @@ def _name(example: dict[str, Any]) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep PaddleFormers' log and prints to themselves, and its tensors off the GPU that the run needs."""
+    """Suppress PaddleFormers' log and prints, and keep its tensors off the GPU that the run needs."""
     with quiet_imports():
         import paddle
         from paddleformers.utils.log import logger

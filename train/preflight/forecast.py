@@ -1,4 +1,4 @@
-"""What a run will do with its records and its memory: encoded, batched, counted, in lines to read."""
+"""What a run will do, as lines of text: lengths, drops and padding of its records, steps, memory."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,17 +6,17 @@ from pathlib import Path
 
 from models.lookup import model_config
 from train.machine import smallest_gpu_bytes
-from train.plan.gpu_layout import layout
-from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan
-from train.preflight.batches import batch, padded_length, percentiles, records_per_step, steps
+from train.plan.gpu_layout import spread_over_gpus
+from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
+from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
-from train.recipe import Options, Recipe, is_hub_id
+from train.recipe import CheckOptions, TrainRecipe, is_hub_id
 
 SHOWN_FAULTS = 3
 
 
-def encode_records(recipe: Recipe, count: int) -> tuple[Encoding | None, str]:
-    """Encode a sample of the records, or say why not: a model that has to be downloaded is no fault."""
+def encode_records(recipe: TrainRecipe, count: int) -> tuple[Encoding | None, str]:
+    """Encode the first records, or return None and the reason, such as a model that is not downloaded yet."""
     if count < 1:
         return None, "encoding: left out (check_samples=0)"
     folder = model_on_disk(recipe.model)
@@ -30,7 +30,7 @@ def encode_records(recipe: Recipe, count: int) -> tuple[Encoding | None, str]:
 
 
 def model_on_disk(model: str) -> Path | None:
-    """Return a model's folder, or the one in the cache of huggingface_hub; None where there is none."""
+    """Return a model's folder, or its folder in huggingface_hub's cache; None if it is not on this disk."""
     if not is_hub_id(model):
         return Path(model)
     from huggingface_hub import try_to_load_from_cache
@@ -40,8 +40,8 @@ def model_on_disk(model: str) -> Path | None:
     return folders.pop() if len(folders) == 1 and None not in found else None
 
 
-def encoding_problems(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
-    """Yield what of the sample a run would drop in silence, but for the records that are too long."""
+def encoding_problems(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
+    """Yield the records that the run would drop silently; too long ones are a problem only if all are."""
     for fault in encoding.faults[:SHOWN_FAULTS]:
         yield f"train_dataset_path: {fault}"
     if len(encoding.faults) > SHOWN_FAULTS:
@@ -50,13 +50,13 @@ def encoding_problems(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
     if encoding.lengths and encoding.dropped[TOO_LONG] == len(encoding.lengths):
         yield (
             f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs, "
-            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens: PaddleFormers would look for a "
-            "shorter one without end"
+            f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens: PaddleFormers would search for a "
+            "shorter one forever"
         )
 
 
-def encoding_lines(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
-    """Yield what the sample says about lengths, drops and padding."""
+def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
+    """Yield lines about lengths, dropped records and padding."""
     if not encoding.lengths:
         return
     shares = percentiles(encoding.lengths)
@@ -71,7 +71,7 @@ def encoding_lines(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
         f"max_seq_len {recipe.get('max_seq_len')}: {long} of {encoding.count:,} records are longer and "
         f"dropped{about} (truncation_strategy {recipe.get('truncation_strategy')})"
     )
-    batches = batch(recipe, encoding)
+    batches = padded_batches(recipe, encoding)
     if recipe.get("packing"):
         how = f"{encoding.kept:,} records in {len(encoding.packs):,} packs"
     else:
@@ -83,13 +83,13 @@ def encoding_lines(recipe: Recipe, encoding: Encoding) -> Iterator[str]:
     )
 
 
-def step_line(recipe: Recipe, encoding: Encoding | None) -> str:
-    """Say the effective batch size and the number of steps.
+def step_line(recipe: TrainRecipe, encoding: Encoding | None) -> str:
+    """Return the line about the effective batch size and the number of steps.
 
     Raises:
-        UserError: degrees that do not divide the GPUs.
+        UserError: the degrees do not divide the GPUs.
     """
-    spread = layout(recipe, recipe.gpus or None)
+    spread = spread_over_gpus(recipe, recipe.gpus or None)
     what = "packs" if recipe.get("packing") else "records"
     count = steps(recipe, spread, encoding)
     line = (
@@ -111,14 +111,14 @@ def step_line(recipe: Recipe, encoding: Encoding | None) -> str:
     return f"{line}; {about}{count:,} steps = {count * each / usable:.2f} epochs"
 
 
-def memory_line(recipe: Recipe, options: Options) -> tuple[str, bool]:
-    """Return the memory plan's line, and whether the run does not fit cards that are known.
+def memory_line(recipe: TrainRecipe, options: CheckOptions) -> tuple[str, bool]:
+    """Return the line about memory, and whether the run does not fit on the GPUs, if their memory is known.
 
     Raises:
-        UserError: a plan that cannot be made.
+        UserError: the memory cannot be planned.
     """
     known = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB
-    result = plan(
+    result = plan_memory(
         recipe.values, model_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
     )
     if recipe.get("device") == "cpu":

@@ -1,4 +1,4 @@
-"""Checks of a recipe's keys and values: what the YAML alone shows."""
+"""Checks of a recipe's keys and values."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -9,11 +9,10 @@ from grounding.layout import JSONL_FILES
 from grounding.recipe import suggestion
 from models.lookup import FAMILIES
 from train.keys import known_keys, type_problem
-from train.recipe import SPLITS, Recipe
+from train.recipe import SPLITS, TrainRecipe
 
 RENAMED = {"attn_impl": "_attn_implementation", "sharding_degree": "sharding_parallel_size"}
 
-# Accepted by PaddleFormers 1.2.0 and then ignored: (key, the value that misleads or ANY, why).
 ANY = object()
 WITHOUT_EFFECT: tuple[tuple[str, Any, str], ...] = (
     ("lora_alpha", ANY, "it is always 2 x lora_rank"),
@@ -26,10 +25,11 @@ WITHOUT_EFFECT: tuple[tuple[str, Any, str], ...] = (
     ("make_offline_data", True, "it keeps the text alone, not the images"),
     ("custom_register_path", ANY, "`python -m train` sets it to its own plug-in"),
 )
+"""Keys that PaddleFormers 1.2.0 accepts and ignores: key, value that misleads (or any), reason."""
 
 
-def unknown_keys(recipe: Recipe) -> Iterator[str]:
-    """PaddleFormers refuses unknown keys too, but only after every process has started."""
+def unknown_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """PaddleFormers refuses unknown keys itself, but only after every process has started."""
     for name in recipe.values:
         if name in RENAMED:
             yield f"{name}: is called {RENAMED[name]} now"
@@ -37,22 +37,22 @@ def unknown_keys(recipe: Recipe) -> Iterator[str]:
             yield f"unknown key '{name}'{suggestion(name, known_keys())}"
 
 
-def wrong_types(recipe: Recipe) -> Iterator[str]:
-    """PaddleFormers checks no types: a string where a number belongs fails deep inside, or not at all."""
+def wrong_types(recipe: TrainRecipe) -> Iterator[str]:
+    """PaddleFormers checks no types: a string in place of a number fails late, or not at all."""
     for name, value in recipe.values.items():
         if name in known_keys() and (problem := type_problem(known_keys()[name], value)):
             yield problem
 
 
-def keys_without_effect(recipe: Recipe) -> Iterator[str]:
+def keys_without_effect(recipe: TrainRecipe) -> Iterator[str]:
     """A key that does nothing misleads the recipe's reader."""
     for name, misleading, why in WITHOUT_EFFECT:
         if name in recipe.values and (misleading is ANY or recipe.values[name] == misleading):
             yield f"{name}: has no effect, {why}: leave it out"
 
 
-def task(recipe: Recipe) -> Iterator[str]:
-    """The stage and the template make the task."""
+def task(recipe: TrainRecipe) -> Iterator[str]:
+    """Stage, template, output folder and seed must be set to something that trains on images."""
     if recipe.get("stage") != "VL-SFT":
         yield f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT"
     template = recipe.get("template")
@@ -69,8 +69,8 @@ def task(recipe: Recipe) -> Iterator[str]:
         yield f"seed: {recipe.get('seed')} is refused by PaddleFormers: write a number from 1"
 
 
-def number_format(recipe: Recipe) -> Iterator[str]:
-    """In float32 two defaults that are made for bf16 have to go."""
+def number_format(recipe: TrainRecipe) -> Iterator[str]:
+    """With float32, two defaults that are made for bf16 must be changed."""
     if recipe.get("compute_type") != "float32":
         return
     if recipe.get("amp_master_grad"):
@@ -79,15 +79,15 @@ def number_format(recipe: Recipe) -> Iterator[str]:
         yield "fp16_opt_level: O2 is refused with compute_type float32: write O1"
 
 
-def attention(recipe: Recipe) -> Iterator[str]:
-    """The mask's form has to fit the attention."""
+def attention(recipe: TrainRecipe) -> Iterator[str]:
+    """The form of the mask must fit the attention."""
     implementation = recipe.get("_attn_implementation")
     if implementation == "flashmask" and not recipe.get("use_attn_mask_startend_row_indices"):
         yield "use_attn_mask_startend_row_indices: must be true with _attn_implementation flashmask"
 
 
-def pixel_limits(recipe: Recipe) -> Iterator[str]:
-    """The limits that the plug-in gives to the image processor."""
+def pixel_limits(recipe: TrainRecipe) -> Iterator[str]:
+    """The limits for the image processor must be possible."""
     lower, upper = recipe.values.get("min_pixels"), recipe.values.get("max_pixels")
     for name, value in (("min_pixels", lower), ("max_pixels", upper)):
         if isinstance(value, int) and value < 1:
@@ -96,8 +96,8 @@ def pixel_limits(recipe: Recipe) -> Iterator[str]:
         yield f"min_pixels: {lower} is more than max_pixels: {upper}"
 
 
-def evaluation(recipe: Recipe) -> Iterator[str]:
-    """Evaluation that is asked for has to happen, on the data that is meant."""
+def data_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The data must be named completely, and evaluation must run if it is asked for."""
     for name in ("train_dataset_path", "train_dataset_type", "train_dataset_prob"):
         if recipe.values.get(name) is None:
             yield f"{name}: is missing"
@@ -112,20 +112,20 @@ def evaluation(recipe: Recipe) -> Iterator[str]:
             counts = ", ".join(f"{len(words)} of {name}" for name, words in lists.items())
             yield f"{split}_dataset_path: each path needs a type and a prob (there are {counts})"
     if recipe.get("mix_strategy") == "random" and recipe.number("max_steps", -1) < 1:
-        yield "max_steps: has to be given with mix_strategy random"
+        yield "max_steps: must be set with mix_strategy random"
     if recipe.get("do_eval") and recipe.values.get("evaluation_strategy", "no") in ("no", False):
         yield "do_eval: true does nothing without evaluation_strategy: write steps, with eval_steps"
 
 
-def late_writing(recipe: Recipe) -> Iterator[str]:
-    """A checkpoint is sealed when the trainer says that it is written (train/launch/checkpoints.py)."""
+def late_writing(recipe: TrainRecipe) -> Iterator[str]:
+    """A checkpoint is sealed when the trainer says that it is written (train/checkpoints.py), not later."""
     for name in ("enable_zero_cost_checkpoint", "use_async_save"):
         if recipe.get(name):
             yield f"{name}: its checkpoints cannot be told from half-written ones and are lost: leave it out"
 
 
-def box_curves(recipe: Recipe) -> Iterator[str]:
-    """Curves of boxes are drawn at the evaluation steps, from a prepared data set."""
+def box_curve_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """Curves of box scores need evaluation, and a prepared data set."""
     samples = recipe.number("grounding_eval_samples")
     if samples < 0:
         yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
@@ -146,8 +146,8 @@ KEY_CHECKS = (
     number_format,
     attention,
     pixel_limits,
-    evaluation,
+    data_keys,
     late_writing,
-    box_curves,
+    box_curve_keys,
 )
 """Every check of this file."""

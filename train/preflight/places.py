@@ -1,34 +1,34 @@
-"""Checks of what a recipe names on this machine: files, folders, devices."""
+"""Checks of the files, folders and devices that a recipe names."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from train.launch.checkpoints import numbered_checkpoints, step_of
+from grounding.layout import TRAIN_RECIPE_FILE
+from train.checkpoints import numbered_checkpoints, step_of
 from train.recipe import (
     NOT_IDENTITY,
-    RESOLVED_RECIPE,
     SPLITS,
     WEIGHTS,
-    Recipe,
+    TrainRecipe,
     has_weights,
     is_hub_id,
     read_resolved,
 )
 
 MODEL_FILES = ("tokenizer.json", "preprocessor_config.json")
-"""What the encoding of records needs of a model's folder."""
+"""Files in a model's folder that the encoding of records needs."""
 
 
-def data_files(recipe: Recipe) -> Iterator[str]:
-    """The JSONL files have to be there."""
+def data_files(recipe: TrainRecipe) -> Iterator[str]:
+    """The JSONL files must exist."""
     for split in SPLITS:
         for file in recipe.data_files(split):
             if not file.is_file():
                 yield f"{split}_dataset_path: no such file '{file}': make it with `python -m prepare`"
 
 
-def model_folder(recipe: Recipe) -> Iterator[str]:
-    """A local model has to be complete; a hub's id, such as Qwen/Qwen3-VL-8B-Instruct, is left to the hub."""
+def model_folder(recipe: TrainRecipe) -> Iterator[str]:
+    """A local model must be complete; a hub id, such as Qwen/Qwen3-VL-8B-Instruct, is not looked up."""
     name = recipe.values.get("model_name_or_path")
     if not name:
         yield "model_name_or_path: is missing"
@@ -49,8 +49,8 @@ def model_folder(recipe: Recipe) -> Iterator[str]:
         yield f"model_name_or_path: '{folder}' has no weights ({' or '.join(WEIGHTS)})"
 
 
-def output_folder(recipe: Recipe) -> Iterator[str]:
-    """A run goes on from the checkpoints of its own recipe, and of no other, unless that is said."""
+def output_folder(recipe: TrainRecipe) -> Iterator[str]:
+    """A run resumes from the checkpoints of its own recipe only, unless the recipe says so."""
     folder = recipe.output_dir
     if folder is None or recipe.values.get("overwrite_output_dir") is True:
         return
@@ -60,44 +60,48 @@ def output_folder(recipe: Recipe) -> Iterator[str]:
             yield f"resume_from_checkpoint: no such folder '{resume_from}'"
         return
     advice = (
-        "choose another output_dir, or overwrite_output_dir=true to start afresh, or "
-        "resume_from_checkpoint=FOLDER to go on from that checkpoint with these keys"
+        "choose another output_dir, or overwrite_output_dir=true to start from the beginning, or "
+        "resume_from_checkpoint=FOLDER to resume from that checkpoint with these keys"
     )
-    if (folder / RESOLVED_RECIPE).is_file():
-        if changed := changed_keys(recipe, folder):
+    if (folder / TRAIN_RECIPE_FILE).is_file():
+        if changed := keys_changed_since(recipe, folder):
             yield f"output_dir: '{folder}' holds a run of another recipe ({', '.join(changed)}): {advice}"
     elif any(folder.glob("checkpoint-*")):
         yield f"output_dir: '{folder}' holds checkpoints of an unknown recipe: {advice}"
 
 
-def changed_keys(recipe: Recipe, folder: Path) -> list[str]:
-    """Return the keys in which a recipe differs from the run in a folder."""
-    before = read_resolved(folder / RESOLVED_RECIPE)
+def keys_changed_since(recipe: TrainRecipe, folder: Path) -> list[str]:
+    """Return the keys in which a recipe differs from the run in a folder, sorted."""
+    before = read_resolved(folder / TRAIN_RECIPE_FILE)
     now = {name: value for name, value in recipe.values.items() if name not in NOT_IDENTITY}
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
-def output_fate(recipe: Recipe) -> str | None:
-    """Say what will happen to a run that is in the output folder already, None where there is none."""
+def output_fate(recipe: TrainRecipe) -> str | None:
+    """Say what will happen to a run that is in the output folder already, None if there is none."""
     folder = recipe.output_dir
     if folder is None:
         return None
     newest = max(numbered_checkpoints(folder), key=step_of, default=None)
-    if not (folder / RESOLVED_RECIPE).is_file() and newest is None:
+    if not (folder / TRAIN_RECIPE_FILE).is_file() and newest is None:
         return None
     if recipe.values.get("overwrite_output_dir") is True:
-        return f"output: the run in {folder} is removed (overwrite_output_dir), and training starts afresh"
+        return (
+            f"output: the run in {folder} is removed (overwrite_output_dir), and training starts from the "
+            "beginning"
+        )
     if resume_from := recipe.values.get("resume_from_checkpoint"):
-        return f"output: training goes on from {resume_from} with the keys of this recipe"
+        return f"output: training resumes from {resume_from} with the keys of this recipe"
     if newest is None:
         return f"output: {folder} holds a run of this recipe without a checkpoint"
     return (
-        f"output: {folder} holds a run of this recipe, at {newest.name}: it goes on, or is left if finished"
+        f"output: {folder} holds a run of this recipe, at {newest.name}: "
+        "it resumes, or is left alone if it is finished"
     )
 
 
-def machine(recipe: Recipe) -> Iterator[str]:
-    """Without a GPU, the keys that need one have to go."""
+def cpu_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """Without a GPU, some keys must have the values that a CPU needs."""
     if recipe.has_gpu:
         return
     wanted = {

@@ -1,12 +1,12 @@
-"""The data set that a training run reads from, built here as the run builds it.
+"""The data set of a training run, built as the run builds it.
 
-Source: run_sft in paddleformers/cli/train/sft/workflow.py; the image limits are the plug-in's.
+Source: run_sft in paddleformers/cli/train/sft/workflow.py; the limits on images are those of the plug-in.
 """
 
 from typing import Any
 
-from train.inside.plugin import one_image_resolution
-from train.recipe import Recipe
+from train.image_limits import limit_images
+from train.recipe import TrainRecipe
 
 COMPUTE_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 DATASET_KEYS = (
@@ -23,13 +23,13 @@ DATASET_KEYS = (
 )
 
 
-def is_drawn(recipe: Recipe) -> bool:
-    """Tell whether records are drawn at random as often as num_samples_each_epoch says (6,000,000)."""
+def is_sampled(recipe: TrainRecipe) -> bool:
+    """Tell whether an epoch samples num_samples_each_epoch records (6,000,000 by default) at random."""
     return bool(recipe.get("mix_strategy") == "random")
 
 
-def training_dataset(recipe: Recipe, count: int) -> Any:
-    """Build the data set that a run of this recipe builds, in one process, for at least `count` records."""
+def training_dataset(recipe: TrainRecipe, count: int) -> Any:
+    """Build the data set of a run in one process, for at least `count` records."""
     from paddleformers.cli.utils.process import add_new_special_tokens
     from paddleformers.datasets.loader import create_dataset
     from paddleformers.datasets.template.template import get_template_and_fix_tokenizer
@@ -52,9 +52,9 @@ def training_dataset(recipe: Recipe, count: int) -> Any:
         "tool_format": None,
         "default_system": None,
         "template_instance": None,
-        "dataset_type": "iterable",  # the kind `map` encodes everything while it is built
+        "dataset_type": "iterable",  # `map` would encode all records when it is built
     }
-    if is_drawn(recipe):
+    if is_sampled(recipe):
         config["num_samples_each_epoch"] = count
     if config["template_backend"] == "custom":
         config["template_instance"] = get_template_and_fix_tokenizer(config)
@@ -66,13 +66,10 @@ def training_dataset(recipe: Recipe, count: int) -> Any:
     )
 
 
-def training_processor(recipe: Recipe) -> Any:
-    """Return the processor with the image limits that the plug-in gives to it in a run."""
+def training_processor(recipe: TrainRecipe) -> Any:
+    """Return the processor with the limits that the plug-in sets in a run."""
     from paddleformers.transformers import AutoProcessor
 
-    load = AutoProcessor.from_pretrained
-    try:
-        one_image_resolution(dict(recipe.values))
-        return AutoProcessor.from_pretrained(recipe.model, use_fast=recipe.get("processor_use_fast"))
-    finally:
-        AutoProcessor.from_pretrained = load
+    processor = AutoProcessor.from_pretrained(recipe.model, use_fast=recipe.get("processor_use_fast"))
+    limit_images(processor, recipe.values)
+    return processor

@@ -1,4 +1,4 @@
-"""Checks of the template against the model: its kind, its tokenizer's special tokens, its thinking."""
+"""Checks that the template fits the model: its type, its tokenizer's special tokens, whether it thinks."""
 
 import re
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ from grounding.files import read_json
 from models.family import Family
 from models.lookup import find_family, known_model_types
 from train.keys import quiet_imports
-from train.recipe import Recipe, is_hub_id
+from train.recipe import TrainRecipe, is_hub_id
 
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 
 
-def template_known(recipe: Recipe) -> Iterator[str]:
-    """The template has to exist in this PaddleFormers."""
+def template_known(recipe: TrainRecipe) -> Iterator[str]:
+    """The template must exist in this PaddleFormers."""
     name = recipe.get("template")
     if name is not None and name not in templates():
         near = ", ".join(known for known in templates() if known.startswith("qwen3_vl"))
         yield f"template: PaddleFormers knows no '{name}' (for this model: {near})"
 
 
-def template_fits(recipe: Recipe) -> Iterator[str]:
-    """The template has to be the model's: of its kind, and written in tokens that its tokenizer has."""
+def template_fits(recipe: TrainRecipe) -> Iterator[str]:
+    """The template must be for the model's type, and use special tokens that its tokenizer has."""
     template = templates().get(str(recipe.get("template")))
     if "thinking" in recipe.model.lower() and str(recipe.get("template")).endswith("_nothink"):
         yield (

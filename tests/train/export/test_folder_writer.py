@@ -114,6 +114,7 @@ def test_merged_model_equals_the_adapter(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_an_adapter_of_two_processes_is_merged_as_it_was_trained(
     interrupted_parallel_run: dict[str, Any],
     load_model: Any,
@@ -172,6 +173,7 @@ def test_the_adapter_of_a_mixture_is_merged_as_it_was_trained(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 def test_a_full_run_is_exported_with_the_same_weights(
     full_run: Path, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
 ) -> None:

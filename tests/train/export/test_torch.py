@@ -84,6 +84,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("runs")
 @pytest.mark.parametrize("kind", ["full", "LoRA", "mixture"])
 def test_transformers_sees_the_same_model(
     kind: str, torch_python: Path, picture: Path, request: pytest.FixtureRequest, tmp_path: Path

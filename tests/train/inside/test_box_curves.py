@@ -13,7 +13,8 @@ from grounding.errors import UserError
 from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
-from train.inside.box_curves import as_at_inference, curve_values
+from train.inside.box_curves import curve_values
+from train.inside.inference_mode import inference_mode
 from train.preflight.all_checks import check_recipe
 
 CURVES = {"AP50", "F1_50", "mean_IoU", "unreadable", "duplicates"}
@@ -27,6 +28,7 @@ def read_log(run: Path) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 def test_curves_and_pictures_lie_beside_the_loss(train_tiny: TrainTiny) -> None:
     run = train_tiny()
     log = read_log(run)
@@ -52,6 +54,7 @@ def test_curves_and_pictures_lie_beside_the_loss(train_tiny: TrainTiny) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 def test_the_training_is_the_same_without_curves(train_tiny: TrainTiny) -> None:
     """To the digit, over three epochs of the 48 images: neither evaluation nor answers leave a trace."""
     without = train_tiny(do_eval="false", evaluation_strategy="'no'", grounding_eval_samples=0)
@@ -77,7 +80,7 @@ def test_mode_numbers_and_attention_come_back(tiny_model: Path, load_model: Call
     paddle.seed(1)
     random.seed(1)
     np.random.seed(1)
-    with as_at_inference(model):
+    with inference_mode(model):
         assert not any(layer.training for layer in model.sublayers(include_self=True))
         assert model.config.text_config._attn_implementation == "eager"
         numbers()

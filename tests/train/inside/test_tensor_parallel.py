@@ -12,7 +12,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.train.conftest import ROOT, TrainTiny, read_losses
-from train.inside.patches.paddleformers_1_2.parallel import _fill
 
 
 def weights(folder: Path, pattern: str = "model*.safetensors") -> dict[str, Any]:
@@ -38,6 +37,7 @@ def infer(checkpoint: Path, dataset: Path, output: Path, like: Path) -> list[str
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 @pytest.mark.parametrize("recipe", ["tiny_full", "tiny_lora"])
 def test_two_processes_do_what_one_does(
     train_tiny: TrainTiny, prepared_data: Path, tmp_path: Path, recipe: str
@@ -61,37 +61,3 @@ def test_two_processes_do_what_one_does(
     assert answers(last[1] / "predictions.jsonl") == live
     for number, run in enumerate((one, two)):
         assert infer(run, prepared_data, tmp_path / str(number), last[number]) == live
-
-
-class Part:
-    """A parameter as `_fill` sees it."""
-
-    def __init__(self, rows: int, *, is_distributed: bool) -> None:
-        self.shape = [rows, 4]
-        self.dtype = "float32"
-        self.is_distributed = is_distributed
-        self.value = np.zeros(0)
-
-    def set_value(self, value: Any) -> None:
-        self.value = value.numpy()
-
-
-def test_an_adapter_starts_alike_on_any_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from paddle.distributed import fleet
-
-    whole = Part(64, is_distributed=False)
-    _fill(whole, "layers.0.o_proj.lora_A", seed=1)
-    assert np.abs(whole.value).max() <= 1 / 8
-    assert np.abs(whole.value).max() > 0.9 / 8
-    parts = []
-    for rank in range(2):
-        group = type("Group", (), {"nranks": 2, "rank": rank})
-        hybrid = type("Hybrid", (), {"get_model_parallel_group": lambda self, group=group: group})
-        monkeypatch.setattr(fleet, "get_hybrid_communicate_group", hybrid)
-        parts.append(Part(32, is_distributed=True))
-        _fill(parts[-1], "layers.0.o_proj.lora_A", seed=1)
-    np.testing.assert_array_equal(np.concatenate([part.value for part in parts]), whole.value)
-    for name, seed in (("layers.1.o_proj.lora_A", 1), ("layers.0.o_proj.lora_A", 2)):
-        other = Part(64, is_distributed=False)
-        _fill(other, name, seed)
-        assert not np.array_equal(other.value, whole.value)

@@ -1,4 +1,4 @@
-"""Several nodes: the environment that names them, and two launchers that train as one job."""
+"""Several nodes: their command lines, and two launchers that train as one job."""
 
 import os
 import re
@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from train.launch.nodes import VARIABLES, Node, this_node
-from train.launch.start import command, cpu_processes, environment, free_port, log_folder
+from tests.train.conftest import HANG_SECONDS
+from train.launch.command import command, cpu_processes, environment, free_port
+from train.launch.run_folder import log_folder
+from train.nodes import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = 5
@@ -28,36 +30,6 @@ def be_node(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
     given = {"NNODES": "2", "RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "6170", **changes}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-
-
-def test_without_nnodes_the_job_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert this_node() == Node(1, 0, None)
-    be_node(monkeypatch, NNODES="1")
-    assert this_node() == Node(1, 0, None)
-
-
-def test_a_node_is_named_by_four_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    be_node(monkeypatch)
-    assert this_node() == Node(2, 1, "10.0.0.1:6170")
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"RANK": ""}, "RANK must be set"),
-        ({"MASTER_ADDR": "", "MASTER_PORT": ""}, "MASTER_ADDR, MASTER_PORT must be set"),
-        ({"RANK": "2"}, r"RANK=2: must lie in 0\.\.1"),
-        ({"NNODES": "2:4"}, "NNODES=2:4: must be a number"),
-        ({"NNODES": "0"}, "NNODES=0: must be a number"),
-        ({"MASTER_PORT": "x"}, "MASTER_PORT=x: must be a number"),
-    ],
-)
-def test_nodes_that_could_not_meet_are_refused(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], message: str
-) -> None:
-    be_node(monkeypatch, **changes)
-    with pytest.raises(UserError, match=message):
-        this_node()
 
 
 def test_the_nodes_share_the_tensor_parallel_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -120,15 +92,17 @@ def losses(log: Path) -> dict[int, float]:
 
 
 @pytest.mark.slow
-def test_two_launchers_train_as_one_job(make_recipe: Callable[..., Path], tmp_path: Path) -> None:
+def test_two_launchers_train_as_one_job(
+    make_recipe: Callable[..., Path], finish_training: Callable[..., str], tmp_path: Path
+) -> None:
     from safetensors.numpy import load_file
 
     recipe = make_recipe(max_steps=STEPS, save_steps=2, save_total_limit=1)
     shared, single = tmp_path / "run", tmp_path / "single"
     nodes = start_two(recipe, shared, shared)
-    alone = start(recipe, f"output_dir={single}")
-    for process in (*nodes, alone):
-        said, _ = process.communicate(timeout=600)
+    finish_training(recipe, f"output_dir={single}")
+    for process in nodes:
+        said, _ = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 0, said
 
     expected = losses(single / "logs" / "train.log")
@@ -154,7 +128,7 @@ def test_nodes_that_do_not_share_the_folder_stop_before_the_first_step(
     make_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
     for process in start_two(make_recipe(), tmp_path / "here", tmp_path / "there"):
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=HANG_SECONDS)
         assert process.returncode == 1
         assert "is not the same folder on all nodes" in said
     assert not losses(tmp_path / "here" / "logs" / "train.log")

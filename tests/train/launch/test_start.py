@@ -13,17 +13,12 @@ import yaml
 from grounding.errors import UserError, run_command
 from grounding.run_record import read_run
 from models.arithmetic import fast_arithmetic
-from train.launch import start as launch
+from tests.train.conftest import HANG_SECONDS
+from train.launch.command import PLUGIN, command, cpu_processes, environment, free_port
 from train.launch.processes import MARK, end_earlier_start, is_training, marked
-from train.launch.start import (
-    command,
-    cpu_processes,
-    environment,
-    free_port,
-    remove_run,
-    save_recipe,
-    train,
-)
+from train.launch.run_folder import remove_run
+from train.launch.start import train
+from train.recipe import save_train_recipe
 
 
 def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
@@ -37,7 +32,7 @@ def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
 
 def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
     recipe = {"learning_rate": 2e-05, "save_strategy": "no", "train_dataset_prob": "1.0", "packing": False}
-    save_recipe(recipe, tmp_path)
+    save_train_recipe(recipe, tmp_path)
     assert yaml.safe_load((tmp_path / "train.yaml").read_text()) == recipe
 
 
@@ -46,8 +41,8 @@ def test_one_process_uses_paddleformers_own_command(tmp_path: Path) -> None:
     words = command(recipe, tmp_path, has_gpu=False)
     assert Path(words[0]).name == "paddleformers-cli"
     assert words[1:3] == ["train", str(tmp_path / "train.yaml")]
-    assert f"custom_register_path={launch.PLUGIN}" in words
-    assert launch.PLUGIN.is_file()
+    assert f"custom_register_path={PLUGIN}" in words
+    assert PLUGIN.is_file()
 
 
 def test_tensor_parallel_cpu_run_has_a_process_each(tmp_path: Path) -> None:
@@ -101,7 +96,7 @@ def test_finished_run_is_left_alone(recipe: Path, tmp_path: Path, caplog: pytest
 
 
 def fake_run(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(launch, "command", lambda *_: [sys.executable, "-c", script])
+    monkeypatch.setattr("train.launch.start.command", lambda *_: [sys.executable, "-c", script])
 
 
 def test_success_without_weights_is_a_failure(
@@ -129,10 +124,11 @@ def test_what_a_killed_start_left_is_ended(
     train(recipe)
     record = read_run(tmp_path / "run")
     assert record
-    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     left = subprocess.Popen(sleep, env={**os.environ, MARK: record.mark}, start_new_session=True)
     try:
-        while not marked(record.mark):
+        deadline = time.monotonic() + HANG_SECONDS
+        while not marked(record.mark) and time.monotonic() < deadline:
             time.sleep(0.05)
         monkeypatch.setattr("train.launch.processes.is_training", lambda process: process == os.getpid())
         with pytest.raises(UserError, match=f"is being trained by process {os.getpid()}"):
@@ -140,7 +136,7 @@ def test_what_a_killed_start_left_is_ended(
         monkeypatch.setattr("train.launch.processes.is_training", lambda process: False)
         train(recipe)
         assert "ending 1 processes that a killed start has left" in caplog.text
-        assert left.wait(timeout=5) != 0
+        assert left.wait(timeout=HANG_SECONDS) != 0
     finally:
         left.kill()
         left.wait()

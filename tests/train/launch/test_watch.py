@@ -1,5 +1,3 @@
-import io
-import logging
 import os
 import signal
 import subprocess
@@ -9,10 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tqdm import tqdm
 
-from train.launch.processes import MARK, marked
-from train.launch.watch import Progress, meaningful_errors, run_child
+from tests.train.conftest import HANG_SECONDS
+from train.launch.watch import run_child
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,9 +35,9 @@ def test_failure_shows_its_last_error_and_the_log(tmp_path: Path, caplog: pytest
 def test_a_full_disk_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     script = "import errno, os; raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), 'shard')"
     arguments = python(script), dict(os.environ), tmp_path / "train.log", tmp_path
-    assert run_child(*arguments, how_to_go_on=lambda: "go on from checkpoint-8") == 1
+    assert run_child(*arguments, how_to_resume=lambda: "resume from checkpoint-8") == 1
     assert caplog.messages == [
-        f"{tmp_path}: the training failed: the disk is full: make room, then go on from checkpoint-8; "
+        f"{tmp_path}: the training failed: the disk is full: make room, then resume from checkpoint-8; "
         f"all it said: {tmp_path / 'train.log'}"
     ]
 
@@ -58,7 +55,7 @@ def test_a_process_that_outlives_its_parent_is_ended(tmp_path: Path) -> None:
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print(1, flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     script = f"""
         import subprocess, sys
@@ -68,10 +65,8 @@ def test_a_process_that_outlives_its_parent_is_ended(tmp_path: Path) -> None:
         stray.stdout.readline()
         print("pid", stray.pid)
     """
-    started = time.monotonic()
     assert run_child(python(script), dict(os.environ), tmp_path / "train.log", tmp_path) == 0
     pid = int((tmp_path / "train.log").read_text().split("pid ")[1])
-    assert time.monotonic() - started < 25
     status = Path(f"/proc/{pid}/status")
     assert not status.is_file() or "State:\tZ" in status.read_text()
 
@@ -86,7 +81,7 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         from train.launch.watch import run_child
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         folder = Path({str(tmp_path)!r})
-        command = [{sys.executable!r}, "-c", "import time; time.sleep(60)"]
+        command = [{sys.executable!r}, "-c", "import time; time.sleep(600)"]
         run = lambda: run_child(command, dict(os.environ), folder / "train.log", folder)
         raise SystemExit(run_command(run))
     """
@@ -100,14 +95,14 @@ def test_interrupt_ends_every_process(tmp_path: Path, number: signal.Signals) ->
         # A shell's background job ignores Ctrl-C, and what the tests start would inherit that.
         preexec_fn=heed_signals,
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_SECONDS
     while not _traces(mark, child.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _traces(mark, child.pid)
     child.send_signal(number)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=HANG_SECONDS)
     assert child.returncode == 130
-    assert "goes on from its newest checkpoint" in said
+    assert "resumes from its newest checkpoint" in said
     assert not _traces(mark, child.pid)
 
 
@@ -128,71 +123,3 @@ def _traces(mark: str, parent: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def test_only_marked_processes_are_found() -> None:
-    child = subprocess.Popen(python("import time; time.sleep(30)"), env={**os.environ, MARK: "one"})
-    try:
-        time.sleep(0.3)
-        assert marked("one") == [child.pid]
-        assert marked("on") == []
-    finally:
-        child.kill()
-        child.wait()
-    assert marked("one") == []
-
-
-def test_meaningful_errors_are_the_last_messages() -> None:
-    tail = [
-        "Traceback (most recent call last):",
-        "  File x",
-        "ValueError: a",
-        "ValueError: a",
-        "KeyError: 'b'",
-        "end",
-    ]
-    assert meaningful_errors(tail) == ["ValueError: a", "KeyError: 'b'"]
-    assert meaningful_errors(["one", "", "two"]) == ["one", "two"]
-
-
-LOG = [
-    "[    INFO] -   Total optimization steps = 1,060",
-    "[    INFO] - loss: 4.47127419, learning_rate: 0.001404, global_step: 20, interval_runtime: 8.2158",
-    "[    INFO] - eval_loss: 1.25, eval_ppl: 3.49",
-    "[    INFO] - loss: 1.19, learning_rate: 3.51e-05, global_step: 1060, interval_runtime: 11.39",
-]
-
-
-def test_progress_follows_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    screen = io.StringIO()
-    with tqdm(total=None, file=screen) as bar, caplog.at_level(logging.INFO):
-        progress = Progress(bar)
-        for line in LOG[:3]:
-            progress.read(line)
-        assert (bar.total, bar.n) == (1060, 20)
-        assert "loss=4.4713" in str(bar)
-        assert "eval loss 1.25" in caplog.text
-        progress.read(LOG[3])
-        assert bar.n == 1060
-
-
-def test_quiet_time_repeats_the_last_step(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("train.launch.watch.QUIET_SECONDS", 0)
-    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
-        progress = Progress(bar)
-        progress.tick()
-        for line in LOG[:2]:
-            progress.read(line)
-        progress.tick()
-    assert caplog.messages == ["starting", "step 20/1060 loss 4.4713 learning rate 1.40e-03"]
-
-
-def test_progress_without_a_terminal_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
-    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
-        progress = Progress(bar)
-        for line in LOG:
-            progress.read(line)
-        progress.tick()
-        assert caplog.messages == ["eval loss 1.2500", "step 1060/1060 loss 1.1900 learning rate 3.51e-05"]

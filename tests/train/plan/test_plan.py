@@ -15,10 +15,10 @@ from grounding.errors import UserError
 from models.lookup import find_family, model_config, published_configs
 from models.shapes import Tensor
 from train.plan.__main__ import main
-from train.plan.gpu_layout import Layout, fewest_gpus, layout
-from train.plan.memory import GIB, MemoryPlan, plan
+from train.plan.gpu_layout import GpuLayout, fewest_gpus, spread_over_gpus
+from train.plan.memory import GIB, MemoryPlan, plan_memory
 from train.plan.trainable import trained_tensors
-from train.recipe import Recipe, split_options
+from train.recipe import TrainRecipe, split_options
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPES = ROOT / "recipes" / "train"
@@ -107,7 +107,7 @@ def test_experts_are_counted_as_the_real_class_has_them(tmp_path: Path) -> None:
     config = model_config(str(folder))
     counted = tensors(config)
     assert {tensor.name: tensor.size for tensor in counted} == real["sizes"]
-    lora = Recipe({"fine_tuning": "LoRA", "lora_rank": 4})
+    lora = TrainRecipe({"fine_tuning": "LoRA", "lora_rank": 4})
     assert sorted(tensor.size for tensor in trained_tensors(lora, config, counted)) == real["adapters"]
 
 
@@ -127,14 +127,14 @@ def test_what_is_trained_is_what_paddleformers_trains(variants: dict[str, Path],
     wanted = {
         name: parameter.size for name, parameter in model.named_parameters() if not parameter.stop_gradient
     }
-    full = Recipe({"fine_tuning": "full", "freeze_config": freeze})
+    full = TrainRecipe({"fine_tuning": "full", "freeze_config": freeze})
     assert {tensor.name: tensor.size for tensor in trained_tensors(full, config, tensors(config))} == wanted
 
     model = build(folder)
     targets = get_multimodel_lora_target_modules(model, get_lora_target_modules(model), freeze)
     adapted = LoRAModel(model, LoRAConfig(target_modules=targets, r=4, lora_alpha=8, dtype="float32"))
     real = [parameter.size for parameter in adapted.parameters() if not parameter.stop_gradient]
-    lora = Recipe({"fine_tuning": "LoRA", "lora_rank": 4, "freeze_config": freeze})
+    lora = TrainRecipe({"fine_tuning": "LoRA", "lora_rank": 4, "freeze_config": freeze})
     assert sorted(tensor.size for tensor in trained_tensors(lora, config, tensors(config))) == sorted(real)
 
 
@@ -169,7 +169,7 @@ def test_each_stage_divides_what_zero_says() -> None:
 
 
 def plan_of(gpus: int = 8, values: Mapping[str, Any] = FULL, **changes: Any) -> MemoryPlan:
-    return plan({**values, **changes}, published_configs()[LARGE], gpus)
+    return plan_memory({**values, **changes}, published_configs()[LARGE], gpus)
 
 
 def test_activations_are_those_of_a_layer_written_out() -> None:
@@ -181,10 +181,10 @@ def test_activations_are_those_of_a_layer_written_out() -> None:
     values = {**FULL, "recompute_granularity": None}
     for tensor in (1, 4):
         changed = {**values, "tensor_model_parallel_size": tensor}
-        layer = plan(changed, more, 8).activations - plan(changed, config, 8).activations
+        layer = plan_memory(changed, more, 8).activations - plan_memory(changed, config, 8).activations
         split = (queries + 2 * keys) + (queries + keys) + (queries + keys) + queries + 3 * mlp
         assert layer == pytest.approx(2 * tokens * (4 * hidden + split / tensor), abs=8)
-    kept = plan(FULL, more, 8).activations - plan(FULL, config, 8).activations
+    kept = plan_memory(FULL, more, 8).activations - plan_memory(FULL, config, 8).activations
     assert kept == 2 * tokens * hidden
 
 
@@ -209,8 +209,8 @@ def test_a_frozen_vision_tower_keeps_no_activations() -> None:
 def test_experts_are_divided_by_expert_parallelism() -> None:
     config = published_configs()["Qwen/Qwen3-VL-30B-A3B-Instruct"]
     values = {**FULL, "tensor_model_parallel_size": 1, "sharding_parallel_size": 8}
-    alone = plan(values, config, 8)
-    spread = plan({**values, "expert_model_parallel_size": 8, "use_expert_parallel": True}, config, 8)
+    alone = plan_memory(values, config, 8)
+    spread = plan_memory({**values, "expert_model_parallel_size": 8, "use_expert_parallel": True}, config, 8)
     experts = sum(tensor.size for tensor in tensors(config) if tensor.split == "expert")
     assert alone.weights - spread.weights == 2 * experts * 7 / 8
     assert spread.optimizer == pytest.approx(alone.optimizer, rel=1e-6)
@@ -236,16 +236,16 @@ def test_more_of_any_degree_never_needs_more(tensor: int, sharding: int, data: i
 
 
 def test_layouts_are_those_of_the_training_arguments() -> None:
-    recipe = Recipe({"tensor_model_parallel_size": 2, "sharding": "stage1"})
-    assert layout(recipe, 8) == Layout(gpus=8, tensor=2, sharding=4, stage=1, expert_sharding=4)
-    assert layout(recipe, 8).readers == 4
-    assert layout(recipe, 1) == Layout(gpus=1)
-    assert layout(Recipe({**recipe.values, "sharding": ""}), 8).data == 4
-    assert fewest_gpus(Recipe({**recipe.values, "sharding_parallel_size": 3})) == 6
+    recipe = TrainRecipe({"tensor_model_parallel_size": 2, "sharding": "stage1"})
+    assert spread_over_gpus(recipe, 8) == GpuLayout(gpus=8, tensor=2, sharding=4, stage=1, expert_sharding=4)
+    assert spread_over_gpus(recipe, 8).readers == 4
+    assert spread_over_gpus(recipe, 1) == GpuLayout(gpus=1)
+    assert spread_over_gpus(TrainRecipe({**recipe.values, "sharding": ""}), 8).data == 4
+    assert fewest_gpus(TrainRecipe({**recipe.values, "sharding_parallel_size": 3})) == 6
     with pytest.raises(UserError, match="does not divide 6 GPUs"):
-        layout(Recipe({"tensor_model_parallel_size": 4}), 6)
+        spread_over_gpus(TrainRecipe({"tensor_model_parallel_size": 4}), 6)
     with pytest.raises(UserError, match="sharding_parallel_size: 3"):
-        layout(Recipe({"sharding_parallel_size": 3}), 8)
+        spread_over_gpus(TrainRecipe({"sharding_parallel_size": 3}), 8)
 
 
 def test_the_command_shows_a_table_and_refuses_what_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
@@ -283,6 +283,8 @@ def test_options_are_told_from_keys() -> None:
 
 def test_a_card_of_80_is_taken_as_gib() -> None:
     assert plan_of().gpu_memory == 80 * GIB
-    tight = plan(FULL, published_configs()[LARGE], 8, plan_of().total_bytes_per_gpu / GIB)
+    tight = plan_memory(FULL, published_configs()[LARGE], 8, plan_of().total_bytes_per_gpu / GIB)
     assert tight.fits
-    assert not plan(FULL, published_configs()[LARGE], 8, plan_of().total_bytes_per_gpu / GIB - 0.01).fits
+    assert not plan_memory(
+        FULL, published_configs()[LARGE], 8, plan_of().total_bytes_per_gpu / GIB - 0.01
+    ).fits

@@ -11,7 +11,7 @@ from typing import Any
 from paddleformers.cli.train import tuner
 from paddleformers.cli.train.sft import workflow
 
-from train.launch.start import PLUGIN
+from train.launch.command import PLUGIN
 
 ESTIMATES: list[dict[str, int]] = []
 

@@ -9,7 +9,7 @@ import pytest
 from grounding.errors import UserError
 from train.check import main
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
-from train.recipe import is_hub_id, resolve_recipe
+from train.recipe import is_hub_id, resolve_recipe, save_train_recipe
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes" / "train").glob("*.yaml"))
 NEEDS_GPU = ("Paddle finds no GPU here", "sharding_parallel_size: does not run on CPUs")
@@ -91,7 +91,10 @@ TRAPS = {
     "key-value heads": ({"tensor_model_parallel_size": 4}, "4 does not divide the model's key-value heads 2"),
     "layers": ({"pipeline_model_parallel_size": 2}, "2 does not divide the model's 3 layers"),
     "types": ({"train_dataset_prob": "0.5,0.5"}, "each path needs a type and a prob (there are 1 of path"),
-    "mixture": ({"mix_strategy": "random", "max_steps": -1}, "max_steps: has to be given"),
+    "mixture": (
+        {"mix_strategy": "random", "max_steps": -1},
+        "max_steps: must be set with mix_strategy random",
+    ),
     "short": ({"max_seq_len": 20}, "max_seq_len: 20 is less than any of 48 records needs"),
     "resume": ({"resume_from_checkpoint": "nowhere"}, "resume_from_checkpoint: no such folder"),
     "no output": ({"output_dir": ...}, "output_dir: is missing"),
@@ -131,9 +134,7 @@ def test_a_model_without_weights_is_refused(recipe: Path, tmp_path: Path) -> Non
 
 
 def test_an_output_folder_belongs_to_its_recipe(recipe: Path, tmp_path: Path) -> None:
-    from train.launch.start import save_recipe
-
-    save_recipe(check_recipe(recipe), tmp_path / "run")
+    save_train_recipe(check_recipe(recipe), tmp_path / "run")
     assert check_recipe(recipe)
     with pytest.raises(UserError, match=r"another recipe \(learning_rate\)"):
         check_recipe(recipe, ["learning_rate=0.5"])
@@ -146,17 +147,15 @@ def test_an_output_folder_belongs_to_its_recipe(recipe: Path, tmp_path: Path) ->
 def test_what_will_become_of_an_earlier_run_is_said(
     recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from train.launch.start import save_recipe
-
     caplog.set_level(logging.INFO)
-    save_recipe(check_recipe(recipe), tmp_path / "run")
+    save_train_recipe(check_recipe(recipe), tmp_path / "run")
     assert "output: " not in caplog.text
     for step in (3, 12):
         (tmp_path / "run" / f"checkpoint-{step}").mkdir()
     check_recipe(recipe)
-    assert "holds a run of this recipe, at checkpoint-12: it goes on" in caplog.text
+    assert "holds a run of this recipe, at checkpoint-12: it resumes" in caplog.text
     check_recipe(recipe, ["overwrite_output_dir=true"])
-    assert "is removed (overwrite_output_dir), and training starts afresh" in caplog.text
+    assert "is removed (overwrite_output_dir), and training starts from the beginning" in caplog.text
 
 
 def test_the_run_is_foretold(recipe: Path, caplog: pytest.LogCaptureFixture) -> None:

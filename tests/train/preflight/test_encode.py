@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from train.plan.gpu_layout import Layout
-from train.preflight.batches import batch, percentiles, records_per_step, steps
+from train.plan.gpu_layout import GpuLayout
+from train.preflight.batches import padded_batches, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
-from train.recipe import Recipe
+from train.recipe import TrainRecipe
 
 ROOT = Path(__file__).resolve().parents[3]
 FEEDER = Path(__file__).with_name("fed.py")
@@ -57,8 +57,8 @@ def recipes(make_recipe: Callable[..., Path], varied_data: Path, tmp_path: Path)
     return paths
 
 
-def read(path: Path) -> Recipe:
-    return Recipe(yaml.safe_load(path.read_text()))
+def read(path: Path) -> TrainRecipe:
+    return TrainRecipe(yaml.safe_load(path.read_text()))
 
 
 @pytest.mark.slow
@@ -76,8 +76,8 @@ def test_the_check_encodes_and_counts_what_training_is_fed(recipes: dict[str, Pa
         assert encoding.kept == real["used"], name
         assert sum(encoding.dropped.values()) == encoding.dropped[TOO_LONG] == real["dropped"], name
         size = recipe.degree("per_device_train_batch_size")
-        assert batch(recipe, encoding).cells == sum(real["positions"][: len(packs) // size]), name
-        assert steps(recipe, Layout(gpus=1), encoding) == real["steps"], name
+        assert padded_batches(recipe, encoding).cells == sum(real["positions"][: len(packs) // size]), name
+        assert steps(recipe, GpuLayout(gpus=1), encoding) == real["steps"], name
     assert len(fed["batches"]["packs"][0][0]) > len(fed["small images"]["packs"][0][0])
 
 
@@ -97,7 +97,7 @@ def test_the_same_records_come_each_time_and_a_sample_is_the_beginning(recipes: 
     some, more = encode_sample(recipe, 7), encode_sample(recipe, 20)
     assert some.count == 7
     assert more.packs[:7] == some.packs
-    other = Recipe({**recipe.values, "seed": 5})
+    other = TrainRecipe({**recipe.values, "seed": 5})
     assert encode_sample(other, 7).packs != some.packs
 
 
@@ -112,7 +112,7 @@ def test_a_record_that_training_would_skip_is_named(
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = read(recipes["batches"])
     encoding = encode_sample(
-        Recipe({**recipe.values, "train_dataset_path": str(tmp_path / "train.jsonl")}), ALL
+        TrainRecipe({**recipe.values, "train_dataset_path": str(tmp_path / "train.jsonl")}), ALL
     )
     assert (encoding.kept, encoding.count) == (5, 6)
     assert len(encoding.faults) == 1
@@ -121,28 +121,30 @@ def test_a_record_that_training_would_skip_is_named(
 
 def test_padding_is_counted_in_whole_batches() -> None:
     encoding = encoding_of(3, 5, 10, 2, 9)
-    recipe = Recipe({"per_device_train_batch_size": 2, "packing": False, "max_seq_len": 12})
-    batches = batch(recipe, encoding)
+    recipe = TrainRecipe({"per_device_train_batch_size": 2, "packing": False, "max_seq_len": 12})
+    batches = padded_batches(recipe, encoding)
     assert (batches.filled, batches.cells) == (3 + 5 + 10 + 2, 2 * 5 + 2 * 10)
     assert batches.waste == pytest.approx(1 / 3)
-    packed = batch(Recipe({**recipe.values, "packing": True, "per_device_train_batch_size": 1}), encoding)
+    packed = padded_batches(
+        TrainRecipe({**recipe.values, "packing": True, "per_device_train_batch_size": 1}), encoding
+    )
     assert (packed.filled, packed.cells) == (29, 5 * 12)
-    aligned = Recipe({**recipe.values, "sequence_parallel": True, "tensor_model_parallel_size": 4,
+    aligned = TrainRecipe({**recipe.values, "sequence_parallel": True, "tensor_model_parallel_size": 4,
                       "max_seq_len": 13})  # fmt: skip
-    assert batch(aligned, encoding).cells == 4 * 16
+    assert padded_batches(aligned, encoding).cells == 4 * 16
 
 
 def test_lengths_and_steps_of_a_sample() -> None:
     assert percentiles(tuple(range(1, 201))) == {50: 100, 90: 180, 99: 198, 100: 200}
     assert percentiles((7,)) == {50: 7, 90: 7, 99: 7, 100: 7}
     encoding = replace(encoding_of(3, 5, 10, 2), total=400)
-    recipe = Recipe({"per_device_train_batch_size": 2, "gradient_accumulation_steps": 5, "max_steps": -1,
+    recipe = TrainRecipe({"per_device_train_batch_size": 2, "gradient_accumulation_steps": 5, "max_steps": -1,
                      "num_train_epochs": 1.5})  # fmt: skip
-    spread = Layout(gpus=8, tensor=2, sharding=2)
+    spread = GpuLayout(gpus=8, tensor=2, sharding=2)
     assert records_per_step(recipe, spread) == 2 * 5 * 4
     assert steps(recipe, spread, encoding) == 15
     assert steps(recipe, spread, None) is None
-    assert steps(Recipe({**recipe.values, "max_steps": 3}), spread, None) == 3
+    assert steps(TrainRecipe({**recipe.values, "max_steps": 3}), spread, None) == 3
 
 
 def encoding_of(*lengths: int) -> Encoding:

@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from grounding.errors import run_command
 from infer.__main__ import main
-from train.inside.patches.paddleformers_1_2.gloo import use_gloo_collectives
+from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use_gloo_collectives
 
 use_gloo_collectives()
 sys.exit(run_command(main))

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from train.inside.patches.paddleformers_1_2.cpu import evaluate_without_workers
+from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
 
 
 def test_an_evaluation_reads_its_data_itself(monkeypatch: pytest.MonkeyPatch) -> None:

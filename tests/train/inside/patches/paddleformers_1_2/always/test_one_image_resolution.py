@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.inside.plugin import hide_own_keys, limit_pixels, one_image_resolution
+from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 
 
 @pytest.fixture
@@ -64,20 +64,3 @@ def test_without_keys_the_models_own_limits_hold(auto_processor: Any, tiny_model
     assert processor.size == {"shortest_edge": 1024, "longest_edge": 65536}
     image = processor(images=[photograph(64, 64)], return_tensors="pd")
     assert image["image_grid_thw"].tolist() == [[1, 8, 8]]
-
-
-def test_one_limit_alone_keeps_the_other(auto_processor: Any, tiny_model: Path) -> None:
-    processor = auto_processor.from_pretrained(str(tiny_model)).image_processor
-    limit_pixels(processor, 2048, None)
-    assert (processor.min_pixels, processor.max_pixels) == (2048, 65536)
-
-
-def test_our_own_keys_do_not_reach_paddleformers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from paddleformers.trainer import PdArgumentParser
-
-    monkeypatch.setattr(PdArgumentParser, "parse_dict", lambda self, args, **options: (args, options))
-    hide_own_keys()
-    given = {"seed": 1, "grounding_eval_samples": 4}
-    parsed = PdArgumentParser.parse_dict(None, given, return_unknown_ars=True)
-    assert parsed == ({"seed": 1}, {"return_unknown_ars": True})
-    assert given["grounding_eval_samples"] == 4

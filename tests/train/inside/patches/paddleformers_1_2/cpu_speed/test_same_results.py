@@ -1,4 +1,4 @@
-"""The speed repairs change no result: with and without them, the same loss and the same gradients."""
+"""The patches for speed change no result: with and without them, the same loss and the same gradients."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from train.inside.patches.paddleformers_1_2 import fast
-from train.inside.patches.paddleformers_1_2.fast import _runs, corner_tables
+from train.inside.patches.needed import CPU_SPEED
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_in_groups import attend_in_groups
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_to_each_image_alone import image_runs
+from train.inside.patches.paddleformers_1_2.cpu_speed.remember_patch_positions import corner_tables
 
 
 @pytest.fixture
 def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo at the end of a test what the repairs change."""
+    """Undo at the end of a test what the patches change."""
     from paddleformers.nn.attention import AttentionInterface
     from paddleformers.nn.norm import RMSNorm
     from paddleformers.transformers.qwen3_vl import modeling
@@ -41,21 +43,14 @@ def loss_and_gradients(model: Any, inputs: dict[str, Any]) -> tuple[float, dict[
 
 
 @pytest.mark.parametrize(
-    "repair",
-    [
-        fast.attend_to_each_image_alone,
-        fast.attend_in_groups,
-        fast.remember_patch_positions,
-        fast.rotate_by_rolling,
-        fast.normalise_without_broadcasting,
-        fast.embed_patches_by_matmul,
-    ],
-    ids=lambda repair: repair.__name__,
+    "patch",
+    CPU_SPEED,
+    ids=lambda patch: patch.__name__,
 )
 @pytest.mark.parametrize("frozen", ["nothing", "norm", "embed_tokens"])
 @pytest.mark.usefixtures("libraries")
-def test_repair_changes_no_result(
-    repair: Any, frozen: str, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
+def test_a_patch_changes_no_result(
+    patch: Any, frozen: str, tiny_model: Path, load_model: Any, vision_tokens: tuple[int, int, int]
 ) -> None:
     import paddle
 
@@ -73,17 +68,17 @@ def test_repair_changes_no_result(
     for name, parameter in model.named_parameters():
         parameter.stop_gradient = frozen in name
     loss, gradients = loss_and_gradients(model, inputs)
-    repair()
-    repaired_loss, repaired = loss_and_gradients(model, inputs)
-    assert repaired_loss == pytest.approx(loss, rel=1e-6)
-    assert repaired.keys() == gradients.keys()
+    patch()
+    patched_loss, patched = loss_and_gradients(model, inputs)
+    assert patched_loss == pytest.approx(loss, rel=1e-6)
+    assert patched.keys() == gradients.keys()
     assert len(gradients) > 20
     for name, gradient in gradients.items():
-        np.testing.assert_allclose(repaired[name], gradient, atol=2e-6, err_msg=name)
+        np.testing.assert_allclose(patched[name], gradient, atol=2e-6, err_msg=name)
 
 
 def test_runs_join_neighbours_of_one_size() -> None:
-    assert _runs([4] * 4 + [8] * 4 + [10] * 2 + [14] * 4) == [(4, 2), (2, 1), (4, 1)]
+    assert image_runs([4] * 4 + [8] * 4 + [10] * 2 + [14] * 4) == [(4, 2), (2, 1), (4, 1)]
 
 
 @pytest.mark.parametrize("grid", [(1, 2, 2), (1, 6, 10), (2, 8, 4)])
@@ -117,8 +112,8 @@ def test_grouped_attention_sees_what_the_mask_shows(
     )
     masks = {"attn_mask_startend_row_indices": ends} if is_sparse else {"attention_mask": hidden}
     outputs = []
-    for repair in (lambda: None, fast.attend_in_groups):
-        repair()
+    for patch in (lambda: None, attend_in_groups):
+        patch()
         attend = AttentionInterface._global_mapping["eager"]
         outputs.append(
             attend(layer, query, key, value, scaling=layer.scaling, dropout=0.0, **masks)[0].numpy()

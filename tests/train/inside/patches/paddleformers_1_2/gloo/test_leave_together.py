@@ -5,18 +5,18 @@ import sys
 
 import pytest
 
-from train.launch.start import ROOT
+from train.launch.command import ROOT
 
 SCRIPT = """
 import atexit, sys
 import paddle
 from paddleformers.trainer import Trainer
-from train.inside.patches.paddleformers_1_2 import gloo
+from train.inside.patches.paddleformers_1_2.gloo.leave_together import leave_together
 
 atexit.register(print, "connections are taken apart")
 Trainer.save_state = lambda self: print("saved")
 paddle.distributed.barrier = lambda: print("all are here")
-gloo.leave_together()
+leave_together()
 atexit.register(print, "logs are written")
 {end}
 """

@@ -1,0 +1,95 @@
+"""Which patches a run gets, in which order; and each patch says what it is for."""
+
+import ast
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from train.inside.patches import needed
+from train.inside.patches.needed import patches_for
+
+FOLDER = Path(needed.__file__).parent / "paddleformers_1_2"
+PATCHES = sorted(path for path in FOLDER.glob("*/[!_]*.py") if path.parent.name != "shared")
+
+PLAIN = [
+    "use_plain_paddle_classes",
+    "recompute_vision_with_its_mask",
+    "define_pipeline_model",
+    "sum_head_norm_gradients",
+    "save_adapters_in_model_order",
+    "load_adapters_in_process_order",
+]
+CPU = [
+    "skip_device_synchronize",
+    "evaluate_without_workers",
+    "leave_out_fused_norm",
+    "attend_to_each_image_alone",
+    "attend_in_groups",
+    "remember_patch_positions",
+    "rotate_by_rolling",
+    "normalise_without_broadcasting",
+    "embed_patches_by_matmul",
+]
+GLOO = ["use_gloo_collectives", "wrap_optimizer_without_norm_log", "leave_together"]
+EVERY = ["hide_own_keys", "one_image_resolution", "seal_before_rotation"]
+
+
+def names(recipe: dict[str, Any]) -> list[str]:
+    patches = (patch.func if isinstance(patch, partial) else patch for patch in patches_for(recipe))
+    return [patch.__name__ for patch in patches]
+
+
+def be(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    processes: int = 1,
+    on_this_node: int | None = None,
+    has_gpu: bool = False,
+    has_fleet: bool = False,
+) -> None:
+    import paddle
+
+    monkeypatch.setenv("PADDLE_TRAINERS_NUM", str(processes))
+    monkeypatch.setenv("PADDLE_LOCAL_SIZE", str(on_this_node or processes))
+    monkeypatch.setattr(paddle.device, "is_compiled_with_cuda", lambda: has_gpu)
+    monkeypatch.setattr(needed, "find_spec", lambda name: name if has_fleet else None)
+
+
+def test_one_cpu_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    alone = ["start_adapters_alike", "initialise_fleet_for_resume"]
+    assert names({}) == [*EVERY, *PLAIN, *alone, *CPU]
+    with_curves = names({"grounding_eval_samples": 4, "eval_dataset_path": "data/val.jsonl"})
+    assert with_curves == [*EVERY, *PLAIN, "draw_box_curves", *alone, *CPU]
+
+
+def test_several_cpu_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch, processes=2)
+    assert names({}) == [*EVERY, *PLAIN, "start_adapters_alike", *CPU, *GLOO]
+    be(monkeypatch, processes=4, on_this_node=2)
+    assert names({}) == ["share_one_folder", *EVERY, *PLAIN, "start_adapters_alike", *CPU, *GLOO]
+
+
+def test_gpus_with_paddlefleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch, processes=8, has_gpu=True, has_fleet=True)
+    assert names({}) == [*EVERY, "start_adapters_alike"]
+
+
+def test_every_patch_is_used_somewhere() -> None:
+    used = {*EVERY, *PLAIN, *CPU, *GLOO}
+    used |= {"share_one_folder", "draw_box_curves", "start_adapters_alike", "initialise_fleet_for_resume"}
+    assert {path.stem for path in PATCHES} == used
+
+
+@pytest.mark.parametrize("path", PATCHES, ids=lambda path: path.stem)
+def test_a_patch_says_what_it_is_for(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    first, *lines = (ast.get_docstring(tree) or "").splitlines()
+    assert first.endswith(".")
+    for label in ("Upstream: ", "Patch: ", "Remove: "):
+        assert any(line.startswith(label) for line in lines), label
+    [patch] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == path.stem]
+    returned = [node.value for node in patch.body if isinstance(node, ast.Return)]
+    assert [value.value for value in returned if isinstance(value, ast.Constant)] == [path.stem]

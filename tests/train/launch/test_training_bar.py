@@ -1,0 +1,49 @@
+import io
+import logging
+
+import pytest
+from tqdm import tqdm
+
+from train.launch.training_bar import TrainingBar
+
+LOG = [
+    "[    INFO] -   Total optimization steps = 1,060",
+    "[    INFO] - loss: 4.47127419, learning_rate: 0.001404, global_step: 20, interval_runtime: 8.2158",
+    "[    INFO] - eval_loss: 1.25, eval_ppl: 3.49",
+    "[    INFO] - loss: 1.19, learning_rate: 3.51e-05, global_step: 1060, interval_runtime: 11.39",
+]
+
+
+def test_progress_follows_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    screen = io.StringIO()
+    with tqdm(total=None, file=screen) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        for line in LOG[:3]:
+            progress.read(line)
+        assert (bar.total, bar.n) == (1060, 20)
+        assert "loss=4.4713" in str(bar)
+        assert "eval loss 1.25" in caplog.text
+        progress.read(LOG[3])
+        assert bar.n == 1060
+
+
+def test_quiet_time_repeats_the_last_step(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.launch.training_bar.QUIET_SECONDS", 0)
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        progress.tick()
+        for line in LOG[:2]:
+            progress.read(line)
+        progress.tick()
+    assert caplog.messages == ["starting", "step 20/1060 loss 4.4713 learning rate 1.40e-03"]
+
+
+def test_progress_without_a_terminal_is_a_few_lines(caplog: pytest.LogCaptureFixture) -> None:
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        for line in LOG:
+            progress.read(line)
+        progress.tick()
+        assert caplog.messages == ["eval loss 1.2500", "step 1060/1060 loss 1.1900 learning rate 3.51e-05"]

@@ -1,0 +1,104 @@
+"""Which patches a run needs, in the order in which they are applied."""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
+from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
+from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
+from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
+from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
+from train.inside.patches.paddleformers_1_2.cpu.leave_out_fused_norm import leave_out_fused_norm
+from train.inside.patches.paddleformers_1_2.cpu.skip_device_synchronize import skip_device_synchronize
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_in_groups import attend_in_groups
+from train.inside.patches.paddleformers_1_2.cpu_speed.attend_to_each_image_alone import (
+    attend_to_each_image_alone,
+)
+from train.inside.patches.paddleformers_1_2.cpu_speed.embed_patches_by_matmul import embed_patches_by_matmul
+from train.inside.patches.paddleformers_1_2.cpu_speed.normalise_without_broadcasting import (
+    normalise_without_broadcasting,
+)
+from train.inside.patches.paddleformers_1_2.cpu_speed.remember_patch_positions import (
+    remember_patch_positions,
+)
+from train.inside.patches.paddleformers_1_2.cpu_speed.rotate_by_rolling import rotate_by_rolling
+from train.inside.patches.paddleformers_1_2.gloo.leave_together import leave_together
+from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use_gloo_collectives
+from train.inside.patches.paddleformers_1_2.gloo.wrap_optimizer_without_norm_log import (
+    wrap_optimizer_without_norm_log,
+)
+from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import draw_box_curves
+from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
+    initialise_fleet_for_resume,
+)
+from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
+from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
+from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
+    load_adapters_in_process_order,
+)
+from train.inside.patches.paddleformers_1_2.plain_classes.recompute_vision_with_its_mask import (
+    recompute_vision_with_its_mask,
+)
+from train.inside.patches.paddleformers_1_2.plain_classes.save_adapters_in_model_order import (
+    save_adapters_in_model_order,
+)
+from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradients import (
+    sum_head_norm_gradients,
+)
+from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
+    use_plain_paddle_classes,
+)
+
+Patch = Callable[[], str]
+
+PLAIN_CLASSES: tuple[Patch, ...] = (
+    use_plain_paddle_classes,
+    recompute_vision_with_its_mask,
+    define_pipeline_model,
+    sum_head_norm_gradients,
+    save_adapters_in_model_order,
+    load_adapters_in_process_order,
+)
+CPU: tuple[Patch, ...] = (skip_device_synchronize, evaluate_without_workers, leave_out_fused_norm)
+CPU_SPEED: tuple[Patch, ...] = (
+    attend_to_each_image_alone,
+    attend_in_groups,
+    remember_patch_positions,
+    rotate_by_rolling,
+    normalise_without_broadcasting,
+    embed_patches_by_matmul,
+)
+GLOO: tuple[Patch, ...] = (use_gloo_collectives, wrap_optimizer_without_norm_log, leave_together)
+
+
+def apply_patches(recipe: dict[str, Any]) -> list[str]:
+    """Apply every patch that this machine and this recipe need; return their names."""
+    return [patch() for patch in patches_for(recipe)]
+
+
+def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
+    """Yield the patches that this machine and this recipe need, in the order in which they are applied."""
+    import paddle
+
+    processes = int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+    has_gpu = paddle.device.is_compiled_with_cuda()
+    if int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes:
+        yield share_one_folder  # first: seal_before_rotation builds on what it replaces
+    yield hide_own_keys
+    yield partial(one_image_resolution, recipe)
+    yield seal_before_rotation
+    if find_spec("paddlefleet") is None:
+        yield from PLAIN_CLASSES
+    if samples := int(recipe.get("grounding_eval_samples", 0)):
+        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
+    yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
+    if processes == 1:
+        yield initialise_fleet_for_resume
+    if not has_gpu:
+        yield from (*CPU, *CPU_SPEED)
+    if not has_gpu and processes > 1:
+        yield from GLOO

@@ -1,0 +1,1 @@
+"""Patches that every training run needs."""

@@ -1,0 +1,1 @@
+"""Patches for some jobs: several nodes, a single process, curves of boxes."""

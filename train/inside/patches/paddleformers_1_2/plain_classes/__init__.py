@@ -1,0 +1,1 @@
+"""Patches for the plain Paddle model classes, which run without paddlefleet."""

@@ -1,0 +1,55 @@
+"""The folder of a run: its logs, whether the run is finished, and what an earlier run left in it."""
+
+import shutil
+from pathlib import Path
+
+from grounding.layout import BOXES_FOLDER, TRAIN_RECIPE_FILE
+from grounding.run_record import RUN_FILE
+from train.nodes import this_node
+from train.recipe import has_weights
+
+RESULTS_FILE = "train_results.json"
+"""PaddleFormers writes it after the weights."""
+
+EARLIER_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "*.auto_generated.metadata",
+    RESULTS_FILE,
+    TRAIN_RECIPE_FILE,
+    RUN_FILE,
+)
+ENVIRONMENT_DUMPS = ("envlog.*", "backup_env.*.json")
+
+
+def log_of(folder: Path) -> Path:
+    """Return the file with everything that a run's trainer has said."""
+    return folder / "logs" / "train.log"
+
+
+def log_folder(folder: Path) -> Path:
+    """Return the folder of this node's logs: all nodes share the run's folder."""
+    rank = this_node().rank
+    return folder / "logs" / f"node{rank}" if rank else folder / "logs"
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether this folder holds a finished run."""
+    return (folder / RESULTS_FILE).is_file() and has_weights(folder)
+
+
+def remove_run(folder: Path) -> None:
+    """Remove an earlier run's weights, checkpoints and records: a later start would resume from them."""
+    shutil.rmtree(folder / BOXES_FOLDER, ignore_errors=True)
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    for pattern in EARLIER_FILES:
+        for file in folder.glob(pattern):
+            file.unlink()
+
+
+def remove_environment_dumps(logs: Path) -> None:
+    """Remove the files into which Paddle's launcher writes the whole environment, secrets included."""
+    for pattern in ENVIRONMENT_DUMPS:
+        for file in logs.glob(pattern):
+            file.unlink()

@@ -1,0 +1,57 @@
+"""The progress of a training on a progress bar or, without a terminal, in some lines."""
+
+import logging
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from train.launch.trainer_log import BOXES, EVAL_LOSS, STEP, TOTAL
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 30
+
+
+class TrainingBar:
+    """Shows what the trainer's log says, line by line."""
+
+    def __init__(self, bar: "tqdm[NoReturn]") -> None:
+        self.bar = bar
+        self.total = 0
+        self.shown = time.monotonic()
+        self.status = "starting"
+
+    def read(self, text: str) -> None:
+        """Show a line of the trainer's log."""
+        if found := TOTAL.search(text):
+            self.total = int(found[1].replace(",", ""))
+            self.bar.reset(total=self.total)
+            self.bar.set_description("training")
+        if found := STEP.search(text):
+            self._step(loss=float(found[1]), rate=float(found[2]), step=int(found[3]))
+        if found := EVAL_LOSS.search(text):
+            self._say(f"eval loss {float(found[1]):.4f}")
+        if found := BOXES.search(text):
+            self._say(found[0])
+
+    def _step(self, *, loss: float, rate: float, step: int) -> None:
+        self.status = f"step {step}/{self.total} loss {loss:.4f} learning rate {rate:.2e}"
+        if not self.bar.disable:
+            self.bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.2e}", refresh=False)
+            self.bar.update(step - self.bar.n)
+        elif step == self.total:
+            self._say(self.status)
+
+    def tick(self) -> None:
+        """Show that time passes: starting takes ten seconds, a large model's first step takes minutes."""
+        if not self.bar.disable:
+            self.bar.refresh()
+        elif time.monotonic() - self.shown >= QUIET_SECONDS:
+            self._say(self.status)
+
+    def _say(self, text: str) -> None:
+        self.bar.clear()
+        log.info("%s", text)
+        self.shown = time.monotonic()
