@@ -20,8 +20,6 @@ EXAMPLES = """\
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check a data set, print what is wrong with it, and return the exit code."""
-    from prepare.check.dataset import check_dataset
-
     parser = argparse.ArgumentParser(
         prog="python -m prepare.check",
         description="Check that training takes every record as it is, and that train and val share no image.",
@@ -33,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--limit", type=int, default=5, help="print this many findings of each kind (%(default)s)"
     )
     arguments = parser.parse_args(argv)
+    from prepare.check.dataset import check_dataset
+
     report = check_dataset(find_place(arguments.dataset, arguments.overrides), arguments.limit)
     sys.stdout.write(f"{report}\n")
     return USER_ERROR_EXIT_CODE if report.errors else 0
