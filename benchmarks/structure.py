@@ -72,7 +72,10 @@ def module_homonyms(root: Path) -> list[str]:
 
 
 def public_homonyms(root: Path) -> list[str]:
-    """Return public classes and functions of one name in several modules; `main` is every command's."""
+    """Return public classes and functions of one name in modules of several folders.
+
+    `main` is every command's. Modules of one folder may share a name: a module can implement a protocol.
+    """
     places: dict[str, list[str]] = defaultdict(list)
     for path in modules(root):
         for node in parse(root / path).body:
@@ -81,7 +84,7 @@ def public_homonyms(root: Path) -> list[str]:
     return [
         f"{name} ({', '.join(found)})"
         for name, found in sorted(places.items())
-        if len(found) > 1 and name != "main"
+        if len({Path(path).parent for path in found}) > 1 and name != "main"
     ]
 
 

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from prepare.annotations import Annotation, Lost, Place
 from prepare.drops import DropLog, check_usable
 from prepare.progress import progress_bar
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import IMAGE_TWICE, IMAGE_WITHOUT_OBJECTS, UnusableImageError
 from prepare.recipe import PrepareRecipe
+from prepare.source_types import Annotation, Lost, Place
 from prepare.sources.shared.box_check import BoxCheck
 from prepare.sources.source import Source
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grounding.errors import UserError
-from prepare.annotations import Lost
 from prepare.reasons import DAMAGE
+from prepare.source_types import Lost
 
 
 @dataclass

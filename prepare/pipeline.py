@@ -14,9 +14,9 @@ from prepare.questions.objects import ObjectReader
 from prepare.questions.questioner import Questioner
 from prepare.questions.record_lines import record_format
 from prepare.recipe import PrepareRecipe
-from prepare.sources.opening import open_source
 from prepare.sources.source import Source
-from prepare.write.contract import plan_card
+from prepare.sources.source_of_recipe import open_recipe_source
+from prepare.write.data_set_identity import plan_card
 from prepare.write.extraction import PreparedSplit, extract_images
 from prepare.write.folder import begin_folder, find_finished, finish_folder
 from prepare.write.image_files import ImageCheck, ImageStore
@@ -37,7 +37,7 @@ def prepare_dataset(recipe: PrepareRecipe) -> Card:
         UserError: the user has to correct a source, folder or setting.
     """
     folder = Path(recipe.output_dir).expanduser()
-    source = open_source(recipe.source, recipe.resolved_categories)
+    source = open_recipe_source(recipe.source, recipe.resolved_categories)
     card = plan_card(recipe, source)
     if finished := find_finished(folder, card, overwrite=recipe.overwrite):
         clear_stale_lock(folder)

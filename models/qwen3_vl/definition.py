@@ -38,7 +38,7 @@ class Qwen3VL:
 
     def published_configs(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the configs of published models by hub id."""
-        return parameters.published_configs()
+        return parameters.read_published_configs()
 
     def text_shape(self, config: Mapping[str, Any]) -> TextShape:
         """Return the sizes of the language model."""

@@ -15,7 +15,7 @@ TEXT_PREFIX, VISION_PREFIX = "model.language_model.", "model.visual."
 
 
 @cache
-def published_configs() -> Mapping[str, Mapping[str, Any]]:
+def read_published_configs() -> Mapping[str, Mapping[str, Any]]:
     """Return the configs of published models by hub id."""
     import yaml
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from grounding.answers.forms import BOX_KEYS
 from grounding.boxes import Size, grid_has_area, to_grid
-from prepare.annotations import Query
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.reasons import BOX_NO_AREA_ON_GRID, RECORD_WITH_BAD_BOX, UnusableBoxError, UnusableQueryError
+from prepare.source_types import Query
 from prepare.sources.shared.record_text import find_placeholders, first_key, json_objects
 
 

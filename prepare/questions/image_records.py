@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from grounding.boxes import Size
 from grounding.markup import find_markup
 from grounding.samples import Sample
-from prepare.annotations import Annotation, Query
 from prepare.questions.conversations import rewrite_record
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.questions.questioner import Questioner
@@ -20,6 +19,7 @@ from prepare.reasons import (
     UnusableImageError,
     UnusableQueryError,
 )
+from prepare.source_types import Annotation, Query
 
 
 @dataclass(frozen=True)

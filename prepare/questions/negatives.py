@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from grounding.prompts import draw
-from prepare.annotations import Annotation
 from prepare.recipe import NEGATIVE_CHOICES
+from prepare.source_types import Annotation
 
 RANDOM, POPULAR, ADVERSARIAL, MIXED = NEGATIVE_CHOICES
 

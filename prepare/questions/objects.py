@@ -6,7 +6,6 @@ from typing import Any
 
 from grounding.boxes import Box, Size, grid_has_area, read_box, to_grid
 from grounding.samples import Detection
-from prepare.annotations import BoxFormat, Query, RawObjects
 from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     BOX_NOT_FINITE,
@@ -18,6 +17,7 @@ from prepare.reasons import (
     UnusableBoxError,
     UnusableImageError,
 )
+from prepare.source_types import BoxFormat, Query, RawObjects
 
 CLIP_TOLERANCE = 1.0
 """Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from grounding.boxes import Size
 from grounding.samples import Detection, Sample
-from prepare.annotations import Annotation, Query
 from prepare.questions.objects import ImageObjects
 from prepare.questions.questioner import QuestionAnswer
+from prepare.source_types import Annotation, Query
 from prepare.sources.shared.identity import derived_id
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from grounding.categories import Category
-from prepare.annotations import Annotation, BoxFormat, ImageData, Lost, Place
+from prepare.source_types import Annotation, BoxFormat, ImageData, Lost, Place
 
 
 class Source(Protocol):

@@ -2,30 +2,28 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from grounding.recipe import setting, suggestion
-from prepare.annotations import BoxFormat
+from prepare.source_types import BoxFormat
 
 HUBS = ("huggingface", "modelscope", "local")
 COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
 """Where each hub keeps COCO 2017 as parquet."""
 
-KINDS = {
-    "coco_parquet": BoxFormat("xyxy", "pixels"),
-    "coco_json": BoxFormat("xywh", "pixels"),
-    "yolo": BoxFormat("cxcywh", "relative"),
-    "voc": BoxFormat("xyxy", "pixels_from_1"),
-    "phrases": BoxFormat("xyxy", "pixels"),
-    "records": BoxFormat("xyxy", "grid"),
-}
-"""The layouts of prepare/sources/, with the usual order and units of their boxes."""
+FORMATS_FOLDER = Path(__file__).with_name("formats")
+
+
+def known_kinds() -> tuple[str, ...]:
+    """Return the names of the annotation formats: one module each."""
+    return tuple(sorted(path.stem for path in FORMATS_FOLDER.glob("[a-z]*.py")))
 
 
 @dataclass(frozen=True)
 class SourceSettings:
     """Where the annotated images are, and how the annotations are written."""
 
-    kind: str = setting(" | ".join(KINDS), "coco_parquet")
+    kind: str = setting(" | ".join(known_kinds()), "coco_parquet")
     hub: str | None = setting(
         "huggingface, modelscope or local; null: coco_parquet takes DOWNLOAD_SOURCE from the environment, "
         "else huggingface; other kinds are local",
@@ -50,7 +48,7 @@ class SourceSettings:
     def __post_init__(self) -> None:
         from grounding.boxes import BOX_ORDERS, BOX_UNITS
 
-        check_word("source.kind", self.kind, tuple(KINDS))
+        check_word("source.kind", self.kind, known_kinds())
         for key, value, known in (
             ("source.hub", self.hub, HUBS),
             ("source.boxes", self.boxes, BOX_ORDERS),
@@ -73,10 +71,8 @@ class SourceSettings:
         if self.kind != "coco_parquet" and not is_local and not self.repo:
             raise ValueError(f"source.repo: source.kind={self.kind} needs the repository on {self.hub}")
 
-    @property
-    def box_format(self) -> BoxFormat:
-        """How the boxes are written."""
-        usual = KINDS[self.kind]
+    def box_format(self, usual: BoxFormat) -> BoxFormat:
+        """Return how the boxes are written; `usual` fills what the recipe leaves out."""
         return BoxFormat(self.boxes or usual.order, self.units or usual.units)
 
     @property

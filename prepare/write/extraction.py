@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.samples import Sample
-from prepare.annotations import Annotation, ImageData, Lost
 from prepare.draw import Candidate, Draw
 from prepare.drops import DropLog
 from prepare.progress import progress_bar
 from prepare.questions.image_records import ImageRecords, RecordMaker, make_records
 from prepare.questions.record_lines import make_line
 from prepare.reasons import IMAGE_MISSING, UnusableImageError
+from prepare.source_types import Annotation, ImageData, Lost
 from prepare.sources.source import Source
 from prepare.write.image_files import ImageStore, check_image, image_name, write_image
 from prepare.write.overlap import overlap

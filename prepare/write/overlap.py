@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
-from prepare.annotations import Lost
+from prepare.source_types import Lost
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")

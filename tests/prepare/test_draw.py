@@ -8,7 +8,6 @@ import pytest
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-from prepare.annotations import PLAIN_BOXES, Annotation, BoxFormat, ImageData, Lost, Place, Query, RawObjects
 from prepare.draw import draw_candidates, draw_rank
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import (
@@ -19,6 +18,7 @@ from prepare.reasons import (
     RECORD_UNMATCHED,
 )
 from prepare.recipe import PrepareRecipe
+from prepare.source_types import PLAIN_BOXES, Annotation, BoxFormat, ImageData, Lost, Place, Query, RawObjects
 
 READER = ObjectReader(PLAIN_BOXES, frozenset({"cat"}))
 CAT = Query(RawObjects([[1, 1, 9, 9]], ["cat"], [None]))

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from prepare.annotations import Lost
 from prepare.drops import DropLog, check_usable
 from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TURNED, IMAGE_WITHOUT_ID
+from prepare.source_types import Lost
 
 
 def test_only_damage_counts_against_the_share() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from grounding.boxes import GRID, Size, read_box
 from grounding.errors import UserError
-from prepare.annotations import BoxFormat
+from prepare.source_types import BoxFormat
 
 LARGEST = {"relative": 1.0, "grid": float(GRID)}
 TOLERANCE = 1.01

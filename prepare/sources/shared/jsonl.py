@@ -9,7 +9,7 @@ from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
-from prepare.annotations import Annotation, Place, Query
+from prepare.source_types import Annotation, BoxFormat, Place, Query
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
@@ -29,6 +29,7 @@ class Rows:
 
 def open_jsonl(
     source: SourceSettings,
+    usual_boxes: BoxFormat,
     image_of: Callable[[dict[str, Any]], Any],
     queries_of: Callable[[str, Rows], tuple[Query, ...]],
     categories_of: Callable[[Sequence[ListedImage]], tuple[Category, ...] | None],
@@ -62,7 +63,7 @@ def open_jsonl(
         folder,
         items,
         annotate,
-        source.box_format,
+        source.box_format(usual_boxes),
         [(split, path) for split in files for path in files[split]],
         categories_of(every),
     )

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from grounding.categories import Category
-from prepare.annotations import (
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from prepare.source_types import (
     Annotation,
     BoxFormat,
     ImageData,
     Lost,
     Place,
 )
-from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
 from prepare.sources.shared.identity import hash_files
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})

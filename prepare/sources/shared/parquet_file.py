@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from grounding.errors import UserError
-from prepare.annotations import Lost
 from prepare.reasons import ROWS_DAMAGED
+from prepare.source_types import Lost
 from prepare.sources.shared.file_patterns import first_line
 
 ANNOTATION_COLUMNS = ("image_id", "width", "height", "objects")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from prepare.annotations import Annotation, Place, Query, RawObjects
 from prepare.questions.negatives import CoOccurrence, Phrases, TrainingStatistics, pick
+from prepare.source_types import Annotation, Place, Query, RawObjects
 
 NAMES = ("person", "dog", "cat", "car", "kite")
 IMAGES = [

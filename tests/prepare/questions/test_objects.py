@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grounding.boxes import Size
-from prepare.annotations import PLAIN_BOXES, Query, RawObjects
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
@@ -13,6 +12,7 @@ from prepare.reasons import (
     BOX_UNKNOWN_CATEGORY,
     UnusableImageError,
 )
+from prepare.source_types import PLAIN_BOXES, Query, RawObjects
 
 NAMES = ("cat", "dog")
 READER = ObjectReader(PLAIN_BOXES, frozenset(NAMES))

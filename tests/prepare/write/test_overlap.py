@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from prepare.annotations import Lost
+from prepare.source_types import Lost
 from prepare.write.overlap import overlap
 
 

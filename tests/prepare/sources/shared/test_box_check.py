@@ -5,7 +5,7 @@ import pytest
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-from prepare.annotations import BoxFormat
+from prepare.source_types import BoxFormat
 from prepare.sources.shared.box_check import BoxCheck
 
 SIZE = Size(640, 480)

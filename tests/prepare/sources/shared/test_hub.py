@@ -8,7 +8,7 @@ from huggingface_hub.utils import filter_repo_objects
 
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
-from prepare.sources.coco_parquet import open_coco_parquet
+from prepare.sources.formats.coco_parquet import open_source
 from prepare.sources.shared import hub
 from prepare.sources.source_settings import SourceSettings
 
@@ -35,7 +35,7 @@ def test_files_come_from_the_folder_that_the_hub_names(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     monkeypatch.setattr(hub, "answers", lambda endpoint: True)
-    files = open_coco_parquet(SourceSettings(hub="huggingface"), COCO_CATEGORIES).files
+    files = open_source(SourceSettings(hub="huggingface"), COCO_CATEGORIES).files
     assert [path.name for path in (*files["train"], *files["val"])] == ["train-0.parquet", "val-0.parquet"]
     assert asked["repo"] == "detection-datasets/coco"
     assert asked["repo_type"] == "dataset"

@@ -12,7 +12,7 @@ import math
 import zlib
 from typing import Any
 
-from train.inside.patches.paddleformers_1_2.shared.tensor_parallel import is_split, model_parallel_group
+from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import is_split, model_parallel_group
 
 
 def start_adapters_alike(seed: int) -> str:

@@ -11,7 +11,7 @@ Remove: when Paddle has these kernels for CPUs.
 
 from typing import Any
 
-from train.inside.patches.paddleformers_1_2.shared.tensor_parallel import summed
+from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import summed
 
 
 def use_gloo_collectives() -> str:

@@ -9,7 +9,7 @@ Remove: when from_pretrained loads what save_pretrained has saved, on any number
 
 from typing import Any
 
-from train.inside.patches.paddleformers_1_2.shared.tensor_parallel import (
+from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import (
     GATE_UP_ADAPTER,
     is_split,
     model_parallel_group,

@@ -10,7 +10,7 @@ Remove: when Qwen3VLPretrainedModel has a _gen_lora_inv_aoa_config of its own.
 
 from typing import Any
 
-from train.inside.patches.paddleformers_1_2.shared.tensor_parallel import GATE_UP_ADAPTER
+from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import GATE_UP_ADAPTER
 
 
 def save_adapters_in_model_order() -> str:

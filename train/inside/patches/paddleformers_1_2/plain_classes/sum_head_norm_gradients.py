@@ -9,7 +9,7 @@ Remove: when PaddleFormers sums them, as a run of two processes with the losses 
 
 from typing import Any
 
-from train.inside.patches.paddleformers_1_2.shared.tensor_parallel import model_parallel_group, summed
+from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import model_parallel_group, summed
 
 
 def sum_head_norm_gradients() -> str:

@@ -13,12 +13,14 @@ from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.markup import find_markup
-from prepare.annotations import Annotation, Place, Query, RawObjects
+from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.source_settings import SourceSettings
+
+USUAL_BOXES = BoxFormat("xywh", "pixels")
 
 LISTS = ("categories", "images", "annotations")
 TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"
@@ -37,7 +39,7 @@ class _Image:
     crowds: frozenset[int]
 
 
-def open_coco_json(source: SourceSettings) -> ListedSource:
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
     """Read the annotation files of both splits.
 
     Image ids are those of the files. If they are not whole numbers, or if one id stands for two images (some
@@ -46,13 +48,14 @@ def open_coco_json(source: SourceSettings) -> ListedSource:
     Raises:
         UserError: no such files, another format, an unknown image folder, or categories that differ.
     """
+    del categories  # the files name them
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, ("**/*",))
     files = find_splits(folder, train, val)
-    categories: dict[int, str] = {}
+    names: dict[int, str] = {}
     items = {
         split: sorted(
-            (item for path in paths for item in _read_file(path, folder, source.images, categories)),
+            (item for path in paths for item in _read_file(path, folder, source.images, names)),
             key=lambda item: item.name,
         )
         for split, paths in files.items()
@@ -63,7 +66,7 @@ def open_coco_json(source: SourceSettings) -> ListedSource:
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
         image: _Image = item.data
-        labels = [categories.get(number) for number in image.category_ids]
+        labels = [names.get(number) for number in image.category_ids]
         objects = RawObjects(image.boxes, labels, image.areas, image.crowds)
         image_id = image.image_id if is_numbered else derived_id(item.name)
         where = f"{image.file}, image {image.image_id} ({item.name})"
@@ -73,9 +76,9 @@ def open_coco_json(source: SourceSettings) -> ListedSource:
         folder,
         items,
         annotate,
-        source.box_format,
+        source.box_format(USUAL_BOXES),
         [(split, path) for split in files for path in files[split]],
-        tuple(Category(number, name) for number, name in sorted(categories.items())),
+        tuple(Category(number, name) for number, name in sorted(names.items())),
     )
 
 

@@ -10,7 +10,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.reasons import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
 from prepare.sources.shared.identity import derived_id
 
-SAMPLE = Path(__file__).parents[4] / "shared" / "refexp_sample"
+SAMPLE = Path(__file__).parents[5] / "shared" / "refexp_sample"
 Make = Callable[..., Any]
 
 needs_sample = pytest.mark.skipif(

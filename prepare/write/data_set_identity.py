@@ -7,6 +7,7 @@ from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT
 from prepare.recipe import PrepareRecipe
+from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 
 Identity = dict[str, Any]
@@ -28,7 +29,7 @@ def plan_card(recipe: PrepareRecipe, source: Source) -> Card:
         answer_format=recipe.answer_format,
         categories=categories,
         source_fingerprint=source.fingerprint(),
-        recipe=_settings(recipe),
+        recipe=_settings(recipe, source.box_format),
         counts={},
     )
 
@@ -59,11 +60,11 @@ def describe_differences(there: Identity, here: Identity) -> str:
     return "; ".join(texts)
 
 
-def _settings(recipe: PrepareRecipe) -> dict[str, Any]:
+def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     """Return the recipe as the card keeps it, without settings that differ between machines."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
-    hub, boxes = recipe.source.resolved_hub, recipe.source.box_format
+    hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,
         "repo": None if hub == "local" else recipe.source.resolved_repo,

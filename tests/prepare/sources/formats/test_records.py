@@ -55,7 +55,7 @@ def test_our_own_data_set_goes_through_unchanged(
     answer_format: str,
 ) -> None:
     """Real photographs: prepared, then taken for records, the conversations are the same word for word."""
-    sample = Path(__file__).parents[4] / "shared" / "coco_sample"
+    sample = Path(__file__).parents[5] / "shared" / "coco_sample"
     first = recipe_for("coco_parquet", {"hub": "local", "path": str(sample)}, total_samples=20, val_ratio=0.2)
     source = tmp_path / "source"
     prepare_dataset(

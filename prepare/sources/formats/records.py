@@ -11,8 +11,8 @@ from grounding.answers.forms import BOX_KEYS, LABEL_KEYS
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER, find_markup
-from prepare.annotations import Query, RawObjects
 from prepare.reasons import RECORD_IMAGE_UNMATCHED, RECORD_UNMATCHED, UnusableQueryError
+from prepare.source_types import BoxFormat, Query, RawObjects
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
@@ -23,14 +23,17 @@ from prepare.sources.shared.record_text import (
 )
 from prepare.sources.source_settings import SourceSettings
 
+USUAL_BOXES = BoxFormat("xyxy", "grid")
 
-def open_records(source: SourceSettings) -> ListedSource:
+
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
     """Read the records.
 
     Raises:
         UserError: no files, or a line without messages or without exactly one image.
     """
-    return open_jsonl(source, _image_of, _read_rows, _categories)
+    del categories  # labels are taken as they are
+    return open_jsonl(source, USUAL_BOXES, _image_of, _read_rows, _categories)
 
 
 def _image_of(row: dict[str, Any]) -> Any:

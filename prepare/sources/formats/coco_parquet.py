@@ -12,7 +12,8 @@ from typing import Any
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
-from prepare.annotations import (
+from prepare.reasons import IMAGE_WITHOUT_ID, IMAGE_WITHOUT_SIZE
+from prepare.source_types import (
     Annotation,
     BoxFormat,
     ImageData,
@@ -21,7 +22,6 @@ from prepare.annotations import (
     Query,
     RawObjects,
 )
-from prepare.reasons import IMAGE_WITHOUT_ID, IMAGE_WITHOUT_SIZE
 from prepare.sources.shared.file_patterns import find_splits, source_folder
 from prepare.sources.shared.parquet_file import (
     ANNOTATION_COLUMNS,
@@ -32,6 +32,8 @@ from prepare.sources.shared.parquet_file import (
     row_groups,
 )
 from prepare.sources.source_settings import SourceSettings
+
+USUAL_BOXES = BoxFormat("xyxy", "pixels")
 
 TRAIN_FILES, VAL_FILES = "**/train-*.parquet", "**/val-*.parquet"
 ANNOTATIONS_AT_ONCE = 512
@@ -148,7 +150,7 @@ class CocoParquet:
         return self.names[index] if index is not None and 0 <= index < len(self.names) else None
 
 
-def open_coco_parquet(source: SourceSettings, categories: Sequence[Category]) -> CocoParquet:
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoParquet:
     """Find the files, in the order of their names; files on a hub are downloaded first.
 
     Raises:
@@ -159,7 +161,7 @@ def open_coco_parquet(source: SourceSettings, categories: Sequence[Category]) ->
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, (train, val))
     names = tuple(category.name for category in categories)
-    return CocoParquet(folder, find_splits(folder, train, val), source.box_format, names)
+    return CocoParquet(folder, find_splits(folder, train, val), source.box_format(USUAL_BOXES), names)
 
 
 def _view(value: Any) -> ImageData:

@@ -9,17 +9,19 @@ from typing import Any
 
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from prepare.annotations import Query, RawObjects
+from prepare.source_types import BoxFormat, Query, RawObjects
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.source_settings import SourceSettings
 
+USUAL_BOXES = BoxFormat("xyxy", "pixels")
+
 ANYTHING = "object"
 """The category of a box if its line states none."""
 
 
-def open_phrases(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
     """Read the expressions; lines with the same image and expression become one, with all of their boxes.
 
     Raises:
@@ -30,7 +32,7 @@ def open_phrases(source: SourceSettings, categories: Sequence[Category]) -> List
     def queries_of(name: str, rows: Rows) -> tuple[Query, ...]:
         return _read_rows(name, rows, usual)
 
-    return open_jsonl(source, lambda row: row.get("image"), queries_of, _categories)
+    return open_jsonl(source, USUAL_BOXES, lambda row: row.get("image"), queries_of, _categories)
 
 
 def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:

@@ -11,17 +11,19 @@ from pathlib import Path
 from grounding.boxes import Size
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from prepare.annotations import Annotation, Place, Query, RawObjects
+from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedImage, ListedSource, UnreadableError
 from prepare.sources.source_settings import SourceSettings
 
+USUAL_BOXES = BoxFormat("xyxy", "pixels_from_1")
+
 TRAIN_FILES, VAL_FILES = "ImageSets/Main/train.txt", "ImageSets/Main/val.txt"
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
-def open_voc(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
     """List the XML files of both splits; without lists of images, all are for training.
 
     Objects marked difficult are treated as crowds: VOC neither rewards nor punishes finding them. Ids are
@@ -58,7 +60,7 @@ def open_voc(source: SourceSettings, categories: Sequence[Category]) -> ListedSo
         folder,
         items,
         annotate,
-        source.box_format,
+        source.box_format(USUAL_BOXES),
         [(f"{split}/{item.name}", item.data) for split in items for item in items[split]],
         None if categories else _names_in(listed),
     )

@@ -15,7 +15,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 
-SAMPLE = Path(__file__).parents[4] / "shared" / "coco_sample"
+SAMPLE = Path(__file__).parents[5] / "shared" / "coco_sample"
 
 pytestmark = pytest.mark.skipif(
     not SAMPLE.is_dir(), reason="no folder ../shared/coco_sample with photographs"

@@ -4,6 +4,7 @@ Source of the format: the detection data set page of docs.ultralytics.com. A lin
 cx, cy, width, height as shares of the image. Longer lines are outlines; their bounding box is taken.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from grounding.boxes import Box
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from grounding.recipe import read_yaml
-from prepare.annotations import Annotation, BoxFormat, Place, Query, RawObjects
+from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import (
@@ -23,12 +24,14 @@ from prepare.sources.shared.listed import (
 )
 from prepare.sources.source_settings import SourceSettings
 
+USUAL_BOXES = BoxFormat("cxcywh", "relative")
+
 OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
 SHORTEST_OUTLINE = 6
 """The numbers of a triangle."""
 
 
-def open_yolo(source: SourceSettings) -> ListedSource:
+def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
     """Read the names file and list the images of both splits.
 
     The names file is source.path itself, or the only YAML file in that folder. Its train and val are folders,
@@ -38,13 +41,14 @@ def open_yolo(source: SourceSettings) -> ListedSource:
     Raises:
         UserError: no names file, or a folder or list that it names is missing.
     """
+    del categories  # the names file has them
     names_file = _find_names_file(source_folder(source, ("**/*",)))
     folder = names_file.parent
     from omegaconf import OmegaConf
 
     content: dict[str, Any] = OmegaConf.to_container(read_yaml(names_file))
-    categories = _read_names(content.get("names"), names_file)
-    names = [category.name for category in categories]
+    own_categories = _read_names(content.get("names"), names_file)
+    names = [category.name for category in own_categories]
     roots = [folder / str(content["path"]), folder] if content.get("path") else [folder]
     items = {
         split: _list_split(content.get(split) or [], roots, names_file, split) for split in ("train", "val")
@@ -56,7 +60,7 @@ def open_yolo(source: SourceSettings) -> ListedSource:
     check_distinct(item.name for split in items.values() for item in split)
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
-        objects = _read_labels(item.data, names, source.box_format)
+        objects = _read_labels(item.data, names, source.box_format(USUAL_BOXES))
         where = str(item.data)
         return Annotation(
             derived_id(item.name), item.name, None, (Query(objects),), place, where, is_numbered=False
@@ -66,7 +70,7 @@ def open_yolo(source: SourceSettings) -> ListedSource:
     annotations += [
         (f"{split}/{item.name}", item.data) for split in items for item in items[split] if item.data.is_file()
     ]
-    return ListedSource(folder, items, annotate, source.box_format, annotations, categories)
+    return ListedSource(folder, items, annotate, source.box_format(USUAL_BOXES), annotations, own_categories)
 
 
 def _list_split(places: Any, roots: list[Path], names_file: Path, key: str) -> list[ListedImage]:

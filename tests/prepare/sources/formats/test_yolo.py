@@ -8,7 +8,7 @@ from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
-from prepare.sources.yolo import label_file
+from prepare.sources.formats.yolo import label_file
 
 Make = Callable[..., Any]
 NAMES = [category.name for category in COCO_CATEGORIES]

@@ -1,0 +1,5 @@
+"""One module per annotation format. A module here is a `source.kind` of the same name.
+
+Each module has `USUAL_BOXES`, the BoxFormat in which the format usually writes boxes, and
+`open_source(settings, categories) -> Source`. Nothing else has to be registered.
+"""
