@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,11 +23,13 @@ def test_the_lock_of_a_killed_process_ends_with_it(tmp_path: Path) -> None:
     part = tmp_path / "out" / "predictions.jsonl.part"
     command = [sys.executable, "-c", HOLD, str(part)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "locked\n"
-        with pytest.raises(UserError, match=r"jsonl\.part: another process is writing it"), locked(part):
-            pass
-        process.send_signal(signal.SIGKILL)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "locked\n"
+            with pytest.raises(UserError, match=r"jsonl\.part: another process is writing it"), locked(part):
+                pass
+        finally:
+            process.kill()
     with locked(part):
         pass
     assert list(part.parent.iterdir()) == []  # the lock leaves no file behind
