@@ -31,7 +31,7 @@ class KnownAnswers:
     """
 
     def __init__(self, text: str = RAW, seconds: float = 0.0, together: int = 1) -> None:
-        self.gate = threading.Barrier(together, timeout=60)
+        self.gate = threading.Barrier(together, timeout=300)  # ends a hang, and nothing else
         self.text, self.seconds = text, seconds
         self.asked: list[tuple[str, str]] = []
         self.pictures: list[Image.Image] = []
