@@ -116,6 +116,16 @@ class Family(Protocol):
         """The special tokens around a name and a box in a grounding answer."""
         ...
 
+    @property
+    def pixels_per_token(self) -> int:
+        """The pixels of a resized image that one vision token covers."""
+        ...
+
+    @property
+    def pixel_limits(self) -> tuple[int, int]:
+        """The least and the most pixels of a resized image, where a recipe sets no limits."""
+        ...
+
     def training_size(self, size: Size, min_pixels: int, max_pixels: int) -> Size:
         """Return the size to which the image processor resizes an image."""
         ...

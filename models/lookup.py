@@ -13,6 +13,9 @@ from models.qwen3_vl.definition import Qwen3VL
 CONFIG_FILE = "config.json"
 FAMILIES: tuple[Family, ...] = (Qwen3VL(),)
 
+DEFAULT_FAMILY = FAMILIES[0]
+"""The family that a data set is shown for, as data sets name no model."""
+
 
 def known_model_types() -> tuple[str, ...]:
     """Return every `model_type` that a family reads."""

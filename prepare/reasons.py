@@ -38,6 +38,7 @@ RECORD_WITH_BAD_BOX = "record has a box that cannot be used"
 RECORD_UNREADABLE = "record has boxes in a form that cannot be rewritten"
 RECORD_UNMATCHED = "record's placeholders and objects differ in number"
 RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
+RECORD_FLAWED = "record is not one that training would take as it is"
 
 DAMAGE = frozenset(
     {
@@ -59,6 +60,7 @@ NO_QUESTION_LEFT = (
     RECORD_UNREADABLE,
     RECORD_UNMATCHED,
     RECORD_IMAGE_UNMATCHED,
+    RECORD_FLAWED,
 )
 """Drops that can leave an image without a question; the first that occurred becomes the image's reason."""
 

@@ -12,7 +12,7 @@ from models.qwen3_vl import parameters
 from models.qwen3_vl.encoding import IMAGE_TOKEN, PromptEncoder
 from models.qwen3_vl.forward import Forward
 from models.qwen3_vl.plain_classes import PLAIN_CLASSES, load_plain, plain_class
-from models.qwen3_vl.resolution import training_size
+from models.qwen3_vl.resolution import FACTOR, MAX_PIXELS, MIN_PIXELS, training_size
 from models.shapes import Tensor, TextShape, VisionShape
 
 
@@ -31,6 +31,8 @@ class Qwen3VL:
     thinking_template: str = "qwen3_vl"
     image_tokens: tuple[str, ...] = ("<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN)
     grounding_tokens: tuple[str, ...] = GROUNDING_TOKENS
+    pixels_per_token: int = FACTOR**2
+    pixel_limits: tuple[int, int] = (MIN_PIXELS, MAX_PIXELS)
 
     def training_size(self, size: Size, min_pixels: int, max_pixels: int) -> Size:
         """Return the size to which the image processor resizes an image."""

@@ -5,8 +5,17 @@ from typing import Any
 
 from grounding.answers.forms import BOX_KEYS
 from grounding.boxes import Size, grid_has_area, to_grid
+from grounding.record.checker import check_record
+from grounding.record.contract import Contract
+from grounding.record.flaws import WARNINGS
 from prepare.questions.objects import ImageObjects, ObjectReader
-from prepare.reasons import BOX_NO_AREA_ON_GRID, RECORD_WITH_BAD_BOX, UnusableBoxError, UnusableQueryError
+from prepare.reasons import (
+    BOX_NO_AREA_ON_GRID,
+    RECORD_FLAWED,
+    RECORD_WITH_BAD_BOX,
+    UnusableBoxError,
+    UnusableQueryError,
+)
 from prepare.source_types import Query
 from prepare.sources.shared.record_text import find_placeholders, first_key, json_objects
 
@@ -17,7 +26,8 @@ def rewrite_record(
     """Return a record with its boxes on the grid, and the objects of its answers.
 
     Raises:
-        UnusableQueryError: one box cannot be used; without it, placeholders and objects would not match.
+        UnusableQueryError: one box cannot be used (without it, placeholders and objects would not match), or
+            training would drop, skip or garble the record.
     """
     row = query.record or {}
     objects = reader.read(query, size)
@@ -31,6 +41,8 @@ def rewrite_record(
             record["objects"] = {"ref": list(given.get("ref") or ()), "bbox": boxes}
     except UnusableBoxError as error:
         raise UnusableQueryError(RECORD_WITH_BAD_BOX) from error
+    if any(flaw.kind not in WARNINGS for flaw in check_record(record, Contract(is_verbatim=True))):
+        raise UnusableQueryError(RECORD_FLAWED)
     return record, objects
 
 

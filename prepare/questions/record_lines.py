@@ -12,7 +12,7 @@ from prepare.questions.order import split_turns
 from prepare.questions.questioner import QuestionAnswer
 from prepare.recipe import PrepareRecipe
 
-Record = dict[str, Any]
+RecordRow = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def record_format(recipe: PrepareRecipe) -> RecordFormat:
     return RecordFormat(recipe.answer_format, recipe.max_objects, recipe.continuation.template)
 
 
-def make_record(image: str, size: Size, question: QuestionAnswer, form: RecordFormat) -> Record:
+def make_record(image: str, size: Size, question: QuestionAnswer, form: RecordFormat) -> RecordRow:
     """Return a question about an image with its answer; `image` is relative to the JSONL's folder."""
     messages = [{"role": "system", "content": SYSTEM_PROMPT}]
     objects: dict[str, list[Any]] = {}
@@ -46,10 +46,10 @@ def make_record(image: str, size: Size, question: QuestionAnswer, form: RecordFo
         for key, values in (answer.objects or {}).items():
             objects.setdefault(key, []).extend(values)
         text = form.continuation
-    record: Record = {"messages": messages, "images": [image]}
+    record: RecordRow = {"messages": messages, "images": [image]}
     return {**record, "objects": objects} if objects else record
 
 
-def make_line(record: Record) -> str:
+def make_line(record: RecordRow) -> str:
     """Return a record as a line of the JSONL, without the line end."""
     return json.dumps(record, ensure_ascii=False)

@@ -6,24 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, run_command
-from models.qwen3_vl.resolution import MAX_PIXELS, MIN_PIXELS
 from prepare.locate import add_place, find_jsonl, find_place
 
 PAGE_FILE = "show.html"
 
 
-def show(place: Path, limit: int, min_pixels: int = MIN_PIXELS, max_pixels: int = MAX_PIXELS) -> Path:
+def show(place: Path, limit: int, min_pixels: int | None = None, max_pixels: int | None = None) -> Path:
     """Write show.html beside the JSONL, with up to `limit` records of each split, and return its path.
 
+    A limit that is None is the model family's.
+
     Raises:
-        UserError: there is no JSONL, a line is not a record, or an image cannot be read.
+        UserError: there is no JSONL, a line is not a record, an image cannot be read, or the limits
+            contradict each other.
     """
     from grounding.files import write_text
+    from models.lookup import DEFAULT_FAMILY
     from prepare.show.record_page import render_page
 
+    lower, upper = DEFAULT_FAMILY.pixel_limits
+    lower, upper = min_pixels or lower, max_pixels or upper
+    if not 0 < lower <= upper:
+        raise UserError(f"--min-pixels {lower}: must lie in 1..{upper}")
     files = find_jsonl(place)
     page = next(iter(files.values())).parent / PAGE_FILE
-    write_text(page, render_page(files, limit, min_pixels, max_pixels))
+    write_text(page, render_page(files, limit, lower, upper))
     return page
 
 
@@ -37,15 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_place(parser)
     parser.add_argument("--limit", type=int, default=12, help="records of each split (%(default)s)")
-    parser.add_argument(
-        "--max-pixels", type=int, default=MAX_PIXELS, help="max_pixels of the training recipe (%(default)s)"
-    )
-    parser.add_argument(
-        "--min-pixels", type=int, default=MIN_PIXELS, help="min_pixels of the training recipe (%(default)s)"
-    )
+    parser.add_argument("--max-pixels", type=int, help="max_pixels of the training recipe (1048576)")
+    parser.add_argument("--min-pixels", type=int, help="min_pixels of the training recipe (65536)")
     arguments = parser.parse_args(argv)
-    if not 0 < arguments.min_pixels <= arguments.max_pixels:
-        raise UserError(f"--min-pixels {arguments.min_pixels}: must lie in 1..{arguments.max_pixels}")
     place = find_place(arguments.dataset, arguments.overrides)
     page = show(place, max(1, arguments.limit), arguments.min_pixels, arguments.max_pixels)
     sys.stdout.write(f"{page}\n")

@@ -14,13 +14,12 @@ from grounding.boxes import Size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
 from grounding.samples import Detection
-from models.qwen3_vl.resolution import FACTOR, training_size
+from models.lookup import DEFAULT_FAMILY
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000")
 JPEG_QUALITY = 88
 
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
-IMAGE_START, IMAGE_TOKEN, IMAGE_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
 _TOKEN = re.compile(r"(<\|[a-z_]+\|>(?: × [0-9]+)?)")
 
 
@@ -71,9 +70,9 @@ def show_record(
     record = parse_record(row)
     with Image.open(folder / record.image) as image:
         original = Size(*image.size)
-        size = training_size(original, min_pixels, max_pixels)
+        size = DEFAULT_FAMILY.training_size(original, min_pixels, max_pixels)
         seen = image.convert("RGB").resize((size.width, size.height), Image.Resampling.BICUBIC)
-    tokens = size.width * size.height // FACTOR**2
+    tokens = size.width * size.height // DEFAULT_FAMILY.pixels_per_token
     answers = record.read_answers(size)
     return ShownRecord(
         line,
@@ -115,7 +114,8 @@ def _place_box(detection: Detection, colour: str, size: Size) -> ShownBox:
 
 def _chat_text(record: Record, tokens: int) -> str:
     """Return the conversation as the template qwen3_vl_nothink writes it, the image as a number of tokens."""
-    image = f"{IMAGE_START}{IMAGE_TOKEN} × {tokens}{IMAGE_END}"
+    start, end, token = DEFAULT_FAMILY.image_tokens
+    image = f"{start}{token} × {tokens}{end}"
     return "".join(
         f"{TURN_START}{turn.role}\n{turn.text.replace(IMAGE_PLACEHOLDER, image)}{TURN_END}\n"
         for turn in record.turns

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.visualize.samples import prediction, write_lines
 from visualize.__main__ import main
-from visualize.draw.training_records import read_records
+from visualize.read.training_records import read_records
 
 
 def printed_paths(capsys):

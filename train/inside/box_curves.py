@@ -25,8 +25,8 @@ from infer.scoring.scorecard import Scores, score_predictions
 from models.family import Encoder, Family
 from models.lookup import find_family
 from train.inside.inference_mode import inference_mode
-from visualize.draw.compared_runs import read_truth
 from visualize.draw.pictures import open_image
+from visualize.read.compared_runs import read_truth
 from visualize.sheets.panels import Panel, draw_panels
 from visualize.sheets.sheet import with_legend
 

@@ -11,11 +11,11 @@ from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
-from visualize.draw.compared_runs import AnnotatedImage, Run, Truth
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from visualize.draw.pictures import turn_box
 from visualize.page.image_copies import PageImage
+from visualize.read.compared_runs import AnnotatedImage, Run, Truth
 
 
 def page_content(

@@ -9,7 +9,11 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.layout import IMAGES_FOLDER
 from grounding.matching import match_detections
-from visualize.draw.compared_runs import (
+from visualize.page.contents import page_content
+from visualize.page.image_copies import PageImage, copy_images
+from visualize.page.page_folder import DATA_FILE, FONTS_FILE, INDEX_FILE, replacing_page, write_assets
+from visualize.page.web_fonts import font_style
+from visualize.read.compared_runs import (
     Run,
     Truth,
     answered_by_all,
@@ -18,10 +22,6 @@ from visualize.draw.compared_runs import (
     read_named_run,
     read_truth,
 )
-from visualize.page.contents import page_content
-from visualize.page.image_copies import PageImage, copy_images
-from visualize.page.page_folder import DATA_FILE, FONTS_FILE, INDEX_FILE, replacing_page, write_assets
-from visualize.page.web_fonts import font_style
 
 PAGE_FOLDER, CHANGES_FOLDER = "page", "changes"
 

@@ -11,7 +11,9 @@ from grounding.files import replacing
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction
 from visualize.draw.colors import assign_colors
-from visualize.draw.compared_runs import (
+from visualize.draw.outcomes import agreement, judge_detections
+from visualize.draw.pictures import open_image
+from visualize.read.compared_runs import (
     AnnotatedImage,
     Run,
     Truth,
@@ -21,9 +23,7 @@ from visualize.draw.compared_runs import (
     read_named_run,
     read_truth,
 )
-from visualize.draw.outcomes import agreement, judge_detections
-from visualize.draw.pictures import open_image
-from visualize.draw.training_records import read_records
+from visualize.read.training_records import read_records
 from visualize.sheets.panels import PANEL_WIDTH, Panel, describe_outcomes, draw_panels
 from visualize.sheets.sheet import contact_sheet, with_legend
 

@@ -8,7 +8,13 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import RECORD_IMAGE_UNMATCHED, RECORD_UNMATCHED, RECORD_UNREADABLE, RECORD_WITH_BAD_BOX
+from prepare.reasons import (
+    RECORD_FLAWED,
+    RECORD_IMAGE_UNMATCHED,
+    RECORD_UNMATCHED,
+    RECORD_UNREADABLE,
+    RECORD_WITH_BAD_BOX,
+)
 
 Make = Callable[..., Any]
 
@@ -136,6 +142,8 @@ def test_records_that_do_not_fit_are_counted(write_source: Make, records_for: Ma
     good = {"ref": ["cat"], "bbox": [[0, 0, 500, 500]]}
     two_marks = record("<ref-object><bbox>", good)
     two_marks["messages"][0]["content"] = "<image><image>What is there?"
+    strange_role = record("<ref-object><bbox>", good)
+    strange_role["messages"][0]["role"] = "narrator"
     write_source(
         [
             record("<ref-object><bbox>", good),
@@ -145,11 +153,13 @@ def test_records_that_do_not_fit_are_counted(write_source: Make, records_for: Ma
             record('[{"bbox_2d": [1, 2, 3'),
             record("<|box_start|>(1,2),(3,4)<|box_end|>"),
             two_marks,
+            strange_role,
         ]
     )
     card = prepare_dataset(records_for(max_bad_share=0.0))
     assert len(read_rows("train")) == 1
     assert card.dropped == {
+        RECORD_FLAWED: 1,
         RECORD_IMAGE_UNMATCHED: 1,
         RECORD_UNMATCHED: 2,
         RECORD_UNREADABLE: 2,

@@ -4,7 +4,7 @@ import pytest
 
 from grounding.errors import UserError
 from tests.visualize.samples import prediction, write_lines
-from visualize.draw.compared_runs import (
+from visualize.read.compared_runs import (
     answered_by_all,
     dataset_of_runs,
     find_image,

@@ -12,8 +12,8 @@ from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.conversation import Record, parse_record
 from grounding.record.flaws import BOX_COUNT, REF_COUNT
-from visualize.draw.compared_runs import AnnotatedImage
 from visualize.draw.pictures import open_image
+from visualize.read.compared_runs import AnnotatedImage
 
 
 def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:

@@ -1,0 +1,1 @@
+"""What pictures and pages show: ground truth, predictions, and training records, read from disk."""
