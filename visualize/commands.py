@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
-from infer.scoring.comparison import named_runs
 
 DEFAULT_NAME = "prediction"
 """Name of a run that is given without one."""
@@ -56,6 +55,7 @@ def run_compare(arguments: argparse.Namespace) -> Iterator[str]:
     Raises:
         UserError: runs without a difference, or files that are missing or unreadable.
     """
+    from infer.scoring.comparison import named_runs
     from visualize.page.page_writer import write_run_page
 
     written = write_run_page(

@@ -9,7 +9,7 @@ from grounding.samples import Sample
 from prepare.questions.conversations import rewrite_record
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.questions.questioner import Questioner
-from prepare.questions.record_lines import Record, RecordFormat, make_record
+from prepare.questions.record_lines import RecordFormat, RecordRow, make_record
 from prepare.questions.scoring_samples import query_sample, question_sample
 from prepare.reasons import (
     EXPRESSION_WITH_MARKUP,
@@ -36,7 +36,7 @@ class ImageRecords:
     """The records of one image, a sample for each (for validation), and the counts of its boxes and drops."""
 
     image: str
-    records: list[Record] = field(default_factory=list)
+    records: list[RecordRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)

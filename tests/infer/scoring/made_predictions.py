@@ -29,7 +29,9 @@ def write_scored_run(folder: Path, rows: list[dict[str, Any]], named: Path | Non
     """Write predictions and their scores and return the folder; with `named`, an infer.yaml names it."""
     path = write_rows(folder / "predictions.jsonl", rows)
     if named is not None:
-        save_recipe(InferRecipe("model", str(named), str(folder), limit=len(rows)))
+        save_recipe(
+            InferRecipe(checkpoint="model", dataset=str(named), output_dir=str(folder), limit=len(rows))
+        )
     write_scores(path, dataset, draws=50)
     return folder
 

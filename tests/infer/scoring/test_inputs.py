@@ -14,7 +14,9 @@ def test_missing_images_are_an_error_unless_a_limit_was_set(dataset: Any, tmp_pa
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
     with pytest.raises(UserError, match="4 of 7 images have no prediction, the first is image_id 104"):
         read_evaluation(path, dataset.path)
-    save_recipe(InferRecipe("model", str(dataset.path), str(path.parent), limit=3))
+    save_recipe(
+        InferRecipe(checkpoint="model", dataset=str(dataset.path), output_dir=str(path.parent), limit=3)
+    )
     evaluation = read_evaluation(path)
     assert (
         len(evaluation.predictions) == len(evaluation.annotations["images"]) == len(evaluation.objects) == 3
@@ -45,7 +47,9 @@ def test_no_predictions_are_an_error(dataset: Any) -> None:
     with pytest.raises(UserError, match=r"nowhere\.jsonl: no such file"):
         read_evaluation(dataset.path / "nowhere.jsonl")
     path = write_rows(dataset.path / "predictions.jsonl", [])
-    save_recipe(InferRecipe("model", str(dataset.path), str(dataset.path), limit=3))
+    save_recipe(
+        InferRecipe(checkpoint="model", dataset=str(dataset.path), output_dir=str(dataset.path), limit=3)
+    )
     with pytest.raises(UserError, match="no prediction to score"):
         read_evaluation(path)
 
@@ -59,7 +63,9 @@ def test_an_image_twice_is_an_error(dataset: Any) -> None:
 
 def test_answers_about_the_train_split_are_not_scored(dataset: Any, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path))
-    save_recipe(InferRecipe("model", str(dataset.path), str(path.parent), split="train"))
+    save_recipe(
+        InferRecipe(checkpoint="model", dataset=str(dataset.path), output_dir=str(path.parent), split="train")
+    )
     for given in (None, dataset.path):
         with pytest.raises(UserError, match="made of the train split: only val has annotations"):
             read_evaluation(path, given)

@@ -23,7 +23,9 @@ def test_the_same_predictions_give_the_same_bytes_in_any_order(dataset: Any, tmp
 def test_a_training_run_gets_curves(dataset: Any, tmp_path: Path) -> None:
     path = write_rows(tmp_path / "eval" / "predictions.jsonl", right_answers(dataset.path))
     (tmp_path / "run" / "visualdl").mkdir(parents=True)
-    save_recipe(InferRecipe(str(tmp_path / "run"), str(dataset.path), str(path.parent)))
+    save_recipe(
+        InferRecipe(checkpoint=str(tmp_path / "run"), dataset=str(dataset.path), output_dir=str(path.parent))
+    )
     shown = write_scores(path, draws=10)
     file = tmp_path / "run" / "visualdl_scores" / "eval" / "vdlrecords.scores.log"
     assert file.is_file()
@@ -45,7 +47,14 @@ def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> N
     )
     write_run(tmp_path / "model", record)
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
-    save_recipe(InferRecipe(str(tmp_path / "model"), str(dataset.path), str(path.parent), limit=3))
+    save_recipe(
+        InferRecipe(
+            checkpoint=str(tmp_path / "model"),
+            dataset=str(dataset.path),
+            output_dir=str(path.parent),
+            limit=3,
+        )
+    )
     write_scores(path)
     noted = read_run(tmp_path / "model")
     assert noted

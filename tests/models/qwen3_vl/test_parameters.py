@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 
-from models.qwen3_vl.parameters import published_configs, stored_tensors, tensors, text_shape, vision_shape
+from models.qwen3_vl.parameters import (
+    read_published_configs,
+    stored_tensors,
+    tensors,
+    text_shape,
+    vision_shape,
+)
 
 
-@pytest.mark.parametrize("name", published_configs())
+@pytest.mark.parametrize("name", read_published_configs())
 def test_both_forms_have_the_same_number_of_elements(name: str) -> None:
-    config = published_configs()[name]
+    config = read_published_configs()[name]
     stored = stored_tensors(config)
     assert len({tensor.name for tensor in stored}) == len(stored)
     assert sum(math.prod(tensor.shape) for tensor in stored) == sum(tensor.size for tensor in tensors(config))
