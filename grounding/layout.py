@@ -73,7 +73,7 @@ def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
 
     train.yaml lies in the checkpoint's folder, or in the folder above an exported model.
     """
-    from grounding.recipe import read_yaml
+    from grounding.recipe.loading import read_yaml
 
     for folder in (checkpoint, checkpoint.parent):
         if (folder / TRAIN_RECIPE_FILE).is_file():
@@ -84,7 +84,7 @@ def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
 
 def _read_infer_recipe(predictions: Path) -> dict[str, str]:
     """Return the keys of infer.yaml that say what the predictions are about; empty without infer.yaml."""
-    from grounding.recipe import read_yaml
+    from grounding.recipe.loading import read_yaml
 
     path = (predictions if predictions.is_dir() else predictions.parent) / INFER_RECIPE_FILE
     if not path.is_file():

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.recipe import suggestion
+from grounding.recipe.schema import suggestion
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 

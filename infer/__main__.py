@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from grounding.errors import run_command
-from grounding.recipe import load_recipe, recipe_arguments
+from grounding.recipe.arguments import recipe_arguments
+from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe
 
 

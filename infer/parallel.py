@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import load_recipe, recipe_arguments
+from grounding.recipe.arguments import recipe_arguments
+from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe
 
 

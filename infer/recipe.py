@@ -7,7 +7,8 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
-from grounding.recipe import load_recipe, setting
+from grounding.recipe.loading import load_recipe
+from grounding.recipe.schema import setting
 from infer.engines.settings import EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 

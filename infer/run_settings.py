@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.recipe import setting
+from grounding.recipe.schema import setting
 from infer.engines.settings import check_choices, check_counts
 
 SPLITS = ("val", "train")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
 
 RECIPE_SUFFIXES = (".yaml", ".yml")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
-from grounding.recipe import setting
+from grounding.recipe.schema import setting
 from prepare.sources.source_settings import SourceSettings, check_word
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The rules of the house that no tool checks: how fast --help answers."""
+"""The rules of the house that no tool checks: small folders, one name for one thing, quick --help."""
 
 import resource
 import subprocess
@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.structure import files_per_folder, function_lengths, module_homonyms, public_homonyms
+
 ROOT = Path(__file__).parents[1]
+MOST_FILES, MOST_LINES = 13, 50
+
+
+def test_folders_and_functions_are_small() -> None:
+    assert {folder: count for folder, count in files_per_folder(ROOT).items() if count > MOST_FILES} == {}
+    assert [where for lines, where in function_lengths(ROOT) if lines > MOST_LINES] == []
+
+
+def test_a_name_stands_for_one_thing() -> None:
+    assert module_homonyms(ROOT) == []
+    assert public_homonyms(ROOT) == []
 
 
 def processor_seconds_of_children() -> float:

@@ -4,7 +4,7 @@ import logging
 import sys
 
 from grounding.errors import run_command
-from grounding.recipe import recipes_arguments
+from grounding.recipe.arguments import recipes_arguments
 
 DESCRIPTION = """Fine-tune a model with PaddleFormers, by one recipe or by several in sequence.
 

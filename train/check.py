@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from grounding.errors import run_command
-from grounding.recipe import recipe_arguments
+from grounding.recipe.arguments import recipe_arguments
 from train.preflight.all_checks import check_recipe
 
 log = logging.getLogger(__name__)

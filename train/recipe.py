@@ -9,7 +9,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
-from grounding.recipe import parse_overrides, read_yaml
+from grounding.recipe.loading import parse_overrides, read_yaml
 from train.keys import known_keys
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")

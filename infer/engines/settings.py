@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.recipe import setting
+from grounding.recipe.schema import setting
 from infer.engines.checkpoint import Checkpoint, find_checkpoint
 
 ENGINES = ("paddle", "openai")

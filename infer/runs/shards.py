@@ -8,7 +8,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.files import read_json, replacing, write_json
 from grounding.layout import INFER_RECIPE_FILE, PREDICTIONS_FILE, SCORED_FILES
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe, changed_keys, check_saved_recipe, save_recipe
 from infer.runs.fingerprints import FINGERPRINTS_FILE
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import run_command
-from grounding.recipe import describe_keys, load_settings
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys
 from infer.serve.server import ServeSettings, serve
 
 EXAMPLE = """example:

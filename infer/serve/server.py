@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.recipe import setting
+from grounding.recipe.schema import setting
 from infer.engines.settings import DEVICES, DTYPES, SCORES, EngineSettings, check_counts
 from infer.serve.address import bind, is_loopback
 

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from grounding.errors import run_command
-from grounding.recipe import describe_keys, load_settings
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys
 from prepare.shapes.scenes import ShapeSettings
 
 EXAMPLE = """example:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grounding.errors import UserError
-from grounding.recipe import setting, suggestion
+from grounding.recipe.schema import setting, suggestion
 
 COLOUR_VALUES = {
     "red": (214, 39, 40),

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.recipe import setting, suggestion
+from grounding.recipe.schema import setting, suggestion
 from prepare.source_types import BoxFormat
 
 HUBS = ("huggingface", "modelscope", "local")

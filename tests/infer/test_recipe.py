@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe, changed_keys
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "infer"

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from grounding.recipe import read_overlay
+from grounding.recipe.arguments import read_overlay
 from tests.train.conftest import TrainHere
 from train.keys import OWN_PREFIX
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import recipe_arguments
+from grounding.recipe.arguments import recipe_arguments
 from train.export.folder_writer import export
 from train.recipe import resolve_recipe
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
-from grounding.recipe import parse_overrides
+from grounding.recipe.loading import parse_overrides
 from train.launch.start import train
 from train.preflight.all_checks import check_recipe
 from train.recipe import has_weights, resolve_recipe

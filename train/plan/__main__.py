@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import recipe_arguments
+from grounding.recipe.arguments import recipe_arguments
 
 log = logging.getLogger(__name__)
 

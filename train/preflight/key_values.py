@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.layout import JSONL_FILES
-from grounding.recipe import suggestion
+from grounding.recipe.schema import suggestion
 from models.lookup import FAMILIES
 from train.keys import known_keys, type_problem
 from train.recipe import SPLITS, TrainRecipe

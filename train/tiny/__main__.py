@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import run_command
-from grounding.recipe import describe_keys, load_settings
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from grounding.recipe import setting
+from grounding.recipe.schema import setting
 
 PATCH = 8
 MERGE = 2

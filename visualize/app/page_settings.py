@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.recipe import describe_keys, load_settings, setting, suggestion
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys, setting, suggestion
 from infer.engines.settings import EngineSettings
 from infer.serve.address import is_loopback
 from visualize.app.password import PASSWORD_VARIABLE

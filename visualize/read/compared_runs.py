@@ -9,7 +9,7 @@ from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from infer.recipe import InferRecipe
 from infer.runs.predictions import Prediction, read_predictions

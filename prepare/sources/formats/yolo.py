@@ -11,7 +11,7 @@ from typing import Any
 from grounding.boxes import Box
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from grounding.recipe import read_yaml
+from grounding.recipe.loading import read_yaml
 from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
 from prepare.sources.shared.file_patterns import list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name

@@ -13,7 +13,7 @@ from grounding.answers.reader import read_answer
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.prompts import find_wordings
-from grounding.recipe import load_recipe
+from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from prepare.pipeline import prepare_dataset
 from prepare.questions.negatives import TrainingStatistics

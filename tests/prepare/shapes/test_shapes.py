@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from grounding.errors import UserError
-from grounding.recipe import load_recipe, load_settings
+from grounding.recipe.loading import load_recipe, load_settings
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from prepare.shapes.picture import GROUND, SUPERSAMPLING, render_scene

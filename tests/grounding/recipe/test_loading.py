@@ -5,14 +5,9 @@ import pytest
 import yaml
 
 from grounding.errors import UserError, run_command
-from grounding.recipe import (
-    load_recipe,
-    parse_overrides,
-    read_overlay,
-    recipe_arguments,
-    recipes_arguments,
-    setting,
-)
+from grounding.recipe.arguments import read_overlay, recipe_arguments, recipes_arguments
+from grounding.recipe.loading import load_recipe, parse_overrides
+from grounding.recipe.schema import setting
 
 
 @dataclasses.dataclass(frozen=True)

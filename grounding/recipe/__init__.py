@@ -1,0 +1,1 @@
+"""Recipes: YAML files with a dataclass as schema, and the `RECIPE [key=value ...]` command line."""
