@@ -13,6 +13,9 @@ from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import s
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
 from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
 from train.inside.patches.paddleformers_1_2.cpu.leave_out_fused_norm import leave_out_fused_norm
+from train.inside.patches.paddleformers_1_2.cpu.pass_batches_through_pipes import (
+    pass_batches_through_pipes,
+)
 from train.inside.patches.paddleformers_1_2.cpu.skip_device_synchronize import skip_device_synchronize
 from train.inside.patches.paddleformers_1_2.cpu_speed.attend_in_groups import attend_in_groups
 from train.inside.patches.paddleformers_1_2.cpu_speed.attend_to_each_image_alone import (
@@ -63,7 +66,12 @@ PLAIN_CLASSES: tuple[Patch, ...] = (
     save_adapters_in_model_order,
     load_adapters_in_process_order,
 )
-CPU: tuple[Patch, ...] = (skip_device_synchronize, evaluate_without_workers, leave_out_fused_norm)
+CPU: tuple[Patch, ...] = (
+    skip_device_synchronize,
+    evaluate_without_workers,
+    pass_batches_through_pipes,
+    leave_out_fused_norm,
+)
 CPU_SPEED: tuple[Patch, ...] = (
     attend_to_each_image_alone,
     attend_in_groups,

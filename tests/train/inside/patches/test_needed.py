@@ -24,6 +24,7 @@ PLAIN = [
 CPU = [
     "skip_device_synchronize",
     "evaluate_without_workers",
+    "pass_batches_through_pipes",
     "leave_out_fused_norm",
     "attend_to_each_image_alone",
     "attend_in_groups",
