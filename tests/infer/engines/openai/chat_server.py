@@ -21,13 +21,19 @@ Answer = Callable[[Request], RawAnswer]
 
 @dataclass(frozen=True)
 class Fault:
-    """How a request goes wrong: an HTTP status, a pause before the answer, a dropped connection."""
+    """How a request goes wrong: an HTTP status, a pause before the answer, a dropped connection.
+
+    With `raw`, these bytes are sent as they are, in pieces with a `rest` (in seconds) between them, and the
+    connection is closed.
+    """
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     message: str = "told to fail"
     pause: float = 0.0
     drops: bool = False
+    raw: tuple[bytes, ...] = ()
+    rest: float = 0.0
 
 
 class ChatServer:
@@ -83,6 +89,8 @@ class ChatServer:
                         self.close_connection = True
                         self.connection.close()
                         return None
+                    if fault.raw:
+                        return self.send_raw(fault)
                     if fault.status:
                         return self.send(fault.status, {"error": {"message": fault.message}}, fault.headers)
                 return self.send(200, chat.completion(body, chat.answer(request)))
@@ -95,6 +103,12 @@ class ChatServer:
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
                 self.wfile.write(payload)
+
+            def send_raw(self, fault: Fault) -> None:
+                self.close_connection = True
+                for piece in fault.raw:
+                    self.connection.sendall(piece)
+                    time.sleep(fault.rest)
 
             def log_message(self, *message: object) -> None:
                 del message

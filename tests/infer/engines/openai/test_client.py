@@ -164,7 +164,11 @@ def test_images_are_asked_at_a_time_and_rows_keep_their_order(
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the client would pause before each retry; it does not."""
     seconds: list[float] = []
-    monkeypatch.setattr("openai._base_client.time", SimpleNamespace(sleep=seconds.append, time=time.time))
+
+    async def sleep(pause: float) -> None:
+        seconds.append(pause)
+
+    monkeypatch.setattr("openai._base_client.anyio", SimpleNamespace(sleep=sleep))
     return seconds
 
 
