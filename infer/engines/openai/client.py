@@ -20,7 +20,7 @@ from infer.engines.openai.completion import (
     read_completion,
 )
 from infer.engines.openai.data_url import data_url
-from infer.engines.openai.shown_text import public_address, root_cause, shown_text
+from infer.engines.openai.shown_text import holds_secret, public_address, root_cause, shown_text
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
 
@@ -74,7 +74,7 @@ class OpenAIEngine:
     def _ask(self, request: Request) -> RawAnswer:
         body = self._body(request)
         try:
-            return read_completion(body, with_tokens=self.settings.with_tokens)
+            answer = read_completion(body, with_tokens=self.settings.with_tokens)
         except NoLogprobsError as error:
             raise UserError(f"{self.server}: {error}") from error
         except NotACompletionError as error:
@@ -82,6 +82,12 @@ class OpenAIEngine:
                 f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
                 f"'{self._shown(error_text(body))}': base_url mostly ends in /v1"
             ) from error
+        if holds_secret(answer.text, self.secrets):
+            raise UserError(
+                f"{self.server}: the answer about {request.image} holds the key, which no file shall have: "
+                "use another server and another key"
+            )
+        return answer
 
     def _body(self, request: Request) -> bytes:
         """Ask the server, and return the body of its answer."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
 
-SHORTEST_SECRET = 8
+SHORTEST_SECRET = 6
 """A key of fewer characters protects nothing; hiding "none" or "EMPTY" would garble messages."""
 
 
@@ -18,7 +18,7 @@ def shown_text(message: str, secrets: Sequence[str]) -> str:
     obey them.
     """
     for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
+        if holds_secret(message, [secret]):
             message = message.replace(secret, "***")
     line = " ".join(message.split())
     escaped = "".join(
@@ -26,6 +26,11 @@ def shown_text(message: str, secrets: Sequence[str]) -> str:
         for letter in line[: LONGEST_MESSAGE + 1]
     )
     return escaped if len(escaped) <= LONGEST_MESSAGE else f"{escaped[:LONGEST_MESSAGE]}..."
+
+
+def holds_secret(text: str, secrets: Sequence[str]) -> bool:
+    """Tell whether one of the secrets is in a text; short ones do not count."""
+    return any(len(secret) >= SHORTEST_SECRET and secret in text for secret in secrets)
 
 
 def public_address(url: str) -> str:

@@ -46,7 +46,7 @@ class ChatServer:
         self.key: str | None = None
         self.asked: list[Request] = []
         self.bodies: list[dict[str, Any]] = []
-        self.at_a_time = self.most_at_a_time = 0
+        self.at_a_time = self.most_at_a_time = self.connections = 0
         self.lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -55,6 +55,11 @@ class ChatServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                with chat.lock:
+                    chat.connections += 1
+                super().setup()
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
