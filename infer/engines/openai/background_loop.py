@@ -3,12 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from functools import cache
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-_STARTING = threading.Lock()
+_STARTING = threading.RLock()
+"""Reentrant: where an object is collected, `start_in_background` can be called in the middle of anything."""
 
 
 def run_in_background(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -17,13 +19,18 @@ def run_in_background(coroutine: Coroutine[Any, Any, Result]) -> Result:
     Any thread may call this, but not the loop's own. Where the caller is interrupted, the coroutine is
     cancelled.
     """
-    with _STARTING:
-        loop = _loop()
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    future = start_in_background(coroutine)
     try:
         return future.result()
     finally:
         future.cancel()
+
+
+def start_in_background(coroutine: Coroutine[Any, Any, Result]) -> "Future[Result]":
+    """Start a coroutine on the background loop, and do not wait for it."""
+    with _STARTING:
+        loop = _loop()
+    return asyncio.run_coroutine_threadsafe(coroutine, loop)
 
 
 @cache

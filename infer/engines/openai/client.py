@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import weakref
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,7 +12,7 @@ import httpx2
 import openai
 
 from grounding.errors import UserError
-from infer.engines.openai.background_loop import run_in_background
+from infer.engines.openai.background_loop import run_in_background, start_in_background
 from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
 from infer.engines.openai.completion import (
     NoLogprobsError,
@@ -61,6 +62,8 @@ class OpenAIEngine:
         except (ValueError, httpx2.InvalidURL) as error:
             # The error's own text can hold the address with its password.
             raise UserError("base_url is no address that a request can go to: check it") from error
+        # Connections stay open between requests; at the end of the process, the system closes them.
+        weakref.finalize(self, _close, self.client).atexit = False
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests one after the other.
@@ -150,6 +153,10 @@ def _client(settings: EngineSettings, base_url: str, key: str) -> openai.AsyncOp
         max_retries=settings.retries,
         http_client=BoundedClient(settings.timeout, most_bytes),
     )
+
+
+def _close(client: openai.AsyncOpenAI) -> None:
+    start_in_background(client.close())
 
 
 def _key() -> str:
