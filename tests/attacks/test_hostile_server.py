@@ -182,6 +182,30 @@ def test_a_password_in_the_address_is_in_no_message(
     assert "pass" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("http://127.0.0.1:99999/v1", "base_url is no address"),
+        ("http://a..b/v1", "no connection"),
+        ("http:///v1", "no connection"),
+        ("http://[::1", "base_url is no address"),
+        ("http://\u200b/v1", "base_url is no address"),
+    ],
+)
+def test_an_address_that_no_network_has_is_one_line(question: Request, address: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        ask(address, question)
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://127.0.0.1:9", "socks5://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_a_proxy_that_does_not_work_is_one_line(
+    question: Request, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(UserError, match=r"HTTP_PROXY|no connection"):
+        ask("http://server.invalid/v1", question)
+
+
 def test_an_answer_that_never_ends_is_one_line(
     server: ChatServer, dataset: SmallDataset, tmp_path: Path
 ) -> None:

@@ -59,9 +59,12 @@ class OpenAIEngine:
             self.server = public_address(settings.base_url)
             self.secrets = (key, *_passwords(settings.base_url))
             self.client = _client(settings, settings.base_url, key)
-        except (ValueError, httpx2.InvalidURL) as error:
+        except (ValueError, ImportError, httpx2.InvalidURL) as error:
             # The error's own text can hold the address with its password.
-            raise UserError("base_url is no address that a request can go to: check it") from error
+            raise UserError(
+                "base_url is no address that a request can go to, or a proxy variable (HTTP_PROXY, "
+                "HTTPS_PROXY, ALL_PROXY) names none or one by SOCKS: check both"
+            ) from error
         # Connections stay open between requests; at the end of the process, the system closes them.
         weakref.finalize(self, _close, self.client).atexit = False
 

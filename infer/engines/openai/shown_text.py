@@ -34,8 +34,13 @@ def holds_secret(text: str, secrets: Sequence[str]) -> bool:
 
 
 def public_address(url: str) -> str:
-    """Return an address without user, password, query and fragment, which can hold secrets."""
+    """Return an address without user, password, query and fragment, which can hold secrets.
+
+    Raises:
+        ValueError: the address cannot be parsed, or its port is above 65535.
+    """
     parts = urlsplit(url)
+    _ = parts.port  # checked when it is read
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
