@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from grounding.boxes import Box
@@ -11,6 +11,9 @@ from grounding.files import read_jsonl
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
+
+LARGEST_COORDINATE = 1e7
+"""Pixels between a coordinate and the image's corner; no image is so large, and areas stay exact."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,13 @@ def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """Read predictions, one row per image.
+    """Read predictions, one row per image, and check their types, as others may have written them.
 
     A row needs `image_id` and `detections`, each with a `label` and a `box` as [x1, y1, x2, y2] in original
-    pixels; the other keys may be left out.
+    pixels; the other keys may be left out. `image` lies inside the data set's folder.
 
     Raises:
-        UserError: a row without these, or an image that comes twice.
+        UserError: a row without these, a value of another type, or an image that comes twice.
     """
     rows = {}
     for line, row in read_jsonl(path):
@@ -73,27 +76,80 @@ def read_predictions(path: Path) -> list[Prediction]:
 
 
 def _prediction(row: dict[str, Any], where: str) -> Prediction:
+    image_id = row.get("image_id")
+    if "image_id" in row and (not isinstance(image_id, int) or isinstance(image_id, bool)):
+        raise UserError(
+            f"{where}: image_id {_shown(image_id)} is not a whole number: take that of the annotations"
+        )
     try:
-        found = tuple(_detection(item) for item in row["detections"])
-        problems = tuple(str(problem) for problem in row.get("problems", ()))
-        image_id = row["image_id"]
-    except (KeyError, TypeError, ValueError) as error:
+        return Prediction(
+            row["image_id"],
+            tuple(_detection(item) for item in _list(row["detections"], "detections")),
+            tuple(_text(problem, "a problem") for problem in _list(row.get("problems", []), "problems")),
+            _place(_text(row.get("image", ""), "image")),
+            _text(row.get("question", ""), "question"),
+            _text(row.get("raw", ""), "raw"),
+        )
+    except (KeyError, ValueError) as error:
         raise UserError(
             f"{where}: not a prediction ({type(error).__name__}: {error}): a row needs image_id and "
             "detections, each with label and box [x1, y1, x2, y2]"
         ) from error
-    if not isinstance(image_id, int) or isinstance(image_id, bool):
-        raise UserError(f"{where}: image_id {image_id!r} is not a whole number: take that of the annotations")
-    texts = (str(row.get(key, "")) for key in ("image", "question", "raw"))
-    return Prediction(image_id, found, problems, *texts)
 
 
-def _detection(item: dict[str, Any]) -> Detection:
-    x1, y1, x2, y2 = map(float, item["box"])
-    box = Box(x1, y1, x2, y2)
-    score = item.get("score")
-    if not box.is_finite or not (score is None or math.isfinite(score)):
-        raise ValueError("a number is not finite")
-    if not isinstance(item["label"], str):
-        raise ValueError(f"label {item['label']!r} is not a text")
-    return Detection(item["label"], box, None if score is None else float(score))
+def _detection(item: Any) -> Detection:
+    if not isinstance(item, dict):
+        raise ValueError(f"a detection is {_shown(item)}, not an object")
+    numbers, score = _list(item["box"], "box"), item.get("score")
+    if len(numbers) != 4:
+        raise ValueError(f"a box has {len(numbers)} numbers, not 4")
+    box = Box(*(_number(number, "a coordinate") for number in numbers))
+    if max(map(abs, box.xyxy)) > LARGEST_COORDINATE:
+        raise ValueError(f"a coordinate is more than {LARGEST_COORDINATE:.0f} pixels")
+    return Detection(_text(item["label"], "label"), box, None if score is None else _number(score, "score"))
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is {_shown(value)}, not a list")
+    return value
+
+
+def _number(value: Any, name: str) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError(f"{name} is {_shown(value)}, not a number")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} is not finite")
+    return number
+
+
+def _text(value: Any, name: str) -> str:
+    if value is None and name not in ("label", "a problem"):
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {_shown(value)}, not a text")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:  # it could be written into no file
+        raise ValueError(f"{name} holds half of a surrogate pair: {_shown(value)}") from error
+    return value
+
+
+def _place(image: str) -> str:
+    """Return the path of an image in the data set's folder; pictures are read from there and shown."""
+    paths = PurePosixPath(image), PureWindowsPath(image)
+    if any(path.is_absolute() or path.drive or ".." in path.parts for path in paths) or "\0" in image:
+        raise ValueError(f"image {_shown(image)} is not inside the data set's folder")
+    return image
+
+
+def _shown(value: Any) -> str:
+    """Return the start of a value; an integer of thousands of digits cannot be written at all."""
+    try:
+        return ascii(value)[:80]
+    except (ValueError, RecursionError):
+        return f"a large {type(value).__name__}"

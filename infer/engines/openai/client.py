@@ -2,48 +2,71 @@
 
 import logging
 import os
+import re
+import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx2
+import openai
 
 from grounding.errors import UserError
+from infer.engines.openai.background_loop import run_in_background, start_in_background
+from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
+from infer.engines.openai.completion import (
+    NoLogprobsError,
+    NotACompletionError,
+    error_text,
+    read_completion,
+)
 from infer.engines.openai.data_url import data_url
-from infer.engines.openai.token_alignment import align_tokens
+from infer.engines.openai.shown_text import holds_secret, public_address, root_cause, shown_text
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
 
-if TYPE_CHECKING:
-    from openai import APIStatusError
-    from openai.types.chat.chat_completion import Choice
-
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_SECONDS = 10.0
-LONGEST_MESSAGE = 300
-"""Characters of a server's error message that are shown."""
+
+BODY_BYTES, BODY_BYTES_PER_TOKEN = 4 * 1024**2, 4 * 1024
+"""The largest answer: what servers add to each, and a token with its alternatives and their probabilities."""
 
 
 class OpenAIEngine:
     """A model behind a server; several threads may ask at the same time.
 
     The key comes from the environment variable OPENAI_API_KEY; a server without a key needs none. Temporary
-    failures (no connection, no answer in time, HTTP 408, 409, 429 and 500 or above) are retried after a
-    pause. The pause doubles each time, unless the server says how long to wait.
+    failures (no connection, no complete answer within `timeout`, HTTP 408, 409, 429 and 500 or above) are
+    retried after a pause. The pause doubles each time, unless the server says how long to wait.
+
+    The server is not trusted. An answer is bounded in time and size, its types are checked, and what it says
+    is shown in one line, without the key.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
-        """Create the client; nothing is sent yet."""
-        from openai import OpenAI, Timeout
+        """Create the client; nothing is sent yet.
 
+        Raises:
+            UserError: the key or the address cannot be sent in a request.
+        """
         for library in ("httpx", "httpx2", "openai"):  # they log a line for every request
             logging.getLogger(library).setLevel(logging.WARNING)
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
-        self.settings, self.base_url, self.model = settings, settings.base_url, settings.model
-        self.client = OpenAI(
-            base_url=self.base_url,
-            api_key=os.environ.get(API_KEY_VARIABLE) or "none",
-            timeout=Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
-            max_retries=settings.retries,
-        )
+        self.settings, self.model = settings, settings.model
+        key = _key()
+        try:
+            self.server = public_address(settings.base_url)
+            self.secrets = (key, *_passwords(settings.base_url))
+            self.client = _client(settings, settings.base_url, key)
+        except (ValueError, ImportError, httpx2.InvalidURL) as error:
+            # The error's own text can hold the address with its password.
+            raise UserError(
+                "base_url is no address that a request can go to, or a proxy variable (HTTP_PROXY, "
+                "HTTPS_PROXY, ALL_PROXY) names none or one by SOCKS: check both"
+            ) from error
+        # Connections stay open between requests; at the end of the process, the system closes them.
+        weakref.finalize(self, _close, self.client).atexit = False
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests one after the other.
@@ -55,30 +78,50 @@ class OpenAIEngine:
         return [self._ask(request) for request in requests]
 
     def _ask(self, request: Request) -> RawAnswer:
-        import openai
-
+        body = self._body(request)
         try:
-            completion = self.client.chat.completions.create(
-                model=self.model,
-                messages=_messages(request),
-                extra_body=self.settings.request,
-                **self._fields(request),
+            answer = read_completion(body, with_tokens=self.settings.with_tokens)
+        except NoLogprobsError as error:
+            raise UserError(f"{self.server}: {error}") from error
+        except NotACompletionError as error:
+            raise UserError(
+                f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
+                f"'{self._shown(error_text(body))}': base_url mostly ends in /v1"
+            ) from error
+        if holds_secret(answer.text, self.secrets):
+            raise UserError(
+                f"{self.server}: the answer about {request.image} holds the key, which no file shall have: "
+                "use another server and another key"
             )
+        return answer
+
+    def _body(self, request: Request) -> bytes:
+        """Ask the server, and return the body of its answer."""
+        try:
+            return run_in_background(self._post(_messages(request), self._fields(request)))
         except openai.APITimeoutError as error:
             raise UserError(
-                f"{self.base_url}: no answer about {request.image} within {self.settings.timeout:g} s: "
+                f"{self.server}: no answer about {request.image} within {self.settings.timeout:g} s: "
                 "lower concurrency, or raise timeout"
             ) from error
         except openai.APIConnectionError as error:
             raise UserError(
-                f"{self.base_url}: no connection ({error.__cause__ or error}): is the server running?"
+                f"{self.server}: no connection ({self._shown(root_cause(error))}): is the server running?"
             ) from error
         except openai.APIStatusError as error:
             raise UserError(self._refusal(error, request)) from error
-        choices = getattr(completion, "choices", None)
-        if not choices:
-            raise UserError(f"{self.base_url}: the answer is no chat completion: base_url mostly ends in /v1")
-        return self._read(choices[0])
+        except RefusedAnswerError as error:
+            raise UserError(f"{self.server}: the server {self._shown(str(error))}") from error
+
+    async def _post(self, messages: Any, fields: dict[str, Any]) -> bytes:
+        response = await self.client.chat.completions.with_raw_response.create(
+            model=self.model, messages=messages, extra_body=self.settings.request, **fields
+        )
+        content: bytes = response.content
+        return content
+
+    def _shown(self, message: str) -> str:
+        return shown_text(message, self.secrets)
 
     def _fields(self, request: Request) -> dict[str, Any]:
         """Return the fields that say how to answer; each draw of a sampled answer has its own seed."""
@@ -90,31 +133,53 @@ class OpenAIEngine:
             fields |= {"logprobs": True}
         return fields
 
-    def _refusal(self, error: "APIStatusError", request: Request) -> str:
+    def _refusal(self, error: openai.APIStatusError, request: Request) -> str:
         """Return what the server said, and what the user can do about it."""
         body = error.body if isinstance(error.body, dict) else {}
-        message = _shortened(str(body.get("message") or error.response.text))
-        said = f"{self.base_url}: HTTP {error.status_code}, {message or 'no message'}"
+        message = self._shown(str(body.get("message") or error.response.text))
+        said = f"{self.server}: HTTP {error.status_code}, {message or 'no message'}"
         if error.status_code in (401, 403):
             return f"{said}: set the environment variable {API_KEY_VARIABLE}"
         if error.status_code == 404:
-            return f"{said}: is model '{self.model}' in the list of {self.base_url}/models?"
+            return f"{said}: is model '{self.model}' in the list of {self.server}/models?"
         if error.status_code < 500 and error.status_code != 429:
             return f"{request.image}: the server refuses the question ({said})"
         return f"{said}: failed {self.client.max_retries + 1} times, see the server's log"
 
-    def _read(self, choice: "Choice") -> RawAnswer:
-        """Return the answer, with its tokens where scores are made of them."""
-        text, is_cut = choice.message.content or "", choice.finish_reason == "length"
-        if not self.settings.with_tokens:
-            return RawAnswer(text, is_cut)
-        if choice.logprobs is None or choice.logprobs.content is None:
-            raise UserError(f"{self.base_url}: the server sends no logprobs: set score=none, or turn them on")
-        pieces = [
-            (piece.token.encode("utf-8", "replace") if piece.bytes is None else bytes(piece.bytes), piece)
-            for piece in choice.logprobs.content
-        ]
-        return RawAnswer(text, is_cut, align_tokens(text, [(part, piece.logprob) for part, piece in pieces]))
+
+def _client(settings: EngineSettings, base_url: str, key: str) -> openai.AsyncOpenAI:
+    most_bytes = BODY_BYTES + BODY_BYTES_PER_TOKEN * settings.max_new_tokens
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=key,
+        timeout=openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),
+        max_retries=settings.retries,
+        http_client=BoundedClient(settings.timeout, most_bytes),
+    )
+
+
+def _close(client: openai.AsyncOpenAI) -> None:
+    start_in_background(client.close())
+
+
+def _key() -> str:
+    """Return the key of the environment, or "none"; its characters must fit into a header.
+
+    Raises:
+        UserError: they do not. The HTTP library would show the key in its own message.
+    """
+    key = os.environ.get(API_KEY_VARIABLE) or "none"
+    if not re.fullmatch(r"[!-~]+", key):
+        raise UserError(
+            f"{API_KEY_VARIABLE}: the key has blanks, line ends or characters outside ASCII: set it again"
+        )
+    return key
+
+
+def _passwords(base_url: str) -> tuple[str, ...]:
+    """Return the password in an address, as it is written and as it is meant; () where there is none."""
+    password = urlsplit(base_url).password
+    return () if password is None else (password, unquote(password))
 
 
 def _messages(request: Request) -> Any:
@@ -123,8 +188,3 @@ def _messages(request: Request) -> Any:
     messages = chat_messages(request)
     messages[-1]["content"] = [image if part["type"] == "image" else part for part in messages[-1]["content"]]
     return messages
-
-
-def _shortened(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."

@@ -22,6 +22,8 @@ def data_url(image: Path) -> str:
         UserError: the file cannot be read, or is no image of a known type.
     """
     try:
+        if image.exists() and not image.is_file():  # reading a pipe or a device would never end
+            raise UserError(f"{image}: no regular file: prepare the data set again")
         content = image.read_bytes()
     except OSError as error:
         raise UserError(f"{image}: cannot be read: {error.strerror or error}") from error

@@ -21,13 +21,19 @@ Answer = Callable[[Request], RawAnswer]
 
 @dataclass(frozen=True)
 class Fault:
-    """How a request goes wrong: an HTTP status, a pause before the answer, a dropped connection."""
+    """How a request goes wrong: an HTTP status, a pause before the answer, a dropped connection.
+
+    With `raw`, these bytes are sent as they are, in pieces with a `rest` (in seconds) between them, and the
+    connection is closed.
+    """
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     message: str = "told to fail"
     pause: float = 0.0
     drops: bool = False
+    raw: tuple[bytes, ...] = ()
+    rest: float = 0.0
 
 
 class ChatServer:
@@ -40,7 +46,7 @@ class ChatServer:
         self.key: str | None = None
         self.asked: list[Request] = []
         self.bodies: list[dict[str, Any]] = []
-        self.at_a_time = self.most_at_a_time = 0
+        self.at_a_time = self.most_at_a_time = self.connections = 0
         self.lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -49,6 +55,11 @@ class ChatServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                with chat.lock:
+                    chat.connections += 1
+                super().setup()
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -83,6 +94,8 @@ class ChatServer:
                         self.close_connection = True
                         self.connection.close()
                         return None
+                    if fault.raw:
+                        return self.send_raw(fault)
                     if fault.status:
                         return self.send(fault.status, {"error": {"message": fault.message}}, fault.headers)
                 return self.send(200, chat.completion(body, chat.answer(request)))
@@ -95,6 +108,12 @@ class ChatServer:
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
                 self.wfile.write(payload)
+
+            def send_raw(self, fault: Fault) -> None:
+                self.close_connection = True
+                for piece in fault.raw:
+                    self.connection.sendall(piece)
+                    time.sleep(fault.rest)
 
             def log_message(self, *message: object) -> None:
                 del message

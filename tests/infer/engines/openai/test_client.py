@@ -1,6 +1,7 @@
 """The openai engine against a real HTTP server, which fails when it is told to."""
 
 import dataclasses
+import gc
 import json
 import math
 import os
@@ -164,7 +165,11 @@ def test_images_are_asked_at_a_time_and_rows_keep_their_order(
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that the client would pause before each retry; it does not."""
     seconds: list[float] = []
-    monkeypatch.setattr("openai._base_client.time", SimpleNamespace(sleep=seconds.append, time=time.time))
+
+    async def sleep(pause: float) -> None:
+        seconds.append(pause)
+
+    monkeypatch.setattr("openai._base_client.anyio", SimpleNamespace(sleep=sleep))
     return seconds
 
 
@@ -344,3 +349,16 @@ def test_a_server_without_logprobs_is_named(server: ChatServer, requests: list[R
     server.completion = without  # type: ignore[method-assign]
     with pytest.raises(UserError, match="sends no logprobs: set score=none"):
         connect(server.url, score="min_prob").answer(requests[:1])
+
+
+def test_connections_are_closed_with_the_engine(server: ChatServer, requests: list[Request]) -> None:
+    engine = connect(server.url)
+    engine.answer(requests[:2])
+    assert server.connections == 1  # the second request takes the same connection
+    client = engine.client
+    del engine
+    gc.collect()
+    deadline = time.monotonic() + 60
+    while not client.is_closed() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert client.is_closed()

@@ -1,6 +1,7 @@
 """Images inside a request."""
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,11 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.jpg").write_text("<html>", encoding="utf-8")
     with pytest.raises(UserError, match=r"page\.jpg: none of image/jpeg"):
         data_url(tmp_path / "page.jpg")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "picture.jpg")
+    with pytest.raises(UserError, match=r"picture\.jpg: no regular file"):
+        data_url(tmp_path / "picture.jpg")
+    with pytest.raises(UserError, match=r"none\.jpg: cannot be read: No such file"):
+        data_url(tmp_path / "none.jpg")

@@ -1,0 +1,126 @@
+"""The body of a chat completion, read and checked: the server is not trusted to send one.
+
+Format: https://platform.openai.com/docs/api-reference/chat/object, of which the first choice's text, finish
+reason and log-probabilities are used.
+"""
+
+import json
+import math
+from typing import Any
+
+from infer.engines.openai.token_alignment import align_tokens
+from infer.engines.protocol import RawAnswer, Token
+
+NO_LOGPROBS = "the server sends no logprobs: set score=none, or turn them on"
+
+
+class NotACompletionError(ValueError):
+    """The body is no chat completion; the message names the part that is wrong."""
+
+
+class NoLogprobsError(ValueError):
+    """The answer has no list of log-probabilities, although they were asked for."""
+
+
+def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
+    """Return the answer, with its tokens where scores are made of them.
+
+    A message without content is an empty answer. Where a token's log-probability is no number, or the tokens
+    are not the text, the answer has no tokens. Half of a surrogate pair in the text becomes "?".
+
+    Raises:
+        NotACompletionError: not JSON, or a part has another type than it should.
+        NoLogprobsError: no list of log-probabilities.
+    """
+    choice = _first_choice(_parsed(body))
+    text = _text(_object(choice.get("message"), "choices[0].message").get("content"))
+    is_cut = choice.get("finish_reason") == "length"
+    return RawAnswer(text, is_cut, _tokens(choice.get("logprobs"), text) if with_tokens else ())
+
+
+def error_text(body: bytes) -> str:
+    """Return the message of an error that came with a successful status, else the whole body, as text."""
+    text = body.decode("utf-8", "replace")
+    try:
+        content = _object(_parsed(body), "it")
+    except NotACompletionError:
+        return text
+    error = content.get("error", content)
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else text
+
+
+def _parsed(body: bytes) -> Any:
+    if not body.strip():
+        raise NotACompletionError("it is empty")
+    try:
+        return json.loads(body)
+    except RecursionError as error:
+        raise NotACompletionError("it is nested too deeply") from error
+    except ValueError as error:
+        raise NotACompletionError("it is not JSON") from error
+
+
+def _first_choice(content: Any) -> dict[str, Any]:
+    choices = _object(content, "it").get("choices")
+    if not isinstance(choices, list):
+        raise NotACompletionError("choices is not a list")
+    if not choices:
+        raise NotACompletionError("choices is empty")
+    return _object(choices[0], "choices[0]")
+
+
+def _text(content: Any) -> str:
+    """Return the content as text: a string, nothing, or a list of text parts."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return _whole_characters(content)
+    where = "choices[0].message.content"
+    if not isinstance(content, list):
+        raise NotACompletionError(f"{where} is neither a text nor a list")
+    parts = [_object(part, f"{where}[{number}]").get("text") for number, part in enumerate(content)]
+    texts = [text for text in parts if isinstance(text, str)]
+    if len(texts) < len(parts):
+        raise NotACompletionError(f"{where} has a part without a text")
+    return _whole_characters("".join(texts))
+
+
+def _tokens(logprobs: Any, text: str) -> tuple[Token, ...]:
+    pieces = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(pieces, list):
+        raise NoLogprobsError(NO_LOGPROBS)
+    read = [_token(piece) for piece in pieces]
+    return align_tokens(text, [token for token in read if token is not None]) if None not in read else ()
+
+
+def _token(piece: Any) -> tuple[bytes, float] | None:
+    """Return the bytes of a token and its log-probability, None where one of them is missing or wrong."""
+    if not isinstance(piece, dict):
+        return None
+    token, content, logprob = piece.get("token"), piece.get("bytes"), piece.get("logprob")
+    if not isinstance(token, str) or not isinstance(logprob, (int, float)) or isinstance(logprob, bool):
+        return None
+    try:
+        # Minus infinity is the logarithm of 0. Integers can be too large for a float.
+        number = float(logprob)
+        part = token.encode("utf-8", "replace") if content is None else bytes(_numbers(content))
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return None if math.isnan(number) or number == math.inf else (part, number)
+
+
+def _numbers(content: Any) -> list[int]:
+    if not isinstance(content, list):  # bytes(5) would be five zeros
+        raise TypeError("bytes is not a list")
+    return content
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise NotACompletionError(f"{where} is not an object")
+    return value
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

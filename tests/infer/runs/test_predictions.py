@@ -1,0 +1,127 @@
+"""Rows of predictions.jsonl that others wrote: each is read, or refused in one line."""
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grounding.boxes import Box
+from grounding.errors import UserError
+from grounding.samples import Detection
+from infer.runs.predictions import LARGEST_COORDINATE, Prediction, read_predictions
+
+ROW: dict[str, Any] = {
+    "image_id": 7,
+    "image": "images/a.jpg",
+    "width": 64,
+    "height": 48,
+    "question": "<image>Where?",
+    "raw": "red(1,2),(3,4)",
+    "detections": [{"label": "red", "box": [1, 2, 3.5, 4], "score": 0.5}],
+    "problems": ["truncated"],
+}
+
+PLACES = (
+    *((key,) for key in ROW),
+    ("detections", 0),
+    *(("detections", 0, key) for key in ROW["detections"][0]),
+)
+PLACES_IN_A_BOX = (("detections", 0, "box", 0), ("detections", 0, "box", 3), ("problems", 0))
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text(st.characters(), max_size=5)
+    | st.sampled_from(["\ud800", "1234", "../../etc/passwd", "/etc/passwd", 10**4000, 1e308]),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def changed(place: tuple[Any, ...], value: Any) -> dict[str, Any]:
+    row = copy.deepcopy(ROW)
+    parent: Any = row
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    return row
+
+
+def read(path: Path, row: dict[str, Any]) -> Prediction:
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (prediction,) = read_predictions(path)
+    return prediction
+
+
+@given(place=st.sampled_from((*PLACES, *PLACES_IN_A_BOX)), value=VALUES)
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_a_row_with_any_value_anywhere_is_read_or_refused(
+    tmp_path: Path, place: tuple[Any, ...], value: Any
+) -> None:
+    path, prediction, refusal = tmp_path / "predictions.jsonl", None, ""
+    try:
+        prediction = read(path, changed(place, value))
+    except UserError as error:
+        refusal = str(error)
+    if prediction is None:
+        assert refusal.startswith(str(path))
+        assert refusal.isprintable()
+        assert len(refusal) < len(str(path)) + 300
+        return
+    assert type(prediction.image_id) is int
+    texts = [prediction.image, prediction.question, prediction.raw, *prediction.problems]
+    for found in prediction.detections:
+        texts.append(found.label)
+        assert all(type(number) is float and math.isfinite(number) for number in found.box.xyxy)
+        assert math.isfinite(found.box.area)
+        assert found.score is None or (type(found.score) is float and math.isfinite(found.score))
+    assert all(isinstance(text, str) and text.encode("utf-8") is not None for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("image_id",), True, "image_id True is not a whole number"),
+        (("image_id",), "7", "image_id '7' is not a whole number"),
+        (("detections",), "red", "detections is 'red', not a list"),
+        (("detections",), {"label": "red"}, "detections is {'label': 'red'}, not a list"),
+        (("detections", 0), [1, 2], r"a detection is \[1, 2\], not an object"),
+        (("detections", 0, "box"), "1234", "box is '1234', not a list"),
+        (("detections", 0, "box", 1), True, "a coordinate is True, not a number"),
+        (("detections", 0, "box", 1), 10**400, "a coordinate is not finite"),
+        (("detections", 0, "box", 1), -1e8, "a coordinate is more than 10000000 pixels"),
+        (("detections", 0, "score"), "0.5", "score is '0.5', not a number"),
+        (("detections", 0, "score"), math.nan, "score is not finite"),
+        (("detections", 0, "label"), None, "label is None, not a text"),
+        (("detections", 0, "label"), "\ud800", "half of a surrogate pair"),
+        (("problems",), "truncated", "problems is 'truncated', not a list"),
+        (("problems", 0), 5, "a problem is 5, not a text"),
+        (("image",), "/etc/hostname", "image '/etc/hostname' is not inside the data set's folder"),
+        (("image",), "images/../../a.jpg", "is not inside the data set's folder"),
+        (("image",), "C:\\a.jpg", "is not inside the data set's folder"),
+        (("raw",), ["a"], r"raw is \['a'\], not a text"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line(
+    tmp_path: Path, place: tuple[Any, ...], value: Any, message: str
+) -> None:
+    with pytest.raises(UserError, match=f"predictions.jsonl, line 1: .*{message}"):
+        read(tmp_path / "predictions.jsonl", changed(place, value))
+
+
+def test_a_row_is_read_with_and_without_what_may_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    found = Detection("red", Box(1.0, 2.0, 3.5, 4.0), 0.5)
+    assert read(path, ROW) == Prediction(
+        7, (found,), ("truncated",), "images/a.jpg", "<image>Where?", "red(1,2),(3,4)"
+    )
+    small = {"image_id": 7, "detections": [{"label": "red", "box": [-1, 2, LARGEST_COORDINATE, 4]}]}
+    assert read(path, small).detections[0].score is None
+    assert read(path, {**small, "image": None, "raw": None}).raw == ""
