@@ -63,7 +63,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
         for problem in _bad_numbers(annotations):
             raise ValueError(problem)
     except ValueError as error:
-        raise UserError(f"{path}: not COCO annotations ({error}): prepare the data set again") from error
+        raise UserError(f"{path}: {error}: not COCO annotations, prepare the data set again") from error
     return dict(annotations)
 
 
@@ -71,12 +71,12 @@ def _bad_numbers(annotations: dict[str, Any]) -> Iterator[str]:
     """Yield what types do not tell: boxes of four finite numbers, and sizes that an image can have."""
     for position, item in enumerate(annotations["annotations"]):
         if len(item["bbox"]) != 4 or not all(map(_is_finite, item["bbox"])):
-            yield f"annotations.{position}.bbox: four finite numbers are needed"
+            yield f"annotations[{position}].bbox: four finite numbers are needed"
         if not _is_finite(item.get("area", 0)):
-            yield f"annotations.{position}.area: a finite number is needed"
+            yield f"annotations[{position}].area: a finite number is needed"
     for position, image in enumerate(annotations["images"]):
         if not all(0 < image.get(side, 1) <= LARGEST_SIDE for side in ("width", "height")):
-            yield f"images.{position}: width and height have to be 1 to {LARGEST_SIDE} pixels"
+            yield f"images[{position}]: width and height have to be 1 to {LARGEST_SIDE} pixels"
 
 
 def _is_finite(number: float) -> bool:

@@ -145,7 +145,7 @@ def check_types(content: Any, schema: Any) -> None:
     """Check content from JSON against a type, such as a TypedDict.
 
     Raises:
-        ValueError: another type; the message names the place, such as `images.3.id`.
+        ValueError: another type; the message names the place, such as `images[3].id`.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -153,7 +153,11 @@ def check_types(content: Any, schema: Any) -> None:
         TypeAdapter(schema).validate_python(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+        place = "".join(parts).lstrip(".")
+        raise ValueError(
+            f"no {place}" if first["type"] == "missing" else f"{place}: {first['msg']}"
+        ) from error
 
 
 def read_json(path: Path) -> Any:
