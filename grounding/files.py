@@ -21,6 +21,13 @@ LONGEST_LINE = 1 << 24
 """Characters of a line of JSON lines, enough for 100,000 boxes. A line is in memory several times."""
 
 
+class DeepJsonError(ValueError):
+    """JSON has more levels than `MOST_LEVELS`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"more than {MOST_LEVELS} levels of lists and objects")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside `path` for writing, and rename it to `path` if the block raises nothing.
@@ -127,14 +134,15 @@ def parse_json(text: str | bytes) -> Any:
     """Parse JSON from a stranger.
 
     Raises:
-        ValueError: not JSON, more levels than `MOST_LEVELS`, or a text that UTF-8 cannot write.
+        DeepJsonError: more levels than `MOST_LEVELS`.
+        ValueError: not JSON, or a text that UTF-8 cannot write.
     """
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ValueError(f"more than {MOST_LEVELS} levels of lists and objects") from error
+        raise DeepJsonError from error
     if is_deep(content):
-        raise ValueError(f"more than {MOST_LEVELS} levels of lists and objects")
+        raise DeepJsonError
     escape = b"\\u" if isinstance(text, bytes) else "\\u"
     if escape in text and not is_unicode(json.dumps(content, ensure_ascii=False)):  # type: ignore[operator]
         raise ValueError("a text with half of a surrogate pair, such as \\ud83d alone")

@@ -7,7 +7,7 @@ import mmap
 import re
 from typing import IO
 
-from grounding.files import MOST_LEVELS
+from grounding.files import MOST_LEVELS, DeepJsonError
 
 CHUNK = 1 << 20
 """Bytes that are looked at at once."""
@@ -52,7 +52,7 @@ def _level_after(text: bytes, level: int) -> int:
     Within a piece, up to twice `MOST_LEVELS` can pass.
 
     Raises:
-        ValueError: more levels.
+        DeepJsonError: more levels.
     """
     brackets = text.translate(_ALL_BRACKETS_SQUARE, _NOT_BRACKETS)
     for _ in range(MOST_LEVELS):
@@ -61,7 +61,7 @@ def _level_after(text: bytes, level: int) -> int:
         brackets = brackets.replace(b"[]", b"")
     level += brackets.count(b"[") - brackets.count(b"]")
     if b"[]" in brackets or level > MOST_LEVELS:
-        raise ValueError(f"more than {MOST_LEVELS} levels of lists and objects")
+        raise DeepJsonError
     return level
 
 
