@@ -23,6 +23,7 @@ from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import (
     LARGEST_ID,
     BadValueError,
+    brief_value,
     read_area,
     read_key,
     read_label,
@@ -30,7 +31,6 @@ from prepare.sources.shared.source_values import (
     read_side,
     read_text,
     read_whole,
-    show_value,
 )
 from prepare.sources.source_settings import SourceSettings
 
@@ -110,7 +110,7 @@ def _read_file(
         keys[key] += 1
         try:
             if not isinstance(value, dict):
-                raise BadValueError(f"{where}: an object is needed, there is {show_value(value)}")
+                raise BadValueError(f"{where}: an object is needed, there is {brief_value(value)}")
             if key == "categories":
                 _add_category(value, where, categories, source.max_text)
             elif key == "images":

@@ -14,7 +14,7 @@ from prepare.source_types import BoxFormat, Query, RawObjects
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
-from prepare.sources.shared.source_values import BadValueError, read_label, read_numbers, show_value
+from prepare.sources.shared.source_values import BadValueError, brief_value, read_label, read_numbers
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
@@ -69,7 +69,7 @@ def _boxes_of(value: Any, where: str) -> list[tuple[float, ...]]:
     if value is None:
         return []
     if not isinstance(value, list) or not value:
-        raise UserError(f"{where}: bbox {show_value(value)}: four numbers, a list of such boxes, or null")
+        raise UserError(f"{where}: bbox {brief_value(value)}: four numbers, a list of such boxes, or null")
     return [read_numbers(box) for box in (value if isinstance(value[0], list) else [value])]
 
 

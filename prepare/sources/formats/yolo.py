@@ -6,10 +6,9 @@ cx, cy, width, height as shares of the image. Longer lines are outlines; their b
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from grounding.boxes import Box
-from grounding.categories import Category, number_categories
+from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import is_regular
 from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
@@ -23,8 +22,7 @@ from prepare.sources.shared.listed import (
     find_images,
     read_annotation,
 )
-from prepare.sources.shared.plain_yaml import read_plain_yaml
-from prepare.sources.shared.source_values import BadValueError, read_label
+from prepare.sources.shared.names_file import find_names_file, read_names, read_places, read_plain_yaml
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("cxcywh", "relative")
@@ -48,7 +46,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         UserError: no names file, or a folder or list that it names is missing.
     """
     del categories  # the names file has them
-    names_file = _find_names_file(source_folder(source, ("**/*",)))
+    names_file = find_names_file(source_folder(source, ("**/*",)))
     folder = names_file.parent
 
     def check(paths: Iterable[Path]) -> frozenset[Path]:
@@ -56,9 +54,9 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
     check([names_file])
     content = read_plain_yaml(names_file)
-    own_categories = _read_names(content.get("names"), names_file, source.max_text)
+    own_categories = read_names(content.get("names"), names_file, source.max_text)
     names = [category.name for category in own_categories]
-    places = {key: _read_places(content, key, names_file) for key in ("path", "train", "val")}
+    places = {key: read_places(content, key, names_file) for key in ("path", "train", "val")}
     roots = [*(folder / place for place in places["path"]), folder]
     items = {split: _list_split(places[split], roots, names_file, split, check) for split in ("train", "val")}
     val = {item.name for item in items["val"]}
@@ -89,15 +87,6 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     )
 
 
-def _read_places(content: dict[str, Any], key: str, names_file: Path) -> list[str]:
-    """Return the folders or lists that a key names: one, or a list of them; none if it is empty."""
-    value = content.get(key) or []
-    places = [value] if isinstance(value, str) else value
-    if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
-        raise UserError(f"{names_file}: {key}: a path is needed, or a list of paths")
-    return places
-
-
 def _list_split(
     places: list[str], roots: list[Path], names_file: Path, key: str, check: Check
 ) -> list[ListedImage]:
@@ -114,42 +103,6 @@ def label_file(image: Path) -> Path:
             parts[place] = "labels"
             break
     return Path(*parts)
-
-
-def _find_names_file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if (path / "data.yaml").is_file():
-        return path / "data.yaml"
-    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-    if len(found) != 1:
-        raise UserError(
-            f"source.path: {path} has {len(found) or 'no'} YAML files with names: put one data.yaml there, "
-            "or write its path as source.path"
-        )
-    return found[0]
-
-
-def _read_names(names: Any, path: Path, longest: int) -> tuple[Category, ...]:
-    if isinstance(names, dict):
-        try:
-            numbered = {int(index): name for index, name in names.items()}
-        except (ValueError, TypeError, OverflowError) as error:
-            raise UserError(f"{path}: names: the keys are not whole numbers: {error}") from error
-        if sorted(numbered) != list(range(len(numbered))):
-            raise UserError(f"{path}: names: the numbers are not 0 to {len(numbered) - 1}")
-        names = [numbered[index] for index in range(len(numbered))]
-    if not isinstance(names, list) or not names:
-        raise UserError(f"{path}: no `names:` with a list of categories")
-    try:
-        return number_categories(
-            [
-                str(name) if isinstance(name, bool) else read_label(name, f"names[{position}]", longest)
-                for position, name in enumerate(names)
-            ]
-        )
-    except (UserError, BadValueError) as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 def _images_of(place: str, roots: list[Path], where: str, check: Check) -> list[Path]:

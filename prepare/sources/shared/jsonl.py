@@ -14,7 +14,7 @@ from prepare.source_types import Annotation, BoxFormat, Place, Query
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
-from prepare.sources.shared.source_values import show_value
+from prepare.sources.shared.source_values import brief_value
 from prepare.sources.source_settings import SourceSettings
 
 TRAIN_FILES, VAL_FILES = "*.jsonl", "*val*.jsonl"
@@ -98,7 +98,7 @@ def _size(row: dict[str, Any], where: str) -> Size | None:
     if width is None and height is None:
         return None
     if not (_is_side(width) and _is_side(height)):
-        said = f"width {show_value(width)}, height {show_value(height)}"
+        said = f"width {brief_value(width)}, height {brief_value(height)}"
         raise UserError(f"{where}: {said}: two whole numbers, or neither")
     return Size(int(width or 0), int(height or 0))
 

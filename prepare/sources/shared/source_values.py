@@ -61,7 +61,7 @@ def read_whole(value: Any, field: str) -> int:
     except (ValueError, OverflowError):  # a word, NaN, Infinity
         number = None
     if number is None or value is False or abs(number) > LARGEST_ID:
-        raise BadValueError(f"{field}: a whole number is needed, there is {show_value(value)}")
+        raise BadValueError(f"{field}: a whole number is needed, there is {brief_value(value)}")
     return number
 
 
@@ -73,7 +73,7 @@ def read_key(value: Any, field: str) -> int | float | str:
     """
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         return value
-    raise BadValueError(f"{field}: a number or a text is needed, there is {show_value(value)}")
+    raise BadValueError(f"{field}: a number or a text is needed, there is {brief_value(value)}")
 
 
 def read_text(value: Any, field: str) -> str:
@@ -83,7 +83,7 @@ def read_text(value: Any, field: str) -> str:
         BadValueError: of another type, blank, or with characters that UTF-8 cannot write.
     """
     if not isinstance(value, str) or not value.strip() or not is_unicode(value):
-        raise BadValueError(f"{field}: a text is needed, there is {show_value(value)}")
+        raise BadValueError(f"{field}: a text is needed, there is {brief_value(value)}")
     return value
 
 
@@ -94,18 +94,19 @@ def read_label(value: Any, field: str, longest: int) -> str:
         BadValueError: of another type, longer than source.max_text, or not writable as UTF-8.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise BadValueError(f"{field}: a text is needed, there is {show_value(value)}")
+        raise BadValueError(f"{field}: a text is needed, there is {brief_value(value)}")
     label = str(value)
     if len(label) > longest:
         raise BadValueError(
-            f"{field}: {len(label):,} characters, and source.max_text allows {longest:,}: {show_value(label)}"
+            f"{field}: {len(label):,} characters, and source.max_text allows {longest:,}: "
+            f"{brief_value(label)}"
         )
     if not is_unicode(label):
-        raise BadValueError(f"{field}: characters that UTF-8 cannot write: {show_value(label)}")
+        raise BadValueError(f"{field}: characters that UTF-8 cannot write: {brief_value(label)}")
     return label
 
 
-def show_value(value: Any) -> str:
+def brief_value(value: Any) -> str:
     """Return a short text for a message; of a list or an object only the type."""
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "an object"

@@ -20,7 +20,7 @@ from prepare.reasons import (
     RECORD_LABEL_TOO_LONG,
 )
 from prepare.report import describe_card
-from prepare.sources.shared import listed, plain_yaml
+from prepare.sources.shared import listed, names_file
 from tests.prepare.sources.small_sources import SETTINGS, SOURCES, picture, replaced
 
 Make = Callable[..., Any]
@@ -250,7 +250,7 @@ def test_yaml_that_expands_is_refused(tmp_path: Path, recipe: Make, monkeypatch:
         file.write_text(text)
         with pytest.raises(UserError, match=message):
             prepare_dataset(recipe("yolo"))
-    monkeypatch.setattr(plain_yaml, "LARGEST_FILE", 100)
+    monkeypatch.setattr(names_file, "LARGEST_FILE", 100)
     file.write_text(f"names: [cat]\n# {'x' * 100}\n")
     with pytest.raises(UserError, match="larger than 100 bytes"):
         prepare_dataset(recipe("yolo"))
