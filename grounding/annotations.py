@@ -4,42 +4,86 @@ Format: COCO instances (cocodataset.org/#format-data). An entry of `images` may 
 category or referring expression of its question, and `negative`, how an absent category was chosen.
 """
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from typing_extensions import NotRequired, TypedDict
 
 from grounding.boxes import Box, Size
 from grounding.card import Card
 from grounding.errors import UserError
-from grounding.files import read_json
+from grounding.files import check_types, read_json
 from grounding.samples import Detection
 
-_REQUIRED_KEYS = {
-    "images": ("id",),
-    "annotations": ("id", "image_id", "category_id", "bbox"),
-    "categories": ("id",),
-}
+LARGEST_SIDE = 1 << 31
+"""Pixels: no image file format that the project reads has more."""
+
+
+class _Image(TypedDict):
+    id: int | str
+    file_name: NotRequired[str]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    asked: NotRequired[str | None]
+
+
+class _Annotation(TypedDict):
+    id: int | str
+    image_id: int | str
+    category_id: int
+    bbox: list[float]
+    area: NotRequired[float]
+    iscrowd: NotRequired[int]
+
+
+class _Category(TypedDict):
+    id: int
+    name: NotRequired[str]
+
+
+class _Annotations(TypedDict):
+    """What the steps after `prepare` read of COCO annotations; more keys are allowed."""
+
+    images: list[_Image]
+    annotations: list[_Annotation]
+    categories: list[_Category]
 
 
 def read_annotations(path: Path) -> dict[str, Any]:
     """Read COCO annotations.
 
     Raises:
-        UserError: no such file, or a required key is missing.
+        UserError: no such file, a required key is missing, or a value of another type.
     """
     annotations = read_json(path)
     try:
-        missing = [
-            f"{name}[{number}].{key}"
-            for name, keys in _REQUIRED_KEYS.items()
-            for number, item in enumerate(annotations[name])
-            for key in keys
-            if key not in item
-        ]
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: not COCO annotations ({error!r}): prepare the data set again") from error
-    if missing:
-        raise UserError(f"{path}: no {missing[0]}: not COCO annotations, prepare the data set again")
+        check_types(annotations, _Annotations)
+        for problem in _bad_numbers(annotations):
+            raise ValueError(problem)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}: not COCO annotations, prepare the data set again") from error
     return dict(annotations)
+
+
+def _bad_numbers(annotations: dict[str, Any]) -> Iterator[str]:
+    """Yield what types do not tell: boxes of four finite numbers, and sizes that an image can have."""
+    for position, item in enumerate(annotations["annotations"]):
+        if len(item["bbox"]) != 4 or not all(map(_is_finite, item["bbox"])):
+            yield f"annotations[{position}].bbox: four finite numbers are needed"
+        if not _is_finite(item.get("area", 0)):
+            yield f"annotations[{position}].area: a finite number is needed"
+    for position, image in enumerate(annotations["images"]):
+        if not all(0 < image.get(side, 1) <= LARGEST_SIDE for side in ("width", "height")):
+            yield f"images[{position}]: width and height have to be 1 to {LARGEST_SIDE} pixels"
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number of more than 300 digits
+        return False
 
 
 def objects_by_image(

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from grounding.answers.forms import ANSWER_FORMATS
 from grounding.boxes import GRID
 from grounding.categories import Category
 from grounding.errors import UserError
-from grounding.files import read_json, write_json
+from grounding.files import check_types, read_json, write_json
 
 CARD_FILE = "card.json"
 CARD_VERSION = 2
@@ -37,6 +39,30 @@ class Card:
     version: int = CARD_VERSION
 
 
+class _Category(TypedDict):
+    id: int
+    name: str
+
+
+class _Recipe(TypedDict, total=False):
+    source: dict[str, Any]
+
+
+class _Content(TypedDict, total=False):
+    """What card.json holds; a card can come from a stranger."""
+
+    system_prompt: str
+    prompts: dict[str, str]
+    answer_format: str
+    categories: list[_Category]
+    source_fingerprint: str
+    recipe: _Recipe
+    counts: dict[str, dict[str, int]]
+    dropped: dict[str, int]
+    grid: int
+    version: int
+
+
 def save_card(card: Card, dataset: Path) -> None:
     """Write the card into a data set's folder."""
     write_json(dataset / CARD_FILE, dataclasses.asdict(card))
@@ -55,6 +81,7 @@ def load_card(dataset: Path) -> Card:
         )
     try:
         content = read_json(path)
+        check_types(content, _Content)
         if content["version"] == 1:  # one question for all images
             content |= {"prompts": {"task.en1": content.pop("question")}, "version": CARD_VERSION}
         categories = tuple(Category(**category) for category in content.pop("categories"))

@@ -18,6 +18,7 @@ IMAGE_WITHOUT_SIZE = "image has no width and height"
 IMAGE_WITHOUT_OBJECTS = "image has no usable objects"
 IMAGE_UNEVEN_LISTS = "image has object lists of different lengths"
 IMAGE_TWICE = "image is listed twice"
+IMAGE_NAME_NOT_UTF8 = "image has a name that is not valid UTF-8"
 ANNOTATION_UNREADABLE = "annotation cannot be read"
 ROWS_DAMAGED = "row group is damaged"
 
@@ -33,11 +34,13 @@ ANSWER_TOO_LONG = "answer has more objects than max_objects"
 
 EXPRESSION_WITHOUT_BOX = "expression has no usable box"
 EXPRESSION_WITH_MARKUP = "expression contains markup"
+EXPRESSION_TOO_LONG = "expression is longer than source.max_text"
 
 RECORD_WITH_BAD_BOX = "record has a box that cannot be used"
 RECORD_UNREADABLE = "record has boxes in a form that cannot be rewritten"
 RECORD_UNMATCHED = "record's placeholders and objects differ in number"
 RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
+RECORD_LABEL_TOO_LONG = "record has a label longer than source.max_text"
 RECORD_FLAWED = "record is not one that training would take as it is"
 
 DAMAGE = frozenset(
@@ -45,6 +48,7 @@ DAMAGE = frozenset(
         ANNOTATION_UNREADABLE,
         IMAGE_DOES_NOT_DECODE,
         IMAGE_MISSING,
+        IMAGE_NAME_NOT_UTF8,
         IMAGE_SIZE_DIFFERS,
         IMAGE_TOO_LARGE,
         ROWS_DAMAGED,
@@ -56,10 +60,12 @@ NO_QUESTION_LEFT = (
     ANSWER_TOO_LONG,
     EXPRESSION_WITHOUT_BOX,
     EXPRESSION_WITH_MARKUP,
+    EXPRESSION_TOO_LONG,
     RECORD_WITH_BAD_BOX,
     RECORD_UNREADABLE,
     RECORD_UNMATCHED,
     RECORD_IMAGE_UNMATCHED,
+    RECORD_LABEL_TOO_LONG,
     RECORD_FLAWED,
 )
 """Drops that can leave an image without a question; the first that occurred becomes the image's reason."""

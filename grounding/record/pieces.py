@@ -7,6 +7,7 @@ from typing import Any
 from grounding.answers import forms
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
+from grounding.files import parse_json
 from grounding.markup import BOX_START, find_markup
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
@@ -92,7 +93,7 @@ def _json_rows(text: str) -> list[dict[str, Any]] | None:
     """Return the objects of an answer that is JSON, fenced or not; None if it is something else."""
     bare = text.strip().removeprefix("```json").removesuffix("```").strip()
     try:
-        content = json.loads(bare)
+        content = parse_json(bare)
     except ValueError:
         return None
     rows = content if isinstance(content, list) else [content]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.annotations import read_annotations
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.files import read_json, read_jsonl
+from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
@@ -74,7 +75,12 @@ def _question(
     if len(record.images) != 1:
         raise UserError(f"{where}: `images` must be a list of one path: prepare the data set again")
     request = _request(record, dataset, where)
-    if not request.image.is_file():
+    if not lies_inside(request.image, dataset):
+        raise UserError(
+            f"{where}: {record.image} lies outside the data set's folder: it is not read, and not sent to a "
+            "server: prepare the data set again"
+        )
+    if not is_regular(request.image):
         raise UserError(f"{where}: no image {request.image}: prepare the data set again")
     if known is None:
         return Question(_id_in_name(record.image, where), record.image, _size_of(request.image), request)
@@ -103,12 +109,12 @@ def _annotated_images(path: Path) -> dict[str, list[tuple[int, Size]]]:
     """
     known: dict[str, list[tuple[int, Size]]] = {}
     try:
-        for image in read_json(path)["images"]:
+        for image in read_annotations(path)["images"]:
             name = image["file_name"]
             entries = known.setdefault(name, [])
             entries.append((image["id"], Size(image["width"], image["height"])))
             known.setdefault(Path(name).name, entries)
-    except (TypeError, KeyError) as error:
+    except KeyError as error:
         raise UserError(f"{path}: not COCO annotations ({error}): prepare the data set again") from error
     return known
 

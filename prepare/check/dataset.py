@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from grounding.annotations import read_annotations
 from grounding.boxes import Size
 from grounding.errors import UserError
-from grounding.files import read_json
+from grounding.files import find_outside
 from grounding.layout import ANNOTATIONS_FILE
 from grounding.record import flaws
 from grounding.record.checker import check_record
@@ -27,6 +28,7 @@ NOT_ANNOTATED = "image of val is not in the annotations"
 BAD_ANNOTATIONS = "annotations are not in COCO's format"
 REMOTE = "image is a web address and was not checked"
 NO_RECORD = "file has no records"
+OUTSIDE = "image lies outside the data set's folder and was not opened"
 
 WARNINGS = flaws.WARNINGS | {IMAGE_TWICE, ASKED_TWICE, REMOTE, IMAGE_TURNED}
 
@@ -89,7 +91,10 @@ def _check_images(
     is_remote = re.compile(r"https?://").match
     for name in filter(is_remote, images):
         report.add(Finding(REMOTE, path, images[name], name))
-    local = [name for name in images if not is_remote(name)]
+    outside = set(find_outside((path.parent / name for name in images if not is_remote(name)), path.parent))
+    for name in (name for name in images if path.parent / name in outside):
+        report.add(Finding(OUTSIDE, path, images[name], name))
+    local = [name for name in images if not is_remote(name) and path.parent / name not in outside]
     examined = examine_images([path.parent / name for name in local], f"looking at {split} images")
     for name, image in zip(local, examined, strict=True):
         report.images += 1
@@ -114,9 +119,9 @@ def _read_sizes(path: Path, report: Report) -> dict[str, Size] | None:
     if not path.is_file():
         return None
     try:
-        content = read_json(path)
+        content = read_annotations(path)
         return {image["file_name"]: Size(image["width"], image["height"]) for image in content["images"]}
-    except (UserError, TypeError, KeyError) as error:
+    except (UserError, KeyError) as error:
         report.add(Finding(BAD_ANNOTATIONS, path, 0, str(error)))
         return None
 

@@ -1,12 +1,12 @@
 """The findings of a check: grouped by kind, with file and line."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from grounding.files import LONGEST_LINE, parse_json
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), start=1):
+                if len(line) > LONGEST_LINE:
+                    raise UserError(f"{path}, line {number}: longer than {LONGEST_LINE:,} bytes")
                 if line.strip():
                     try:
-                        yield number, json.loads(line)
+                        yield number, parse_json(line)
                     except ValueError:
                         yield number, line.decode("utf-8", "replace").strip()
     except OSError as error:

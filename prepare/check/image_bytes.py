@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from grounding.boxes import Size
+from grounding.files import is_regular
 from prepare.progress import progress_bar
 from prepare.reasons import IMAGE_TURNED, UnusableImageError
 from prepare.write.image_files import ImageCheck, ImageFacts, check_image
@@ -45,8 +46,10 @@ def examine_images(paths: Sequence[Path], description: str = "looking at images"
 
 def _examine(path: Path) -> ExaminedImage:
     try:
-        data = path.read_bytes()
-    except (OSError, ValueError):
+        data = path.read_bytes() if is_regular(path) else None
+    except OSError:
+        data = None
+    if data is None:
         return ExaminedImage(path, None, b"", MISSING)
     digest = hashlib.blake2b(data, digest_size=16).digest()
     try:

@@ -18,6 +18,7 @@ from prepare.reasons import (
 )
 from prepare.source_types import Query
 from prepare.sources.shared.record_text import find_placeholders, first_key, json_objects
+from prepare.sources.shared.source_values import read_numbers
 
 
 def rewrite_record(
@@ -67,7 +68,7 @@ def _rewrite_json(text: str, size: Size, reader: ObjectReader) -> str:
 
 
 def _on_grid(numbers: Any, size: Size, reader: ObjectReader) -> list[int]:
-    _, inside = reader.read_box(numbers, size)
+    _, inside = reader.read_box(read_numbers(numbers), size)
     on_grid = to_grid(inside, size)
     if not grid_has_area(on_grid):
         raise UnusableBoxError(BOX_NO_AREA_ON_GRID)

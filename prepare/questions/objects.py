@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from grounding.boxes import Box, Size, grid_has_area, read_box, to_grid
@@ -75,7 +76,7 @@ class ObjectReader:
                 dropped[error.reason] += 1
                 continue
             detection = Detection(str(label), inside)
-            row = detection, inside.area if area is None else float(area)
+            row = detection, inside.area if area is None or not isfinite(area) else float(area)
             if position in objects.crowds:
                 crowds.append(row)
                 continue

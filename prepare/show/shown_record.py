@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from grounding.boxes import Size
+from grounding.files import is_regular, lies_inside
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
 from grounding.samples import Detection
@@ -64,10 +65,14 @@ def show_record(
     """Return a record with its image at training resolution; boxes are read back from the answers' text.
 
     Raises:
-        ValueError: not a record, or an image that training refuses.
+        ValueError: not a record, an image that training refuses, or one outside the data set's folder.
         OSError: the image cannot be read.
     """
     record = parse_record(row)
+    if not lies_inside(folder / record.image, folder):
+        raise ValueError(f"{record.image} lies outside the data set's folder")
+    if not is_regular(folder / record.image):
+        raise ValueError(f"no image {record.image}")
     with Image.open(folder / record.image) as image:
         original = Size(*image.size)
         size = DEFAULT_FAMILY.training_size(original, min_pixels, max_pixels)

@@ -38,6 +38,10 @@ class Source(Protocol):
         """Yield the annotations of a split; no image is read."""
         ...
 
+    def is_outside(self, file: Path) -> bool:
+        """Tell whether an image's file lies outside the source's folder, as the recipe allows."""
+        ...
+
     def read(self, places: Sequence[Place]) -> Iterator[list[tuple[Annotation, ImageData]] | Lost]:
         """Yield some images, a few at a time, in the order of the files."""
         ...

@@ -45,6 +45,11 @@ class SourceSettings:
         "pixels, pixels_from_1, relative (0..1) or grid (0..1000); null: the usual units of the kind", None
     )
 
+    outside: bool = setting(
+        "take images and annotation files from outside source.path, which the source names or links to", False
+    )
+    max_text: int = setting("characters of a category's name or an expression, at most", 2000)
+
     def __post_init__(self) -> None:
         from grounding.boxes import BOX_ORDERS, BOX_UNITS
 
@@ -56,6 +61,8 @@ class SourceSettings:
         ):
             if value is not None:
                 check_word(key, value, known)
+        if self.max_text < 1:
+            raise ValueError(f"source.max_text: {self.max_text} is not a positive number of characters")
         self._check_place()
         if self.kind == "yolo" and (self.train_files or self.val_files):
             raise ValueError("source.train_files: for source.kind=yolo the names file lists the images")

@@ -9,6 +9,7 @@ from grounding.prompts import SYSTEM_PROMPT
 from prepare.recipe import PrepareRecipe
 from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
+from prepare.sources.source_settings import SourceSettings
 
 Identity = dict[str, Any]
 """What decides the bytes of a data set: two runs with the same identity write the same files."""
@@ -64,6 +65,9 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     """Return the recipe as the card keeps it, without settings that differ between machines."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
+    for name in ("outside", "max_text"):  # on the card only where the recipe sets them
+        if getattr(recipe.source, name) == getattr(SourceSettings, name):
+            del settings["source"][name]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

@@ -22,6 +22,9 @@ from prepare.write.overlap import overlap
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
+IMAGES_OUTSIDE = "images_outside"
+"""Counted only where there are some: images that source.outside=true took from outside source.path."""
+
 WORKERS = min(8, os.cpu_count() or 1)
 
 Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
@@ -67,7 +70,11 @@ def extract_images(
         return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
 
     val = split("val")  # first, as both splits can share their candidates
-    return {"train": split("train"), "val": val}
+    splits = {"train": split("train"), "val": val}
+    if any(IMAGES_OUTSIDE in prepared.counts for prepared in splits.values()):
+        for prepared in splits.values():
+            prepared.counts.setdefault(IMAGES_OUTSIDE, 0)
+    return splits
 
 
 def _extract_split(
@@ -93,6 +100,8 @@ def _extract_split(
                     log.dropped.update(made.dropped)
                     counts.update(made.counts)
                     counts.update(images=1, records=len(made.records))
+                    if source.is_outside(annotation.place.file):
+                        counts[IMAGES_OUTSIDE] += 1
                     images.append(_without_dictionaries(made, ranks[annotation.place], name))
                     progress.update()
                 log.check(is_over=False)

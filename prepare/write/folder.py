@@ -129,14 +129,13 @@ def _identity_in(folder: Path) -> Identity | None:
 
 
 def _count_missing(folder: Path) -> int:
-    """Count the files that a data set with a card should have but does not."""
+    """Count the files and records that lack a file which a data set with a card should have."""
     missing = sum(not (folder / name).is_file() for name in (*JSONL_FILES.values(), ANNOTATIONS_FILE))
     present = {f"{IMAGES_FOLDER}/{path.name}" for path in _files_in(folder / IMAGES_FOLDER)}
     for name in JSONL_FILES.values():
         if (folder / name).is_file():
-            missing += sum(
-                image not in present for _, row in read_jsonl(folder / name) for image in row["images"]
-            )
+            rows = (row.get("images") for _, row in read_jsonl(folder / name))
+            missing += sum(not isinstance(images, list) or not present.issuperset(images) for images in rows)
     return missing
 
 

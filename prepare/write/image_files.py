@@ -25,6 +25,9 @@ EXIF_ORIENTATION = 0x0112
 # Pillow calls a camera's JPEG with a preview inside MPO.
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "GIF": "gif"}
 
+OPENED = tuple(EXTENSIONS.keys() - {"MPO"})
+"""The formats that Pillow may try; JPEG includes MPO. Others run programs, such as Ghostscript for EPS."""
+
 
 @dataclass(frozen=True)
 class ImageCheck:
@@ -81,7 +84,7 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
     if not data:
         raise UnusableImageError(IMAGE_DOES_NOT_DECODE)
     try:
-        with warnings.catch_warnings(), Image.open(_open(data)) as image:
+        with warnings.catch_warnings(), Image.open(_open(data), formats=OPENED) as image:
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata
             extension = EXTENSIONS.get(str(image.format))
             if extension is None:

@@ -41,6 +41,36 @@ def test_a_card_of_another_kind_is_refused(tmp_path: Path, change: dict[str, obj
         load_card(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompts": ["Was?"]},
+        {"prompts": {"task.en1": None}},
+        {"system_prompt": 3},
+        {"answer_format": ["objects"]},
+        {"categories": [{"id": "1", "name": "cup"}]},
+        {"categories": [{"id": 1, "name": ["cup"]}]},
+        {"categories": [[1, "cup"]]},
+        {"source_fingerprint": None},
+        {"recipe": None},
+        {"recipe": {"source": "yolo"}},
+        {"counts": {"train": 3}},
+        {"counts": {"train": {"images": "three"}}},
+        {"dropped": ["no area"]},
+        {"grid": "1000"},
+        {"version": [2]},
+        {"version": True},
+    ],
+    ids=str,
+)
+def test_values_of_another_type_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    save_card(CARD, tmp_path)
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(UserError, match=rf"card\.json: not a data set card \({next(iter(change))}"):
+        load_card(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{", "null"])
 def test_not_a_card(tmp_path: Path, content: str) -> None:
     (tmp_path / "card.json").write_text(content)

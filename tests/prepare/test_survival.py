@@ -237,16 +237,17 @@ def test_names_cannot_lead_out_of_the_folder(tmp_path: Path, make_recipe: Make, 
     (tmp_path / "source/rows.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     place = SourceSettings(kind="phrases", path=str(tmp_path / "source"))
     before = everything_but(tmp_path, "dataset")
-    card = prepare_dataset(
-        PrepareRecipe(
-            source=place,
-            categories="source",
-            output_dir=str(tmp_path / "dataset"),
-            total_samples=None,
-            prompt="expression",
-            val_ratio=0.0,
-        )
+    recipe = PrepareRecipe(
+        source=place,
+        categories="source",
+        output_dir=str(tmp_path / "dataset"),
+        total_samples=None,
+        prompt="expression",
+        val_ratio=0.0,
     )
+    with pytest.raises(UserError, match=r"lies outside source\.path"):
+        prepare_dataset(recipe)
+    card = prepare_dataset(dataclasses.replace(recipe, source=dataclasses.replace(place, outside=True)))
     assert everything_but(tmp_path, "dataset") == before
     assert card.counts["train"]["images"] == 4  # two of the names are spellings of one
     written = sorted(path.name for path in (tmp_path / "dataset/images").iterdir())

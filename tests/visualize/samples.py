@@ -27,7 +27,16 @@ def write_dataset(folder, numbers, objects=((1, (8, 8, 20, 20)),)):
     """Write card, annotations and an image a number; objects are (category id, xywh)."""
     (folder / "images").mkdir(parents=True)
     save_card(
-        Card("", "Task: Object Detection", "objects", number_categories(list(LABELS)), "none", {}, {}), folder
+        Card(
+            "",
+            {"task.en1": "Task: Object Detection"},
+            "objects",
+            number_categories(list(LABELS)),
+            "none",
+            {},
+            {},
+        ),
+        folder,
     )
     images, annotations = [], []
     for number in numbers:

@@ -1,5 +1,6 @@
 """Checks of the data set: every record, its image files, and the card against the records."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,16 @@ from tqdm import tqdm
 
 from grounding.card import CARD_FILE, Card, load_card
 from grounding.errors import UserError
-from grounding.files import read_jsonl
+from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
 from train.recipe import SPLITS, TrainRecipe
 
 MISSING_IMAGE = "no such image"
+OUTSIDE = "image lies outside the data set's folder"
+
+_is_remote = re.compile(r"https?://").match
 
 
 def records(recipe: TrainRecipe) -> Iterator[str]:
@@ -90,5 +94,9 @@ def _find_flaws(row: dict[str, Any], contract: Contract, folder: Path) -> Iterat
             yield flaw
     images = row.get("images")
     for image in images if isinstance(images, list) else ():
-        if "://" not in str(image) and not (folder / str(image)).is_file():
-            yield Flaw(MISSING_IMAGE, str(image))
+        if not isinstance(image, str) or _is_remote(image):
+            continue  # the check of the record has said what is no path
+        if not lies_inside(folder / image, folder):
+            yield Flaw(OUTSIDE, image)
+        elif not is_regular(folder / image):
+            yield Flaw(MISSING_IMAGE, image)

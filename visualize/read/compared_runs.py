@@ -8,6 +8,7 @@ from grounding.annotations import objects_by_image, read_annotations
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
+from grounding.files import find_outside, is_regular
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
 from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
@@ -128,7 +129,16 @@ def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
 
 
 def find_image(truth: Truth, shown: AnnotatedImage, answered: Prediction) -> Path:
-    """Return the path of an image, whose name in the annotations may lack the images folder."""
+    """Return the path of an image, whose name in the annotations may lack the images folder.
+
+    Raises:
+        UserError: there is no such image, or it lies outside the data set's folder.
+    """
     names = [answered.image, shown.image, f"{IMAGES_FOLDER}/{shown.image}"]
     paths = [truth.dataset / name for name in names if name]
-    return next((path for path in paths if path.is_file()), paths[0])
+    for path in find_outside(paths, truth.dataset):
+        raise UserError(f"{path}: lies outside the data set's folder: prepare the data set again")
+    found = next(filter(is_regular, paths), None)
+    if found is None:
+        raise UserError(f"{paths[0]}: no such image: is the data set complete?")
+    return found

@@ -6,7 +6,7 @@ from typing import Any
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-from grounding.files import read_jsonl
+from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
@@ -31,7 +31,12 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]
             record = _parse_complete(row)
         except ValueError as error:
             raise UserError(f"{path}, line {number}: {error}: run python -m prepare.check") from error
-        with open_image(path.parent / record.image) as opened:
+        image = path.parent / record.image
+        if not lies_inside(image, path.parent):
+            raise UserError(f"{path}, line {number}: {record.image} lies outside the data set's folder")
+        if not is_regular(image):
+            raise UserError(f"{image}: no such image: is the data set complete?")
+        with open_image(image) as opened:
             size = Size(*opened.size)
         answers = record.read_answers(size)
         shown = AnnotatedImage(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
@@ -64,7 +65,7 @@ class CocoParquet:
         for split, paths in self.files.items():
             for path in paths:
                 size, footer = read_footer(path)
-                digest.update(f"{split}/{path.name}:{size}:".encode() + footer)
+                digest.update(f"{split}/{path.name}:{size}:".encode("utf-8", "surrogatepass") + footer)
         return digest.hexdigest()
 
     def count(self, split: str) -> int:
@@ -86,6 +87,10 @@ class CocoParquet:
                     else:
                         row, table = batch
                         yield from self._annotations(table, Place(split, path, row))
+
+    def is_outside(self, file: Path) -> bool:
+        """Tell whether an image lies outside the folder: the files hold their images."""
+        return False
 
     def read(self, places: Sequence[Place]) -> Iterator[list[tuple[Annotation, ImageData]] | Lost]:
         """Yield the wanted rows, file by file; row groups without any are not read."""
@@ -135,7 +140,7 @@ class CocoParquet:
             where = f"{first.file}, row {row}"
             if image_id is None or image_id < 0:
                 yield Lost(IMAGE_WITHOUT_ID, 1, where)
-            elif not width or not height or width < 0 or height < 0:
+            elif not (width and height and 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
                 yield Lost(IMAGE_WITHOUT_SIZE, 1, where)
             else:
                 place = Place(first.split, first.file, row)
@@ -161,7 +166,8 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoP
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, (train, val))
     names = tuple(category.name for category in categories)
-    return CocoParquet(folder, find_splits(folder, train, val), source.box_format(USUAL_BOXES), names)
+    files = find_splits(source, folder, train, val)
+    return CocoParquet(folder, files, source.box_format(USUAL_BOXES), names)
 
 
 def _view(value: Any) -> ImageData:

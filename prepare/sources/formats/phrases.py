@@ -9,10 +9,12 @@ from typing import Any
 
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
+from prepare.reasons import EXPRESSION_TOO_LONG
 from prepare.source_types import BoxFormat, Query, RawObjects
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.shared.source_values import BadValueError, brief_value, read_label, read_numbers
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
@@ -30,13 +32,13 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     usual = categories[0].name if categories else ANYTHING
 
     def queries_of(name: str, rows: Rows) -> tuple[Query, ...]:
-        return _read_rows(name, rows, usual)
+        return _read_rows(name, rows, usual, source.max_text)
 
     return open_jsonl(source, USUAL_BOXES, lambda row: row.get("image"), queries_of, _categories)
 
 
-def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:
-    found: dict[str, list[tuple[Any, str]]] = {}
+def _read_rows(name: str, rows: Rows, usual: str, longest: int) -> tuple[Query, ...]:
+    found: dict[str, list[tuple[tuple[float, ...], str]]] = {}
     for line, row in rows.lines:
         where = f"{rows.file}, line {line}"
         expression = row.get("expression")
@@ -45,26 +47,30 @@ def _read_rows(name: str, rows: Rows, usual: str) -> tuple[Query, ...]:
         if "bbox" not in row:
             raise UserError(f"{where}: no bbox: write null where nothing in the image matches")
         boxes = found.setdefault(" ".join(expression.split()), [])
-        label = str(row.get("category") or usual)
+        try:
+            label = read_label(row.get("category") or usual, "category", longest)
+        except BadValueError as error:
+            raise UserError(f"{where}: {error}") from error
         for box in _boxes_of(row["bbox"], where):
             if (box, label) not in boxes:
                 boxes.append((box, label))
-    return tuple(
-        Query(
-            RawObjects([box for box, _ in boxes], [label for _, label in boxes], [None] * len(boxes)),
-            expression,
-            record_id=derived_id(f"{name}\n{expression}"),
-        )
-        for expression, boxes in found.items()
-    )
+    return tuple(_query(name, expression, boxes, longest) for expression, boxes in found.items())
 
 
-def _boxes_of(value: Any, where: str) -> list[Any]:
+def _query(name: str, expression: str, boxes: list[tuple[tuple[float, ...], str]], longest: int) -> Query:
+    record_id = derived_id(f"{name}\n{expression}")
+    if len(expression) > longest:
+        return Query(RawObjects(), fault=EXPRESSION_TOO_LONG, record_id=record_id)
+    objects = RawObjects([box for box, _ in boxes], [label for _, label in boxes], [None] * len(boxes))
+    return Query(objects, expression, record_id=record_id)
+
+
+def _boxes_of(value: Any, where: str) -> list[tuple[float, ...]]:
     if value is None:
         return []
     if not isinstance(value, list) or not value:
-        raise UserError(f"{where}: bbox {value!r:.60}: four numbers, a list of such boxes, or null")
-    return value if isinstance(value[0], list) else [value]
+        raise UserError(f"{where}: bbox {brief_value(value)}: four numbers, a list of such boxes, or null")
+    return [read_numbers(box) for box in (value if isinstance(value[0], list) else [value])]
 
 
 def _categories(items: Sequence[ListedImage]) -> tuple[Category, ...]:

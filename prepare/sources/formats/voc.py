@@ -8,13 +8,21 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
 
+from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
-from prepare.sources.shared.file_patterns import list_files, source_folder
+from prepare.sources.shared.file_patterns import check_outside, list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
-from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedImage, ListedSource, UnreadableError
+from prepare.sources.shared.listed import (
+    IMAGE_SUFFIXES,
+    ListedImage,
+    ListedSource,
+    UnreadableError,
+    read_annotation,
+)
+from prepare.sources.shared.source_values import BadValueError, read_label
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels_from_1")
@@ -46,7 +54,10 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         ]
         for split, names in chosen.items()
     }
-    check_distinct(item.name for split in items.values() for item in split)
+    listed = [item for split in items.values() for item in split]
+    check_outside(source, folder, (item.data for item in listed))
+    outside = check_outside(source, folder, (item.image for item in listed))
+    check_distinct(item.name for item in listed)
 
     def annotate(item: ListedImage, position: Place) -> Annotation:
         size, objects = _read_xml(item.data)
@@ -55,14 +66,14 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
             derived_id(item.name), item.name, size, (Query(objects),), position, where, is_numbered=False
         )
 
-    listed = [item for split in items.values() for item in split]
     return ListedSource(
         folder,
         items,
         annotate,
         source.box_format(USUAL_BOXES),
         [(f"{split}/{item.name}", item.data) for split in items for item in items[split]],
-        None if categories else _names_in(listed),
+        None if categories else _names_in(listed, source.max_text),
+        outside,
     )
 
 
@@ -98,7 +109,11 @@ def _read_list(
             return None
         raise UserError(f"source.{key}: {path}: no such list of images")
     names = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a list of images: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if name := line.strip():
             # The lists of one class have a second column: 1, 0 or -1.
             name = name if name in found else name.split()[0]
@@ -115,7 +130,7 @@ def _read_xml(path: Path) -> tuple[Size | None, RawObjects]:
         UnreadableError: not XML, or an object without corners.
     """
     try:
-        root = ET.parse(path).getroot()
+        root = ET.fromstring(read_annotation(path))
         width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
         boxes, labels, crowds = [], [], set()
         for position, element in enumerate(root.findall("object")):
@@ -124,17 +139,21 @@ def _read_xml(path: Path) -> tuple[Size | None, RawObjects]:
             labels.append((element.findtext("name") or "").strip() or None)
             if (element.findtext("difficult") or "0").strip() == "1":
                 crowds.add(position)
-    except (ET.ParseError, OSError, ValueError) as error:
+    except (ET.ParseError, OSError, ValueError, OverflowError, LookupError) as error:
+        # OverflowError: an infinite size. LookupError: an encoding that nobody knows.
         raise UnreadableError(f"{path}: {error}") from error
-    size = Size(width, height) if width > 0 and height > 0 else None
+    size = Size(width, height) if 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE else None
     return size, RawObjects(boxes, labels, [None] * len(boxes), frozenset(crowds))
 
 
-def _names_in(items: Sequence[ListedImage]) -> tuple[Category, ...]:
+def _names_in(items: Sequence[ListedImage], longest: int) -> tuple[Category, ...]:
     names: set[str] = set()
     for item in items:
         try:
-            names |= {label for label in _read_xml(item.data)[1].labels if label}
+            labels = {label for label in _read_xml(item.data)[1].labels if label}
+            names |= {read_label(label, "name", longest) for label in labels}
         except UnreadableError:
             continue  # the scan counts it
+        except BadValueError as error:
+            raise UserError(f"{item.data}: {error}") from error
     return number_categories(sorted(names))

@@ -4,16 +4,15 @@ Source of the format: the detection data set page of docs.ultralytics.com. A lin
 cx, cy, width, height as shares of the image. Longer lines are outlines; their bounding box is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from grounding.boxes import Box
-from grounding.categories import Category, number_categories
+from grounding.categories import Category
 from grounding.errors import UserError
-from grounding.recipe.loading import read_yaml
+from grounding.files import is_regular
 from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
-from prepare.sources.shared.file_patterns import list_files, source_folder
+from prepare.sources.shared.file_patterns import check_outside, list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import (
     IMAGE_SUFFIXES,
@@ -21,10 +20,15 @@ from prepare.sources.shared.listed import (
     ListedSource,
     UnreadableError,
     find_images,
+    read_annotation,
 )
+from prepare.sources.shared.names_file import find_names_file, read_names, read_places, read_plain_yaml
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("cxcywh", "relative")
+
+Check = Callable[[Iterable[Path]], frozenset[Path]]
+"""Returns the files outside the source; raises UserError if the recipe allows none."""
 
 OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
 SHORTEST_OUTLINE = 6
@@ -42,22 +46,27 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         UserError: no names file, or a folder or list that it names is missing.
     """
     del categories  # the names file has them
-    names_file = _find_names_file(source_folder(source, ("**/*",)))
+    names_file = find_names_file(source_folder(source, ("**/*",)))
     folder = names_file.parent
-    from omegaconf import OmegaConf
 
-    content: dict[str, Any] = OmegaConf.to_container(read_yaml(names_file))
-    own_categories = _read_names(content.get("names"), names_file)
+    def check(paths: Iterable[Path]) -> frozenset[Path]:
+        return check_outside(source, folder, paths)
+
+    check([names_file])
+    content = read_plain_yaml(names_file)
+    own_categories = read_names(content.get("names"), names_file, source.max_text)
     names = [category.name for category in own_categories]
-    roots = [folder / str(content["path"]), folder] if content.get("path") else [folder]
-    items = {
-        split: _list_split(content.get(split) or [], roots, names_file, split) for split in ("train", "val")
-    }
+    places = {key: read_places(content, key, names_file) for key in ("path", "train", "val")}
+    roots = [*(folder / place for place in places["path"]), folder]
+    items = {split: _list_split(places[split], roots, names_file, split, check) for split in ("train", "val")}
     val = {item.name for item in items["val"]}
     items["train"] = [item for item in items["train"] if item.name not in val]
     if not items["train"]:
         raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
-    check_distinct(item.name for split in items.values() for item in split)
+    listed = [item for split in items.values() for item in split]
+    outside = check(item.image for item in listed)
+    check(item.data for item in listed if is_regular(item.data))
+    check_distinct(item.name for item in listed)
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
         objects = _read_labels(item.data, names, source.box_format(USUAL_BOXES))
@@ -68,17 +77,20 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
     annotations = [("names", names_file)]
     annotations += [
-        (f"{split}/{item.name}", item.data) for split in items for item in items[split] if item.data.is_file()
+        (f"{split}/{item.name}", item.data)
+        for split in items
+        for item in items[split]
+        if is_regular(item.data)
     ]
-    return ListedSource(folder, items, annotate, source.box_format(USUAL_BOXES), annotations, own_categories)
+    return ListedSource(
+        folder, items, annotate, source.box_format(USUAL_BOXES), annotations, own_categories, outside
+    )
 
 
-def _list_split(places: Any, roots: list[Path], names_file: Path, key: str) -> list[ListedImage]:
-    images = {
-        image
-        for place in ([places] if isinstance(places, str) else places)
-        for image in _images_of(str(place), roots, names_file, key)
-    }
+def _list_split(
+    places: list[str], roots: list[Path], names_file: Path, key: str, check: Check
+) -> list[ListedImage]:
+    images = {image for place in places for image in _images_of(place, roots, f"{names_file}: {key}", check)}
     items = (ListedImage(_relative(image, names_file.parent), image, label_file(image)) for image in images)
     return sorted(items, key=lambda item: item.name)
 
@@ -93,51 +105,37 @@ def label_file(image: Path) -> Path:
     return Path(*parts)
 
 
-def _find_names_file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    if (path / "data.yaml").is_file():
-        return path / "data.yaml"
-    found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
-    if len(found) != 1:
-        raise UserError(
-            f"source.path: {path} has {len(found) or 'no'} YAML files with names: put one data.yaml there, "
-            "or write its path as source.path"
-        )
-    return found[0]
-
-
-def _read_names(names: Any, path: Path) -> tuple[Category, ...]:
-    if isinstance(names, dict):
-        try:
-            numbered = {int(index): str(name) for index, name in names.items()}
-        except ValueError as error:
-            raise UserError(f"{path}: names: the keys are not whole numbers: {error}") from error
-        if sorted(numbered) != list(range(len(numbered))):
-            raise UserError(f"{path}: names: the numbers are not 0 to {len(numbered) - 1}")
-        names = [numbered[index] for index in range(len(numbered))]
-    if not isinstance(names, list) or not names:
-        raise UserError(f"{path}: no `names:` with a list of categories")
-    try:
-        return number_categories([str(name) for name in names])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _images_of(place: str, roots: list[Path], names_file: Path, key: str) -> list[Path]:
+def _images_of(place: str, roots: list[Path], where: str, check: Check) -> list[Path]:
     """Return the images of a folder, or of a text file that lists them.
 
-    A leading "../" is also tried without it: a common exporter writes it wrongly.
+    A leading "../" is also tried without it: a common exporter writes it wrongly. What lies outside the
+    source counts only if nothing inside fits.
     """
     spellings = [place, place[3:]] if place.startswith("../") else [place]
     tried = [root / spelling for root in roots for spelling in spellings]
-    for path in tried:
-        if path.is_dir():
-            return find_images(path)
-        if path.is_file():
+    found = [path for path in tried if is_regular(path) or _is_folder(path)]
+    for path in found:
+        try:
+            check([path])
+        except UserError:
+            if path != found[-1]:
+                continue
+            raise
+        if _is_folder(path):
+            return find_images(path, check)
+        try:
             lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
             return [path.parent / line for line in lines if Path(line).suffix.lower() in IMAGE_SUFFIXES]
-    raise UserError(f"{names_file}: {key}: {place}: no such folder or list ({', '.join(map(str, tried))})")
+        except (OSError, ValueError) as error:
+            raise UserError(f"{where}: {path}: not readable as a list of images: {error}") from error
+    raise UserError(f"{where}: {place}: no such folder or list ({', '.join(map(str, tried))})")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name too long, or with a zero byte
+        return False
 
 
 def _relative(image: Path, folder: Path) -> str:
@@ -157,10 +155,10 @@ def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObje
     boxes: list[list[float]] = []
     labels: list[str | None] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_annotation(path).decode("utf-8").splitlines()
     except FileNotFoundError:
         return RawObjects()
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise UnreadableError(f"{path}: {error}") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():

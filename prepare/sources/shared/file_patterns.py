@@ -2,10 +2,11 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
+from grounding.files import find_outside
 from prepare.sources.source_settings import SourceSettings
 
 _SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
@@ -30,11 +31,33 @@ def source_folder(source: SourceSettings, patterns: Sequence[str]) -> Path:
     return folder
 
 
-def find_splits(folder: Path, train_pattern: str, val_pattern: str) -> dict[str, tuple[Path, ...]]:
+def check_outside(source: SourceSettings, folder: Path, paths: Iterable[Path]) -> frozenset[Path]:
+    """Return the files that lie outside the source's folder, which only source.outside=true allows.
+
+    Raises:
+        UserError: there are some, and the recipe does not allow them.
+    """
+    root = folder if folder.is_dir() else folder.parent
+    if source.resolved_hub == "huggingface" and root.parent.name == "snapshots":
+        root = root.parent.parent  # its cache links the files of a snapshot to blobs/ beside snapshots/
+    found = list(dict.fromkeys(find_outside(paths, root)))
+    if found and not source.outside:
+        more = f", as do {len(found) - 1} more files" if len(found) > 1 else ""
+        raise UserError(
+            f"{found[0]}: lies outside source.path, {folder}{more}: set source.outside=true if this source "
+            "may read such files"
+        )
+    return frozenset(found)
+
+
+def find_splits(
+    source: SourceSettings, folder: Path, train_pattern: str, val_pattern: str
+) -> dict[str, tuple[Path, ...]]:
     """Return the annotation files of both splits, in the order of their names; a val file is never train.
 
     Raises:
-        UserError: no folder, no training files, or a numbered set with missing files.
+        UserError: no folder, no training files, files outside the folder, or a numbered set with missing
+            files.
     """
     if not folder.is_dir():
         raise UserError(f"source.path: {folder}: no folder")
@@ -46,6 +69,7 @@ def find_splits(folder: Path, train_pattern: str, val_pattern: str) -> dict[str,
         )
     if not val:
         logger.info("no file matches source.val_files: train and val are both cut from source.train_files")
+    check_outside(source, folder, (*train, *val))
     for pattern, paths in ((train_pattern, train), (val_pattern, val)):
         _check_complete(pattern, paths)
     return {"train": train, "val": val}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grounding.errors import UserError
+from grounding.files import is_regular
 
 ID_LIMIT = 10**15
 """Derived ids have 15 digits, which all JSON readers keep exactly. Of 200,000 data sets with 100,000 names
@@ -25,7 +26,7 @@ def plain_name(name: str) -> str:
 
 def _spell(name: str) -> bytes:
     """Return a name as NFC bytes, so that file systems that decompose accents give the same id."""
-    return unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")
+    return unicodedata.normalize("NFC", name).encode("utf-8", "surrogatepass")
 
 
 def check_distinct(names: Iterable[str]) -> None:
@@ -51,7 +52,9 @@ def hash_files(annotations: Iterable[tuple[str, Path]], images: Iterable[tuple[s
     """
     digest = hashlib.blake2b(digest_size=16)
     for role, path in annotations:
-        digest.update(f"{role}\n".encode())
+        digest.update(f"{role}\n".encode("utf-8", "surrogatepass"))
+        if path.exists() and not is_regular(path):
+            raise UserError(f"{path}: not a regular file")
         try:
             with path.open("rb") as file:
                 while block := file.read(1 << 20):
@@ -63,5 +66,5 @@ def hash_files(annotations: Iterable[tuple[str, Path]], images: Iterable[tuple[s
             length = path.stat().st_size
         except (OSError, ValueError):
             length = -1
-        digest.update(f"{name}:{length}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{name}:{length}\n".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

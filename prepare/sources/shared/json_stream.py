@@ -10,7 +10,9 @@ from typing import IO, Any
 import ijson  # type: ignore[import-untyped]
 
 from grounding.errors import UserError
+from grounding.files import is_regular
 from prepare.sources.shared.file_patterns import first_line
+from prepare.sources.shared.json_shape import check_shape
 
 CHUNK = 1 << 16
 """Bytes that are parsed at once; their items are all in memory."""
@@ -29,8 +31,12 @@ def stream_lists(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
         UserError: no such file, or not a JSON object.
     """
     try:
+        if path.exists() and not is_regular(path):
+            raise UserError(f"{path}: not a regular file")
         with path.open("rb") as file:
             start = _find_start(file)
+            file.seek(start)
+            check_shape(file)
             if _has_special_numbers(file):
                 yield from _read_whole(file, start, keys)
                 return

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from prepare.source_types import Annotation, BoxFormat, Place, Query
-from prepare.sources.shared.file_patterns import find_splits, source_folder
+from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
+from prepare.sources.shared.source_values import brief_value
 from prepare.sources.source_settings import SourceSettings
 
 TRAIN_FILES, VAL_FILES = "*.jsonl", "*val*.jsonl"
@@ -44,10 +46,11 @@ def open_jsonl(
     """
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, ("**/*",))
-    files = find_splits(folder, train, val)
+    files = find_splits(source, folder, train, val)
     images = folder / source.images if source.images else None
     items = {split: _group_by_image(paths, images, image_of) for split, paths in files.items()}
     every = [item for split in items.values() for item in split]
+    outside = check_outside(source, folder, (item.image for item in every))
     check_distinct(item.name for item in every)
     queries = {
         (split, item.name): queries_of(item.name, item.data) for split in items for item in items[split]
@@ -66,6 +69,7 @@ def open_jsonl(
         source.box_format(usual_boxes),
         [(split, path) for split in files for path in files[split]],
         categories_of(every),
+        outside,
     )
 
 
@@ -93,6 +97,11 @@ def _size(row: dict[str, Any], where: str) -> Size | None:
     width, height = row.get("width"), row.get("height")
     if width is None and height is None:
         return None
-    if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-        raise UserError(f"{where}: width {width!r}, height {height!r}: two whole numbers, or neither")
-    return Size(width, height)
+    if not (_is_side(width) and _is_side(height)):
+        said = f"width {brief_value(width)}, height {brief_value(height)}"
+        raise UserError(f"{where}: {said}: two whole numbers, or neither")
+    return Size(int(width or 0), int(height or 0))
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_SIDE

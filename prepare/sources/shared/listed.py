@@ -1,13 +1,15 @@
 """Lists of image files with their annotations: what all layouts except parquet share."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grounding.categories import Category
-from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from grounding.errors import UserError
+from grounding.files import is_regular, is_unicode
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING, IMAGE_NAME_NOT_UTF8
 from prepare.source_types import (
     Annotation,
     BoxFormat,
@@ -19,6 +21,12 @@ from prepare.sources.shared.identity import hash_files
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 IMAGES_AT_ONCE = 64
+
+LARGEST_ANNOTATION = 1 << 24
+"""Bytes of the annotation file of one image: 100,000 objects."""
+
+MOST_FOLDERS = 100_000
+"""Folders below one that holds images: links that lead in circles would never end."""
 
 
 class UnreadableError(Exception):
@@ -38,7 +46,8 @@ class ListedImage:
 class ListedSource:
     """Images in the order of their names; `annotate` makes the annotation of one.
 
-    The fingerprint hashes the content of `annotation_files`, and name and length of the images.
+    The fingerprint hashes the content of `annotation_files`, and name and length of the images. `outside`
+    are the image files outside the source's folder, which the recipe allows.
     """
 
     folder: Path
@@ -47,6 +56,7 @@ class ListedSource:
     box_format: BoxFormat
     annotation_files: Sequence[tuple[str, Path]]
     own_categories: tuple[Category, ...] | None
+    outside: frozenset[Path] = frozenset()
 
     def fingerprint(self) -> str:
         """Return a hash of the annotation files and of the images' names and lengths.
@@ -64,7 +74,10 @@ class ListedSource:
     def scan(self, split: str) -> Iterator[Annotation | Lost]:
         """Yield the annotation of every image whose file exists."""
         for row, item in enumerate(self.items[split]):
-            if not _is_file(item.image):
+            if not is_unicode(item.name):
+                yield Lost(IMAGE_NAME_NOT_UTF8, 1, ascii(item.name))
+                continue
+            if not is_regular(item.image):
                 yield Lost(IMAGE_MISSING, 1, str(item.image))
                 continue
             try:
@@ -82,20 +95,48 @@ class ListedSource:
                 chosen.append((self.annotate(item, place), item.image))
             yield chosen
 
+    def is_outside(self, file: Path) -> bool:
+        """Tell whether an image lies outside the source's folder."""
+        return file in self.outside
 
-def find_images(folder: Path) -> list[Path]:
-    """Return the image files below a folder, in the order of their paths, without hidden files."""
-    found = [
-        Path(place) / name
-        for place, folders, names in os.walk(folder, followlinks=True)
-        for name in names
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-    ]
+
+def find_images(folder: Path, check: Callable[[Iterable[Path]], object]) -> list[Path]:
+    """Return the image files below a folder, in the order of their paths, without hidden files.
+
+    `check` gets the folders below, and raises if they lie where the recipe allows no files.
+
+    Raises:
+        UserError: more than `MOST_FOLDERS` folders.
+    """
+    found: list[Path] = []
+    for number, (place, folders, names) in enumerate(os.walk(folder, followlinks=True), start=1):
+        if number > MOST_FOLDERS:
+            raise UserError(f"{folder}: more than {MOST_FOLDERS:,} folders: does a link lead in a circle?")
+        check(Path(place) / name for name in folders)
+        found += [
+            Path(place) / name
+            for name in names
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+        ]
     return sorted(found, key=lambda path: path.as_posix())
 
 
-def _is_file(path: Path) -> bool:
+def read_annotation(path: Path) -> bytes:
+    """Return the content of the annotation file of one image.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UnreadableError: it cannot be read, is no regular file, or larger than `LARGEST_ANNOTATION`.
+    """
     try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a zero byte
-        return False
+        if path.exists() and not is_regular(path):
+            raise UnreadableError(f"{path}: not a regular file")
+        with path.open("rb") as file:
+            content = file.read(LARGEST_ANNOTATION + 1)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path}: {error}") from error
+    if len(content) > LARGEST_ANNOTATION:
+        raise UnreadableError(f"{path}: larger than {LARGEST_ANNOTATION:,} bytes")
+    return content

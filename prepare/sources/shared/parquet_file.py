@@ -1,7 +1,7 @@
 """Parquet files of annotated images: opened, checked, and read in small batches."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,30 @@ from prepare.sources.shared.file_patterns import first_line
 ANNOTATION_COLUMNS = ("image_id", "width", "height", "objects")
 IMAGE_COLUMN = "image"
 STRUCT_FIELDS = {"image": ("bytes",), "objects": ("category", "bbox", "area")}
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    def is_list(kind: Any) -> bool:
+        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+        return any(known(kind) for known in lists) and fits(kind.value_type)
+
+    return is_list
+
+
+COLUMN_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "image_id": (pa.types.is_integer, "whole numbers"),
+    "width": (_is_number, "numbers"),
+    "height": (_is_number, "numbers"),
+    "objects.category": (_is_list_of(pa.types.is_integer), "lists of whole numbers"),
+    "objects.bbox": (_is_list_of(_is_list_of(_is_number)), "lists of lists of numbers"),
+    "objects.area": (_is_list_of(_is_number), "lists of numbers"),
+    "image.bytes": (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "bytes"),
+}
+"""The schema of the format: what each column has to hold; any of it can be null."""
 
 READ_BUFFER = 1 << 20
 """Bytes. With a buffer, pages are streamed; without, a whole column of a row group is held in memory."""
@@ -32,9 +56,9 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         file = pq.ParquetFile(
             path, buffer_size=READ_BUFFER, pre_buffer=False, page_checksum_verification=True
         )
+        schema = file.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a whole parquet file ({first_line(error)}): fetch it again") from error
-    schema = file.schema_arrow
     missing = [name for name in (*ANNOTATION_COLUMNS, IMAGE_COLUMN) if name not in schema.names]
     for name, fields in STRUCT_FIELDS.items():
         if name not in missing:
@@ -46,9 +70,18 @@ def open_parquet(path: Path) -> pq.ParquetFile:
             f"{path}: no column {', '.join(missing)}: expected are the columns of detection-datasets/coco, "
             f"there are {', '.join(schema.names)}"
         )
-    if not pa.types.is_integer(schema.field("image_id").type):
-        raise UserError(f"{path}: column image_id holds {schema.field('image_id').type}, not whole numbers")
+    for name, (fits, needed) in COLUMN_TYPES.items():
+        kind = _type_of(schema, name)
+        if not fits(kind):
+            raise UserError(f"{path}: column {name} holds {kind}, not {needed}")
     return file
+
+
+def _type_of(schema: Any, name: str) -> Any:
+    """Return the type of a column, or of a field of one (`objects.area`)."""
+    column, _, field = name.partition(".")
+    kind = schema.field(column).type
+    return kind.field(kind.get_field_index(field)).type if field else kind
 
 
 def row_groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:

@@ -1,11 +1,11 @@
 """What a record's messages hold: placeholders for objects, and answers in JSON."""
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from grounding.answers.forms import BOX_KEYS
+from grounding.files import DeepJsonError, parse_json
 from grounding.markup import BOX_PLACEHOLDER, BOX_START, REF_PLACEHOLDER
 from prepare.reasons import RECORD_UNREADABLE, UnusableQueryError
 
@@ -28,7 +28,9 @@ def json_objects(text: str) -> list[dict[str, Any]]:
         raise UnusableQueryError(RECORD_UNREADABLE)
     fenced = _FENCE.match(text)
     try:
-        content = json.loads(fenced[1] if fenced else text)
+        content = parse_json(fenced[1] if fenced else text)
+    except DeepJsonError as error:
+        raise UnusableQueryError(RECORD_UNREADABLE) from error
     except ValueError as error:
         if any(f'"{key}"' in text for key in BOX_KEYS):
             raise UnusableQueryError(RECORD_UNREADABLE) from error

@@ -45,6 +45,8 @@ def test_a_question_that_names_an_object_is_asked_as_trained(dataset: Any) -> No
         ),
         ({"messages": [{"content": "<image>"}]}, r"line 1: not a training record \(role is missing\)"),
         ({"images": ["images/gone.png"]}, "line 1: no image"),
+        ({"images": ["/etc/hostname"]}, "line 1: /etc/hostname lies outside the data set's folder"),
+        ({"images": ["../secret.png"]}, "line 1: ../secret.png lies outside .* not sent to a server"),
     ],
 )
 def test_a_record_that_is_no_question_is_named(dataset: Any, changes: dict[str, Any], message: str) -> None:
@@ -52,4 +54,12 @@ def test_a_record_that_is_no_question_is_named(dataset: Any, changes: dict[str, 
     row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
     path.write_text(json.dumps(row | changes), encoding="utf-8")
     with pytest.raises(UserError, match=message):
+        read_questions(dataset.path, "val")
+
+
+def test_links_do_not_lead_outside(dataset: Any) -> None:
+    image = json.loads((dataset.path / "val.jsonl").read_text(encoding="utf-8").splitlines()[0])["images"][0]
+    (dataset.path / image).rename(dataset.path.parent / "secret.png")
+    (dataset.path / image).symlink_to("../../secret.png")
+    with pytest.raises(UserError, match=r"line 1: .* lies outside the data set's folder"):
         read_questions(dataset.path, "val")

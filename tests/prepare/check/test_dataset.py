@@ -1,6 +1,7 @@
 """The check of a data set: silent on a good one, and every kind of fault is found on its line."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,3 +117,28 @@ def test_the_recipe_names_the_data_set(
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(f"categories: [cat, dog]\noutput_dir: {tmp_path / 'elsewhere'}\n")
     assert main([str(recipe), f"output_dir={dataset}"]) == 0
+
+
+def test_images_outside_the_folder_are_found_and_not_opened(dataset: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    shutil.copy(sorted((dataset / "images").iterdir())[0], secret)
+    (dataset / "images/link.jpg").symlink_to(secret)
+    for line, name in enumerate((str(secret), "../secret.png", "images/link.jpg", "../gone.png"), start=1):
+        change(dataset / "train.jsonl", line, images=[name])
+    found = find(check_dataset(dataset))
+    assert found == {dataset_checks.OUTSIDE: [("train.jsonl", line) for line in (1, 2, 3, 4)]}
+    assert main([str(dataset)]) == 2
+
+
+def test_a_pipe_among_the_images_does_not_block(dataset: Path) -> None:
+    os.mkfifo(dataset / "images/pipe.jpg")
+    change(dataset / "train.jsonl", 2, images=["images/pipe.jpg"])
+    assert find(check_dataset(dataset)) == {check_images.MISSING: [("train.jsonl", 2)]}
+
+
+def test_lines_of_many_levels_or_half_a_surrogate_pair_are_findings(dataset: Path) -> None:
+    with (dataset / "train.jsonl").open("a") as file:
+        file.write("[" * 100_000 + "\n" + r'{"messages": "\ud83d"}' + "\n")
+    report = check_dataset(dataset)
+    assert find(report) == {flaws.NOT_JSON: [("train.jsonl", 9), ("train.jsonl", 10)]}
+    str(report).encode()

@@ -65,6 +65,14 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda row: row.update(images=["images/gone.png"]),
         "line 3: no such image: images/gone.png",
     ),
+    "image outside": (
+        lambda row: row.update(images=["../secret.png"]),
+        "line 3: image lies outside the data set's folder: ../secret.png",
+    ),
+    "image of the machine": (
+        lambda row: row.update(images=["/etc/hostname"]),
+        "line 3: image lies outside the data set's folder: /etc/hostname",
+    ),
     "no answer": (lambda row: row["messages"].pop(), f"line 3: {flaws.BAD_MESSAGES}: roles system, user"),
     "label is no text": (
         lambda row: row["objects"].update(ref=[7]),

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from visualize.read.compared_runs import (
     read_named_run,
     read_truth,
 )
+from visualize.read.training_records import read_records
 
 
 def change_annotations(dataset, change):
@@ -62,3 +64,28 @@ def test_only_the_val_split_has_a_truth(run):
         file.write("split: train\n")
     with pytest.raises(UserError, match="only val has annotations"):
         dataset_of_runs([read_named_run("after", run)], None)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/hostname", "images/link.png"])
+def test_no_image_outside_the_data_set_is_shown(run, dataset, name):
+    (dataset.parent / "secret.png").write_bytes((dataset / "images/7.png").read_bytes())
+    (dataset / "images/link.png").symlink_to("../../secret.png")
+    change_annotations(dataset, lambda content: content["images"][0].update(file_name=name))
+    write_lines(run / "predictions.jsonl", [{"image_id": 7, "image": "images/7.png", "detections": []}])
+    truth, answers = read_truth(dataset), read_named_run("after", run).answers
+    with pytest.raises(UserError, match="lies outside the data set's folder"):
+        find_image(truth, truth.images[7], answers[7])
+    write_lines(dataset / "val.jsonl", [{
+        "messages": [{"role": "user", "content": "<image>?"}, {"role": "assistant", "content": "!"}],
+        "images": [name],
+    }])  # fmt: skip
+    with pytest.raises(UserError, match=r"line 1: .* lies outside the data set's folder"):
+        list(read_records(dataset / "val.jsonl", 1))
+
+
+def test_a_pipe_is_no_image(run, dataset):
+    (dataset / "images/7.png").unlink()
+    os.mkfifo(dataset / "images/7.png")
+    truth, answers = read_truth(dataset), read_named_run("after", run).answers
+    with pytest.raises(UserError, match="no such image"):
+        find_image(truth, truth.images[7], answers[7])
