@@ -23,11 +23,10 @@ LEAST_KEY = 8
 class RefusedError(Exception):
     """A request that is refused; `status` is the HTTP status."""
 
-    def __init__(self, status: int, message: str, *, is_last: bool = False) -> None:
-        """Refuse with a message; with `is_last` the connection is closed after the response."""
+    def __init__(self, status: int, message: str) -> None:
+        """Refuse with a message that says what is wrong and what to do."""
         super().__init__(message)
         self.status = status
-        self.is_last = is_last
 
 
 @dataclass(frozen=True)

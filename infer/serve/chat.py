@@ -41,7 +41,7 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
     )
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_as_fastapi)
-    in_flight = InFlight(settings.max_inflight_megabytes * MEGABYTE)
+    in_flight = app.state.in_flight = InFlight(settings.max_inflight_megabytes * MEGABYTE)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -71,9 +71,7 @@ async def _refuse(_: HttpRequest, error: Exception) -> JSONResponse:
     """Return an error as OpenAI's servers do."""
     assert isinstance(error, RefusedError)
     content = {"error": {"message": str(error), "type": "invalid_request_error", "code": None}}
-    headers = {"Connection": "close"} if error.is_last else {}
-    if error.status in (429, 503):
-        headers["Retry-After"] = "1"
+    headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
     return JSONResponse(content, error.status, headers)
 
 

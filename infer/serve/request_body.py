@@ -50,7 +50,6 @@ class Reservation:
                 429,
                 f"the requests in flight have {self._whole.limit // MEGABYTE} MB already "
                 "(max_inflight_megabytes): repeat it later",
-                is_last=True,
             )
         self._whole.used += size
         self._own += size
@@ -82,9 +81,9 @@ async def read_body(
         return await asyncio.wait_for(read(), seconds)
     except asyncio.TimeoutError as error:
         message = f"the body did not arrive within {seconds:g} s (body_seconds)"
-        raise RefusedError(408, message, is_last=True) from error
+        raise RefusedError(408, message) from error
     except ClientDisconnect as error:  # nobody reads the response
-        raise RefusedError(400, "the request was given up", is_last=True) from error
+        raise RefusedError(400, "the request was given up") from error
 
 
 def parse_object(body: bytearray) -> dict[str, Any]:
@@ -103,6 +102,4 @@ def parse_object(body: bytearray) -> dict[str, Any]:
 
 
 def _too_large(limit: int) -> RefusedError:
-    return RefusedError(
-        413, f"the request is larger than {limit // MEGABYTE} MB (max_megabytes)", is_last=True
-    )
+    return RefusedError(413, f"the request is larger than {limit // MEGABYTE} MB (max_megabytes)")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +25,15 @@ def serve(folder: Path, settings: ServeSettings) -> None:
     # Loading the model can take minutes: the checks of its folder and of the port come first.
     with bind(settings.host, settings.port) as listener:
         import uvicorn
+        from PIL import Image
 
         from infer.engines.paddle.engine import PaddleEngine
         from infer.serve.batching import Batcher
         from infer.serve.chat import make_server
         from infer.serve.connections import bounded, make_room_for_files
 
+        # max_megapixels decides, not half of what Pillow decodes.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         make_room_for_files(settings.max_connections, settings.queue_size + settings.batch_size)
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         name = settings.model or folder.resolve().name
