@@ -56,12 +56,13 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
     async def complete(request: HttpRequest) -> dict[str, Any]:
         access.check_key(request.headers)
         check_json(request.headers)
-        with in_flight.reserve() as share, tempfile.NamedTemporaryFile(prefix="image_") as file:
+        with in_flight.reserve() as share:
             chat = await _read_chat(request, model, settings, share)
-            wanted = _write_request(chat, file, settings.max_megapixels)
-            limit, with_logprobs = chat.max_answer_tokens, bool(chat.logprobs)
-            del chat  # the image is in its file, and need not wait in memory
-            answer = await _answer(batcher, wanted)
+            with tempfile.NamedTemporaryFile(prefix="image_") as file:
+                wanted = _write_request(chat, file, settings.max_megapixels)
+                limit, with_logprobs = chat.max_answer_tokens, bool(chat.logprobs)
+                del chat  # the image is in its file, and need not wait in memory
+                answer = await _answer(batcher, wanted)
         return _completion(model, _cut(answer, limit), with_logprobs=with_logprobs)
 
     return app

@@ -20,6 +20,10 @@ LEAST_LIMIT = 4096
 MEMORY_SHARE = 0.5
 """The share of the free memory that prompts may take; answers, images and the server need the rest."""
 
+MASK_AT_ONCE = 1 << 29
+"""Elements of the mask of prompts that are read together, 3 GB on the host: it grows by the square of their
+length. Eight prompts of 8,192 tokens are so many."""
+
 TOKEN_CHARACTERS = 256
 """No token of a vocabulary has more characters: a longer text is refused before it is split into tokens."""
 
@@ -64,7 +68,8 @@ class PromptLimit:
         start, longest = 0, 0
         for number, prompt in enumerate(prompts):
             longest = max(longest, len(prompt.token_ids))
-            if number > start and longest * (number + 1 - start) > self.tokens_at_once:
+            tokens = longest * (number + 1 - start)
+            if number > start and (tokens > self.tokens_at_once or tokens * longest > MASK_AT_ONCE):
                 yield slice(start, number)
                 start, longest = number, len(prompt.token_ids)
         if start < len(prompts):

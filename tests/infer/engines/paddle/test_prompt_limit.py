@@ -82,6 +82,13 @@ def test_prompts_are_read_together_as_memory_allows(lengths: list[int], expected
     assert [prompt for part in parts for prompt in prompts[part]] == prompts
 
 
+def test_the_mask_of_prompts_that_are_read_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_limit, "MASK_AT_ONCE", 50)
+    prompts = [Prompt([0] * 5, None, None)] * 5
+    parts = list(PromptLimit(tokens=100, tokens_at_once=1000).split(prompts))
+    assert [len(prompts[part]) for part in parts] == [2, 2, 1]
+
+
 def test_a_long_prompt_is_refused_before_the_model_runs(
     engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:
