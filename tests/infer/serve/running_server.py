@@ -20,7 +20,7 @@ from infer.serve.connections import bounded
 from infer.serve.request_body import InFlight
 from infer.serve.serve_settings import ServeSettings
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds after which a test that hangs fails."""
 
 PIXEL = base64.b64decode(

@@ -41,7 +41,7 @@ def test_too_large_a_body_is_refused_with_the_number() -> None:
 
 
 def test_a_body_that_takes_too_long_is_refused() -> None:
-    with running(body_seconds=0.2, idle_seconds=0.2) as server, server.connect() as connection:
+    with running(body_seconds=0.2) as server, server.connect() as connection:
         connection.sendall(head(server.port, length=100) + b"{")
         status, text = read_response(connection)
     assert status == 408
