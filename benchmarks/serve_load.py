@@ -136,7 +136,8 @@ def loads(server: Server, small: str) -> Iterator[tuple[str, Callable[[], "Count
     yield "50 ordinary questions", lambda: at_once(50, lambda: server.ask("Where is it?", small))
     yield "8 prompts of 3,900 tokens", lambda: at_once(8, lambda: server.ask("a1" * 1900, small))
     yield "8 texts of 80 KB", lambda: at_once(8, lambda: server.ask("a1" * 40_000, small))
-    yield "8 texts of 8 MB", lambda: at_once(8, lambda: server.ask("a1" * 4_000_000, small))
+    wide = "a1" * 14_000_000 + "\N{GRINNING FACE}"  # Python holds each character in four bytes
+    yield "16 texts of 28 MB", lambda: at_once(16, lambda: server.ask(wide, small))
     for side in (13_000, 9900):
         large = picture(side)
         yield (

@@ -39,7 +39,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         name = settings.model or folder.resolve().name
         engine = PaddleEngine(engine_settings)
         limit = engine.limit_prompts(settings.max_prompt_tokens)
-        batcher = Batcher(engine, settings.batch_size, settings.queue_size)
+        batcher = Batcher(engine, settings.batch_size, settings.queue_size, limit.check_text)
         for line in describe(folder, name, settings, access, limit.tokens):
             logging.getLogger(__name__).info("%s", line)
         config = uvicorn.Config(
