@@ -1,10 +1,17 @@
 """Attention of queries that share keys and values in groups, over padded batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MASKED = -1.0e30
 """What a mask adds to the scores of slots that a token must not see."""
+
+SCORES_AT_ONCE = 1 << 26
+"""Attention by blocks of queries holds this many scores, 256 MiB in float32, so that memory grows with the
+length of a prompt and not with its square."""
+
+LEAST_BLOCK = 64
+"""Blocks have at least so many queries: matrix products of fewer rows are rounded in another order."""
 
 
 def attend_grouped(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
@@ -25,6 +32,29 @@ def attend_grouped(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
     return attended.transpose([0, 3, 1, 2, 4])
 
 
+def attend_in_blocks(queries: Any, keys: Any, values: Any, mask_of: Callable[[int, int], Any]) -> Any:
+    """Attend as `attend_grouped` does, with the mask that `mask_of` gives for queries from one to another.
+
+    That mask is (rows, 1, queries, slots).
+    """
+    import paddle
+
+    rows, length, heads, group, _ = queries.shape
+    parts = [
+        attend_grouped(queries[:, start:stop], keys, values, mask_of(start, stop).tile([1, 1, group, 1]))
+        for start, stop in query_blocks(length, rows * heads * group)
+    ]
+    return parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
+
+
+def query_blocks(length: int, rows: int) -> list[tuple[int, int]]:
+    """Return the start and stop of each block of a prompt's queries; `rows` counts those of all heads."""
+    most = SCORES_AT_ONCE // (rows * length) // LEAST_BLOCK * LEAST_BLOCK
+    size = max(LEAST_BLOCK, most)
+    starts = list(range(0, max(1, length - LEAST_BLOCK + 1), size))  # the last block takes a small rest, too
+    return list(zip(starts, [*starts[1:], length], strict=True))
+
+
 def attend_fused(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
     """Attend with Paddle's fused kernel.
 
@@ -39,16 +69,20 @@ def attend_fused(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
     )
 
 
-def left_padded_mask(pads: Sequence[int], length: int, dtype: Any) -> Any:
-    """Return the causal mask (rows, 1, length, length) of prompts after so many padding tokens.
+def left_padded_mask(
+    pads: Sequence[int], length: int, dtype: Any, start: int = 0, stop: int | None = None
+) -> Any:
+    """Return the causal mask (rows, 1, queries, length) of prompts after so many padding tokens.
 
     A token sees itself and the tokens before it, but no padding. A padding token sees itself, because a
-    softmax needs at least one slot.
+    softmax needs at least one slot. The queries are the tokens from `start` to `stop` (None: the end).
     """
     import numpy as np
     import paddle
 
     slots = np.arange(length)
-    is_seen = (slots[None, :] <= slots[:, None]) & (slots >= np.asarray(pads)[:, None, None])
-    is_seen |= np.eye(length, dtype=bool)
-    return paddle.to_tensor(np.where(is_seen, 0.0, MASKED)[:, None].astype("float32")).astype(dtype)
+    own = slots[start:stop, None]
+    is_seen = (slots <= own) & (slots >= np.asarray(pads)[:, None, None])
+    is_seen |= slots == own
+    mask = np.where(is_seen, np.float32(0.0), np.float32(MASKED))
+    return paddle.to_tensor(mask[:, None]).astype(dtype)

@@ -8,7 +8,9 @@ from pathlib import Path
 from grounding.errors import run_command
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
-from infer.serve.server import ServeSettings, serve
+from infer.serve.address import plain_words
+from infer.serve.serve_settings import ServeSettings
+from infer.serve.server import serve
 
 EXAMPLE = """example:
   python -m infer.serve checkpoints/demo/full port=8008 model=shapes"""
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, help="model folder, or a LoRA run's folder")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as port=8009")
     arguments = parser.parse_args(argv)
-    serve(arguments.checkpoint, load_settings(ServeSettings, arguments.overrides))
+    serve(arguments.checkpoint, load_settings(ServeSettings, plain_words(arguments.overrides)))
     return 0
 
 

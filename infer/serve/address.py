@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from collections.abc import Iterable
 
 from grounding.errors import UserError
 
@@ -29,3 +30,18 @@ def bind(host: str, port: int) -> socket.socket:
         raise UserError(
             f"host={host} port={port}: cannot listen there: {error.strerror or error}: set another port"
         ) from error
+
+
+def web_address(host: str, port: int) -> str:
+    """Return the URL of an address; a URL has IPv6 addresses in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def plain_words(words: Iterable[str]) -> list[str]:
+    """Return `key=value` words in which an IPv6 address can be read as YAML, with or without brackets."""
+    return [
+        f'host="{word.removeprefix("host=").strip("[]")}"'
+        if word.startswith("host=") and word.count(":") > 1
+        else word
+        for word in words
+    ]

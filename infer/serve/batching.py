@@ -13,9 +13,19 @@ Waiting = tuple[Request, "Future[RawAnswer]"]
 class Batcher:
     """A queue in front of an engine: the requests that wait when a batch is done are the next batch."""
 
-    def __init__(self, engine: Engine, batch_size: int, queue_size: int) -> None:
-        """Start the thread; up to `queue_size` requests may wait, further ones are refused."""
+    def __init__(
+        self,
+        engine: Engine,
+        batch_size: int,
+        queue_size: int,
+        check: Callable[[Request], None] = lambda _: None,
+    ) -> None:
+        """Start the thread; up to `queue_size` requests may wait, further ones are refused.
+
+        `check` raises `UserError` about a request that shall not wait.
+        """
         self._engine = engine
+        self._check = check
         self._batch_size = batch_size
         self._queue: queue.Queue[Waiting | None] = queue.Queue(queue_size)
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -26,7 +36,9 @@ class Batcher:
 
         Raises:
             queue.Full: too many requests wait already.
+            UserError: what `check` says.
         """
+        self._check(request)
         answer: Future[RawAnswer] = Future()
         self._queue.put_nowait((request, answer))
         return answer

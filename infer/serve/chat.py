@@ -4,32 +4,44 @@ Source of the format: the API reference of OpenAI, "Create chat completion".
 """
 
 import asyncio
-import json
 import queue
-import secrets
 import tempfile
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
 from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
+from infer.serve.access import Access, RefusedError, check_json
 from infer.serve.batching import Batcher
 from infer.serve.chat_request import ChatRequest, first_problem
+from infer.serve.image_check import check_image_header
+from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
+from infer.serve.serve_settings import MEGABYTE, ServeSettings
 
-MEGABYTE = 1 << 20
 
-
-def make_server(batcher: Batcher, model: str, api_key: str | None, max_megabytes: int) -> FastAPI:
+def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSettings) -> FastAPI:
     """Return the application: POST /v1/chat/completions, GET /v1/models and GET /health."""
-    app = FastAPI(title="visual grounding", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_exception_handler(HTTPException, _refuse)
+
+    async def check_source(request: HttpRequest) -> None:
+        access.check_source(request.headers)
+
+    app = FastAPI(
+        title="visual grounding",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(check_source)],
+    )
+    app.add_exception_handler(RefusedError, _refuse)
+    app.add_exception_handler(HTTPException, _refuse_as_fastapi)
+    in_flight = app.state.in_flight = InFlight(settings.max_inflight_megabytes * MEGABYTE)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -37,71 +49,71 @@ def make_server(batcher: Batcher, model: str, api_key: str | None, max_megabytes
 
     @app.get("/v1/models")
     async def models(request: HttpRequest) -> dict[str, Any]:
-        _check_key(request, api_key)
+        access.check_key(request.headers)
         return {"object": "list", "data": [{"id": model, "object": "model", "owned_by": "local"}]}
 
     @app.post("/v1/chat/completions")
     async def complete(request: HttpRequest) -> dict[str, Any]:
-        _check_key(request, api_key)
-        chat = _parse(await _read_body(request, max_megabytes * MEGABYTE), model)
-        answer = await _answer(batcher, chat)
-        return _completion(model, answer, with_logprobs=bool(chat.logprobs))
+        access.check_key(request.headers)
+        check_json(request.headers)
+        with in_flight.reserve() as share:
+            chat = await _read_chat(request, model, settings, share)
+            with tempfile.NamedTemporaryFile(prefix="image_") as file:
+                wanted = _write_request(chat, file, settings.max_megapixels)
+                limit, with_logprobs = chat.max_answer_tokens, bool(chat.logprobs)
+                del chat  # the image is in its file, and need not wait in memory
+                answer = await _answer(batcher, wanted)
+        return _completion(model, _cut(answer, limit), with_logprobs=with_logprobs)
 
     return app
 
 
 async def _refuse(_: HttpRequest, error: Exception) -> JSONResponse:
     """Return an error as OpenAI's servers do."""
+    assert isinstance(error, RefusedError)
+    content = {"error": {"message": str(error), "type": "invalid_request_error", "code": None}}
+    headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
+    return JSONResponse(content, error.status, headers)
+
+
+async def _refuse_as_fastapi(request: HttpRequest, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    content = {"error": {"message": error.detail, "type": "invalid_request_error", "code": None}}
-    return JSONResponse(content, error.status_code, error.headers)
+    return await _refuse(request, RefusedError(error.status_code, str(error.detail)))
 
 
-def _check_key(request: HttpRequest, api_key: str | None) -> None:
-    given = request.headers.get("authorization", "").removeprefix("Bearer ")
-    if api_key is not None and not secrets.compare_digest(given.encode(), api_key.encode()):
-        raise HTTPException(401, "the API key is missing or wrong")
-
-
-async def _read_body(request: HttpRequest, limit: int) -> dict[str, Any]:
-    """Return the JSON object in a request of at most `limit` bytes."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise HTTPException(413, f"the request is larger than {limit // MEGABYTE} MB")
-        chunks.append(chunk)
-    try:
-        body = json.loads(b"".join(chunks))
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise HTTPException(400, "the body is not a JSON object")
-    return body
-
-
-def _parse(body: dict[str, Any], model: str) -> ChatRequest:
+async def _read_chat(
+    request: HttpRequest, model: str, settings: ServeSettings, share: Reservation
+) -> ChatRequest:
+    """Return the checked body of a request."""
+    declared, limit = request.headers.get("content-length"), settings.max_megabytes * MEGABYTE
+    body = parse_object(await read_body(request.stream(), declared, limit, settings.body_seconds, share))
     if body.get("model") != model:
-        raise HTTPException(404, f"model {body.get('model')!r} is not served here, {model!r} is")
+        raise RefusedError(404, f"model {body.get('model')!r} is not served here, {model!r} is")
     try:
         return ChatRequest.model_validate(body)
     except ValidationError as error:
-        raise HTTPException(400, first_problem(error)) from error
+        raise RefusedError(400, first_problem(error)) from error
 
 
-async def _answer(batcher: Batcher, chat: ChatRequest) -> RawAnswer:
-    """Return the engine's answer, no longer than the client wants; the image is a file until then."""
-    with tempfile.NamedTemporaryFile(prefix="image_") as file:
-        file.write(chat.user.image)
-        file.flush()
-        try:
-            waiting = batcher.submit(Request(Path(file.name), chat.system, chat.user.text))
-            answer = await asyncio.wrap_future(waiting)
-        except queue.Full as error:
-            raise HTTPException(503, "too many requests wait already", {"Retry-After": "1"}) from error
-        except UserError as error:
-            raise HTTPException(400, str(error).replace(file.name, "the image")) from error
-    limit = chat.max_answer_tokens
+def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> Request:
+    """Check the image, write it into the file, and return the request to the engine."""
+    check_image_header(chat.user.image, max_megapixels)
+    file.write(chat.user.image)
+    file.flush()
+    return Request(Path(file.name), chat.system, chat.user.text)
+
+
+async def _answer(batcher: Batcher, wanted: Request) -> RawAnswer:
+    try:
+        return await asyncio.wrap_future(batcher.submit(wanted))
+    except queue.Full as error:
+        raise RefusedError(503, "too many requests wait already (queue_size)") from error
+    except UserError as error:
+        raise RefusedError(400, str(error).replace(str(wanted.image), "the image")) from error
+
+
+def _cut(answer: RawAnswer, limit: int | None) -> RawAnswer:
+    """Return the answer, no longer than the client wants."""
     if limit is None or limit >= len(answer.tokens):
         return answer
     kept = answer.tokens[:limit]

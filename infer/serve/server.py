@@ -1,91 +1,69 @@
-"""The server's settings, and the process that serves."""
+"""The process that serves."""
 
 import logging
 import os
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
-from grounding.errors import UserError
-from grounding.recipe.schema import setting
-from infer.engines.settings import DEVICES, DTYPES, SCORES, EngineSettings, check_counts
-from infer.serve.address import bind, is_loopback
-
-KEY_VARIABLE = "SERVE_API_KEY"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServeSettings:
-    """Where the server listens, and how it answers; the defaults of the engine's keys are the engine's."""
-
-    host: str = setting(f"address; other than loopback needs {KEY_VARIABLE} in the environment", "127.0.0.1")
-    port: int = setting("TCP port", 8008)
-    model: str | None = setting("name that clients ask for (null: the checkpoint folder's)", None)
-    batch_size: int = setting("requests answered together", EngineSettings.batch_size)
-    queue_size: int = setting("requests that may wait; more are refused with 503", 256)
-    max_megabytes: int = setting("largest request", 32)
-    max_new_tokens: int = setting("longest answer, in tokens", EngineSettings.max_new_tokens)
-    device: str = setting(" | ".join(DEVICES), EngineSettings.device)
-    dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", EngineSettings.dtype)
-    base_checkpoint: str | None = setting(
-        "model under a LoRA adapter (null: the one it names)", EngineSettings.base_checkpoint
-    )
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ValueError: a choice that does not exist, or a number below 1.
-        """
-        check_counts(self, ("port", "queue_size", "max_megabytes"))
-        self.engine_settings(Path())
-
-    def engine_settings(self, checkpoint: Path) -> EngineSettings:
-        """Return the settings of the engine that loads a checkpoint.
-
-        Raises:
-            ValueError: a choice that does not exist, or a number below 1.
-        """
-        return EngineSettings(
-            checkpoint=str(checkpoint),
-            base_checkpoint=self.base_checkpoint,
-            batch_size=self.batch_size,
-            max_new_tokens=self.max_new_tokens,
-            device=self.device,
-            dtype=self.dtype,
-            score=SCORES[1],  # any score makes the engine return the tokens, which clients may ask for
-        )
+from infer.serve.access import KEY_VARIABLE, Access, read_key
+from infer.serve.address import bind, is_loopback, web_address
+from infer.serve.serve_settings import ServeSettings
 
 
 def serve(folder: Path, settings: ServeSettings) -> None:
     """Serve until interrupted.
 
     Raises:
-        UserError: no such checkpoint, a port that is taken, or no key for an open address.
+        UserError: no such checkpoint, a port that is taken, no key for an open address, a key that can be
+            guessed, or a limit that cannot be kept.
     """
-    api_key = os.environ.get(KEY_VARIABLE) or None
-    if api_key is None and not is_loopback(settings.host):
-        raise UserError(
-            f"host={settings.host}: other machines can reach that address: set {KEY_VARIABLE} in the "
-            "environment to the key that clients have to send"
-        )
-    from infer.engines.opening import open_engine
-
+    api_key = read_key(os.environ.get(KEY_VARIABLE), settings.host)
+    access = Access(settings.host, tuple(name.lower() for name in settings.allowed_hosts), api_key)
     engine_settings = settings.engine_settings(folder)
     engine_settings.resolve_checkpoint()
     # Loading the model can take minutes: the checks of its folder and of the port come first.
     with bind(settings.host, settings.port) as listener:
         import uvicorn
+        from PIL import Image
 
+        from infer.engines.paddle.engine import PaddleEngine
         from infer.serve.batching import Batcher
         from infer.serve.chat import make_server
+        from infer.serve.connections import bounded, make_room_for_files
 
+        # max_megapixels decides, not half of what Pillow decodes.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        make_room_for_files(settings.max_connections, settings.queue_size + settings.batch_size)
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         name = settings.model or folder.resolve().name
-        batcher = Batcher(open_engine(engine_settings), settings.batch_size, settings.queue_size)
-        app = make_server(batcher, name, api_key, settings.max_megabytes)
-        logging.getLogger(__name__).info(
-            "serving %s as model '%s': http://%s:%d/v1", folder, name, settings.host, settings.port
+        engine = PaddleEngine(engine_settings)
+        limit = engine.limit_prompts(settings.max_prompt_tokens)
+        batcher = Batcher(engine, settings.batch_size, settings.queue_size, limit.check_text)
+        for line in describe(folder, name, settings, access, limit.tokens):
+            logging.getLogger(__name__).info("%s", line)
+        config = uvicorn.Config(
+            make_server(batcher, name, access, settings),
+            log_level="warning",
+            http=bounded(settings.idle_seconds, settings.max_connections),
+            ws="none",
         )
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
         batcher.close()
+
+
+def describe(
+    folder: Path, name: str, settings: ServeSettings, access: Access, prompt_tokens: int
+) -> Iterator[str]:
+    """Yield lines that say what is served, to whom, and within which limits."""
+    yield f"serving {folder} as model '{name}': {web_address(settings.host, settings.port)}/v1"
+    key = "with the key of " + KEY_VARIABLE if access.api_key else "without a key"
+    if is_loopback(settings.host):
+        yield f"it answers programs on this machine, {key}, and no web pages of others"
+    else:
+        yield f"it answers every machine that can reach this address, {key}, without TLS: that is for a proxy"
+    yield (
+        f"limits: prompts of {prompt_tokens} tokens, images of {settings.max_megapixels} megapixels, "
+        f"requests of {settings.max_megabytes} MB, {settings.max_inflight_megabytes} MB in flight, "
+        f"{settings.max_connections} connections"
+    )

@@ -1,17 +1,25 @@
 """Questions encoded for Qwen3-VL as in training: token ids and the patches of the image."""
 
+import io
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from grounding.errors import UserError
+from grounding.images.image_formats import IMAGE_FORMATS
 from models.family import Prompt
 from models.libraries import quiet
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
 IMAGE_PLUGIN = "qwen3_vl"
 """PaddleFormers' reader of images."""
+
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises about damaged files, and about files of more pixels than it decodes."""
 
 
 class PromptEncoder:
@@ -29,6 +37,8 @@ class PromptEncoder:
 
             self.processor = AutoProcessor.from_pretrained(str(folder))
             self.images = get_mm_plugin(IMAGE_PLUGIN, image_token=IMAGE_TOKEN, video_token=VIDEO_TOKEN)
+        # PaddleFormers' own function opens files of every format that Pillow knows, and fetches URLs.
+        self.images._img_download = _open_image
         # As in training, only the image processor limits the resolution (train/inside/plugin.py).
         self.processor.image_max_pixels, self.processor.image_min_pixels = math.inf, 0
         self.tokenizer = self.processor.tokenizer
@@ -41,11 +51,12 @@ class PromptEncoder:
         """Encode chat messages about one image; PaddleFormers' code for training reads the image.
 
         Raises:
-            UserError: the image cannot be read.
+            UserError: the image cannot be read, or a text has a token that stands for an image.
         """
+        _check_texts(messages)
         try:
             inputs = self.images.get_mm_inputs([str(image)], [], [], self.processor)
-        except (OSError, ValueError) as error:
+        except UNREADABLE as error:
             raise UserError(f"{image}: not usable as an image: {error}") from error
         grid = inputs["image_grid_thw"]
         tokens = math.prod(grid[0].tolist()) // self.processor.image_processor.merge_size**2
@@ -54,3 +65,16 @@ class PromptEncoder:
         text = f"{before}{IMAGE_TOKEN * tokens}{after}"
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return Prompt(list(ids), inputs["pixel_values"], grid)
+
+
+def _open_image(path: str) -> Image.Image:
+    return Image.open(io.BytesIO(Path(path).read_bytes()), formats=IMAGE_FORMATS)
+
+
+def _check_texts(messages: Sequence[Mapping[str, Any]]) -> None:
+    for message in messages:
+        content = message["content"]
+        parts = [content] if isinstance(content, str) else [part.get("text", "") for part in content]
+        for token in (IMAGE_TOKEN, VIDEO_TOKEN):
+            if any(token in part for part in parts):
+                raise UserError(f"the {message['role']} message has {token} in its text: leave it out")

@@ -7,9 +7,10 @@ experts work.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
-from models.attention import attend_fused, attend_grouped, left_padded_mask
+from models.attention import attend_fused, attend_in_blocks, left_padded_mask
 from models.cache import Cache
 from models.family import Prompt, ReadPrompts
 from models.qwen3_vl.positions import text_positions
@@ -48,7 +49,7 @@ class Forward:
             positions[:, row, pads[row] :] = own[row]
         hidden, deepstack = self._embed(prompts, ids)
         states: list[tuple[Any, Any]] = []
-        attend = self._attend_to_prompt(left_padded_mask(pads, length, hidden.dtype), states)
+        attend = self._attend_to_prompt(partial(left_padded_mask, pads, length, hidden.dtype), states)
         cos, sin = self.layers.rotations(hidden, paddle.to_tensor(positions))
         logits = self._logits(self.layers.run(hidden, cos, sin, attend, deepstack)[:, -1:])
         cache = Cache.of(states, pads, self.layers.group)
@@ -87,16 +88,17 @@ class Forward:
         return embedded, added
 
     def _attend_to_prompt(
-        self, mask: Any, states: list[tuple[Any, Any]]
+        self, mask_of: Callable[..., Any], states: list[tuple[Any, Any]]
     ) -> Callable[[int, Any, Any, Any], Any]:
         """Return the attention among a prompt's tokens; it appends each layer's keys and values to states."""
+        mask_of = lru_cache(maxsize=1)(mask_of)  # layers share the mask of a prompt that is one block
 
         def attend(layer: int, queries: Any, keys: Any, values: Any) -> Any:
             del layer
             states.append((keys.transpose([0, 2, 1, 3]), values.transpose([0, 2, 1, 3])))
             if self.uses_sdpa:
-                return attend_fused(queries, keys, values, mask)
-            return attend_grouped(queries, *states[-1], mask.tile([1, queries.shape[2], queries.shape[3], 1]))
+                return attend_fused(queries, keys, values, mask_of())
+            return attend_in_blocks(queries, *states[-1], mask_of)
 
         return attend
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from grounding.card import CARD_FILE, Card, load_card, save_card
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl, replacing, write_json
+from grounding.images.image_formats import EXTENSIONS
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, JSONL_FILES
 from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
 from prepare.write.extraction import PreparedSplit
-from prepare.write.image_files import EXTENSIONS
 from prepare.write.lock import LOCK_FILE
 
 MARKER = ".preparing.json"

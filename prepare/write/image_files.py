@@ -12,6 +12,7 @@ from PIL import Image
 
 from grounding.boxes import Size
 from grounding.errors import UserError
+from grounding.images.image_formats import EXTENSIONS, IMAGE_FORMATS
 from grounding.layout import IMAGES_FOLDER
 from prepare.reasons import (
     IMAGE_DOES_NOT_DECODE,
@@ -22,11 +23,6 @@ from prepare.reasons import (
 )
 
 EXIF_ORIENTATION = 0x0112
-# Pillow calls a camera's JPEG with a preview inside MPO.
-EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "GIF": "gif"}
-
-OPENED = tuple(EXTENSIONS.keys() - {"MPO"})
-"""The formats that Pillow may try; JPEG includes MPO. Others run programs, such as Ghostscript for EPS."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +80,9 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
     if not data:
         raise UnusableImageError(IMAGE_DOES_NOT_DECODE)
     try:
-        with warnings.catch_warnings(), Image.open(_open(data), formats=OPENED) as image:
+        with warnings.catch_warnings(), Image.open(_open(data), formats=IMAGE_FORMATS) as image:
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata
-            extension = EXTENSIONS.get(str(image.format))
-            if extension is None:
-                raise UnusableImageError(IMAGE_DOES_NOT_DECODE)
+            extension = EXTENSIONS[str(image.format)]
             stored = Size(*image.size)
             if size is not None and stored != size:
                 raise UnusableImageError(IMAGE_SIZE_DIFFERS)

@@ -11,6 +11,7 @@ from typing import Any
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
+from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import split_text
@@ -22,6 +23,9 @@ from models.lookup import family_of_folder, find_family
 
 class PaddleEngine:
     """A loaded model, with its LoRA adapter unmerged if it has one."""
+
+    prompt_limit: PromptLimit | None = None
+    """Longer prompts are refused; None lets every prompt through."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
@@ -72,19 +76,48 @@ class PaddleEngine:
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
+    def limit_prompts(self, max_prompt_tokens: int | None) -> PromptLimit:
+        """Refuse longer prompts from now on; None takes the limit from the model and the free memory.
+
+        Raises:
+            UserError: the model has fewer positions.
+        """
+        import paddle
+
+        config = self.model.config
+        weight = next(iter(self.model.parameters()))
+        self.prompt_limit = choose_limit(
+            max_prompt_tokens,
+            positions=config.text_config.max_position_embeddings,
+            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu"),
+            token_bytes=bytes_per_token(self.family.text_shape(config.to_dict()), weight.element_size()),
+        )
+        return self.prompt_limit
+
     def encode(self, request: Request) -> Prompt:
         """Encode one request.
 
         Raises:
-            UserError: the image cannot be read.
+            UserError: the image cannot be read, or the prompt is longer than `prompt_limit`.
         """
-        return self.encoder.encode(request.image, chat_messages(request))
+        if self.prompt_limit is None:
+            return self.encoder.encode(request.image, chat_messages(request))
+        self.prompt_limit.check_text(request)
+        prompt = self.encoder.encode(request.image, chat_messages(request))
+        self.prompt_limit.check_prompt(prompt)
+        return prompt
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
-        """Answer the requests, in their order."""
+        """Answer the requests, in their order.
+
+        Raises:
+            UserError: as `encode`; no request is answered then.
+        """
         with quiet():
             prompts = [self.encode(request) for request in requests]
-            rows = self.generate(prompts, [self.decoding.source(request) for request in requests])
+            sources = [self.decoding.source(request) for request in requests]
+            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
+            rows = [row for part in parts for row in self.generate(prompts[part], sources[part])]
         return [RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row)) for row in rows]
 
     def generate(self, prompts: Sequence[Prompt], sources: Sequence[Random] = ()) -> list[Row]:

@@ -9,7 +9,7 @@ from infer.engines.openai.client import OpenAIEngine
 from infer.engines.opening import open_engine
 from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
-from infer.serve.server import ServeSettings
+from infer.serve.serve_settings import ServeSettings
 
 SERVER = {"engine": "openai", "base_url": "http://localhost:1/v1", "model": "m"}
 

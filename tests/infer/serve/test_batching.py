@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
 from infer.serve.batching import Batcher
 
@@ -45,6 +46,21 @@ def test_what_waits_is_answered_together_and_one_failure_costs_one_answer() -> N
     with pytest.raises(ValueError, match="bad image"):
         others[1].result(10)
     assert engine.batches == [["a"], ["b", "bad", "c"], ["b"], ["bad"], ["c"], ["d"]]
+
+
+def test_what_is_refused_does_not_wait() -> None:
+    def check(request: Request) -> None:
+        if request.user == "long":
+            raise UserError("too long")
+
+    engine = Slow()
+    engine.go.set()
+    batcher = Batcher(engine, batch_size=1, queue_size=1, check=check)
+    with pytest.raises(UserError, match="too long"):
+        batcher.submit(ask("long"))
+    assert batcher.submit(ask("a")).result(10).text == "A"
+    batcher.close()
+    assert engine.batches == [["a"]]
 
 
 def test_a_full_queue_refuses() -> None:

@@ -1,7 +1,9 @@
 """The server as a process of its own, asked by OpenAI's client."""
 
 import base64
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
@@ -47,6 +50,8 @@ def address(tiny_checkpoint: Path) -> Iterator[str]:
     assert server.stderr is not None
     line = server.stderr.readline()
     assert line.strip().endswith(f"as model 'tiny': http://127.0.0.1:{port}/v1"), line
+    assert "programs on this machine, with the key of SERVE_API_KEY" in server.stderr.readline()
+    assert "limits: prompts of 4096 tokens, images of 100 megapixels" in server.stderr.readline()
     yield f"http://127.0.0.1:{port}/v1"
     server.send_signal(signal.SIGINT)
     assert server.wait(20) in (0, 130, -signal.SIGINT)
@@ -153,6 +158,31 @@ def test_an_image_that_cannot_be_used_is_said(
         client.chat.completions.create(model="tiny", messages=turns)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<|image_pad|>", r"the user message has <\|image_pad\|> in its text"),
+        ("red square " * 5000, r"the prompt has \d+ tokens, and may have 4096 \(max_prompt_tokens\)"),
+        ("half \ud83d a pair", "not JSON"),
+    ],
+)
+def test_a_text_that_cannot_be_used_is_said(
+    address: str, client: openai.OpenAI, requests: list[Request], text: str, message: str
+) -> None:
+    turns = messages(requests[0])
+    turns[-1]["content"][2]["text"] = text
+    body = json.dumps({"model": "tiny", "messages": turns})
+    response = httpx.post(
+        f"{address}/chat/completions",
+        content=body,
+        headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+    )
+    assert response.status_code == 400
+    assert re.search(message, response.json()["error"]["message"])
+    (choice,) = client.chat.completions.create(model="tiny", messages=messages(requests[0])).choices
+    assert choice.message.content
+
+
 def test_a_wrong_key_is_refused(address: str, requests: list[Request]) -> None:
     stranger = openai.OpenAI(base_url=address, api_key="wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError):
@@ -167,6 +197,11 @@ def test_a_wrong_key_is_refused(address: str, requests: list[Request]) -> None:
         (("host=0.0.0.0",), "host=0.0.0.0: other machines can reach that address: set SERVE_API_KEY"),
         (("prot=9000",), "did you mean 'port'"),
         (("port=0",), "port: 0 is less than 1"),
+        (("host=[::]",), "host=::: other machines can reach that address"),
+        (("host=::",), "host=::: other machines can reach that address"),
+        (("max_megapixels=500",), "max_megapixels: 500 is more than 178"),
+        (("max_inflight_megabytes=8",), "max_inflight_megabytes: 8 is less than max_megabytes"),
+        (("idle_seconds=0",), "idle_seconds: 0.0 is not a time above 0"),
         (("base_checkpoint=elsewhere",), "base_checkpoint is set, but there is no lora_config.json"),
     ],
 )
@@ -176,6 +211,14 @@ def test_bad_settings_are_one_line(tiny_checkpoint: Path, words: tuple[str, ...]
     assert process.returncode == 2
     (line,) = shown.splitlines()
     assert message in line
+
+
+def test_a_key_that_can_be_guessed_is_one_line(tiny_checkpoint: Path) -> None:
+    process = start(str(tiny_checkpoint), SERVE_API_KEY="x")
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert shown.startswith("error: SERVE_API_KEY: a key has at least 8 characters")
+    assert len(shown.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_said_before_the_model_is_loaded(tiny_checkpoint: Path) -> None:

@@ -1,0 +1,1 @@
+"""What every step must agree on about image files."""

@@ -1,0 +1,138 @@
+"""Bodies that are too large, too slow, too many, or no JSON."""
+
+import io
+import logging
+import struct
+import zlib
+from contextlib import ExitStack
+
+import pytest
+from PIL import EpsImagePlugin, Image
+
+from tests.infer.serve.running_server import PIXEL, chat_body, head, read_response, running
+
+MEGABYTE = 1 << 20
+
+
+def png_of(width: int, height: int) -> bytes:
+    """Return the head of a PNG that claims these pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_too_large_a_body_is_refused_with_the_number() -> None:
+    with running(max_megabytes=1) as server:
+        status, text = server.send(b" " * (MEGABYTE + 1))
+        assert (status, "larger than 1 MB (max_megabytes)" in text) == (413, True)
+        with server.connect() as connection:
+            connection.sendall(head(server.port, length=10**12))
+            assert read_response(connection)[0] == 413
+        with server.connect() as connection:  # no length is declared
+            fields = {"Content_Length": "", "Transfer_Encoding": "chunked"}
+            piece = b"%x\r\n%s\r\n" % (1 << 19, b" " * (1 << 19))
+            connection.sendall(head(server.port, length=0, **fields) + 3 * piece + b"0\r\n\r\n")
+            assert read_response(connection)[0] == 413
+
+
+def test_a_body_that_takes_too_long_is_refused() -> None:
+    with running(body_seconds=0.2) as server, server.connect() as connection:
+        connection.sendall(head(server.port, length=100) + b"{")
+        status, text = read_response(connection)
+    assert status == 408
+    assert "the body did not arrive within 0.2 s (body_seconds)" in text
+
+
+def test_the_sum_of_what_is_read_and_waits_has_a_limit() -> None:
+    with running(max_megabytes=1, max_inflight_megabytes=1) as server, ExitStack() as held:
+        body = chat_body(PIXEL + bytes(MEGABYTE // 2))
+        uploading = held.enter_context(server.connect())
+        uploading.sendall(head(server.port, length=len(body)) + body[:-1])
+        server.wait_for_bytes(len(body) - 1)
+        status, text = server.send(body)
+        assert status == 429
+        assert "have 1 MB already (max_inflight_megabytes)" in text
+        assert "retry-after: 1" in text.lower()
+        assert server.send(chat_body())[0] == 200  # a small one still fits
+        server.engine.go.clear()
+        uploading.sendall(body[-1:])
+        assert server.send(body)[0] == 429  # it waits for its answer
+        server.engine.go.set()
+        assert read_response(uploading)[0] == 200
+        assert server.send(body)[0] == 200
+
+
+def test_an_upload_that_is_given_up_is_no_fault_and_gives_its_bytes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with running(max_megabytes=1, max_inflight_megabytes=1) as server:
+        body = chat_body(PIXEL + bytes(MEGABYTE // 2))
+        for _ in range(5):
+            with server.connect() as connection:
+                connection.sendall(head(server.port, length=len(body)) + body[:-1])
+                server.wait_for_bytes(len(body) - 1)
+            server.wait_for_bytes(0)
+        assert server.send(body)[0] == 200
+    assert [record.message for record in caplog.records] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "the body is not JSON"),
+        (b"", "the body is not JSON"),
+        (b"[" * 100_000, "the body is not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b'"text"', "not a JSON object"),
+        (b"\xff\xfe{\x00}\x00", "the body is not JSON"),
+        (chat_body(text="half \ud83d a pair"), "the body is not JSON"),
+        (chat_body().replace(b"Where?", b"\xed\xa0\x80"), "the body is not JSON"),
+        (chat_body(model="\udc80"), "the body is not JSON"),
+        (
+            chat_body(max_tokens=0).replace(b"0}", b"9" * 5000 + b"}"),
+            "the body is not JSON: number out of range",
+        ),
+    ],
+)
+def test_a_body_that_is_no_json_of_unicode_texts_is_refused(body: bytes, message: str) -> None:
+    with running() as server:
+        status, text = server.send(body)
+    assert status == 400
+    assert message in text
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "status", "message"),
+    [
+        (2000, 1000, 200, ""),
+        (2001, 1000, 413, "megapixels, and may have 2 (max_megapixels): shrink it"),
+        (13_000, 13_000, 413, "the image has 169 megapixels, and may have 2"),
+        (60_000, 60_000, 413, "the image: "),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_pixels_are_counted_before_they_are_decoded(
+    width: int, height: int, status: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    with running(max_megapixels=2) as server:
+        given, text = server.send(chat_body(png_of(width, height)))
+    assert given == status, text
+    assert message in text
+
+
+@pytest.mark.parametrize("name", ["EPS", "TIFF", "PCX", "PDF"])
+def test_other_formats_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("Ghostscript was called"))
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, name)
+    with running() as server:
+        status, text = server.send(chat_body(file.getvalue()))
+    assert status == 400
+    assert "the image: not usable as an image (JPEG, PNG, WEBP, BMP, GIF)" in text
