@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from visualize.app.texts import AppError
-from visualize.app.uploads import open_upload
+from visualize.app.uploads.checked_picture import open_upload
 
 
 def refused(path, megabytes=20.0, megapixels=50.0):
