@@ -8,7 +8,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,9 @@ UPLOADS_KEPT, ANSWERS_KEPT = 16, 16
 
 FORM_BYTES = 65_536
 """What the form around an uploaded file may take: boundaries and headers."""
+
+RECEIVING_SHARES = 2
+"""A visitor may take one of so many shares of what is received at the same time: slow uploads leave room."""
 
 SMALLEST_CHARGE = 65_536
 """Bytes that a file counts as at least, so that many small files are limited as well."""
@@ -93,14 +96,18 @@ class StoredFiles:
         with self._lock:
             self.sweep()
             size = max(size, SMALLEST_CHARGE)
-            receiving = [taken for _, taken in self._receiving.values()]
+            coming = list(self._receiving.values())
             stored = [(file.visitor, file.size) for file in self._files.values() if not file.is_shared]
-            stored += self._receiving.values()
-            own = [taken for owner, taken in stored if owner == visitor]
-            limits = self.limits
-            _check("receiving_megabytes", sum(receiving) + size, limits.receiving, "being uploaded now")
-            _check("visitor_megabytes", sum(own) + size, limits.visitor, "stored for your address")
-            _check("stored_megabytes", sum(taken for _, taken in stored) + size, limits.stored, "stored")
+            limits, own = self.limits, _bytes_of(coming, visitor)
+            share = max(limits.receiving // RECEIVING_SHARES, limits.upload + FORM_BYTES)
+            place = f"receiving_megabytes={limits.receiving / MEGA:g}"
+            _check(own + size, share, f"being uploaded from your address: a share of {place}")
+            _check(_bytes_of(coming) + size, limits.receiving, f"being uploaded: {place}")
+            own += _bytes_of(stored, visitor) + size
+            place = f"visitor_megabytes={limits.visitor / MEGA:g}"
+            _check(own, limits.visitor, f"stored for your address: {place}")
+            every = _bytes_of(stored + coming) + size
+            _check(every, limits.stored, f"stored: stored_megabytes={limits.stored / MEGA:g}")
             folder = self._secret_folder()
             self._receiving[folder] = visitor, size
             return folder
@@ -215,9 +222,12 @@ class StoredFiles:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def _check(key: str, size: int, limit: int, what: str) -> None:
-    """Refuse an upload with which `size` bytes would be taken of the `limit` that a setting gives."""
+def _bytes_of(sizes: Iterable[tuple[str, int]], visitor: str | None = None) -> int:
+    """Return the sum of the sizes, of one visitor or of all."""
+    return sum(size for owner, size in sizes if visitor in (None, owner))
+
+
+def _check(size: int, limit: int, what: str) -> None:
+    """Refuse an upload with which `size` bytes of `limit` would be taken; `what` names the limit's key."""
     if size > limit:
-        raise UploadRefusedError(
-            429, f"Too much is {what}: with this file, more than {key}={limit / MEGA:g}. Try again later."
-        )
+        raise UploadRefusedError(429, f"Too much is {what}. Try again later.")

@@ -193,7 +193,7 @@ def until(condition):
 
 
 def test_uploads_that_are_being_received_are_limited_and_forgotten_when_broken_off(content, tmp_path):
-    settings = AppSettings(port=free_port(), max_megabytes=0.5, receiving_megabytes=1.2)
+    settings = AppSettings(port=free_port(), max_megabytes=0.5, receiving_megabytes=2.2)
     part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     with served(make_asker(KnownAnswers()), settings, "m", None) as url:
         [own] = upload(url, content).json()
@@ -202,7 +202,7 @@ def test_uploads_that_are_being_received_are_limited_and_forgotten_when_broken_o
         until(lambda: len(list(folder.glob("*/*"))) == 3 + len(list(folder.glob("*/shapes*"))))
         refused = upload(url, bytes(400_000))
         assert refused.status_code == 429
-        assert "receiving_megabytes=1.2" in refused.text
+        assert "a share of receiving_megabytes=2.2" in refused.text
         for connection in slow:
             connection.close()
         until(lambda: upload(url, bytes(400_000)).status_code == 200)

@@ -74,6 +74,7 @@ def test_what_everybody_may_see_belongs_to_nobody_and_stays(files, clock, tmp_pa
 
 def test_limits_of_receiving_visitor_and_all(files):
     first = files.start_upload("a", MEGA)
+    assert "from your address: a share of receiving_megabytes=2" in refused(files, "a", MEGA)
     second = files.start_upload("b", MEGA)
     assert "receiving_megabytes=2" in refused(files, "c", 1)
     files.end_upload(first, None)
