@@ -30,8 +30,8 @@ class AppSettings:
     max_megabytes: float = setting("largest upload", 20.0)
     max_megapixels: float = setting("largest picture, in million pixels", 50.0)
     receiving_megabytes: float = setting("uploads that are being received at the same time", 100.0)
-    visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 400.0)
-    stored_megabytes: float = setting("stored uploads of all visitors", 2000.0)
+    visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 200.0)
+    stored_megabytes: float = setting("stored uploads of all visitors", 1000.0)
     allowed_hosts: str | None = setting(
         "host names of the page besides this machine's own, with commas between (for a proxy)", None
     )

@@ -22,6 +22,9 @@ LARGEST_BODY = 1_000_000
 BODY_SECONDS = 30.0
 """Time for a request that is no upload to arrive: LARGEST_BODY at 0.3 Mbit/s."""
 
+PATIENCE = 4
+"""Seconds that a login is held back rather than refused: the login page does not show a refusal."""
+
 
 @dataclass(frozen=True)
 class DoorRules:
@@ -51,25 +54,33 @@ class Door:
             await send({"type": "websocket.close", "code": 1008})
         else:
             request = Request(scope, receive)
-            refused = self._refusal(request)
+            refused = await self._refusal(request)
             if refused is None and request.method == "POST" and request.scope["path"] != UPLOAD_PATH:
                 await self._take_body(request, send)
             else:
                 await (refused or self.app)(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
+    async def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused by its head."""
         method, path = request.method, request.scope["path"]
         if reason := self.rules.hosts.refusal(request.headers):
             return PlainTextResponse(reason, 403)
         if is_free(method, path):
-            if method == "POST" and (seconds := self.rules.delay.start(visitor_of(request.scope))):
+            if method == "POST" and (seconds := await self._seconds_to_wait(visitor_of(request.scope))):
                 sentence = f"Too many attempts. Try again in {seconds} s."
                 return PlainTextResponse(sentence, 429, {"Retry-After": str(seconds)})
             return None
         if not _has_password(request):
             return PlainTextResponse("Log in first.", 401)
         return None if is_protected(method, path) else PlainTextResponse("Not found.", 404)
+
+    async def _seconds_to_wait(self, visitor: str) -> int:
+        """Return 0 once a visitor may try to log in, or the seconds that are left if they are many."""
+        seconds = self.rules.delay.start(visitor)
+        if not 0 < seconds <= PATIENCE:
+            return seconds
+        await anyio.sleep(seconds)
+        return self.rules.delay.start(visitor)
 
     async def _take_body(self, request: Request, send: Send) -> None:
         """Read the body of a request, check it, and hand the request on."""
