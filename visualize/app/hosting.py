@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from visualize.app.access.exposure import describe_exposure
+from visualize.app.access.host_check import HostCheck
 from visualize.app.asker import Asker
 from visualize.app.page_settings import AppSettings
-from visualize.app.uploads import MEGA
+from visualize.app.uploads.checked_picture import MEGA
+from visualize.app.uploads.stored_files import FORM_BYTES, StorageLimits, StoredFiles
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ def serve_page(asker: Asker, settings: AppSettings, name: str, password: str | N
         UserError: the address is taken, or does not belong to this machine.
     """
     with served(asker, settings, name, password) as url:
+        for line in describe_exposure(settings, name):
+            log.info("%s", line)
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
@@ -49,8 +54,9 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
         UserError: as `serve_page`.
     """
     with tempfile.TemporaryDirectory(prefix="grounding_app_") as folder:
-        uploads = Path(folder) / "uploads"
-        uploads.mkdir()
+        uploads = Path(folder).resolve() / "uploads"
+        uploads.mkdir(mode=0o700)
+        files = StoredFiles(uploads, _storage_limits(settings))
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         with _environment_variable(UPLOADS_VARIABLE, str(uploads)):
             logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio polls its own address at the start
@@ -58,11 +64,11 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
             from visualize.app.interface.gradio_page import make_page
 
             examples = find_examples(asker.wordings.dataset, Path(folder))
-            page = make_page(asker, settings, name, examples, uploads)
+            page = make_page(asker, settings, name, [files.share(path) for path in examples], files)
             page.queue(
                 max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent
             )
-            options = _launch_options(settings, asker.wordings.categories, password)
+            options = _launch_options(settings, asker.wordings.categories, password, files)
             try:
                 _, url, _ = page.launch(**options)
             except OSError as error:
@@ -71,7 +77,8 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
                     "set another port="
                 ) from error
             try:
-                yield url
+                with files.swept():
+                    yield url
             finally:
                 page.close(verbose=False)
 
@@ -89,17 +96,28 @@ def _environment_variable(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
+def _storage_limits(settings: AppSettings) -> StorageLimits:
+    """Return the limits for uploads in bytes; none is less than one upload."""
+    upload = round(settings.max_megabytes * MEGA)
+    others = settings.receiving_megabytes, settings.visitor_megabytes, settings.stored_megabytes
+    return StorageLimits(upload, *(max(round(megabytes * MEGA), upload + FORM_BYTES) for megabytes in others))
+
+
 def _launch_options(
-    settings: AppSettings, categories: tuple[str, ...], password: str | None
+    settings: AppSettings, categories: tuple[str, ...], password: str | None, files: StoredFiles
 ) -> dict[str, Any]:
     """Return the arguments of Gradio's `launch`."""
     import gradio
     from starlette.middleware import Middleware
 
+    from visualize.app.access.door import Door, DoorRules
+    from visualize.app.access.security_headers import SecurityHeaders
     from visualize.app.interface.gradio_page import ASSETS
-    from visualize.app.security_headers import SecurityHeaders
     from visualize.app.texts import translations
+    from visualize.app.uploads.receiving import file_routes
 
+    hosts = HostCheck(is_local=password is None, allowed=settings.host_names)
+    rules = DoorRules(hosts, files.folder, files.find)
     return {
         "server_name": settings.host,
         "server_port": settings.port,
@@ -119,7 +137,11 @@ def _launch_options(
         "footer_links": [],
         "ssr_mode": False,
         "enable_monitoring": False,
-        "app_kwargs": {"middleware": [Middleware(SecurityHeaders)]},
+        "app_kwargs": {
+            "middleware": [Middleware(SecurityHeaders), Middleware(Door, rules=rules)],
+            "routes": file_routes(files),
+            "openapi_url": None,
+        },
     }
 
 

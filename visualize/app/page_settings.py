@@ -29,6 +29,12 @@ class AppSettings:
     )
     max_megabytes: float = setting("largest upload", 20.0)
     max_megapixels: float = setting("largest picture, in million pixels", 50.0)
+    receiving_megabytes: float = setting("uploads that are being received at the same time", 100.0)
+    visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 200.0)
+    stored_megabytes: float = setting("stored uploads of all visitors", 1000.0)
+    allowed_hosts: str | None = setting(
+        "host names of the page besides this machine's own, with commas between (for a proxy)", None
+    )
     concurrent: int = setting("requests that the model answers at the same time", 1)
     waiting: int = setting("requests that may wait", 50)
 
@@ -38,11 +44,18 @@ class AppSettings:
         Raises:
             ValueError: a number out of range.
         """
-        for key in ("max_megabytes", "max_megapixels", "concurrent", "waiting"):
+        numbers = ("max_megabytes", "max_megapixels", "receiving_megabytes", "visitor_megabytes")
+        for key in (*numbers, "stored_megabytes", "concurrent", "waiting"):
             if (value := getattr(self, key)) <= 0:
                 raise ValueError(f"{key}: {value} is not more than 0")
         if not 0 < self.port < 1 << 16:
             raise ValueError(f"port: {self.port} is not 1 to 65535")
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names in `allowed_hosts`, in lower case."""
+        names = (self.allowed_hosts or "").lower().split(",")
+        return frozenset(name.strip() for name in names if name.strip())
 
     @property
     def is_open_to_others(self) -> bool:

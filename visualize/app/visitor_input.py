@@ -9,6 +9,9 @@ from visualize.app.texts import AppError
 LONGEST_QUESTION = 500
 """Characters."""
 
+LONGEST_REGION = 200
+"""Characters of the corners of a box that are read."""
+
 SMALLEST_SIDE = 1.0
 """Pixels of a drawn box."""
 
@@ -19,7 +22,7 @@ def clean_question(text: str) -> str:
     Raises:
         AppError: the text is too long, or contains control words of the model.
     """
-    text = " ".join(text.split())
+    text = " ".join(_as_text(text).split())
     if len(text) > LONGEST_QUESTION:
         raise AppError("long_phrase", LONGEST_QUESTION)
     if any(mark in text for mark in MARKUP):
@@ -40,7 +43,7 @@ def parse_region(text: str, size: Size) -> Box:
     Raises:
         AppError: the text is empty, is not four numbers, or gives a box without area inside the picture.
     """
-    words = [word for word in re.split(r"[\s,，;；]+", text) if word]
+    words = [word for word in re.split(r"[\s,，;；]+", _as_text(text)[:LONGEST_REGION]) if word]
     if not words:
         raise AppError("no_region")
     try:
@@ -54,3 +57,8 @@ def parse_region(text: str, size: Size) -> Box:
     if min(box.x2 - box.x1, box.y2 - box.y1) < SMALLEST_SIDE:
         raise AppError("small_region")
     return box
+
+
+def _as_text(given: object) -> str:
+    """Return what a visitor sent as text that can be encoded; a program may send anything in its place."""
+    return given.encode("utf-8", "replace").decode() if isinstance(given, str) else ""

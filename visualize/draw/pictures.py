@@ -14,6 +14,12 @@ from visualize.draw.colors import WHITE
 
 log = logging.getLogger(__name__)
 
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""The image formats that are opened; Pillow opens an MPO as a JPEG.
+
+Without this list, Pillow tries every format that it knows, and gives PostScript to an interpreter.
+"""
+
 NEAREST_FROM = 3.0
 """From this enlargement on, pixels stay sharp squares instead of a blur."""
 
@@ -27,7 +33,7 @@ def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -
         UserError: the file is missing, is not an image, or has another size.
     """
     try:
-        image = Image.open(path)
+        image = Image.open(path, formats=IMAGE_FORMATS)
         if is_whole:
             image.load()
     except FileNotFoundError as error:

@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import io
 import re
 import xml.etree.ElementTree as ElementTree
@@ -39,6 +40,18 @@ def test_the_page_shows_what_the_model_sees(dataset: Path) -> None:
     # The box is a tenth to a half of either side.
     assert [float(rectangle.attrib[key]) for key in ("x", "y", "width", "height")] == [3.2, 3.2, 12.8, 12.8]
     assert label.text == "<b>杯子&"
+
+
+def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:
+    page = show(dataset, limit=1).read_text(encoding="utf-8")
+    [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    [policy] = re.findall('<meta http-equiv="Content-Security-Policy" content="([^"]*)">', page)
+    assert policy == (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+    assert " style=" not in page
 
 
 def test_the_text_is_that_of_training_with_its_tokens(dataset: Path) -> None:

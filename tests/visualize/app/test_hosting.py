@@ -1,11 +1,12 @@
 """The served page, as programs see it: gradio_client and plain requests."""
 
-import json
+import logging
 import socket
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import BoundedSemaphore
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -13,9 +14,10 @@ from gradio_client import Client, handle_file
 
 from grounding.errors import UserError
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
+from visualize.app import hosting
+from visualize.app.access.security_headers import HEADERS
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
-from visualize.app.security_headers import HEADERS
 
 CLIENTS = 10
 DEADLINE = 300
@@ -139,10 +141,8 @@ def test_files_of_the_server_are_not_read(url):
     assert httpx.get(f"{url}gradio_api/file={path}").status_code in (403, 404)
     stolen = {"path": path, "meta": {"_type": "gradio.FileData"}}
     asked = {"data": [stolen], "fn_index": EVERYTHING, "session_hash": "thief"}
-    httpx.post(f"{url}gradio_api/queue/join", json=asked).raise_for_status()
-    said = httpx.get(f"{url}gradio_api/queue/data", params={"session_hash": "thief"}, timeout=DEADLINE).text
-    last = [json.loads(line.removeprefix("data:")) for line in said.splitlines() if line][-2]
-    assert (last["msg"], last["success"]) == ("process_completed", False)
+    refused = httpx.post(f"{url}gradio_api/queue/join", json=asked)
+    assert (refused.status_code, "uploaded to this app" in refused.text) == (403, True)
 
 
 def test_the_browser_is_told_to_fetch_from_here_alone(url):
@@ -160,6 +160,19 @@ def test_with_a_password_nothing_is_shown_without_it(picture):
             assert httpx.post(f"{url}login", data=given).status_code in (400, 422)
         client = connect(url, auth=("anybody", PASSWORD))
         assert "1 object" in client.predict(picture, api_name="/everything")[WORDS]
+
+
+def test_the_start_says_where_the_page_is_and_who_can_reach_it(caplog, monkeypatch):
+    class Stopped:
+        def wait(self):
+            assert httpx.get(caplog.messages[-1].split()[0]).status_code == 200
+
+    monkeypatch.setattr(hosting, "threading", SimpleNamespace(Event=Stopped))
+    monkeypatch.setattr(hosting, "signal", SimpleNamespace(SIGINT=2, SIGTERM=15, signal=lambda *_: None))
+    with caplog.at_level(logging.INFO, logger=hosting.__name__):
+        hosting.serve_page(make_asker(KnownAnswers()), AppSettings(port=free_port()), "the model", None)
+    assert "without a password; not to other machines" in caplog.text
+    assert "visitors can ask the model about" in caplog.text
 
 
 def test_uploads_are_deleted_when_the_page_closes(picture, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ def test_keys_of_page_and_engine_are_told_apart():
         ("port=0", "port: 0"),
         ("concurrent=0", "concurrent: 0"),
         ("max_megabytes=-1", "max_megabytes: -1"),
+        ("visitor_megabytes=0", "visitor_megabytes: 0"),
         ("device=tpu", "device: 'tpu'"),
     ],
 )
@@ -45,6 +46,12 @@ def test_bad_settings_are_refused(word, message):
 )
 def test_only_this_machines_own_addresses_are_closed(host, is_open):
     assert AppSettings(host=host).is_open_to_others is is_open
+
+
+def test_allowed_hosts_are_names_with_commas_between():
+    assert read_settings(Path("x"), [])[0].host_names == frozenset()
+    given = read_settings(Path("x"), ["allowed_hosts='Example.org, app.local'"])[0]
+    assert given.host_names == {"example.org", "app.local"}
 
 
 def test_an_open_page_without_a_password_does_not_start():

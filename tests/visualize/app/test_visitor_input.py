@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from grounding.boxes import Box, Size
 from tests.visualize.app.app_engine import SIZE
 from visualize.app.texts import AppError
-from visualize.app.visitor_input import parse_region
+from visualize.app.visitor_input import clean_question, parse_region
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,14 @@ def test_a_region_lies_inside_whatever_its_corners_order(numbers):
     else:
         with pytest.raises(AppError):
             parse_region(text, Size(*SIZE))
+
+
+def test_whatever_a_program_sends_is_text_that_can_be_encoded():
+    assert clean_question("a \ud800 b") == "a ? b"
+    for sent in (None, 7, ["x"], {"path": "/etc/passwd"}, True):
+        assert clean_question(sent) == ""
+        with pytest.raises(AppError) as caught:
+            parse_region(sent, Size(*SIZE))
+        assert caught.value.key == "no_region"
+    with pytest.raises(AppError):
+        parse_region("1, " * 1_000_000, Size(*SIZE))

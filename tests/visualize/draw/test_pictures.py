@@ -2,11 +2,12 @@ import io
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageDraw, ImageOps
+from PIL import EpsImagePlugin, ExifTags, Image, ImageDraw, ImageOps
 
 from grounding.boxes import Box, Size
+from grounding.errors import UserError
 from grounding.samples import Detection
-from visualize.draw.pictures import resized, to_rgb, turn_box, upright
+from visualize.draw.pictures import IMAGE_FORMATS, open_image, resized, to_rgb, turn_box, upright
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"])
@@ -82,3 +83,20 @@ def test_an_image_enlarged_much_keeps_its_hard_edges():
     image.putpixel((1, 1), (255, 255, 255))
     picture, _ = resized(image, Size(40, 40))
     assert {color for _, color in picture.getcolors()} == {(0, 0, 0), (255, 255, 255)}
+
+
+def test_the_usual_formats_are_opened_and_postscript_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("an interpreter was called")
+    )
+    path = tmp_path / "x"
+    for name in IMAGE_FORMATS:
+        Image.new("RGB", (9, 9)).save(path, name)
+        assert open_image(path, Size(9, 9)).format == name
+    Image.new("RGB", (9, 9)).save(path, "MPO", save_all=True, append_images=[Image.new("RGB", (9, 9))])
+    assert open_image(path).size == (9, 9)
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with Image.open(path) as opened:
+        assert opened.format == "EPS"  # Pillow itself would take it
+    with pytest.raises(UserError, match="not readable as an image"):
+        open_image(path)

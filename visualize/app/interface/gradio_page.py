@@ -12,13 +12,11 @@ from visualize.app.asker import Asker
 from visualize.app.interface.page_events import PageEvents
 from visualize.app.page_settings import AppSettings
 from visualize.app.texts import say, translations
+from visualize.app.uploads.stored_files import KEPT_SECONDS, StoredFiles
 
 ASSETS = Path(__file__).with_name("assets")
 MODEL = "model"
 """Gradio's name for the queue of all events that need the model."""
-
-KEPT_SECONDS = 3600
-"""How long uploads stay on the server."""
 
 COLUMN_WIDTH = 300
 """Smallest width of a column in pixels."""
@@ -54,16 +52,16 @@ class AnswerPart:
 
 
 def make_page(
-    asker: Asker, settings: AppSettings, name: str, examples: Sequence[Path], uploads: Path
+    asker: Asker, settings: AppSettings, name: str, examples: Sequence[Path], files: StoredFiles
 ) -> gr.Blocks:
-    """Return the page for a loaded model called `name`; answers are written into `uploads`."""
+    """Return the page for a loaded model called `name`; `files` holds uploads and answers."""
     text = gr.I18n(**translations())
     first_tab = "everything" if asker.wordings.knows_everything else "phrase"
     with gr.Blocks(
         title=say("en", "title"),
         analytics_enabled=False,
         fill_width=True,
-        delete_cache=(KEPT_SECONDS, KEPT_SECONDS),
+        delete_cache=(int(KEPT_SECONDS), int(KEPT_SECONDS)),
     ) as page:
         _add_head(text, name)
         kept = gr.State(None)
@@ -72,7 +70,9 @@ def make_page(
                 question = _add_question(text, first_tab, examples)
             with gr.Column(min_width=COLUMN_WIDTH):
                 answer = _add_answer(text)
-        _connect(PageEvents(asker, settings, uploads), question, answer, kept, settings.concurrent)
+        events = PageEvents(asker, settings, files)
+        _connect(events, question, answer, kept, settings.concurrent)
+        page.unload(events.close)
     return page
 
 
@@ -151,4 +151,8 @@ def _connect(
         api_name="region", **model,
     )  # fmt: skip
     answer.verify_button.click(events.verify, [kept], [answer.verified], api_name="verify", **model)
+    upload.upload(
+        events.claim, [upload], None, preprocess=False, queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip
     upload.change(None, None, question.corners, js="() => ''", api_visibility="private")

@@ -1,10 +1,8 @@
 """What the buttons of the app's page do: from the visitor's words to the parts of the page that change."""
 
 import logging
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -18,7 +16,8 @@ from visualize.app.answers.answer_picture import draw_answer
 from visualize.app.asker import Asker
 from visualize.app.page_settings import AppSettings
 from visualize.app.texts import AppError, choose_language
-from visualize.app.uploads import open_upload
+from visualize.app.uploads.checked_picture import open_upload
+from visualize.app.uploads.stored_files import StoredFiles
 from visualize.app.visitor_input import parse_region
 
 log = logging.getLogger(__name__)
@@ -47,13 +46,13 @@ class AnswerParts(NamedTuple):
 class PageEvents:
     """The functions behind the buttons; errors become a sentence in the visitor's language.
 
-    `uploads` is Gradio's folder of files that visitors may fetch. Each answer gets a file of its own in it:
-    Gradio itself would give equal pictures of several visitors one file, and rewrite it while they read it.
+    `files` holds what visitors may fetch. Each answer gets a file of its own in it: Gradio itself would give
+    equal pictures of several visitors one file, and rewrite it while they read it.
     """
 
     asker: Asker
     settings: AppSettings
-    uploads: Path
+    files: StoredFiles
 
     def ask_everything(self, request: gr.Request, upload: Upload | None) -> AnswerParts:
         """Show every object in the picture."""
@@ -80,10 +79,10 @@ class PageEvents:
         try:
             if kept is None:
                 raise AppError("nothing_asked")
-            path, asked = kept
+            named, asked = kept
             if not any(item.label for item in asked.detections):
                 raise AppError("nothing_to_verify")
-            picture = self._open(path)
+            picture = self._open(request, named)
             checks = _run_model(lambda: self.asker.check_labels(picture, asked))
             return describe_checks(asked, checks, self.asker.wordings, language)
         except AppError as error:
@@ -94,23 +93,41 @@ class PageEvents:
     ) -> AnswerParts:
         language = _language(request)
         try:
-            path = (upload or {}).get("path")
-            picture = self._open(path)
+            named = upload.get("path") if isinstance(upload, dict) else None
+            picture = self._open(request, named)
             asked = _run_model(lambda: ask(picture))
             drawn = draw_answer(picture, asked, self.asker.wordings.categories)
             described = describe_answer(asked, self.asker.wordings, language)
             button = gr.update(interactive=any(item.label for item in asked.detections))
-            file = Path(tempfile.mkdtemp(dir=self.uploads)) / "answer.png"
-            drawn.save(file, "PNG", compress_level=3)
-            return AnswerParts(str(file), described, asked.answered.raw, (str(path), asked), "", button)
+            file = self.files.add_answer(
+                str(request.session_hash), lambda path: drawn.save(path, "PNG", compress_level=3)
+            )
+            return AnswerParts(str(file), described, asked.answered.raw, (str(named), asked), "", button)
         except AppError as error:
             return AnswerParts(
                 None, describe_error(error, language), "", None, "", gr.update(interactive=False)
             )
 
-    def _open(self, path: str | None) -> Image.Image:
-        limits = self.settings.max_megabytes, self.settings.max_megapixels
-        return open_upload(None if path is None else Path(path), *limits)
+    def claim(self, request: gr.Request, upload: Upload | None) -> None:
+        """Let the visitor's session own an upload, so that it is deleted with the session."""
+        if isinstance(upload, dict):
+            self.files.find(request.session_hash, upload.get("path"))
+
+    def close(self, request: gr.Request) -> None:
+        """Delete the files of a session whose page was closed."""
+        if request.session_hash is not None:
+            self.files.close_session(request.session_hash)
+
+    def _open(self, request: gr.Request, named: object) -> Image.Image:
+        """Return the picture that a session names.
+
+        Raises:
+            AppError: the session has no such file, whether the machine has one or not; or as `open_upload`.
+        """
+        path = self.files.find(request.session_hash, named)
+        if path is None and named is not None:
+            raise AppError("gone_picture")
+        return open_upload(path, self.settings.max_megabytes, self.settings.max_megapixels)
 
 
 def _run_model(ask: Callable[[], Any]) -> Any:

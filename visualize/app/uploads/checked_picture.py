@@ -1,12 +1,15 @@
 """Uploaded pictures: checked before they are decoded, then converted to upright RGB."""
 
 import logging
+import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
 from visualize.app.texts import AppError
-from visualize.draw.pictures import upright
+from visualize.draw.pictures import IMAGE_FORMATS, upright
 
 log = logging.getLogger(__name__)
 
@@ -20,21 +23,31 @@ def open_upload(path: Path | None, max_megabytes: float, max_megapixels: float) 
     The number of pixels is read from the file's header before decoding: a small file can hold a huge picture.
 
     Raises:
-        AppError: there is no file, it has too many bytes or pixels, or it is not a picture.
+        AppError: there is no regular file, it has too many bytes or pixels, or it is not a picture in one of
+            IMAGE_FORMATS.
     """
     if path is None:
         raise AppError("no_picture")
     try:
-        megabytes = path.stat().st_size / MEGA
-        if megabytes > max_megabytes:
-            raise AppError("many_bytes", megabytes, max_megabytes)
-        with Image.open(path) as image:
+        # Neither follow a link nor wait for the other end of a pipe.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            return _decode(file, max_megabytes, max_megapixels)
+    except OSError as error:
+        raise AppError("gone_picture") from error
+
+
+def _decode(file: BinaryIO, max_megabytes: float, max_megapixels: float) -> Image.Image:
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        raise AppError("gone_picture")
+    if found.st_size > max_megabytes * MEGA:
+        raise AppError("many_bytes", found.st_size / MEGA, max_megabytes)
+    try:
+        with Image.open(file, formats=IMAGE_FORMATS) as image:
             if image.width * image.height > max_megapixels * MEGA:
                 raise AppError("many_pixels", max_megapixels)
             image.load()
             return upright(image)[0]
-    except FileNotFoundError as error:
-        raise AppError("gone_picture") from error
     except Image.DecompressionBombError as error:
         raise AppError("many_pixels", max_megapixels) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:

@@ -1,11 +1,12 @@
+import os
 import struct
 import zlib
 
 import pytest
-from PIL import ExifTags, Image
+from PIL import EpsImagePlugin, ExifTags, Image
 
 from visualize.app.texts import AppError
-from visualize.app.uploads import open_upload
+from visualize.app.uploads.checked_picture import open_upload
 
 
 def refused(path, megabytes=20.0, megapixels=50.0):
@@ -60,3 +61,22 @@ def test_what_is_no_picture_is_said_to_be_none(tmp_path, content):
 def test_no_file_and_a_deleted_file(tmp_path):
     assert refused(None) == "no_picture"
     assert refused(tmp_path / "gone.png") == "gone_picture"
+
+
+def test_postscript_reaches_no_interpreter(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("an interpreter was called")
+    )
+    path = tmp_path / "x.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with Image.open(path) as opened:
+        assert opened.format == "EPS"  # Pillow itself would take it
+    assert refused(path) == "not_a_picture"
+
+
+def test_only_a_regular_file_is_opened(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "x.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "x.png")
+    os.mkfifo(tmp_path / "fifo.png")
+    for name in ("link.png", "fifo.png", "."):
+        assert refused(tmp_path / name) == "gone_picture"

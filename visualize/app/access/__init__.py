@@ -1,0 +1,1 @@
+"""Who may ask what of the app: hosts, paths, passwords, and the size of requests."""

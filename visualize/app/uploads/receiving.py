@@ -1,0 +1,149 @@
+"""The web routes for files: uploads are received within limits, and only listed files are sent.
+
+They come before Gradio's own routes of the same paths. Gradio stores without a limit in total, fetches files
+from other servers, and sends every file of its folder.
+"""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from visualize.app.access.network_address import visitor_of
+from visualize.app.access.open_paths import FILE_PATH, UPLOAD_PATH
+from visualize.app.uploads.stored_files import FORM_BYTES, StoredFiles, UploadRefusedError
+
+log = logging.getLogger(__name__)
+
+UPLOAD_SECONDS = 300.0
+"""Time to receive an upload in: 20 MB at 0.5 Mbit/s. A slow upload may not hold its place for ever."""
+
+DRAINED_BYTES, DRAIN_SECONDS = 100_000_000, 10.0
+"""What is read of a refused upload, and thrown away, before it is answered."""
+
+LONGEST_ID = 64
+"""Characters of the name under which a browser follows the progress of its upload; Gradio's has about 11."""
+
+SHOWN_TYPES = {
+    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp",
+    ".gif": "image/gif", ".bmp": "image/bmp",
+}  # fmt: skip
+"""Media types that a browser may show; it saves every other file instead of running what is inside."""
+
+
+def file_routes(files: StoredFiles) -> list[Route]:
+    """Return the routes that receive uploads into `files`, and send files of it."""
+
+    async def receive(request: Request) -> Response:
+        try:
+            path = await _receive(request, files)
+        except UploadRefusedError as error:
+            log.info("an upload is refused: %s", error.sentence)
+            await _drain(request)
+            return PlainTextResponse(error.sentence, error.status, {"Connection": "close"})
+        return JSONResponse([str(path)])
+
+    async def send(request: Request) -> Response:
+        path = files.fetched(request.path_params["path"])
+        if path is None:
+            return PlainTextResponse("There is no such file.", 404)
+        media = SHOWN_TYPES.get(path.suffix.lower())
+        if media is None:
+            return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+        return FileResponse(path, media_type=media)
+
+    return [
+        Route(UPLOAD_PATH, receive, methods=["POST"]),
+        Route(FILE_PATH + "{path:path}", send, methods=["GET"]),
+    ]
+
+
+async def _receive(request: Request, files: StoredFiles) -> Path:
+    """Return the path of the file in an upload.
+
+    Raises:
+        UploadRefusedError: the upload exceeds a limit, is not one file in a form, or does not arrive.
+    """
+    largest = files.limits.upload
+    size = _announced_size(request, largest)
+    folder = files.start_upload(visitor_of(request.scope), size)
+    path = None
+    try:
+        with anyio.fail_after(UPLOAD_SECONDS):
+            path = await _read_form(request, folder, largest, size)
+    except TimeoutError as error:
+        raise UploadRefusedError(408, f"The upload took more than {UPLOAD_SECONDS:g} s.") from error
+    except ClientDisconnect as error:
+        raise UploadRefusedError(400, "The upload was broken off.") from error
+    except MultiPartException as error:
+        status = 413 if "maximum allowed size" in error.message else 400
+        raise UploadRefusedError(status, error.message) from error
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+        KeyError,
+    ) as error:  # Gradio's, for fields that are no files
+        raise UploadRefusedError(
+            400, "The upload is not a form with one file in the field `files`."
+        ) from error
+    finally:
+        files.end_upload(folder, path)
+    return path
+
+
+def _announced_size(request: Request, largest: int) -> int:
+    """Return how many bytes a request says that it has; the largest upload if it does not say."""
+    given = request.headers.get("content-length", "")
+    size = int(given) if given.isdecimal() and len(given) < 19 else largest + FORM_BYTES
+    if size > largest + FORM_BYTES:
+        raise UploadRefusedError(413, _too_large(largest))
+    return size
+
+
+async def _read_form(request: Request, folder: Path, largest: int, size: int) -> Path:
+    from gradio.route_utils import upload_fn
+    from gradio.routes import file_upload_statuses
+
+    name = request.query_params.get("upload_id", "")[:LONGEST_ID]
+    bounded = _BoundedRequest(request.scope, request.receive)
+    bounded.largest, bounded.size = largest, size
+    found, _, _ = await upload_fn(
+        bounded, str(folder), largest, name or None, upload_progress=file_upload_statuses if name else None
+    )
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} files")
+    return Path(found[0])
+
+
+class _BoundedRequest(Request):
+    """A request whose body ends with an error where it exceeds the bytes that were reserved for it."""
+
+    largest = size = 0
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        received = 0
+        async for chunk in super().stream():
+            received += len(chunk)
+            if received > self.size:
+                raise UploadRefusedError(413, _too_large(self.largest))
+            yield chunk
+
+
+async def _drain(request: Request) -> None:
+    """Read what is left of a refused upload, within limits: many clients listen only after sending it."""
+    left = DRAINED_BYTES
+    with anyio.move_on_after(DRAIN_SECONDS), suppress(ClientDisconnect, RuntimeError):
+        async for chunk in request.stream():
+            if (left := left - len(chunk)) <= 0:
+                break
+
+
+def _too_large(largest: int) -> str:
+    return f"File size exceeded maximum allowed size of {largest} bytes (max_megabytes=)."
