@@ -8,6 +8,7 @@ from typing import Any
 from grounding.errors import UserError
 from models.family import Prompt
 from models.libraries import quiet
+from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
 IMAGE_PLUGIN = "qwen3_vl"
@@ -21,13 +22,12 @@ class PromptEncoder:
         """Load them from the folder.
 
         Raises:
-            UserError: the tokenizer has no chat template.
+            UserError: they cannot be loaded, or the tokenizer has no chat template.
         """
         with quiet():
             from paddleformers.datasets.template.mm_plugin import get_mm_plugin
-            from paddleformers.transformers import AutoProcessor
 
-            self.processor = AutoProcessor.from_pretrained(str(folder))
+            self.processor = load_processor(folder)
             self.images = get_mm_plugin(IMAGE_PLUGIN, image_token=IMAGE_TOKEN, video_token=VIDEO_TOKEN)
         # As in training, only the image processor limits the resolution (train/inside/plugin.py).
         self.processor.image_max_pixels, self.processor.image_min_pixels = math.inf, 0
