@@ -132,7 +132,7 @@ def blank_environment_dumps() -> None:
                 file.unlink()
         _blank_launcher_logs(Path(logs))
     backup = Path(os.environ.get("PADDLE_BACKUP_ENV_PATH") or "")
-    if backup.is_file():
+    with suppress(OSError, ValueError):  # it is gone, or no JSON: then it holds nothing that Paddle reads
         variables = json.loads(backup.read_text(encoding="utf-8"))
         kept = {name: value for name, value in variables.items() if not _is_secret(name, str(value))}
         backup.write_text(json.dumps(kept, indent=4, sort_keys=True), encoding="utf-8")
