@@ -72,12 +72,25 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
 
 
 def save_recipe(recipe: InferRecipe) -> None:
-    """Write the resolved recipe as infer.yaml into its output folder."""
+    """Write the resolved recipe as infer.yaml into its output folder.
+
+    A user and a password in base_url are left out: the folder is shown and shared, and a run that resumes
+    takes the address of its own recipe.
+    """
     from omegaconf import OmegaConf
 
-    contents = asdict(recipe)
+    contents = {**asdict(recipe), "base_url": without_user(recipe.base_url)}
     del contents["overwrite"]  # it holds for one run only
     write_text(recipe.file(INFER_RECIPE_FILE), OmegaConf.to_yaml(contents))
+
+
+def without_user(address: str | None) -> str | None:
+    """Return an address without `user:password@`: all that stands before the last @ of its host."""
+    if address is None:
+        return None
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def saved_recipe(output_dir: Path) -> InferRecipe | None:

@@ -1,4 +1,4 @@
-"""Keep large libraries quiet, and out of the user's folders."""
+"""Keep large libraries quiet, out of the user's folders, and from running code of a model's folder."""
 
 import logging
 import os
@@ -7,6 +7,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from grounding.errors import UserError
 
 
 @contextmanager
@@ -35,3 +38,41 @@ def linked(folder: Path) -> Iterator[str]:
             if path.is_file() and path.suffix != ".metadata":
                 (Path(links) / path.name).symlink_to(path.resolve())
         yield links
+
+
+@contextmanager
+def blaming(folder: object, what: str) -> Iterator[None]:
+    """Report whatever a library raises while it reads a model's folder as an error of this folder.
+
+    Libraries check few of a file's values, and a wrong one can raise anything.
+
+    Raises:
+        UserError: the block has raised an exception.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise UserError(
+            f"{folder}: not usable as a {what}: {type(error).__name__}: {said}: copy or download it again"
+        ) from error
+
+
+def keep_model_code_out() -> None:
+    """Refuse code that a model's folder or a hub brings along (`auto_map`), in this process from now on.
+
+    transformers would ask on the terminal, and copy and import the code after a yes.
+    """
+    from transformers import dynamic_module_utils
+
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0  # it does not ask
+    dynamic_module_utils.get_cached_module_file = _refuse_code
+    dynamic_module_utils.get_class_in_module = _refuse_code
+
+
+def _refuse_code(model: object, *_: object, **__: object) -> Any:
+    raise UserError(
+        f"{model}: brings code of its own (auto_map), which is not run: take the model without it"
+    )

@@ -1,5 +1,6 @@
 """Find the model family of a config, and the config of a model."""
 
+import dataclasses
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,19 @@ from models.family import Family
 from models.qwen3_vl.definition import Qwen3VL
 
 CONFIG_FILE = "config.json"
+CONFIG_BYTES = 1 << 22
+"""The longest config that is read, 4 MiB: published ones have some KB, and 1 MB with lists of layers."""
+
+TABLE_BYTES = 1 << 28
+"""The longest index of weights or tokenizer.json that is read, 256 MiB: Qwen3-VL's tokenizer has 11 MB."""
+
+MOST_OF_A_SIZE = 1 << 24
+MOST_OF = {"layers": 1000, "deepstack": 1000, "experts": 4096}
+"""The largest sizes that are taken for a model's; published ones have 94 layers and 128 experts."""
+
+MAY_BE_ZERO = ("experts", "experts_per_token", "expert_size", "deepstack")
+"""Sizes that are 0 in a dense model, or where no inner layer's features are added."""
+
 FAMILIES: tuple[Family, ...] = (Qwen3VL(),)
 
 DEFAULT_FAMILY = FAMILIES[0]
@@ -35,13 +49,38 @@ def find_family(config: Mapping[str, Any], where: object = CONFIG_FILE) -> Famil
     raise UserError(f"{where}: model_type '{kind}' is not supported, only {', '.join(known_model_types())}")
 
 
+def read_object(path: Path, most_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
+    """Read a JSON file of a model's folder that holds an object.
+
+    Raises:
+        UserError: it is no regular file of at most `most_bytes`, not JSON, nested too deeply, or no object.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: not a regular file: copy or download it again")
+    if path.is_file() and path.stat().st_size > most_bytes:
+        raise UserError(
+            f"{path}: has {path.stat().st_size:,} bytes, and at most {most_bytes:,} are read: "
+            "copy or download it again"
+        )
+    try:
+        content = read_json(path)
+    except RecursionError as error:
+        raise UserError(f"{path}: not readable as JSON: nested too deeply") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds {type(content).__name__}, not an object: copy or download it again")
+    return content
+
+
 def family_of_folder(folder: Path) -> Family:
     """Return the family of a model folder.
 
     Raises:
-        UserError: no family has its model type.
+        UserError: no family has its model type, or a size in its config is missing or none.
     """
-    return find_family(read_json(folder / CONFIG_FILE), folder / CONFIG_FILE)
+    config = read_object(folder / CONFIG_FILE)
+    family = find_family(config, folder / CONFIG_FILE)
+    check_shapes(config, folder)
+    return family
 
 
 @cache
@@ -58,8 +97,8 @@ def model_config(model: str) -> Mapping[str, Any]:
     """
     path = Path(model) / CONFIG_FILE
     if model and path.is_file():
-        config: Mapping[str, Any] = read_json(path)
-        if not {"text_config", "vision_config"} <= config.keys():
+        config: Mapping[str, Any] = read_object(path)
+        if not all(isinstance(config.get(part), dict) for part in ("text_config", "vision_config")):
             raise UserError(f"{path}: has no text_config and vision_config: not a vision-language model")
         find_family(config, f"model_name_or_path: '{path}'")
         return config
@@ -70,3 +109,38 @@ def model_config(model: str) -> Mapping[str, Any]:
         f"and none of {', '.join(published_configs())}: make or download the model and name its folder, or "
         "name one of these that has its size"
     )
+
+
+def shaped_config(model: str) -> Mapping[str, Any]:
+    """Return a model's config, as `model_config` does, if the shapes of its family can be read from it.
+
+    Raises:
+        UserError: there is no config, its family is not known, or a size is missing or is none.
+    """
+    config = model_config(model)
+    check_shapes(config, f"model_name_or_path: '{model}'")
+    return config
+
+
+def check_shapes(config: Mapping[str, Any], where: object) -> None:
+    """Check that a config has every size of its family; `where` names it in the error.
+
+    Raises:
+        UserError: a size is missing, or is not a number from 1 to MOST_OF_A_SIZE, or to that of MOST_OF.
+    """
+    family = find_family(config, where)
+    try:
+        shapes = family.text_shape(config), family.vision_shape(config)
+    except KeyError as error:
+        raise UserError(f"{where}: its {CONFIG_FILE} has no {error}: copy or download it again") from error
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise UserError(f"{where}: a size in its {CONFIG_FILE} is no number: {error}") from error
+    for shape in shapes:
+        for name, value in dataclasses.asdict(shape).items():
+            most = MOST_OF.get(name, MOST_OF_A_SIZE)
+            least = 0 if name in MAY_BE_ZERO else 1
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+                raise UserError(
+                    f"{where}: {name} of {type(shape).__name__} is {str(value)[:40]!r} in its {CONFIG_FILE}, "
+                    f"not a number from {least} to {most:,}: copy or download it again"
+                )

@@ -9,7 +9,10 @@ from grounding.recipe.arguments import recipes_arguments
 DESCRIPTION = """Fine-tune a model with PaddleFormers, by one recipe or by several in sequence.
 
 The keys are PaddleFormers' own. Interrupted runs resume: repeat the command. In a sequence, a recipe can
-start from the output_dir of an earlier one; output_dir=FOLDER makes a folder in FOLDER for each recipe."""
+start from the output_dir of an earlier one; output_dir=FOLDER makes a folder in FOLDER for each recipe.
+
+The trainer gets the environment variables that libraries and devices read, without keys and passwords. The
+variable VISUAL_GROUNDING_ENV=NAME,PREFIX_* names more to pass on."""
 
 
 def main() -> int:

@@ -50,9 +50,11 @@ def what_is_missing(checkpoint: Path) -> str | None:
     Files are compared with the seal by name and length; no content is read.
     """
     try:
-        sealed: dict[str, int] = read_json(checkpoint / SEAL)
+        sealed = read_json(checkpoint / SEAL)
     except UserError:
         return f"no {SEAL}"
+    if not isinstance(sealed, dict):
+        return f"no files in {SEAL}"
     for name, size in sealed.items():
         file = checkpoint / name
         if not file.is_file():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.files import read_json
+from models.lookup import TABLE_BYTES, read_object
 
 LORA_CONFIG = "lora_config.json"
 MODEL_CONFIG = "config.json"
@@ -50,7 +50,9 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
         return Checkpoint(folder, None, _check_processor(folder))
     if not any(folder.glob(ADAPTER_WEIGHTS)):
         raise UserError(f"{folder}: no {ADAPTER_WEIGHTS}{_unfinished(folder)}")
-    named = read_json(folder / LORA_CONFIG).get("base_model_name_or_path")
+    named = read_object(folder / LORA_CONFIG).get("base_model_name_or_path")
+    if named is not None and not isinstance(named, str):
+        raise UserError(f"{folder / LORA_CONFIG}: base_model_name_or_path is no text: set base_checkpoint=")
     model = base or (Path(named) if named else None)
     if model is None:
         raise UserError(f"{folder / LORA_CONFIG}: names no base model: set base_checkpoint=")
@@ -93,12 +95,24 @@ def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
 def _check_model(folder: Path) -> None:
     if not any(folder.glob(WEIGHTS)):
         raise UserError(f"{folder}: no {WEIGHTS}{_unfinished(folder)}")
-    index = folder / WEIGHTS_INDEX
-    shards = set(read_json(index).get("weight_map", {}).values()) if index.is_file() else set()
+    shards = _named_shards(folder / WEIGHTS_INDEX)
     if missing := sorted(name for name in shards if not (folder / name).is_file()):
         raise UserError(f"{folder}: no {missing[0]}, which {WEIGHTS_INDEX} names: copy or download it again")
     if not (folder / MODEL_CONFIG).is_file():
         raise UserError(f"{folder}: no {MODEL_CONFIG}: copy it from the model that was trained")
+    read_object(folder / MODEL_CONFIG)
+
+
+def _named_shards(index: Path) -> set[str]:
+    """Return the weight files that an index names; all of them lie beside it."""
+    names = read_object(index, TABLE_BYTES).get("weight_map", {}) if index.is_file() else {}
+    shards = list(names.values()) if isinstance(names, dict) else [names]
+    for name in shards:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise UserError(
+                f"{index}: '{str(name)[:80]}' in its weight_map is no file's name: copy or download it again"
+            )
+    return set(shards)
 
 
 def _check_processor(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from grounding.errors import UserError
 from grounding.images.image_formats import IMAGE_FORMATS
 from models.family import Prompt
 from models.libraries import quiet
+from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
 IMAGE_PLUGIN = "qwen3_vl"
@@ -29,13 +30,12 @@ class PromptEncoder:
         """Load them from the folder.
 
         Raises:
-            UserError: the tokenizer has no chat template.
+            UserError: they cannot be loaded, or the tokenizer has no chat template.
         """
         with quiet():
             from paddleformers.datasets.template.mm_plugin import get_mm_plugin
-            from paddleformers.transformers import AutoProcessor
 
-            self.processor = AutoProcessor.from_pretrained(str(folder))
+            self.processor = load_processor(folder)
             self.images = get_mm_plugin(IMAGE_PLUGIN, image_token=IMAGE_TOKEN, video_token=VIDEO_TOKEN)
         # PaddleFormers' own function opens files of every format that Pillow knows, and fetches URLs.
         self.images._img_download = _open_image

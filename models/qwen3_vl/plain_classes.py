@@ -9,8 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from grounding.errors import UserError
+from grounding.files import read_json
+from models.checked_pickles import checked_pickles
 from models.family import LoadOptions
-from models.libraries import linked, quiet
+from models.libraries import blaming, keep_model_code_out, linked, quiet
+from models.qwen3_vl import parameters
 
 PLAIN_CLASSES = {
     "qwen3_vl": "Qwen3VLForConditionalGenerationDeprecated",
@@ -32,19 +36,25 @@ def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
     """Load Hugging Face weights into the plain Paddle model, with its adapter unmerged if it has one.
 
     Tensor parallelism splits attention and dense MLPs. Each process holds all experts of a mixture.
+
+    Raises:
+        UserError: the folders' files cannot be loaded as this model.
     """
-    with quiet():
+    with quiet(), checked_pickles():
         from paddleformers.peft import LoRAModel
         from paddleformers.transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(str(folder))
+        keep_model_code_out()
+        _check_size(folder)
+        with blaming(folder, "model"):
+            config = AutoConfig.from_pretrained(str(folder))
         for part in (config, config.text_config, config.vision_config):
             part._attn_implementation = "sdpa" if options.has_gpu else "eager"
             part.tensor_model_parallel_size = options.parts
             part.tensor_parallel_rank = options.part
         if not options.has_gpu:
             config.text_config.fuse_rms_norm = False  # the fused kernel exists for GPUs only
-        with linked(folder) as links:
+        with linked(folder) as links, blaming(folder, "model"):
             model = plain_class(config.model_type).from_pretrained(
                 links,
                 config=config,
@@ -53,10 +63,27 @@ def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
                 convert_from_hf=True,
             )
         if adapter is not None:
-            with linked(adapter) as links:
+            with linked(adapter) as links, blaming(adapter, "LoRA adapter"):
                 model = LoRAModel.from_pretrained(model, links).model
         model.eval()
         return model
+
+
+def _check_size(folder: Path) -> None:
+    """Refuse a config of a model that is larger than its weights: it would be built before they are read.
+
+    Raises:
+        UserError: there are fewer bytes of weights than parameters, or the config has no shapes.
+    """
+    with blaming(folder, "model"):
+        config = read_json(folder / "config.json")
+        count = sum(tensor.size for tensor in parameters.tensors(config))
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if count > size:
+        raise UserError(
+            f"{folder}: config.json describes a model of {count:,} parameters, and its weights have {size:,} "
+            "bytes: copy or download both again"
+        )
 
 
 @contextmanager

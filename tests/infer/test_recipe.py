@@ -4,7 +4,14 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.recipe.loading import load_recipe
-from infer.recipe import InferRecipe, changed_keys
+from infer.recipe import (
+    InferRecipe,
+    changed_keys,
+    check_saved_recipe,
+    save_recipe,
+    saved_recipe,
+    without_user,
+)
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "infer"
 DEMO = RECIPES / "demo.yaml"
@@ -54,3 +61,21 @@ def test_a_shards_files_have_its_numbers() -> None:
     recipe = load_recipe(InferRecipe, DEMO, ["shard=3/8"])
     assert recipe.file("predictions.jsonl.part").name == "predictions.3-of-8.jsonl.part"
     assert load_recipe(InferRecipe, DEMO).file("infer.yaml").name == "infer.yaml"
+
+
+def test_a_password_in_the_address_is_not_saved(tmp_path: Path) -> None:
+    words = ["engine=openai", "model=m", f"output_dir={tmp_path}"]
+    address = "base_url=http://user:p%40ss-planted@here:8000/v1"
+    recipe = load_recipe(InferRecipe, DEMO, [*words, address])
+    save_recipe(recipe)
+    assert "planted" not in (tmp_path / "infer.yaml").read_text()
+    saved = saved_recipe(tmp_path)
+    assert saved is not None
+    assert saved.base_url == "http://here:8000/v1"
+    check_saved_recipe(recipe)  # the run resumes with the address of its own recipe
+
+
+def test_an_address_without_a_user_stays() -> None:
+    for address in ("http://localhost:8000/v1", "https://here/@me/v1", "http://[::1]:80/v1", None):
+        assert without_user(address) == address
+    assert without_user("https://a:b@c@here") == "https://here"

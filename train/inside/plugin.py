@@ -15,9 +15,11 @@ def _main() -> None:
     from paddleformers.cli.hparams.parser import read_args
     from paddleformers.utils.log import logger
 
+    from train.child_environment import blank_environment_dumps
     from train.inside.patches.needed import apply_patches
     from train.inside.patches.supported import refuse_other_versions
 
+    blank_environment_dumps()
     refuse_other_versions()
     recipe = read_args()
     if not isinstance(recipe, dict):  # command line flags in place of a recipe

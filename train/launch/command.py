@@ -10,6 +10,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.arithmetic import fast_arithmetic
+from train.child_environment import passed_variables
 from train.launch.run_folder import log_folder
 from train.nodes import this_node
 from train.recipe import is_hub_id
@@ -64,7 +65,11 @@ def cpu_processes(recipe: dict[str, Any]) -> int:
 
 
 def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str, str]:
-    """Return the child's environment; variables that the user has set stay."""
+    """Return the child's environment: what it needs of the user's (train/child_environment.py), and ours.
+
+    Raises:
+        UserError: the user asks for a key of this project's own to be passed on.
+    """
     programs = Path(sys.executable).parent
     defaults = {"MASTER_PORT": str(free_port()), "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1"}
     forced = {
@@ -79,7 +84,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         forced["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(cpu_processes(recipe))))
         forced["PADDLE_DISTRI_BACKEND"] = "gloo"
         defaults |= fast_arithmetic()
-    return {**defaults, **os.environ, **forced}
+    return {**defaults, **passed_variables(recipe, os.environ), **forced}
 
 
 def free_port() -> int:

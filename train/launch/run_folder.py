@@ -1,6 +1,7 @@
 """The folder of a run: its logs, whether the run is finished, and what an earlier run left in it."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from grounding.layout import BOXES_FOLDER, TRAIN_RECIPE_FILE
@@ -19,7 +20,8 @@ EARLIER_FILES = (
     TRAIN_RECIPE_FILE,
     RUN_FILE,
 )
-ENVIRONMENT_DUMPS = ("envlog.*", "backup_env.*.json")
+PRIVATE = 0o700
+"""The mode of the folder of logs: a launcher writes its environment there, and a trainer what it meets."""
 
 
 def log_of(folder: Path) -> Path:
@@ -48,8 +50,11 @@ def remove_run(folder: Path) -> None:
             file.unlink()
 
 
-def remove_environment_dumps(logs: Path) -> None:
-    """Remove the files into which Paddle's launcher writes the whole environment, secrets included."""
-    for pattern in ENVIRONMENT_DUMPS:
-        for file in logs.glob(pattern):
-            file.unlink()
+def make_log_folder(folder: Path) -> Path:
+    """Make the folder of this node's logs, and let nobody but its owner look into it; return its path."""
+    logs = log_folder(folder)
+    for path in (folder / "logs", logs):
+        path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        with suppress(PermissionError):  # another user's, which was there before
+            path.chmod(PRIVATE)
+    return logs

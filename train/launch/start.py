@@ -10,11 +10,12 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.run_record import FAILED, FINISHED, STOPPED
 from train.checkpoints import newest_checkpoint
+from train.child_environment import remove_environment_dumps
 from train.launch.command import command, cpu_processes, environment
 from train.launch.manifest import record_end, record_start
 from train.launch.processes import end_earlier_start, new_mark
 from train.launch.provenance import devices_of
-from train.launch.run_folder import is_finished, log_folder, log_of, remove_environment_dumps, remove_run
+from train.launch.run_folder import is_finished, log_of, make_log_folder, remove_run
 from train.launch.watch import run_child
 from train.machine import machine_has_gpu
 from train.nodes import this_node
@@ -52,6 +53,7 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
 def _run_and_record(recipe: dict[str, Any], folder: Path, resume_from: str | None) -> int:
     """Run a job's first node, keep run.json, and return the exit code."""
     has_gpu, log_file = machine_has_gpu(), log_of(folder)
+    remove_environment_dumps(make_log_folder(folder))  # a start that was killed leaves them
     started, mark = time.time(), new_mark()
     devices = devices_of(cpu_processes(recipe), has_gpu=has_gpu)
     record_start(recipe, folder, resume_from, devices, mark)
@@ -90,7 +92,8 @@ def join_first_node(recipe: dict[str, Any], folder: Path) -> int:
         return 0
     save_train_recipe(recipe, folder)  # the same bytes as the first node's, which may start later
     has_gpu = machine_has_gpu()
-    logs = log_folder(folder)
+    logs = make_log_folder(folder)
+    remove_environment_dumps(logs)
     try:
         child = command(recipe, folder, has_gpu), environment(recipe, folder, has_gpu)
         return run_child(*child, logs / "train.log", folder)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from models.lookup import model_config
+from models.lookup import shaped_config
 from train.machine import smallest_gpu_bytes, visible_gpus
 from train.nodes import node_count
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, MemoryPlan, plan_memory
@@ -18,7 +18,7 @@ def plan_recipe(path: Path, overrides: Sequence[str] = ()) -> MemoryPlan:
     """
     words, options = split_options(overrides)
     values = resolve_recipe(path, words)
-    config = model_config(str(values.get("model_name_or_path") or ""))
+    config = shaped_config(str(values.get("model_name_or_path") or ""))
     card = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB or DEFAULT_GPU_MEMORY_GB
     return plan_memory(values, config, options.gpus or visible_gpus() * node_count() or None, card)
 

@@ -89,7 +89,11 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
     if any(problem.startswith(ENCODING_KEYS) for problem in problems):
         yield "encoding: left out until these problems are solved"
     else:
-        encoding, why_not = encode_records(recipe, options.check_samples)
+        try:
+            encoding, why_not = encode_records(recipe, options.check_samples)
+        except UserError as error:
+            problems.append(f"model_name_or_path: {error}")
+            why_not = "encoding: left out until these problems are solved"
         if encoding is None:
             yield why_not
         else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grounding.errors import UserError
-from models.lookup import find_family, model_config
+from models.lookup import find_family, shaped_config
 from train.plan.gpu_layout import STAGES, spread_over_gpus
 from train.recipe import TrainRecipe
 
@@ -57,7 +57,7 @@ def degree_keys(recipe: TrainRecipe) -> Iterator[str]:
 def model_fits_degrees(recipe: TrainRecipe) -> Iterator[str]:
     """The parts of the model that are split must be divisible by the degrees."""
     try:
-        config = model_config(recipe.model)
+        config = shaped_config(recipe.model)
     except UserError:
         return  # the check of the folder reports it; the shapes of other models are not known
     yield from _tensor_parts(recipe, config)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from models.lookup import model_config
+from models.lookup import shaped_config
 from train.machine import smallest_gpu_bytes
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
@@ -119,7 +119,7 @@ def memory_line(recipe: TrainRecipe, options: CheckOptions) -> tuple[str, bool]:
     """
     known = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB
     result = plan_memory(
-        recipe.values, model_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
+        recipe.values, shaped_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
     )
     if recipe.get("device") == "cpu":
         needed = (result.total_bytes_per_gpu - RESERVE) / GIB

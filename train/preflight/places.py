@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
-from train.checkpoints import numbered_checkpoints, step_of
+from models.lookup import CONFIG_FILE, known_model_types, read_object, shaped_config
+from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
 from train.recipe import (
     NOT_IDENTITY,
     SPLITS,
@@ -42,11 +44,21 @@ def model_folder(recipe: TrainRecipe) -> Iterator[str]:
     if not (folder / "config.json").is_file():
         yield f"model_name_or_path: '{folder}' has no config.json: it is not a model folder"
         return
+    yield from _config_problems(folder)
     missing = [name for name in MODEL_FILES if not (folder / name).is_file()]
     if missing:
         yield f"model_name_or_path: '{folder}' has no {', '.join(missing)}: copy them from the base model"
     if not has_weights(folder):
         yield f"model_name_or_path: '{folder}' has no weights ({' or '.join(WEIGHTS)})"
+
+
+def _config_problems(folder: Path) -> Iterator[str]:
+    try:
+        config = read_object(folder / CONFIG_FILE)
+        if config.get("model_type") in known_model_types():  # the check of the template reports another
+            shaped_config(str(folder))
+    except UserError as error:
+        yield f"model_name_or_path: {str(error).removeprefix('model_name_or_path: ')}"
 
 
 def output_folder(recipe: TrainRecipe) -> Iterator[str]:
@@ -82,16 +94,20 @@ def output_fate(recipe: TrainRecipe) -> str | None:
     folder = recipe.output_dir
     if folder is None:
         return None
+    resume_from = recipe.values.get("resume_from_checkpoint")
     newest = max(numbered_checkpoints(folder), key=step_of, default=None)
-    if not (folder / TRAIN_RECIPE_FILE).is_file() and newest is None:
+    is_new = not (folder / TRAIN_RECIPE_FILE).is_file() and newest is None
+    if is_new and not resume_from:
         return None
-    if recipe.values.get("overwrite_output_dir") is True:
+    if recipe.values.get("overwrite_output_dir") is True and not is_new:
         return (
             f"output: the run in {folder} is removed (overwrite_output_dir), and training starts from the "
             "beginning"
         )
-    if resume_from := recipe.values.get("resume_from_checkpoint"):
-        return f"output: training resumes from {resume_from} with the keys of this recipe"
+    if resume_from:
+        lack = what_is_missing(Path(str(resume_from)))
+        stranger = "" if lack is None else f"; it is no complete checkpoint of this project ({lack})"
+        return f"output: training resumes from {resume_from} with the keys of this recipe{stranger}"
     if newest is None:
         return f"output: {folder} holds a run of this recipe without a checkpoint"
     return (

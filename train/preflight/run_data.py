@@ -5,6 +5,7 @@ Source: run_sft in paddleformers/cli/train/sft/workflow.py; the limits on images
 
 from typing import Any
 
+from models.processors import load_processor, load_tokenizer
 from train.image_limits import limit_images
 from train.recipe import TrainRecipe
 
@@ -29,13 +30,16 @@ def is_sampled(recipe: TrainRecipe) -> bool:
 
 
 def training_dataset(recipe: TrainRecipe, count: int) -> Any:
-    """Build the data set of a run in one process, for at least `count` records."""
+    """Build the data set of a run in one process, for at least `count` records.
+
+    Raises:
+        UserError: the model's tokenizer or image processor cannot be loaded.
+    """
     from paddleformers.cli.utils.process import add_new_special_tokens
     from paddleformers.datasets.loader import create_dataset
     from paddleformers.datasets.template.template import get_template_and_fix_tokenizer
-    from paddleformers.transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(recipe.model)
+    tokenizer = load_tokenizer(recipe.model)
     add_new_special_tokens(tokenizer, recipe.get("new_special_tokens_path"))
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
@@ -67,9 +71,11 @@ def training_dataset(recipe: TrainRecipe, count: int) -> Any:
 
 
 def training_processor(recipe: TrainRecipe) -> Any:
-    """Return the processor with the limits that the plug-in sets in a run."""
-    from paddleformers.transformers import AutoProcessor
+    """Return the processor with the limits that the plug-in sets in a run.
 
-    processor = AutoProcessor.from_pretrained(recipe.model, use_fast=recipe.get("processor_use_fast"))
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    processor = load_processor(recipe.model, use_fast=recipe.get("processor_use_fast"))
     limit_images(processor, recipe.values)
     return processor

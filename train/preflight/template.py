@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from grounding.files import read_json
+from grounding.errors import UserError
 from models.family import Family
-from models.lookup import find_family, known_model_types
+from models.lookup import CONFIG_FILE, TABLE_BYTES, find_family, known_model_types, read_object
 from train.keys import quiet_imports
 from train.recipe import TrainRecipe, is_hub_id
 
@@ -32,23 +32,38 @@ def template_fits(recipe: TrainRecipe) -> Iterator[str]:
             f"'{recipe.model}' thinks first: take the Instruct model"
         )
     folder = Path(recipe.model)
-    if is_hub_id(recipe.model) or template is None or not (folder / "config.json").is_file():
+    if is_hub_id(recipe.model) or template is None or not (folder / CONFIG_FILE).is_file():
         return
-    config = read_json(folder / "config.json")
+    try:
+        config = read_object(folder / CONFIG_FILE)
+        known = _known_tokens(folder)
+    except UserError as error:
+        yield f"model_name_or_path: {error}"
+        return
     kind = config.get("model_type")
     if kind not in known_model_types():
         yield (
             f"model_name_or_path: '{folder}' is a {kind}, and template {recipe.get('template')} is for "
             f"{' and '.join(known_model_types())}"
         )
-    elif (folder / "tokenizer.json").is_file():
-        known = {token["content"] for token in read_json(folder / "tokenizer.json").get("added_tokens", ())}
+    elif known is not None:
         missing = [token for token in template_tokens(template, find_family(config)) if token not in known]
         if missing:
             yield (
                 f"template: {recipe.get('template')} writes {', '.join(missing)}, which the tokenizer in "
                 f"'{folder}' does not know as one token: take the model's own tokenizer"
             )
+
+
+def _known_tokens(folder: Path) -> set[str] | None:
+    """Return the texts of the tokens that were added to a tokenizer, None without a tokenizer.json."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    added = read_object(path, TABLE_BYTES).get("added_tokens", [])
+    if not isinstance(added, list) or not all(isinstance(token, dict) for token in added):
+        raise UserError(f"{path}: its added_tokens are no list of objects: copy or download it again")
+    return {str(token.get("content")) for token in added}
 
 
 def template_tokens(template: Any, family: Family) -> list[str]:

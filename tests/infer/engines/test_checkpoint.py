@@ -81,3 +81,11 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
         find_checkpoint(folder)
     (folder / shards["b"]).write_bytes(b"")
     assert find_checkpoint(folder).model == folder
+
+
+def test_an_adapters_config_is_an_object_that_names_a_folder(tmp_path: Path) -> None:
+    adapter = make_adapter(tmp_path / "lora", tmp_path / "base")
+    for content, message in (("[]", "holds list"), ('{"base_model_name_or_path": 5}', "is no text")):
+        (adapter / "lora_config.json").write_text(content, encoding="utf-8")
+        with pytest.raises(UserError, match=message):
+            find_checkpoint(adapter)

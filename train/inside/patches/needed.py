@@ -7,8 +7,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from train.inside.patches.paddleformers_1_2.always.average_loss_since_resume import average_loss_since_resume
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
+from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
+    read_checkpoints_without_code,
+)
+from train.inside.patches.paddleformers_1_2.always.run_no_model_code import run_no_model_code
 from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
 from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
@@ -97,8 +102,11 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     if int(os.environ.get("PADDLE_LOCAL_SIZE", processes)) < processes:
         yield share_one_folder  # first: seal_before_rotation builds on what it replaces
     yield hide_own_keys
+    yield read_checkpoints_without_code
+    yield run_no_model_code
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
+    yield average_loss_since_resume
     if find_spec("paddlefleet") is None:
         yield from PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):

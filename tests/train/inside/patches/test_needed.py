@@ -34,7 +34,14 @@ CPU = [
     "embed_patches_by_matmul",
 ]
 GLOO = ["use_gloo_collectives", "wrap_optimizer_without_norm_log", "leave_together"]
-EVERY = ["hide_own_keys", "one_image_resolution", "seal_before_rotation"]
+EVERY = [
+    "hide_own_keys",
+    "read_checkpoints_without_code",
+    "run_no_model_code",
+    "one_image_resolution",
+    "seal_before_rotation",
+    "average_loss_since_resume",
+]
 
 
 def names(recipe: dict[str, Any]) -> list[str]:

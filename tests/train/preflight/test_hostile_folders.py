@@ -1,0 +1,169 @@
+"""Damaged and hostile model folders: a line for the user from every step that reads one, and no traceback."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from grounding.errors import UserError
+from infer.engines.checkpoint import find_checkpoint
+from models.family import LoadOptions
+from models.lookup import family_of_folder
+from train.plan.memory_table import plan_recipe
+from train.preflight.all_checks import check_recipe
+from train.preflight.degrees import model_fits_degrees
+from train.preflight.places import model_folder
+from train.preflight.template import template_fits
+from train.recipe import TrainRecipe
+
+FILES = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json")
+WRONG = [None, True, -1, 0, 1.5, "", "x", [], {}, [None], {"a": []}, 10**30, "lone \ud800"]
+
+
+def places_in(content: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value in a JSON content, of the content itself, too."""
+    if not isinstance(content, dict | list):
+        return [path]
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    return [path, *(found for key, value in items for found in places_in(value, (*path, key)))]
+
+
+def with_value(content: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return a copy with another value at a path, or without it if the value is ...."""
+    if not path:
+        return value
+    copy = dict(content) if isinstance(content, dict) else list(content)
+    key, *rest = path
+    if not rest and value is ...:
+        del copy[key]
+    else:
+        copy[key] = with_value(content[key], tuple(rest), value)
+    return copy
+
+
+@pytest.fixture
+def damaged(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return the tiny model's folder with a value of one of its files replaced."""
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_model, folder)
+    contents = {name: json.loads((tiny_model / name).read_text()) for name in FILES}
+
+    def damage(name: str, choice: int, value: Any) -> Path:
+        for file, content in contents.items():
+            (folder / file).write_text(json.dumps(content))
+        places = places_in(contents[name])
+        place = places[choice % len(places)]
+        changed = with_value(contents[name], place, {} if value is ... and not place else value)
+        (folder / name).write_text(json.dumps(changed))
+        return folder
+
+    return damage
+
+
+def use(folder: Path) -> None:
+    """Do what inference does with a model's folder before the first question."""
+    checkpoint = find_checkpoint(folder)
+    family = family_of_folder(checkpoint.model)
+    family.load_encoder(checkpoint.processor)
+    options = LoadOptions("float32", has_gpu=False, parts=1, part=0)
+    family.load_model(checkpoint.model, checkpoint.adapter, options)
+
+
+def check(folder: Path) -> list[str]:
+    """Return what the checks before a training say about a model's folder."""
+    recipe = TrainRecipe({"model_name_or_path": str(folder), "template": "qwen3_vl_nothink", "device": "cpu"})
+    return [line for part in (model_folder, template_fits, model_fits_degrees) for line in part(recipe)]
+
+
+@given(st.sampled_from(FILES), st.integers(0, 200), st.sampled_from([*WRONG, ...]))
+@example("config.json", 0, [])
+@example("preprocessor_config.json", 0, None)
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_a_wrong_value_is_a_users_error_or_does_no_harm(
+    damaged: Callable[..., Path], name: str, choice: int, value: Any
+) -> None:
+    folder = damaged(name, choice, value)
+    check(folder)
+    try:
+        use(folder)
+    except UserError as error:
+        assert str(folder) in str(error)  # noqa: PT017 (many values do no harm)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[1]", "holds list, not an object"),
+        ("null", "holds NoneType, not an object"),
+        ('{"a": ' * 20000 + "1" + "}" * 20000, "nested too deeply"),
+        (" " * (1 << 22) + "{}", "has 4,194,306 bytes, and at most 4,194,304 are read"),
+        ('{"model_type": ["qwen3_vl"]}', "is not supported"),
+    ],
+    ids=["list", "null", "deep", "long", "type"],
+)
+def test_a_config_that_is_none_is_one_line(
+    damaged: Callable[..., Path], make_recipe: Callable[..., Path], content: str, message: str
+) -> None:
+    folder = damaged("config.json", 0, {})
+    (folder / "config.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        use(folder)
+    recipe = make_recipe(model_name_or_path=str(folder))
+    with pytest.raises(UserError, match="model_name_or_path: "):
+        check_recipe(recipe)
+    with pytest.raises(UserError):
+        plan_recipe(recipe)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("text_config", "num_hidden_layers", 10**9, "layers of TextShape is '1000000000' .* from 1 to 1,000"),
+        (
+            "text_config",
+            "hidden_size",
+            "64",
+            "hidden_size of TextShape is '64'|is no number",
+        ),
+        ("vision_config", "depth", ..., "config.json has no 'depth'"),
+        ("vision_config", "num_position_embeddings", 1 << 24, "describes a model of .* parameters"),
+    ],
+)
+def test_a_size_that_no_model_has_is_named(
+    damaged: Callable[..., Path], tiny_model: Path, part: str, key: str, value: Any, message: str
+) -> None:
+    folder = damaged("config.json", 0, {})
+    config = json.loads((tiny_model / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(with_value(config, (part, key), value)))
+    with pytest.raises(UserError, match=message):
+        use(folder)
+
+
+def test_a_pipe_in_place_of_a_config_blocks_nobody(damaged: Callable[..., Path]) -> None:
+    folder = damaged("config.json", 0, {})
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+    with pytest.raises(UserError, match=r"config\.json"):
+        find_checkpoint(folder)
+
+
+@pytest.mark.parametrize("weight_map", [5, [], {"a": 5}, {"a": "../other.safetensors"}, {"a": "/etc/hosts"}])
+def test_an_index_names_files_beside_it(
+    damaged: Callable[..., Path], tiny_model: Path, weight_map: Any
+) -> None:
+    config = json.loads((tiny_model / "config.json").read_text())
+    folder = damaged("config.json", 0, config)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(UserError, match="in its weight_map is no file's name"):
+        find_checkpoint(folder)
