@@ -13,6 +13,7 @@ from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
+from grounding.images.image_formats import IMAGE_FORMATS
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
@@ -130,7 +131,7 @@ def _size_of(image: Path) -> Size:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(image) as picture:
+        with Image.open(image, formats=IMAGE_FORMATS) as picture:
             return Size(*picture.size)
     except (OSError, UnidentifiedImageError) as error:
         raise UserError(f"{image}: not readable as an image: prepare the data set again") from error

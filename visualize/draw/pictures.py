@@ -9,16 +9,14 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
+from grounding.images.image_formats import IMAGE_FORMATS
 from grounding.samples import Detection
 from visualize.draw.colors import WHITE
 
 log = logging.getLogger(__name__)
 
-IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""The image formats that are opened; Pillow opens an MPO as a JPEG.
-
-Without this list, Pillow tries every format that it knows, and gives PostScript to an interpreter.
-"""
+SHOWN_FORMATS = (*IMAGE_FORMATS, "TIFF")
+"""The image formats that are drawn: those that the model is shown, and TIFF."""
 
 NEAREST_FROM = 3.0
 """From this enlargement on, pixels stay sharp squares instead of a blur."""
@@ -33,7 +31,7 @@ def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -
         UserError: the file is missing, is not an image, or has another size.
     """
     try:
-        image = Image.open(path, formats=IMAGE_FORMATS)
+        image = Image.open(path, formats=SHOWN_FORMATS)
         if is_whole:
             image.load()
     except FileNotFoundError as error:

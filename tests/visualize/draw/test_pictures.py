@@ -7,7 +7,7 @@ from PIL import EpsImagePlugin, ExifTags, Image, ImageDraw, ImageOps
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.samples import Detection
-from visualize.draw.pictures import IMAGE_FORMATS, open_image, resized, to_rgb, turn_box, upright
+from visualize.draw.pictures import SHOWN_FORMATS, open_image, resized, to_rgb, turn_box, upright
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV"])
@@ -90,7 +90,7 @@ def test_the_usual_formats_are_opened_and_postscript_is_not(tmp_path, monkeypatc
         EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("an interpreter was called")
     )
     path = tmp_path / "x"
-    for name in IMAGE_FORMATS:
+    for name in SHOWN_FORMATS:
         Image.new("RGB", (9, 9)).save(path, name)
         assert open_image(path, Size(9, 9)).format == name
     Image.new("RGB", (9, 9)).save(path, "MPO", save_all=True, append_images=[Image.new("RGB", (9, 9))])

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from PIL import Image, UnidentifiedImageError
 
 from visualize.app.texts import AppError
-from visualize.draw.pictures import IMAGE_FORMATS, upright
+from visualize.draw.pictures import SHOWN_FORMATS, upright
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def open_upload(path: Path | None, max_megabytes: float, max_megapixels: float) 
 
     Raises:
         AppError: there is no regular file, it has too many bytes or pixels, or it is not a picture in one of
-            IMAGE_FORMATS.
+            SHOWN_FORMATS.
     """
     if path is None:
         raise AppError("no_picture")
@@ -43,7 +43,7 @@ def _decode(file: BinaryIO, max_megabytes: float, max_megapixels: float) -> Imag
     if found.st_size > max_megabytes * MEGA:
         raise AppError("many_bytes", found.st_size / MEGA, max_megabytes)
     try:
-        with Image.open(file, formats=IMAGE_FORMATS) as image:
+        with Image.open(file, formats=SHOWN_FORMATS) as image:
             if image.width * image.height > max_megapixels * MEGA:
                 raise AppError("many_pixels", max_megapixels)
             image.load()
