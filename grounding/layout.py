@@ -73,21 +73,24 @@ def dataset_of_checkpoint(checkpoint: Path) -> Path | None:
 
     train.yaml lies in the checkpoint's folder, or in the folder above an exported model.
     """
-    from grounding.recipe.loading import read_yaml
-
     for folder in (checkpoint, checkpoint.parent):
         if (folder / TRAIN_RECIPE_FILE).is_file():
-            named = str(read_yaml(folder / TRAIN_RECIPE_FILE).get("train_dataset_path") or "")
+            named = _read_texts(folder / TRAIN_RECIPE_FILE).get("train_dataset_path", "")
             return Path(named.split(",")[0].strip()).parent if named else None
     return None
 
 
 def _read_infer_recipe(predictions: Path) -> dict[str, str]:
     """Return the keys of infer.yaml that say what the predictions are about; empty without infer.yaml."""
+    path = (predictions if predictions.is_dir() else predictions.parent) / INFER_RECIPE_FILE
+    return _read_texts(path) if path.is_file() else {}
+
+
+def _read_texts(path: Path) -> dict[str, str]:
+    """Return the texts of a recipe by key; `${}` stays as it is, as the run may be a stranger's."""
+    from omegaconf import OmegaConf
+
     from grounding.recipe.loading import read_yaml
 
-    path = (predictions if predictions.is_dir() else predictions.parent) / INFER_RECIPE_FILE
-    if not path.is_file():
-        return {}
-    content = read_yaml(path)
-    return {key: str(content[key]) for key in ("dataset", "split") if content.get(key)}
+    content = dict(OmegaConf.to_container(read_yaml(path)))
+    return {str(key): str(value) for key, value in content.items() if value and isinstance(value, (str, int))}

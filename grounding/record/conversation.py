@@ -58,7 +58,9 @@ def parse_record(row: dict[str, Any]) -> Record:
         images = tuple(row["images"])
         if not images or not all(isinstance(image, str) for image in images):
             raise ValueError("images is not a list of paths")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if not all(isinstance(role, str) for role in roles):
+            raise ValueError("a role is not a text")
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
     return Record(images, tuple(map(Turn, roles, texts)))

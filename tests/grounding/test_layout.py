@@ -64,3 +64,13 @@ def test_train_yaml_names_the_data_set_of_a_checkpoint(
     (tmp_path / "export").mkdir()
     assert dataset_of_checkpoint(tmp_path) == dataset_of_checkpoint(tmp_path / "export") == expected
     assert dataset_of_checkpoint(tmp_path.parent) is None
+
+
+def test_a_recipe_of_a_stranger_reads_no_environment(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "hidden")
+    (run / "infer.yaml").write_text("dataset: ${oc.env:SECRET}\nsplit: ${nowhere}\n", encoding="utf-8")
+    assert named_dataset(run) == Path("${oc.env:SECRET}")
+    (run / "infer.yaml").write_text("dataset: [a, {b: c}]\n", encoding="utf-8")
+    assert named_dataset(run) is None
+    (run / "train.yaml").write_text("train_dataset_path: ${oc.env:SECRET}/train.jsonl\n", encoding="utf-8")
+    assert dataset_of_checkpoint(run) == Path("${oc.env:SECRET}")
