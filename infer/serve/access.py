@@ -88,7 +88,7 @@ def check_json(headers: Mapping[str, str]) -> None:
         raise RefusedError(415, f"Content-Type is {kind!r}: send application/json")
 
 
-def read_key(value: str | None, host: str) -> str | None:
+def read_api_key(value: str | None, host: str) -> str | None:
     """Return the key from the environment, None if none is set.
 
     Raises:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from infer.serve.access import KEY_VARIABLE, Access, read_key
+from infer.serve.access import KEY_VARIABLE, Access, read_api_key
 from infer.serve.address import bind, is_loopback, web_address
 from infer.serve.serve_settings import ServeSettings
 
@@ -18,7 +18,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         UserError: no such checkpoint, a port that is taken, no key for an open address, a key that can be
             guessed, or a limit that cannot be kept.
     """
-    api_key = read_key(os.environ.get(KEY_VARIABLE), settings.host)
+    api_key = read_api_key(os.environ.get(KEY_VARIABLE), settings.host)
     access = Access(settings.host, tuple(name.lower() for name in settings.allowed_hosts), api_key)
     engine_settings = settings.engine_settings(folder)
     engine_settings.resolve_checkpoint()

@@ -3,7 +3,7 @@
 import pytest
 
 from grounding.errors import UserError
-from infer.serve.access import Access, RefusedError, check_json, read_key
+from infer.serve.access import Access, RefusedError, check_json, read_api_key
 from tests.infer.serve.running_server import chat_body, running
 
 KEY = "not-to-be-guessed"
@@ -84,16 +84,16 @@ def test_with_a_key_any_name_will_do() -> None:
 )
 def test_a_key_that_can_be_guessed_or_not_be_sent_is_refused(key: str) -> None:
     with pytest.raises(UserError, match="SERVE_API_KEY: a key has at least 8 characters") as caught:
-        read_key(key, "127.0.0.1")
+        read_api_key(key, "127.0.0.1")
     assert len(key) < 8 or key not in str(caught.value)
 
 
 def test_an_open_address_needs_a_key() -> None:
-    assert read_key(None, "127.0.0.1") is None
-    assert read_key("", "::1") is None
-    assert read_key(KEY, "0.0.0.0") == KEY
+    assert read_api_key(None, "127.0.0.1") is None
+    assert read_api_key("", "::1") is None
+    assert read_api_key(KEY, "0.0.0.0") == KEY
     with pytest.raises(UserError, match=r"host=0.0.0.0: other machines can reach that address"):
-        read_key(None, "0.0.0.0")
+        read_api_key(None, "0.0.0.0")
 
 
 def test_json_must_be_declared() -> None:
