@@ -1,6 +1,7 @@
 """`python -m visualize.app CHECKPOINT [key=value ...]`: ask a trained model about pictures in a browser.
 
 The page is for this machine alone. With host= it is open to the network, and asks visitors for a password.
+Behind a proxy on this machine, allowed_hosts= holds the name that visitors use.
 """
 
 import argparse

@@ -174,6 +174,24 @@ def test_an_upload_is_one_file_within_the_limit_and_leaves_nothing_else(url, con
     assert set(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize(("size", "status"), [(400_000, 200), (560_000, 413), (3_000_000, 413)])
+def test_an_upload_that_does_not_say_its_size_is_limited_as_well(url, content, size, status):
+    [own] = upload(url, content).json()
+    folder = Path(own).parents[1].parent
+    before = set(folder.iterdir())
+
+    def chunks():
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        for _ in range(size // 10_000):
+            yield bytes(10_000)
+        yield b"\r\n--x--\r\n"
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    sent = httpx.post(f"{url}gradio_api/upload", content=chunks(), headers=headers, timeout=DEADLINE)
+    assert sent.status_code == status
+    assert len(set(folder.iterdir()) - before) == (1 if status == 200 else 0)
+
+
 def raw_upload(url, length, content=b""):
     """Open a connection that announces an upload of so many bytes, and sends `content` of it."""
     host, port = url.removeprefix("http://").strip("/").split(":")
