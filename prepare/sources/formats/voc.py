@@ -79,6 +79,8 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
 def _read_splits(folder: Path, source: SourceSettings, found: dict[str, Path]) -> dict[str, set[str]]:
     """Return the names of each split; without a list of training images, all others are for training."""
+    lists = (source.val_files or VAL_FILES, source.train_files or TRAIN_FILES)
+    check_outside(source, folder, (folder / name for name in lists))
     val = _read_list(folder, source.val_files, VAL_FILES, "val_files", found) or ()
     train = _read_list(folder, source.train_files, TRAIN_FILES, "train_files", found)
     return {"train": set(found if train is None else train) - set(val), "val": set(val)}

@@ -143,6 +143,16 @@ def test_a_list_of_images_elsewhere(tmp_path: Path, recipe: Make) -> None:
         prepare_dataset(recipe("yolo"))
 
 
+def test_a_list_of_voc_elsewhere(tmp_path: Path, recipe: Make) -> None:
+    write("voc", tmp_path / "source")
+    (tmp_path / "names.txt").write_text("0\n1\n")
+    (tmp_path / "source/ImageSets/Main").mkdir(parents=True)
+    (tmp_path / "source/ImageSets/Main/train.txt").symlink_to(tmp_path / "names.txt")
+    with pytest.raises(UserError, match=r"train\.txt: lies outside source\.path"):
+        prepare_dataset(recipe("voc"))
+    assert prepare_dataset(recipe("voc", {"outside": True})).counts["train"]["images"] == 2
+
+
 def test_links_in_circles_end(tmp_path: Path, recipe: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listed, "MOST_FOLDERS", 1000)
     write("yolo", tmp_path / "source")
