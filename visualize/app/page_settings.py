@@ -32,8 +32,8 @@ class AppSettings:
     receiving_megabytes: float = setting("uploads that are being received at the same time", 100.0)
     visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 200.0)
     stored_megabytes: float = setting("stored uploads of all visitors", 1000.0)
-    allowed_hosts: str | None = setting(
-        "host names of the page besides this machine's own, with commas between (for a proxy)", None
+    allowed_hosts: list[str] = setting(
+        "more names that visitors may reach it by, such as a proxy's", default_factory=list
     )
     concurrent: int = setting("requests that the model answers at the same time", 1)
     waiting: int = setting("requests that may wait", 50)
@@ -54,8 +54,7 @@ class AppSettings:
     @property
     def host_names(self) -> frozenset[str]:
         """The names in `allowed_hosts`, in lower case."""
-        names = (self.allowed_hosts or "").lower().split(",")
-        return frozenset(name.strip() for name in names if name.strip())
+        return frozenset(name.lower() for name in self.allowed_hosts)
 
     @property
     def is_open_to_others(self) -> bool:

@@ -48,9 +48,9 @@ def test_only_this_machines_own_addresses_are_closed(host, is_open):
     assert AppSettings(host=host).is_open_to_others is is_open
 
 
-def test_allowed_hosts_are_names_with_commas_between():
+def test_allowed_hosts_are_names_in_any_case():
     assert read_settings(Path("x"), [])[0].host_names == frozenset()
-    given = read_settings(Path("x"), ["allowed_hosts='Example.org, app.local'"])[0]
+    given = read_settings(Path("x"), ["allowed_hosts=[Example.org,app.local]"])[0]
     assert given.host_names == {"example.org", "app.local"}
 
 

@@ -30,9 +30,7 @@ class HostCheck:
         place = _place(headers.get("host", ""))
         host = place.hostname or ""
         if self.is_local and not is_loopback(host) and host not in self.allowed:
-            return (
-                f"The host name {host[:100]!r} is not allowed. The owner of the app may set allowed_hosts=."
-            )
+            return f"The host name {host[:100]!r} is not allowed. Its owner may set allowed_hosts=[NAME]."
         if (origin := headers.get("origin")) is None:
             return None
         asking = _place(origin)
@@ -41,7 +39,7 @@ class HostCheck:
             return None
         if asking.hostname in self.allowed:
             return None
-        return f"Pages of {origin[:100]!r} may not ask this app. The owner of the app may set allowed_hosts=."
+        return f"Pages of {origin[:100]!r} may not ask this app. Its owner may set allowed_hosts=[NAME]."
 
 
 def _place(value: str) -> SplitResult:
