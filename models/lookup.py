@@ -7,16 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
-from grounding.files import read_json
 from models.family import Family
+from models.folder_files import CONFIG_FILE, read_object
 from models.qwen3_vl.definition import Qwen3VL
-
-CONFIG_FILE = "config.json"
-CONFIG_BYTES = 1 << 22
-"""The longest config that is read, 4 MiB: published ones have some KB, and 1 MB with lists of layers."""
-
-TABLE_BYTES = 1 << 28
-"""The longest index of weights or tokenizer.json that is read, 256 MiB: Qwen3-VL's tokenizer has 11 MB."""
 
 MOST_OF_A_SIZE = 1 << 24
 MOST_OF = {"layers": 1000, "deepstack": 1000, "experts": 4096}
@@ -47,28 +40,6 @@ def find_family(config: Mapping[str, Any], where: object = CONFIG_FILE) -> Famil
         if kind in family.model_types:
             return family
     raise UserError(f"{where}: model_type '{kind}' is not supported, only {', '.join(known_model_types())}")
-
-
-def read_object(path: Path, most_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
-    """Read a JSON file of a model's folder that holds an object.
-
-    Raises:
-        UserError: it is no regular file of at most `most_bytes`, not JSON, nested too deeply, or no object.
-    """
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: not a regular file: copy or download it again")
-    if path.is_file() and path.stat().st_size > most_bytes:
-        raise UserError(
-            f"{path}: has {path.stat().st_size:,} bytes, and at most {most_bytes:,} are read: "
-            "copy or download it again"
-        )
-    try:
-        content = read_json(path)
-    except RecursionError as error:
-        raise UserError(f"{path}: not readable as JSON: nested too deeply") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: holds {type(content).__name__}, not an object: copy or download it again")
-    return content
 
 
 def family_of_folder(folder: Path) -> Family:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from grounding.errors import run_command
 from grounding.recipe.arguments import recipe_arguments
-from train.preflight.all_checks import check_recipe
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         example="python -m train.check recipes/train/tiny_full.yaml max_steps=10",
         argv=argv,
     )
+    from train.preflight.all_checks import check_recipe
+
     values = check_recipe(path, overrides)
     log.info("%s: %d keys, no problem found", path, len(values))
     return 0

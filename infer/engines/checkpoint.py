@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.lookup import TABLE_BYTES, read_object
+from models.folder_files import TABLE_BYTES, read_object
 
 LORA_CONFIG = "lora_config.json"
 MODEL_CONFIG = "config.json"

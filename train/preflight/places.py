@@ -5,7 +5,8 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
-from models.lookup import CONFIG_FILE, known_model_types, read_object, shaped_config
+from models.folder_files import CONFIG_FILE, read_object
+from models.lookup import known_model_types, shaped_config
 from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
 from train.recipe import (
     NOT_IDENTITY,

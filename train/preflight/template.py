@@ -8,7 +8,8 @@ from typing import Any
 
 from grounding.errors import UserError
 from models.family import Family
-from models.lookup import CONFIG_FILE, TABLE_BYTES, find_family, known_model_types, read_object
+from models.folder_files import CONFIG_FILE, TABLE_BYTES, read_object
+from models.lookup import find_family, known_model_types
 from train.keys import quiet_imports
 from train.recipe import TrainRecipe, is_hub_id
 
