@@ -3,6 +3,7 @@
 import pytest
 
 from grounding.errors import UserError
+from tests.train.node_environment import be_node
 from train.nodes import VARIABLES, Node, this_node
 
 
@@ -10,12 +11,6 @@ from train.nodes import VARIABLES, Node, this_node
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-def be_node(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
-    given = {"NNODES": "2", "RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "6170", **changes}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
 
 
 def test_without_nnodes_the_job_is_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:

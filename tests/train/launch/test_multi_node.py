@@ -11,6 +11,7 @@ import pytest
 
 from grounding.errors import UserError
 from tests.train.conftest import HANG_SECONDS
+from tests.train.node_environment import be_node
 from train.launch.command import command, cpu_processes, environment, free_port
 from train.launch.run_folder import log_folder
 from train.nodes import VARIABLES
@@ -24,12 +25,6 @@ LOSS = re.compile(r" loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-def be_node(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
-    given = {"NNODES": "2", "RANK": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "6170", **changes}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
 
 
 def test_the_nodes_share_the_tensor_parallel_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
