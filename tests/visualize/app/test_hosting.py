@@ -14,6 +14,7 @@ from gradio_client import Client, handle_file
 
 from grounding.errors import UserError
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
+from train.launch.command import free_port
 from visualize.app import hosting
 from visualize.app.access.security_headers import HEADERS
 from visualize.app.hosting import served
@@ -29,12 +30,6 @@ EVERYTHING = 1
 PASSWORD = "correct horse"
 DRAWN, WORDS, RAW_ANSWER, VERIFIED = 0, 1, 2, 3
 """What a question returns; what is kept for the verify button stays on the server."""
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The app in Chromium behind a password, its examples, and a page that is closed."""
 
-import socket
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
+from train.launch.command import free_port
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
 from visualize.app.uploads import stored_files
@@ -36,12 +36,6 @@ def browser(tmp_path):
     started = start(tmp_path / "profile")
     yield started
     started.quit()
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def log_in(browser, password):

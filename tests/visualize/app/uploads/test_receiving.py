@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.visualize.app.app_engine import SIZE, KnownAnswers, make_asker, write_picture
 from tests.visualize.app.app_requests import DEADLINE, EVERYTHING, PHRASE, REGION, answer, join, named, upload
+from train.launch.command import free_port
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
 from visualize.app.uploads import stored_files
@@ -19,12 +20,6 @@ from visualize.app.uploads import stored_files
 GONE = "no longer on the server"
 REST = {EVERYTHING: [], PHRASE: ["cup"], REGION: ["20, 10, 100, 60", ""]}
 """What each question needs besides the picture."""
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
