@@ -35,6 +35,10 @@ class Size:
     width: int
     height: int
 
+    def turned(self, orientation: int) -> "Size":
+        """Return the size of the image after its EXIF orientation is applied."""
+        return Size(self.height, self.width) if orientation in (5, 6, 7, 8) else self
+
 
 @dataclass(frozen=True)
 class Box:
@@ -99,6 +103,18 @@ class Box:
         """Return the box with sides `factor` times as long around the same centre."""
         middle_x, middle_y, width, height = self.cxcywh
         return Box.from_cxcywh(middle_x, middle_y, width * factor, height * factor)
+
+    def turned(self, size: Size, orientation: int) -> "Box":
+        """Return the box after its image, stored in this size, is turned by its EXIF orientation.
+
+        Source: EXIF 2.3, tag 0x0112. Unknown values change nothing, as in Pillow.
+        """
+        x1, y1, x2, y2 = self.xyxy
+        if orientation in (2, 3, 7, 8):
+            x1, x2 = size.width - x2, size.width - x1
+        if orientation in (3, 4, 6, 7):
+            y1, y2 = size.height - y2, size.height - y1
+        return Box(y1, x1, y2, x2) if orientation in (5, 6, 7, 8) else Box(x1, y1, x2, y2)
 
     def clipped(self, size: Size) -> "Box":
         """Return the part of the box inside an image; a box outside the image gets no area."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grounding.errors import UserError
-from prepare.reasons import DAMAGE
+from prepare.reasons import DAMAGE, REMEDIES
 from prepare.source_types import Lost
 
 
@@ -66,4 +66,5 @@ def check_usable(training_images: Sized, folder: Path, dropped: Mapping[str, int
     """
     if not training_images:
         drops = ", ".join(f"{reason} ({number})" for reason, number in sorted(dropped.items())) or "nothing"
-        raise UserError(f"{folder}: no usable training image; dropped: {drops}")
+        remedies = "".join(f"; {remedy}" for reason, remedy in REMEDIES.items() if reason in dropped)
+        raise UserError(f"{folder}: no usable training image; dropped: {drops}{remedies}")

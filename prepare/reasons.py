@@ -13,6 +13,7 @@ IMAGE_DOES_NOT_DECODE = "image does not decode"
 IMAGE_TOO_LARGE = "image claims too many pixels to be decoded"
 IMAGE_SIZE_DIFFERS = "image size differs from the annotation"
 IMAGE_TURNED = "image is turned by its EXIF orientation"
+IMAGE_OF_32_BITS = "image has pixels of 32 bits, which have no fixed scale"
 IMAGE_WITHOUT_ID = "image has no id"
 IMAGE_WITHOUT_SIZE = "image has no width and height"
 IMAGE_WITHOUT_OBJECTS = "image has no usable objects"
@@ -49,12 +50,19 @@ DAMAGE = frozenset(
         IMAGE_DOES_NOT_DECODE,
         IMAGE_MISSING,
         IMAGE_NAME_NOT_UTF8,
+        IMAGE_OF_32_BITS,
         IMAGE_SIZE_DIFFERS,
         IMAGE_TOO_LARGE,
         ROWS_DAMAGED,
     }
 )
 """Reasons that mean a damaged source; they count against `max_bad_share`. The others do not."""
+
+REMEDIES = {
+    IMAGE_TURNED: "exif=turned if the boxes fit the upright picture, exif=stored if they fit the stored one",
+    IMAGE_OF_32_BITS: "convert the images to 8 or 16 bits",
+}
+"""What a user can do about a reason, where a key or a conversion helps."""
 
 NO_QUESTION_LEFT = (
     ANSWER_TOO_LONG,
@@ -72,11 +80,12 @@ NO_QUESTION_LEFT = (
 
 
 class UnusableError(Exception):
-    """Something is left out; `reason` is one of the constants of this module."""
+    """Something is left out: `reason` is one of the constants of this module, `detail` is for a message."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
 
 
 class UnusableBoxError(UnusableError):

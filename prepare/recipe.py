@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from grounding.prompts import Wording
 
 VERIFICATIONS = ("decode", "header")
-EXIF_CHOICES = ("drop", "stored")
+EXIF_CHOICES = ("drop", "turned", "stored")
 
 ORDERS = ("source", "reading", "area")
 """Order of an answer's objects: as the source lists them; by the top left corner, top to bottom, then left to
@@ -55,7 +55,10 @@ class PrepareRecipe:
     max_objects: int | None = setting("most objects in an answer; null: all", None)
     overflow: str = setting("longer answers: drop the question (in train), or cut into several turns", "drop")
     verify: str = setting("decode every image that is taken, or read only its header", "decode")
-    exif: str = setting("photographs turned by EXIF: drop, or stored (boxes are in the stored frame)", "drop")
+    exif: str = setting(
+        "images with an EXIF orientation: drop, or boxes are of the turned or of the stored view",
+        "drop",
+    )
     max_bad_share: float = setting("stop if more than this share of the images is damaged or missing", 0.01)
     overwrite: bool = setting("replace another data set in output_dir", False)
 

@@ -50,6 +50,23 @@ class Query:
     record_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The picture in which a source states an image's boxes.
+
+    `size` is the size of this picture in pixels. `orientation` is the EXIF orientation that turns it into the
+    upright picture that the model sees; 1 if it is that picture.
+    """
+
+    size: "Size"
+    orientation: int = 1
+
+    @property
+    def upright(self) -> "Size":
+        """The size of the picture that the model sees."""
+        return self.size.turned(self.orientation)
+
+
 class Place(NamedTuple):
     """Where a source finds an image.
 

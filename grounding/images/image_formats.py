@@ -1,6 +1,14 @@
 """The image file formats that the project reads; a file of any other format is refused unopened."""
 
-EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "GIF": "gif"}
+EXTENSIONS = {
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "GIF": "gif",
+    "TIFF": "tif",
+}
 """The file name extension of each format. Pillow calls a camera's JPEG with a preview inside MPO."""
 
 IMAGE_FORMATS = tuple(name for name in EXTENSIONS if name != "MPO")

@@ -13,7 +13,7 @@ from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
-from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import UNREADABLE, open_picture, upright_size
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
@@ -128,10 +128,8 @@ def _id_in_name(image: str, where: str) -> int:
 
 
 def _size_of(image: Path) -> Size:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(image, formats=IMAGE_FORMATS) as picture:
-            return Size(*picture.size)
-    except (OSError, UnidentifiedImageError) as error:
+        with open_picture(image) as picture:
+            return upright_size(picture)
+    except UNREADABLE as error:
         raise UserError(f"{image}: not readable as an image: prepare the data set again") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
-from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import UNREADABLE, read_pixels
 from grounding.samples import Detection
 from infer.asking.merged_answers import merge_answers, suppress_overlaps
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
@@ -127,12 +127,9 @@ def write_crops(
     """
     if not regions:
         return
-    from PIL import Image
-
     try:
-        with Image.open(item.request.image, formats=IMAGE_FORMATS) as image:
-            picture = image.convert("RGB")
-    except (OSError, ValueError) as error:
+        picture = read_pixels(item.request.image)
+    except UNREADABLE as error:
         raise UserError(f"{item.request.image}: not usable as an image: {error}") from error
     for number, region in enumerate(regions):
         path = folder / f"{index}_{number}.png"

@@ -1,16 +1,12 @@
 """Questions encoded for Qwen3-VL as in training: token ids and the patches of the image."""
 
-import io
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from grounding.errors import UserError
-from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import UNREADABLE, read_pixels
 from models.family import Prompt
 from models.libraries import quiet
 from models.processors import load_processor
@@ -18,9 +14,6 @@ from models.processors import load_processor
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
 IMAGE_PLUGIN = "qwen3_vl"
 """PaddleFormers' reader of images."""
-
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises about damaged files, and about files of more pixels than it decodes."""
 
 
 class PromptEncoder:
@@ -38,7 +31,7 @@ class PromptEncoder:
             self.processor = load_processor(folder)
             self.images = get_mm_plugin(IMAGE_PLUGIN, image_token=IMAGE_TOKEN, video_token=VIDEO_TOKEN)
         # PaddleFormers' own function opens files of every format that Pillow knows, and fetches URLs.
-        self.images._img_download = _open_image
+        self.images._img_download = read_pixels
         # As in training, only the image processor limits the resolution (train/inside/plugin.py).
         self.processor.image_max_pixels, self.processor.image_min_pixels = math.inf, 0
         self.tokenizer = self.processor.tokenizer
@@ -65,10 +58,6 @@ class PromptEncoder:
         text = f"{before}{IMAGE_TOKEN * tokens}{after}"
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return Prompt(list(ids), inputs["pixel_values"], grid)
-
-
-def _open_image(path: str) -> Image.Image:
-    return Image.open(io.BytesIO(Path(path).read_bytes()), formats=IMAGE_FORMATS)
 
 
 def _check_texts(messages: Sequence[Mapping[str, Any]]) -> None:

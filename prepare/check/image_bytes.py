@@ -12,7 +12,7 @@ from grounding.boxes import Size
 from grounding.files import is_regular
 from prepare.progress import progress_bar
 from prepare.reasons import IMAGE_TURNED, UnusableImageError
-from prepare.write.image_files import ImageCheck, ImageFacts, check_image
+from prepare.write.image_files import ImageCheck, check_image
 
 MISSING = "image file is missing"
 TOO_THIN = "image is more than 200 times as long as wide"
@@ -53,23 +53,10 @@ def _examine(path: Path) -> ExaminedImage:
         return ExaminedImage(path, None, b"", MISSING)
     digest = hashlib.blake2b(data, digest_size=16).digest()
     try:
-        facts, fault = _read_facts(data)
+        frame = check_image(data, None, ImageCheck(exif="stored")).frame
     except UnusableImageError as error:
         return ExaminedImage(path, None, digest, error.reason)
-    if max(facts.size.width, facts.size.height) > MAX_RATIO * min(facts.size.width, facts.size.height):
+    size, fault = frame.upright, IMAGE_TURNED if frame.orientation != 1 else None
+    if max(size.width, size.height) > MAX_RATIO * min(size.width, size.height):
         fault = TOO_THIN
-    return ExaminedImage(path, facts.size, digest, fault)
-
-
-def _read_facts(data: bytes) -> tuple[ImageFacts, str | None]:
-    """Return an image's facts, and a fault that does not hide its size.
-
-    Raises:
-        UnusableImageError: the image cannot be read.
-    """
-    try:
-        return check_image(data, None, ImageCheck()), None
-    except UnusableImageError as error:
-        if error.reason != IMAGE_TURNED:
-            raise
-    return check_image(data, None, ImageCheck(exif="stored")), IMAGE_TURNED
+    return ExaminedImage(path, size, digest, fault)

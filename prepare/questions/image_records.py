@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from grounding.boxes import Size
 from grounding.markup import find_markup
 from grounding.samples import Sample
 from prepare.questions.conversations import rewrite_record
@@ -19,7 +18,7 @@ from prepare.reasons import (
     UnusableImageError,
     UnusableQueryError,
 )
-from prepare.source_types import Annotation, Query
+from prepare.source_types import Annotation, Frame, Query
 
 
 @dataclass(frozen=True)
@@ -50,23 +49,23 @@ class ImageRecords:
 
 
 def make_records(
-    annotation: Annotation, image: str, size: Size, maker: RecordMaker, *, is_val: bool
+    annotation: Annotation, image: str, frame: Frame, maker: RecordMaker, *, is_val: bool
 ) -> ImageRecords:
     """Return an image's records; `image` is its path in the data set's folder.
 
     Raises:
         UnusableImageError: nothing can be asked about it.
     """
-    made = ImageRecords(image)
+    made, size = ImageRecords(image), frame.upright
     asked: list[tuple[Query, ImageObjects]] = []
     for query in annotation.queries:
         try:
             if query.fault is not None:
                 raise UnusableQueryError(query.fault)
             if query.record is None:
-                asked.append((query, _read_query(query, size, maker.reader, made)))
+                asked.append((query, _read_query(query, frame, maker.reader, made)))
                 continue
-            record, objects = rewrite_record(query, size, maker.reader, image)
+            record, objects = rewrite_record(query, frame, maker.reader, image)
         except UnusableQueryError as error:
             made.dropped[error.reason] += 1
             continue
@@ -90,14 +89,14 @@ def make_records(
     return made
 
 
-def _read_query(query: Query, size: Size, reader: ObjectReader, made: ImageRecords) -> ImageObjects:
+def _read_query(query: Query, frame: Frame, reader: ObjectReader, made: ImageRecords) -> ImageObjects:
     """Read and count a query's objects.
 
     Raises:
         UnusableQueryError: its expression cannot be asked about.
         UnusableImageError: its lists differ in length.
     """
-    objects = reader.read(query, size)
+    objects = reader.read(query, frame)
     made.count(objects)
     if query.expression is not None:
         if find_markup(query.expression):

@@ -18,7 +18,7 @@ from prepare.reasons import (
     UnusableBoxError,
     UnusableImageError,
 )
-from prepare.source_types import BoxFormat, Query, RawObjects
+from prepare.source_types import BoxFormat, Frame, Query, RawObjects
 
 CLIP_TOLERANCE = 1.0
 """Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""
@@ -28,7 +28,7 @@ _Row = tuple[Detection, float]
 
 @dataclass(frozen=True)
 class ImageObjects:
-    """The usable objects of a query, boxes clipped to the image, and why the others are not used.
+    """The usable objects of a query, boxes upright and clipped to the image, and why the others are not used.
 
     `areas` are in square pixels, in the order of `detections`. `trainable` are the detections that an answer
     can name: a box without area on the 0..1000 grid is a real object, but no text can state it (it is counted
@@ -55,13 +55,13 @@ class ObjectReader:
     box_format: BoxFormat
     categories: frozenset[str]
 
-    def read(self, query: Query, size: Size) -> ImageObjects:
+    def read(self, query: Query, frame: Frame) -> ImageObjects:
         """Convert the source's parallel lists.
 
         Raises:
             UnusableImageError: the lists differ in length.
         """
-        objects = query.objects
+        objects, size = query.objects, frame.upright
         _check_lengths(objects)
         kept: list[_Row] = []
         crowds: list[_Row] = []
@@ -71,7 +71,7 @@ class ObjectReader:
         rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
         for position, (numbers, label, area) in enumerate(rows):
             try:
-                box, inside = self._read(numbers, label, size)
+                box, inside = self._read(numbers, label, frame)
             except UnusableBoxError as error:
                 dropped[error.reason] += 1
                 continue
@@ -112,15 +112,15 @@ class ObjectReader:
             if position in objects.crowds:
                 continue
             try:
-                _, inside = self._read(numbers, label, size)
+                _, inside = self._read(numbers, label, Frame(size))
             except UnusableBoxError:
                 continue
             if grid_has_area(to_grid(inside, size)):
                 return True
         return False
 
-    def read_box(self, numbers: Any, size: Size) -> tuple[Box, Box]:
-        """Return a box in pixels, as stated and clipped to its image.
+    def read_box(self, numbers: Any, frame: Frame) -> tuple[Box, Box]:
+        """Return a box in pixels of the upright image, as stated and clipped to the image.
 
         Raises:
             UnusableBoxError: not a box, or not in the image.
@@ -128,20 +128,21 @@ class ObjectReader:
         try:
             if len(numbers) != 4:
                 raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS)
-            box = read_box(numbers, self.box_format.order, self.box_format.units, size)
+            box = read_box(numbers, self.box_format.order, self.box_format.units, frame.size)
         except (TypeError, ValueError) as error:  # null, words
             raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS) from error
         if not box.is_finite:
             raise UnusableBoxError(BOX_NOT_FINITE)
         if not box.has_area:
             raise UnusableBoxError(BOX_UPSIDE_DOWN)
-        inside = box.clipped(size)
+        box = box.turned(frame.size, frame.orientation) if frame.orientation != 1 else box
+        inside = box.clipped(frame.upright)
         if not inside.has_area:
             raise UnusableBoxError(BOX_OUTSIDE)
         return box, inside
 
-    def _read(self, numbers: Any, label: str | None, size: Size) -> tuple[Box, Box]:
-        boxes = self.read_box(numbers, size)
+    def _read(self, numbers: Any, label: str | None, frame: Frame) -> tuple[Box, Box]:
+        boxes = self.read_box(numbers, frame)
         if label not in self.categories:
             raise UnusableBoxError(BOX_UNKNOWN_CATEGORY)
         return boxes

@@ -12,7 +12,7 @@ from PIL import Image
 
 from grounding.boxes import Size
 from grounding.files import is_regular, lies_inside
-from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import model_pixels, open_picture, upright_size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
 from grounding.samples import Detection
@@ -74,10 +74,10 @@ def show_record(
         raise ValueError(f"{record.image} lies outside the data set's folder")
     if not is_regular(folder / record.image):
         raise ValueError(f"no image {record.image}")
-    with Image.open(folder / record.image, formats=IMAGE_FORMATS) as image:
-        original = Size(*image.size)
+    with open_picture(folder / record.image) as image:
+        original = upright_size(image)
         size = DEFAULT_FAMILY.training_size(original, min_pixels, max_pixels)
-        seen = image.convert("RGB").resize((size.width, size.height), Image.Resampling.BICUBIC)
+        seen = model_pixels(image).resize((size.width, size.height), Image.Resampling.BICUBIC)
     tokens = size.width * size.height // DEFAULT_FAMILY.pixels_per_token
     answers = record.read_answers(size)
     return ShownRecord(

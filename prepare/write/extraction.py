@@ -17,7 +17,7 @@ from prepare.questions.record_lines import make_line
 from prepare.reasons import IMAGE_MISSING, UnusableImageError
 from prepare.source_types import Annotation, ImageData, Lost
 from prepare.sources.source import Source
-from prepare.write.image_files import ImageStore, check_image, image_name, write_image
+from prepare.write.image_files import ImageStore, bytes_to_write, check_image, image_name, write_image
 from prepare.write.overlap import overlap
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
@@ -124,11 +124,11 @@ def _prepare_image(
         written = store.find_written(content, image_id)
         facts = check_image(content, annotation.size, store.check_of(written))
         name = image_name(image_id, facts.extension)
-        made = make_records(annotation, name, facts.size, maker, is_val=is_val)
+        made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
     except UnusableImageError as error:
-        return Lost(error.reason, 1, where)
+        return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where)
     if name != written:
-        write_image(content, store.folder / name)
+        write_image(bytes_to_write(content, facts), store.folder / name)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Image files: checked, and written byte for byte as they are."""
+"""Image files: checked, and written byte for byte; as PNG where other programs would see other pixels."""
 
 import io
 import os
@@ -13,16 +13,24 @@ from PIL import Image
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.images.image_formats import EXTENSIONS, IMAGE_FORMATS
+from grounding.images.pixels import (
+    UNREADABLE,
+    UNSCALED_MODES,
+    is_plain,
+    model_pixels,
+    orientation_of,
+    pixels_as_png,
+)
 from grounding.layout import IMAGES_FOLDER
 from prepare.reasons import (
     IMAGE_DOES_NOT_DECODE,
+    IMAGE_OF_32_BITS,
     IMAGE_SIZE_DIFFERS,
     IMAGE_TOO_LARGE,
     IMAGE_TURNED,
     UnusableImageError,
 )
-
-EXIF_ORIENTATION = 0x0112
+from prepare.source_types import Frame
 
 
 @dataclass(frozen=True)
@@ -35,10 +43,14 @@ class ImageCheck:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """An image's size, in pixels as stored, and the file name extension of its format."""
+    """The frame of an image's boxes, and the extension of the file that is written.
 
-    size: Size
+    Of an image that is not plain (`grounding.images.pixels.is_plain`), the pixels are written as PNG.
+    """
+
+    frame: Frame
     extension: str
+    is_plain: bool
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,8 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
     """Check an image; `size` is the one that the annotation states, None if it states none.
 
     Truncated files are only found with `verify` "decode". An image that its EXIF data turns is refused unless
-    the recipe says that boxes are in the stored frame: some readers turn it and others do not, and the boxes
-    fit only one of the two. An image that claims more pixels than Pillow allows is never decoded.
+    the recipe says whether its boxes are of the turned or of the stored view: annotation tools do either. An
+    image that claims more pixels than Pillow allows is never decoded.
 
     Raises:
         UnusableImageError: the image cannot be used.
@@ -82,21 +94,51 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
     try:
         with warnings.catch_warnings(), Image.open(_open(data), formats=IMAGE_FORMATS) as image:
             warnings.simplefilter("ignore")  # Pillow warns about odd metadata
-            extension = EXTENSIONS[str(image.format)]
-            stored = Size(*image.size)
-            if size is not None and stored != size:
-                raise UnusableImageError(IMAGE_SIZE_DIFFERS)
-            if check.exif == "drop" and image.getexif().get(EXIF_ORIENTATION, 1) not in (0, 1):
-                raise UnusableImageError(IMAGE_TURNED)
+            frame = _frame(image, check.exif)
+            if size is not None and frame.size != size:
+                raise UnusableImageError(
+                    IMAGE_SIZE_DIFFERS, f"{_show(frame.size)}, annotated as {_show(size)}"
+                )
+            if image.mode in UNSCALED_MODES:
+                raise UnusableImageError(IMAGE_OF_32_BITS)
+            facts = ImageFacts(frame, EXTENSIONS[str(image.format)], is_plain=True)
+            if not is_plain(image):
+                model_pixels(image)  # decodes it
+                return replace(facts, extension=EXTENSIONS["PNG"], is_plain=False)
             if check.verify == "decode":
                 # A JPEG decoded in grey at an eighth of its size is still read to its last byte.
                 image.draft("L", (1, 1))
                 image.load()
     except Image.DecompressionBombError as error:
         raise UnusableImageError(IMAGE_TOO_LARGE) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except UNREADABLE as error:
         raise UnusableImageError(IMAGE_DOES_NOT_DECODE) from error
-    return ImageFacts(stored, extension)
+    return facts
+
+
+def bytes_to_write(data: bytes | memoryview, facts: ImageFacts) -> bytes | memoryview:
+    """Return what the data set's folder gets of a checked image: its own bytes, or its pixels as PNG."""
+    if facts.is_plain:
+        return data
+    with warnings.catch_warnings(), Image.open(_open(data), formats=IMAGE_FORMATS) as image:
+        warnings.simplefilter("ignore")
+        return pixels_as_png(image)
+
+
+def _frame(image: Image.Image, exif: str) -> Frame:
+    """Return the frame of an image's boxes.
+
+    Raises:
+        UnusableImageError: the image is turned, and `exif` does not say which view the boxes are of.
+    """
+    stored, orientation = Size(*image.size), orientation_of(image)
+    if orientation != 1 and exif == "drop":
+        raise UnusableImageError(IMAGE_TURNED)
+    return Frame(stored.turned(orientation)) if exif == "turned" else Frame(stored, orientation)
+
+
+def _show(size: Size) -> str:
+    return f"{size.width}x{size.height}"
 
 
 def image_name(image_id: int, extension: str) -> str:

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 ROOT = Path(__file__).parents[2]
 MAX_PIXELS = 48 * 48
-# At the cap; far above it; thin, so that PaddleFormers widens it; tiny; grey; with an orientation
-SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), (90, 60))
-GREY, ROTATED = 4, 5
-EXIF_ORIENTATION = 0x0112
+# At the cap; far above it; thin, so that PaddleFormers widens it; tiny; and one of each kind
+KINDS = {4: "L", 5: "turned", 6: "I;16", 7: "RGBA", 8: "P with a transparent colour", 9: "CMYK", 10: "TIFF"}
+SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), *[(90, 60)] * 6)
 
 
 def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
@@ -67,6 +66,23 @@ def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> 
     processor.save_pretrained(checkpoint)
 
 
+def write_picture(generator: np.random.Generator, shape: tuple[int, int], kind: str, path: Path) -> None:
+    """Write random pixels; the name of the file says PNG whatever its format is."""
+    options: dict[str, Any] = {}
+    picture = Image.fromarray(generator.integers(0, 256, (*shape, 4), dtype=np.uint8))
+    if kind == "I;16":
+        picture = Image.fromarray(generator.integers(0, 65536, shape, dtype=np.uint16))
+    elif kind == "turned":
+        picture = picture.convert("RGB")
+        options["exif"] = picture.getexif()
+        options["exif"][ExifTags.Base.Orientation] = 6
+    elif kind.startswith("P"):
+        picture, options["transparency"] = picture.convert("RGB").quantize(16), 3
+    elif kind not in ("RGBA", "TIFF"):
+        picture = picture.convert(kind)
+    picture.save(path, {"CMYK": "JPEG", "TIFF": "TIFF"}.get(kind, "PNG"), **options)
+
+
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Write a JSONL with its images, and return the requests that inference makes of it."""
@@ -90,11 +106,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     records = []
     for number, (width, height) in enumerate(SIZES):
         name = f"images/{number}.png"
-        picture = Image.fromarray(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
-        exif = Image.Exif()
-        if number == ROTATED:
-            exif[EXIF_ORIENTATION] = 6
-        (picture.convert("L") if number == GREY else picture).save(folder / name, exif=exif)
+        write_picture(generator, (height, width), KINDS.get(number, "RGB"), folder / name)
         system = [] if number == 1 else [{"role": "system", "content": " Be brief. \n"}]
         question = {"role": "user", "content": "<image>\nTask: Object Detection "}
         if number == 2:
@@ -121,9 +133,12 @@ def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tu
         return checkpoint, dict(arrays)
 
 
-def test_inference_encodes_what_training_encoded(requests: list[Any], trained: tuple[Path, Any]) -> None:
+def test_inference_and_app_encode_what_training_encoded(
+    requests: list[Any], trained: tuple[Path, Any], tmp_path: Path
+) -> None:
     from infer.engines.protocol import chat_messages
     from models.qwen3_vl.encoding import PromptEncoder
+    from visualize.app.uploads.checked_picture import open_upload
 
     checkpoint, arrays = trained
     encoder = PromptEncoder(checkpoint)
@@ -138,6 +153,9 @@ def test_inference_encodes_what_training_encoded(requests: list[Any], trained: t
         assert prompt.token_ids == token_ids[:length].tolist()
         assert prompt.image_grid_thw.tolist() == arrays[f"image_grid_thw_{number}"].tolist()
         assert np.array_equal(prompt.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
+        open_upload(request.image, 1, 1).save(tmp_path / "upload.png")
+        shown = encoder.encode(tmp_path / "upload.png", chat_messages(request))
+        assert np.array_equal(shown.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
         answer = encoder.tokenizer.decode(token_ids[length:].tolist())
         assert answer.startswith("<|object_ref_start|>cat<|object_ref_end|>")
         assert answer.rstrip().endswith("<|im_end|>")

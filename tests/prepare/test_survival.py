@@ -20,7 +20,7 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, IMAGE_TURNED, ROWS_DAMAGED
+from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, ROWS_DAMAGED
 from prepare.recipe import PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 from prepare.write.lock import LOCK_FILE, only_run
@@ -352,20 +352,3 @@ def test_images_of_a_set_that_was_replaced_are_not_taken_for_checked(
         with pytest.raises(KeyboardInterrupt):
             prepare_dataset(make_recipe(**settings, overwrite=True))
     assert prepare_dataset(make_recipe(**settings)).dropped == {IMAGE_DOES_NOT_DECODE: 1}
-
-
-def test_boxes_in_the_stored_frame_keep_turned_photographs(
-    tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make, png: Make
-) -> None:
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = png(40, 20, "JPEG", exif=exif.tobytes())
-    turned = make_row(1, image={"bytes": data, "path": None})
-    write_rows(tmp_path / "source/train-00000-of-00001.parquet", [turned, make_row(2)])
-    recipe: PrepareRecipe = make_recipe(total_samples=None, val_ratio=0.0)
-    assert prepare_dataset(recipe).dropped == {IMAGE_TURNED: 1}
-    changed = make_recipe(total_samples=None, val_ratio=0.0, exif="stored", overwrite=True)
-    assert prepare_dataset(changed).dropped == {}
-    assert (tmp_path / "dataset/images/000000000001.jpg").read_bytes() == data

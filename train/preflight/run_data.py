@@ -7,6 +7,7 @@ from typing import Any
 
 from models.processors import load_processor, load_tokenizer
 from train.image_limits import limit_images
+from train.inside.patches.paddleformers_1_2.always.read_pixels_as_everywhere import read_pixels_as_everywhere
 from train.recipe import TrainRecipe
 
 COMPUTE_TYPES = {"bf16": "bfloat16", "fp16": "float16"}
@@ -35,6 +36,7 @@ def training_dataset(recipe: TrainRecipe, count: int) -> Any:
     Raises:
         UserError: the model's tokenizer or image processor cannot be loaded.
     """
+    read_pixels_as_everywhere()
     from paddleformers.cli.utils.process import add_new_special_tokens
     from paddleformers.datasets.loader import create_dataset
     from paddleformers.datasets.template.template import get_template_and_fix_tokenizer

@@ -13,7 +13,7 @@ from visualize.draw.legend import PAPER, draw_legend
 from visualize.draw.marks import LEGEND_OUTCOMES, Mark, detection_marks, outcome_marks
 from visualize.draw.outcomes import count_outcomes, judge_detections
 from visualize.draw.pen import pen_for
-from visualize.draw.pictures import upright
+from visualize.draw.pictures import drawable
 
 
 def draw_detections(
@@ -21,11 +21,11 @@ def draw_detections(
 ) -> Image.Image:
     """Return an image with its objects drawn on it, as RGB and upright.
 
-    Boxes are in pixels of the stored image, before its EXIF orientation is applied. `colors` sets the colours
-    of labels, so that several pictures agree; other labels get colours of their own.
+    Boxes are in pixels of the upright image. `colors` sets the colours of labels, so that several pictures
+    agree; other labels get colours of their own.
     """
-    picture, (turned,) = upright(image, detections)
-    draw_marks(picture, detection_marks(turned, colors))
+    picture, (shown,) = drawable(image, detections)
+    draw_marks(picture, detection_marks(shown, colors))
     return picture
 
 
@@ -36,7 +36,7 @@ def draw_outcomes(
     crowds: Sequence[Detection] = (),
 ) -> Image.Image:
     """Return an image with predicted and missed objects coloured by outcome, and a legend below it."""
-    picture, (true, predicted, regions) = upright(image, truth, predictions, crowds)
+    picture, (true, predicted, regions) = drawable(image, truth, predictions, crowds)
     matches = judge_detections(true, predicted, regions)
     draw_marks(picture, outcome_marks(matches))
     counts = count_outcomes(matches)

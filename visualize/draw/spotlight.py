@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
 
 from grounding.boxes import Box, Size
-from visualize.draw.colors import WHITE
-from visualize.draw.pictures import to_rgb
+from grounding.images.pixels import WHITE, model_pixels
 
 Mask = npt.NDArray[np.bool_]
 """Which pixels belong to the object, shape (height, width)."""
@@ -17,22 +16,22 @@ Mask = npt.NDArray[np.bool_]
 def draw_spotlight(image: Image.Image, target: Box | Image.Image | Mask) -> Image.Image:
     """Return an image with everything but one object at half brightness, as RGB and upright.
 
-    `target` is a box in pixels of the stored image, or a mask of the stored image's size: an array, or a
+    `target` is a box in pixels of the upright image, or a mask of its size: an array, or a
     picture in which 0 is background. Pixels of the object stay unchanged. A white line, one pixel wide,
     surrounds them inside the image.
 
     Raises:
         ValueError: the mask has another size.
     """
-    mask = _box_mask(target, Size(*image.size)) if isinstance(target, Box) else np.asarray(target) != 0
-    if mask.shape != (image.height, image.width):
-        raise ValueError(f"the mask has shape {mask.shape}, the image {image.width}x{image.height} pixels")
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    upright_mask = _turned(Image.fromarray(mask.view(np.uint8) * 255), orientation)
-    picture = to_rgb(ImageOps.exif_transpose(image))
+    picture = model_pixels(image)
+    mask = _box_mask(target, Size(*picture.size)) if isinstance(target, Box) else np.asarray(target) != 0
+    if mask.shape != (picture.height, picture.width):
+        raise ValueError(
+            f"the mask has shape {mask.shape}, the image {picture.width}x{picture.height} pixels"
+        )
     lit = picture.point(lambda value: value // 2)
-    lit.paste(WHITE, mask=Image.fromarray(_outline(np.asarray(upright_mask) != 0)))
-    lit.paste(picture, mask=upright_mask)
+    lit.paste(WHITE, mask=Image.fromarray(_outline(mask)))
+    lit.paste(picture, mask=Image.fromarray(mask.view(np.uint8) * np.uint8(255)))
     return lit
 
 
@@ -56,9 +55,3 @@ def _outline(mask: Mask) -> npt.NDArray[np.uint8]:
     wide[:, 1:] |= tall[:, :-1]
     wide[:, :-1] |= tall[:, 1:]
     return wide.view(np.uint8) * np.uint8(255)
-
-
-def _turned(mask: Image.Image, orientation: int) -> Image.Image:
-    """Turn a mask as `ImageOps.exif_transpose` turns an image with this EXIF orientation."""
-    mask.getexif()[ExifTags.Base.Orientation] = orientation
-    return ImageOps.exif_transpose(mask)

@@ -13,9 +13,8 @@ from infer.scoring.metrics.catalogue import METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
-from visualize.draw.pictures import turn_box
 from visualize.page.image_copies import PageImage
-from visualize.read.compared_runs import AnnotatedImage, Run, Truth
+from visualize.read.compared_runs import Run, Truth
 
 
 def page_content(
@@ -56,7 +55,7 @@ def _image(
 
     def encode(item: Detection) -> list[Any]:
         color = PALETTE.index(colors[item.label])
-        return [labels[item.label], color, *_corners(item.box, shown, copy.orientation)]
+        return [labels[item.label], color, *_corners(item.box)]
 
     def encode_judged(item: JudgedObject) -> list[Any]:
         true_label = None if item.true_label is None else labels[item.true_label]
@@ -113,6 +112,6 @@ def _paint(color: Color) -> list[str]:
     return ["#{:02x}{:02x}{:02x}".format(*each) for each in (color, text_color(color))]
 
 
-def _corners(box: Box, shown: AnnotatedImage, orientation: int) -> list[float]:
-    """Return x1, y1, x2, y2 of a box in the upright image, rounded to a tenth of a pixel."""
-    return [round(value, 1) for value in turn_box(box, shown.size, orientation).xyxy]
+def _corners(box: Box) -> list[float]:
+    """Return x1, y1, x2, y2, rounded to a tenth of a pixel."""
+    return [round(value, 1) for value in box.xyxy]

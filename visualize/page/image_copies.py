@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import Image
 
 from grounding.boxes import Size
-from visualize.draw.pictures import open_image, upright
+from grounding.images.pixels import TURNED, model_pixels, orientation_of
+from visualize.draw.pictures import open_image
 
 LONGEST_SIDE = 1280
 """Pixels; larger images are scaled down."""
@@ -18,15 +19,14 @@ LONGEST_SIDE = 1280
 QUALITY = 90
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 PLAIN_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
-"""Modes that every browser shows as `visualize.draw.pictures.to_rgb` converts them, on white."""
+"""Modes that every browser shows, on white, with the colours of `model_pixels`."""
 
 
 @dataclass(frozen=True)
 class PageImage:
-    """A file of the page, the EXIF orientation of its source, and the size of the upright image."""
+    """A file of the page, and the size of the upright image from which it was made."""
 
     file: str
-    orientation: int
     size: Size
 
 
@@ -49,16 +49,14 @@ def copy_images(sources: Sequence[tuple[Path, Size]], folder: Path) -> list[Page
 
 def _copy(source: Path, size: Size, stem: Path) -> PageImage:
     with open_image(source, size, is_whole=False) as image:
-        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
-        shown = Size(size.height, size.width) if 5 <= orientation <= 8 else size
         suffix = SUFFIXES.get(image.format or "")
         is_plain = image.mode in PLAIN_MODES and not getattr(image, "is_animated", False)
-        if suffix and is_plain and orientation not in range(2, 9) and max(image.size) <= LONGEST_SIDE:
+        if suffix and is_plain and orientation_of(image) not in TURNED and max(image.size) <= LONGEST_SIDE:
             target = stem.with_suffix(suffix)
             shutil.copyfile(source, target)
-            return PageImage(target.name, orientation, shown)
+            return PageImage(target.name, size)
         target = stem.with_suffix(".jpg")
-        picture, _ = upright(open_image(source))
+        picture = model_pixels(open_image(source))
         picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
         picture.save(target, "JPEG", quality=QUALITY)
-        return PageImage(target.name, orientation, shown)
+        return PageImage(target.name, size)

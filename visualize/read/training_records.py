@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
+from grounding.images.pixels import upright_size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
@@ -37,7 +37,7 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]
         if not is_regular(image):
             raise UserError(f"{image}: no such image: is the data set complete?")
         with open_image(image) as opened:
-            size = Size(*opened.size)
+            size = upright_size(opened)
         answers = record.read_answers(size)
         shown = AnnotatedImage(
             position + 1, record.image, size, answers.detections, problems=answers.problems

@@ -12,7 +12,7 @@ from visualize.draw.colors import Color
 from visualize.draw.drawing import draw_marks
 from visualize.draw.marks import Mark, crowd_marks, detection_marks, outcome_marks
 from visualize.draw.outcomes import Outcome, count_outcomes, judge_detections
-from visualize.draw.pictures import resized, upright
+from visualize.draw.pictures import drawable, resized
 from visualize.sheets.grid import CAPTION_FONT, add_caption, add_title, arrange
 
 PANEL_WIDTH = 400
@@ -60,8 +60,8 @@ def draw_panels(
     The image is resized before boxes and labels are drawn, so that they are legible on small images.
     """
     groups = [group for panel in panels for group in (panel.detections, panel.truth or (), panel.crowds)]
-    picture, groups_upright = upright(image, *groups)
-    picture, scaled = resized(picture, panel_size(Size(*picture.size), width), *groups_upright)
+    picture, kept_groups = drawable(image, *groups)
+    picture, scaled = resized(picture, panel_size(Size(*picture.size), width), *kept_groups)
     cells = []
     for panel, shown, truth, crowds in zip(panels, scaled[::3], scaled[1::3], scaled[2::3], strict=True):
         canvas = picture.copy()

@@ -1,25 +1,21 @@
 """Image files as data URLs, for requests that carry the image itself."""
 
 import base64
+import io
 from pathlib import Path
 
-from grounding.errors import UserError
+from PIL import Image
 
-SIGNATURES = {
-    b"\xff\xd8\xff": "image/jpeg",
-    b"\x89PNG": "image/png",
-    b"RIFF": "image/webp",
-    b"GIF8": "image/gif",
-    b"BM": "image/bmp",
-}
-"""The first bytes of a file of each media type."""
+from grounding.errors import UserError
+from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import UNREADABLE, is_plain, pixels_as_png
 
 
 def data_url(image: Path) -> str:
-    """Return the bytes of an image file, unchanged, as a data URL.
+    """Return an image as a data URL: the file's bytes, or a PNG where a server might see other pixels.
 
     Raises:
-        UserError: the file cannot be read, or is no image of a known type.
+        UserError: the file cannot be read, or is no image in one of IMAGE_FORMATS.
     """
     try:
         if image.exists() and not image.is_file():  # reading a pipe or a device would never end
@@ -27,7 +23,11 @@ def data_url(image: Path) -> str:
         content = image.read_bytes()
     except OSError as error:
         raise UserError(f"{image}: cannot be read: {error.strerror or error}") from error
-    for signature, media_type in SIGNATURES.items():
-        if content.startswith(signature):
-            return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
-    raise UserError(f"{image}: none of {', '.join(SIGNATURES.values())}: prepare the data set again")
+    try:
+        with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as opened:
+            media_type = opened.get_format_mimetype()
+            if not is_plain(opened):
+                content, media_type = pixels_as_png(opened), "image/png"
+    except UNREADABLE as error:
+        raise UserError(f"{image}: not usable as an image: {error}: prepare the data set again") from error
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

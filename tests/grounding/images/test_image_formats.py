@@ -18,7 +18,7 @@ def test_every_format_of_the_list_opens(name: str) -> None:
         assert (opened.format, opened.size) == (name, (4, 3))
 
 
-@pytest.mark.parametrize("name", ["EPS", "TIFF", "PDF", "TGA", "PCX"])
+@pytest.mark.parametrize("name", ["EPS", "PPM", "PDF", "TGA", "PCX"])
 def test_no_other_format_opens(name: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (4, 3)).save(file, name)

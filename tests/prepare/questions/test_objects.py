@@ -12,7 +12,7 @@ from prepare.reasons import (
     BOX_UNKNOWN_CATEGORY,
     UnusableImageError,
 )
-from prepare.source_types import PLAIN_BOXES, Query, RawObjects
+from prepare.source_types import PLAIN_BOXES, Frame, Query, RawObjects
 
 NAMES = ("cat", "dog")
 READER = ObjectReader(PLAIN_BOXES, frozenset(NAMES))
@@ -28,7 +28,7 @@ def as_lists(row: list[Any]) -> RawObjects:
 
 
 def read(objects: RawObjects, size: Size) -> ImageObjects:
-    return READER.read(Query(objects), size)
+    return READER.read(Query(objects), Frame(size))
 
 
 @given(rows)

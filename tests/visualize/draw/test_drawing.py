@@ -62,7 +62,7 @@ def test_boxes_outside_the_image_or_without_area_do_no_harm(caplog):
 def test_labels_are_upright_where_the_exif_data_turn_the_image():
     image = Image.new("RGB", (200, 100))
     image.getexif()[ExifTags.Base.Orientation] = 6
-    turned = draw_detections(image, [Detection("dog", Box(20, 30, 60, 70), 0.9)])
+    turned = draw_detections(image, [Detection("dog", Box(30, 20, 70, 60), 0.9)])
     plain = draw_detections(Image.new("RGB", (100, 200)), [Detection("dog", Box(30, 20, 70, 60), 0.9)])
     assert turned.tobytes() == plain.tobytes()
 

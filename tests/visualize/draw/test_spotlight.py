@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from grounding.boxes import Box
+from grounding.boxes import Box, Size
+from grounding.images.pixels import model_pixels
 from tests.visualize.scenes import colourful
 from visualize.draw.spotlight import draw_spotlight
 
@@ -62,12 +63,12 @@ def test_nothing_to_show_dims_everything():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_box_and_mask_turn_with_the_image(orientation):
+def test_box_and_mask_are_of_the_upright_image(orientation):
     image = Image.new("L", (WIDTH, HEIGHT), 90)
     image.paste(200, (5, 10, 30, 20))
-    mask = np.asarray(image) == 200
     image.getexif()[ExifTags.Base.Orientation] = orientation
-    for target in (Box(5, 10, 30, 20), mask):
+    mask = np.asarray(model_pixels(image))[:, :, 0] == 200
+    for target in (Box(5, 10, 30, 20).turned(Size(WIDTH, HEIGHT), orientation), mask):
         drawn = np.asarray(draw_spotlight(image, target))
         assert drawn.shape[:2] == ((HEIGHT, WIDTH) if orientation < 5 else (WIDTH, HEIGHT))
         assert {tuple(color) for color in drawn.reshape(-1, 3)} == {(200,) * 3, (255,) * 3, (45,) * 3}

@@ -13,6 +13,7 @@ from train.inside.patches.paddleformers_1_2.always.one_image_resolution import o
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
     read_checkpoints_without_code,
 )
+from train.inside.patches.paddleformers_1_2.always.read_pixels_as_everywhere import read_pixels_as_everywhere
 from train.inside.patches.paddleformers_1_2.always.run_no_model_code import run_no_model_code
 from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
@@ -104,6 +105,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield hide_own_keys
     yield read_checkpoints_without_code
     yield run_no_model_code
+    yield read_pixels_as_everywhere
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_since_resume

@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
+from grounding.images.image_formats import IMAGE_FORMATS
+from grounding.images.pixels import model_pixels
 from visualize.app.texts import AppError
-from visualize.draw.pictures import SHOWN_FORMATS, upright
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ def open_upload(path: Path | None, max_megabytes: float, max_megapixels: float) 
 
     Raises:
         AppError: there is no regular file, it has too many bytes or pixels, or it is not a picture in one of
-            SHOWN_FORMATS.
+            IMAGE_FORMATS.
     """
     if path is None:
         raise AppError("no_picture")
@@ -43,11 +44,10 @@ def _decode(file: BinaryIO, max_megabytes: float, max_megapixels: float) -> Imag
     if found.st_size > max_megabytes * MEGA:
         raise AppError("many_bytes", found.st_size / MEGA, max_megabytes)
     try:
-        with Image.open(file, formats=SHOWN_FORMATS) as image:
+        with Image.open(file, formats=IMAGE_FORMATS) as image:
             if image.width * image.height > max_megapixels * MEGA:
                 raise AppError("many_pixels", max_megapixels)
-            image.load()
-            return upright(image)[0]
+            return model_pixels(image)
     except Image.DecompressionBombError as error:
         raise AppError("many_pixels", max_megapixels) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:

@@ -38,6 +38,7 @@ EVERY = [
     "hide_own_keys",
     "read_checkpoints_without_code",
     "run_no_model_code",
+    "read_pixels_as_everywhere",
     "one_image_resolution",
     "seal_before_rotation",
     "average_loss_since_resume",
