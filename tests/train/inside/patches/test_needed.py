@@ -41,7 +41,7 @@ EVERY = [
     "read_pixels_as_everywhere",
     "one_image_resolution",
     "seal_before_rotation",
-    "average_loss_since_resume",
+    "average_loss_over_all_steps",
 ]
 
 
