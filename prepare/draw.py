@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from prepare.drops import DropLog, check_usable
 from prepare.progress import progress_bar
 from prepare.questions.objects import ObjectReader
-from prepare.reasons import IMAGE_TWICE, IMAGE_WITHOUT_OBJECTS, UnusableImageError
+from prepare.reasons import IMAGE_EMPTY, IMAGE_TWICE, UnusableImageError
 from prepare.recipe import PrepareRecipe
-from prepare.source_types import Annotation, Lost, Place
+from prepare.source_types import Annotation, Frame, Lost, Place
 from prepare.sources.shared.box_check import BoxCheck
 from prepare.sources.source import Source
 
@@ -101,6 +101,7 @@ def _scan(
                 _check_annotation(annotation, reader)
             except UnusableImageError as error:
                 log.dropped[error.reason] += 1
+                log.dropped.update(error.items)
             else:
                 image_id = annotation.image_id or 0
                 found.append(Candidate(draw_rank(seed, image_id), image_id, annotation.place))
@@ -138,10 +139,10 @@ def _check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
     Raises:
         UnusableImageError: nothing can be asked.
     """
-    reason = IMAGE_WITHOUT_OBJECTS
+    refusal, items = UnusableImageError(IMAGE_EMPTY), Counter[str]()
     for query in annotation.queries:
         if query.fault is not None:
-            reason = query.fault
+            refusal = UnusableImageError(query.fault)
         elif query.record is not None or (query.expression is not None and not query.objects.boxes):
             return  # a conversation, or an expression that matches nothing
         elif annotation.size is None:
@@ -149,4 +150,7 @@ def _check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
                 return
         elif reader.has_trainable(query.objects, annotation.size):
             return
-    raise UnusableImageError(reason)
+        else:
+            refusal = reader.refuse_objects(query.objects, Frame(annotation.size))
+            items.update(refusal.items)
+    raise UnusableImageError(refusal.reason, items=items)

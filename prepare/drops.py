@@ -27,14 +27,14 @@ class DropLog:
 
     def lose(self, lost: Lost) -> None:
         """Count images that the source does not deliver; only damaged ones count as looked at."""
-        self.dropped[lost.reason] += lost.images
+        self._count(lost)
         if lost.reason in DAMAGE:
             self.looked_at += lost.images
             self._add_bad(lost)
 
     def reject(self, lost: Lost) -> None:
         """Count images that were read and cannot be used."""
-        self.dropped[lost.reason] += lost.images
+        self._count(lost)
         self.looked_at += lost.images
         if lost.reason in DAMAGE:
             self._add_bad(lost)
@@ -52,6 +52,10 @@ class DropLog:
                 f"max_bad_share={self.max_bad_share:g} allows; the first: {self.first_bad}: repair the "
                 "source, or allow a larger share"
             )
+
+    def _count(self, lost: Lost) -> None:
+        self.dropped[lost.reason] += lost.images
+        self.dropped.update(lost.items)
 
     def _add_bad(self, lost: Lost) -> None:
         self.bad += lost.images

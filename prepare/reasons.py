@@ -8,6 +8,8 @@ The card counts what was dropped under these texts.
         UnusableImageError    an image with all of its queries
 """
 
+from collections.abc import Mapping
+
 IMAGE_MISSING = "image file is missing"
 IMAGE_DOES_NOT_DECODE = "image does not decode"
 IMAGE_TOO_LARGE = "image claims too many pixels to be decoded"
@@ -17,9 +19,13 @@ IMAGE_OF_32_BITS = "image has pixels of 32 bits, which have no fixed scale"
 IMAGE_WITHOUT_ID = "image has no id"
 IMAGE_WITHOUT_SIZE = "image has no width and height"
 IMAGE_WITHOUT_OBJECTS = "image has no usable objects"
+IMAGE_EMPTY = "image has no annotated objects"
+IMAGE_OF_CROWDS = "image has only objects marked as crowd or difficult"
 IMAGE_UNEVEN_LISTS = "image has object lists of different lengths"
+IMAGE_IN_NO_SPLIT = "image is in neither train nor val of the source"
 IMAGE_TWICE = "image is listed twice"
 IMAGE_NAME_NOT_UTF8 = "image has a name that is not valid UTF-8"
+ANNOTATION_WITHOUT_IMAGE = "annotation of an image that is not listed"
 ANNOTATION_UNREADABLE = "annotation cannot be read"
 ROWS_DAMAGED = "row group is damaged"
 
@@ -28,6 +34,7 @@ BOX_NOT_FINITE = "box has NaN or infinite coordinates"
 BOX_UPSIDE_DOWN = "box is upside down or without area"
 BOX_OUTSIDE = "box is outside its image"
 BOX_UNKNOWN_CATEGORY = "box of an unknown category"
+BOX_OF_CROWD = "box is marked as crowd or difficult"
 BOX_NO_AREA_ON_GRID = "box has no area on the grid"
 BOX_TOO_SMALL = "box is smaller than min_grid_size"
 
@@ -60,6 +67,7 @@ DAMAGE = frozenset(
 
 REMEDIES = {
     IMAGE_TURNED: "exif=turned if the boxes fit the upright picture, exif=stored if they fit the stored one",
+    IMAGE_OF_CROWDS: "source.crowds=objects trains them",
     IMAGE_OF_32_BITS: "convert the images to 8 or 16 bits",
 }
 """What a user can do about a reason, where a key or a conversion helps."""
@@ -80,12 +88,16 @@ NO_QUESTION_LEFT = (
 
 
 class UnusableError(Exception):
-    """Something is left out: `reason` is one of the constants of this module, `detail` is for a message."""
+    """Something is left out: `reason` is one of the constants of this module, `detail` is for a message.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    `items` counts by reason what was in it and could not be used either.
+    """
+
+    def __init__(self, reason: str, detail: str = "", items: Mapping[str, int] | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+        self.items = items or {}
 
 
 class UnusableBoxError(UnusableError):

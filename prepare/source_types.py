@@ -1,7 +1,7 @@
 """What a source states about its images, before anything is converted."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,11 +98,15 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Lost:
-    """Images that a source lists but that cannot be used: the reason, how many, and where."""
+    """Images that a source lists but that cannot be used: the reason, how many, and where.
+
+    `items` counts by reason the boxes and records in them.
+    """
 
     reason: str
     images: int
     where: str
+    items: Mapping[str, int] = field(default_factory=dict)
 
 
 ImageData = bytes | memoryview | Path | None

@@ -1,5 +1,6 @@
 """Read recipes and `key=value` words into their dataclass."""
 
+import json
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from grounding.errors import UserError
 from grounding.recipe.schema import has_key, key_names, suggestion
 
 Schema = TypeVar("Schema")
+
+NOT_PLAIN = frozenset("*&!|>%@`")
+"""First characters by which YAML takes a value for an alias, an anchor, a tag, or an error."""
 
 
 def load_recipe(schema: type[Schema], path: Path, overrides: Iterable[str] = ()) -> Schema:
@@ -92,9 +96,15 @@ def parse_overrides(overrides: Iterable[str]) -> Any:
         if not word.partition("=")[0] or "=" not in word:
             raise UserError(f"'{word}' is not key=value: write for instance seed=7")
     try:
-        return OmegaConf.from_dotlist(words)
+        return OmegaConf.from_dotlist([_quoted_text(word) for word in words])
     except (YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"{' '.join(words)}: not readable as key=value: {error}") from error
+
+
+def _quoted_text(word: str) -> str:
+    """Quote a value whose first character means something else to YAML, such as the * of a file pattern."""
+    key, _, value = word.partition("=")
+    return f"{key}={json.dumps(value, ensure_ascii=False)}" if value[:1] in NOT_PLAIN else word
 
 
 def _leaves(config: Any, prefix: str = "") -> Iterator[str]:

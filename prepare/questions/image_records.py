@@ -11,8 +11,11 @@ from prepare.questions.questioner import Questioner
 from prepare.questions.record_lines import RecordFormat, RecordRow, make_record
 from prepare.questions.scoring_samples import query_sample, question_sample
 from prepare.reasons import (
+    BOX_OF_CROWD,
     EXPRESSION_WITH_MARKUP,
     EXPRESSION_WITHOUT_BOX,
+    IMAGE_EMPTY,
+    IMAGE_OF_CROWDS,
     IMAGE_WITHOUT_OBJECTS,
     NO_QUESTION_LEFT,
     UnusableImageError,
@@ -81,12 +84,21 @@ def make_records(
             if is_val:
                 made.samples.append(question_sample(samples, question))
     if not made.records:
-        raise UnusableImageError(
-            next((reason for reason in NO_QUESTION_LEFT if reason in made.dropped), IMAGE_WITHOUT_OBJECTS)
-        )
+        raise _refusal(annotation, made.dropped)
     if not annotation.is_numbered:
         made.records = [{**record, "source": annotation.name} for record in made.records]
     return made
+
+
+def _refusal(annotation: Annotation, dropped: Counter[str]) -> UnusableImageError:
+    """Return the error for an image without a question; what was dropped with it is counted beside it."""
+    reason = next((reason for reason in NO_QUESTION_LEFT if reason in dropped), IMAGE_WITHOUT_OBJECTS)
+    if not dropped and not any(query.objects.boxes for query in annotation.queries):
+        reason = IMAGE_EMPTY
+    elif set(dropped) == {BOX_OF_CROWD}:
+        reason = IMAGE_OF_CROWDS
+    items = {other: number for other, number in dropped.items() if other != reason}
+    return UnusableImageError(reason, items=items)
 
 
 def _read_query(query: Query, frame: Frame, reader: ObjectReader, made: ImageRecords) -> ImageObjects:

@@ -11,10 +11,14 @@ from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     BOX_NOT_FINITE,
     BOX_NOT_FOUR_NUMBERS,
+    BOX_OF_CROWD,
     BOX_OUTSIDE,
     BOX_UNKNOWN_CATEGORY,
     BOX_UPSIDE_DOWN,
+    IMAGE_EMPTY,
+    IMAGE_OF_CROWDS,
     IMAGE_UNEVEN_LISTS,
+    IMAGE_WITHOUT_OBJECTS,
     UnusableBoxError,
     UnusableImageError,
 )
@@ -79,6 +83,7 @@ class ObjectReader:
             row = detection, inside.area if area is None or not isfinite(area) else float(area)
             if position in objects.crowds:
                 crowds.append(row)
+                dropped[BOX_OF_CROWD] += 1
                 continue
             kept.append(row)
             clipped += inside is not box and _sticks_out(box, inside)
@@ -118,6 +123,14 @@ class ObjectReader:
             if grid_has_area(to_grid(inside, size)):
                 return True
         return False
+
+    def refuse_objects(self, objects: RawObjects, frame: Frame) -> UnusableImageError:
+        """Return the error for an image whose objects no answer can name."""
+        if not objects.boxes:
+            return UnusableImageError(IMAGE_EMPTY)
+        items = self.read(Query(objects), frame).dropped
+        reason = IMAGE_OF_CROWDS if set(items) == {BOX_OF_CROWD} else IMAGE_WITHOUT_OBJECTS
+        return UnusableImageError(reason, items=items)
 
     def read_box(self, numbers: Any, frame: Frame) -> tuple[Box, Box]:
         """Return a box in pixels of the upright image, as stated and clipped to the image.

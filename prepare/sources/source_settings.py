@@ -1,12 +1,14 @@
 """The `source` keys of a prepare recipe."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.recipe.schema import setting, suggestion
 from prepare.source_types import BoxFormat
 
+CROWD_CHOICES = ("ignore", "objects")
 HUBS = ("huggingface", "modelscope", "local")
 COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
 """Where each hub keeps COCO 2017 as parquet."""
@@ -48,6 +50,10 @@ class SourceSettings:
     outside: bool = setting(
         "take images and annotation files from outside source.path, which the source names or links to", False
     )
+    crowds: str = setting(
+        "regions marked as crowd (COCO) or difficult (VOC): ignore (neither asked nor scored), or objects",
+        "ignore",
+    )
     max_text: int = setting("characters of a category's name or an expression, at most", 2000)
 
     def __post_init__(self) -> None:
@@ -61,6 +67,7 @@ class SourceSettings:
         ):
             if value is not None:
                 check_word(key, value, known)
+        check_word("source.crowds", self.crowds, CROWD_CHOICES)
         if self.max_text < 1:
             raise ValueError(f"source.max_text: {self.max_text} is not a positive number of characters")
         self._check_place()
@@ -81,6 +88,12 @@ class SourceSettings:
     def box_format(self, usual: BoxFormat) -> BoxFormat:
         """Return how the boxes are written; `usual` fills what the recipe leaves out."""
         return BoxFormat(self.boxes or usual.order, self.units or usual.units)
+
+    def crowd_positions(self, marks: Iterable[bool]) -> frozenset[int]:
+        """Return the positions of the marked objects that are ignored as crowds."""
+        if self.crowds == "objects":
+            return frozenset()
+        return frozenset(position for position, is_marked in enumerate(marks) if is_marked)
 
     @property
     def resolved_hub(self) -> str:

@@ -126,7 +126,7 @@ def _prepare_image(
         name = image_name(image_id, facts.extension)
         made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
     except UnusableImageError as error:
-        return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where)
+        return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)
     if name != written:
         write_image(bytes_to_write(content, facts), store.folder / name)
     return made

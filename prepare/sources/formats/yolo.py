@@ -1,38 +1,50 @@
 """YOLO's layout: a names file (data.yaml), images/ and, beside it, labels/ with one text file per image.
 
-Source of the format: the detection data set page of docs.ultralytics.com. A line is a class index and
-cx, cy, width, height as shares of the image. Longer lines are outlines; their bounding box is taken.
+Source of the format: the data set pages for detect, segment, obb and pose of docs.ultralytics.com. A line is
+a class index and cx, cy, width, height as shares of the image; a confidence may follow. With kpt_shape in the
+names file, key points follow the box. Any other longer line is an outline; the box around it is taken.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from grounding.boxes import Box
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import is_regular
-from prepare.source_types import Annotation, BoxFormat, Place, Query, RawObjects
+from prepare.reasons import IMAGE_IN_NO_SPLIT
+from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query, RawObjects
+from prepare.sources.lookup.image_names import resolve_names
+from prepare.sources.lookup.text_encoding import decode_text
+from prepare.sources.parts.label_lines import LabelLines, longer_lines, may_be_key_points
+from prepare.sources.parts.names_file import (
+    find_names_file,
+    read_key_points,
+    read_names,
+    read_names_file,
+    read_places,
+)
 from prepare.sources.shared.file_patterns import check_outside, list_files, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import (
-    IMAGE_SUFFIXES,
     ListedImage,
     ListedSource,
     UnreadableError,
     find_images,
     read_annotation,
 )
-from prepare.sources.shared.names_file import find_names_file, read_names, read_places, read_plain_yaml
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("cxcywh", "relative")
 
+LOOKED_AT = 100
+"""Label files that are looked at to tell outlines from key points."""
+
+logger = logging.getLogger(__name__)
+
 Check = Callable[[Iterable[Path]], frozenset[Path]]
 """Returns the files outside the source; raises UserError if the recipe allows none."""
-
-OUTLINE_FORMAT = BoxFormat("cxcywh", "relative")
-SHORTEST_OUTLINE = 6
-"""The numbers of a triangle."""
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
@@ -53,23 +65,28 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         return check_outside(source, folder, paths)
 
     check([names_file])
-    content = read_plain_yaml(names_file)
+    content = read_names_file(names_file)
     own_categories = read_names(content.get("names"), names_file, source.max_text)
-    names = [category.name for category in own_categories]
     places = {key: read_places(content, key, names_file) for key in ("path", "train", "val")}
     roots = [*(folder / place for place in places["path"]), folder]
     items = {split: _list_split(places[split], roots, names_file, split, check) for split in ("train", "val")}
-    val = {item.name for item in items["val"]}
-    items["train"] = [item for item in items["train"] if item.name not in val]
+    _separate_splits(items, names_file)
     if not items["train"]:
         raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
+    _check_labelled(items, names_file)
+    _check_outlines(items, names_file, read_key_points(content, names_file))
+    lines = LabelLines(
+        [category.name for category in own_categories],
+        source.box_format(USUAL_BOXES),
+        read_key_points(content, names_file),
+    )
     listed = [item for split in items.values() for item in split]
     outside = check(item.image for item in listed)
     check(item.data for item in listed if is_regular(item.data))
     check_distinct(item.name for item in listed)
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
-        objects = _read_labels(item.data, names, source.box_format(USUAL_BOXES))
+        objects = _read_labels(item.data, lines)
         where = str(item.data)
         return Annotation(
             derived_id(item.name), item.name, None, (Query(objects),), place, where, is_numbered=False
@@ -83,7 +100,14 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         if is_regular(item.data)
     ]
     return ListedSource(
-        folder, items, annotate, source.box_format(USUAL_BOXES), annotations, own_categories, outside
+        folder,
+        items,
+        annotate,
+        source.box_format(USUAL_BOXES),
+        annotations,
+        own_categories,
+        outside,
+        _in_no_split(content, items, roots, names_file, check),
     )
 
 
@@ -91,8 +115,69 @@ def _list_split(
     places: list[str], roots: list[Path], names_file: Path, key: str, check: Check
 ) -> list[ListedImage]:
     images = {image for place in places for image in _images_of(place, roots, f"{names_file}: {key}", check)}
-    items = (ListedImage(_relative(image, names_file.parent), image, label_file(image)) for image in images)
+    items = (ListedImage(_relative(image, roots), image, label_file(image)) for image in images)
     return sorted(items, key=lambda item: item.name)
+
+
+def _in_no_split(
+    content: dict[str, Any],
+    items: Mapping[str, Sequence[ListedImage]],
+    roots: list[Path],
+    names_file: Path,
+    check: Check,
+) -> tuple[tuple[str, Lost], ...]:
+    """Count the images of `test` that are in no other split; a test folder that is missing has none."""
+    try:
+        tested = _list_split(read_places(content, "test", names_file), roots, names_file, "test", check)
+    except UserError:
+        return ()
+    left = {item.name for item in tested} - {item.name for listed in items.values() for item in listed}
+    return (("train", Lost(IMAGE_IN_NO_SPLIT, len(left), f"{names_file}: test")),) if left else ()
+
+
+def _separate_splits(items: dict[str, list[ListedImage]], names_file: Path) -> None:
+    """Take images of val out of train; if val is all of train, val is cut from train instead."""
+    val = {item.name for item in items["val"]}
+    left = [item for item in items["train"] if item.name not in val]
+    if items["train"] and not left:
+        logger.info("%s: val is the same as train: val is cut from train", names_file)
+        items["train"] = list({item.name: item for split in items.values() for item in split}.values())
+        items["train"].sort(key=lambda item: item.name)
+        items["val"] = []
+    else:
+        items["train"] = left
+
+
+def _check_labelled(items: Mapping[str, Sequence[ListedImage]], names_file: Path) -> None:
+    """Check that some image of each split has a label file: one without shows no objects.
+
+    Raises:
+        UserError: none has one.
+    """
+    for split, listed in items.items():
+        if listed and not any(is_regular(item.data) for item in listed):
+            raise UserError(
+                f"{names_file}: {split}: no image has a label file; {listed[0].image} would have "
+                f"{listed[0].data}: move the label files there"
+            )
+
+
+def _check_outlines(items: Mapping[str, Sequence[ListedImage]], names_file: Path, key_points: int) -> None:
+    """Check that longer lines are outlines, and not boxes with key points that the names file keeps silent.
+
+    Raises:
+        UserError: they fit as well as key points, in all of the first label files.
+    """
+    if key_points:
+        return
+    paths = [item.data for listed in items.values() for item in listed if is_regular(item.data)]
+    lines = [numbers for path in paths[:LOOKED_AT] for numbers in longer_lines(read_annotation(path))]
+    if may_be_key_points(lines):
+        raise UserError(
+            f"{names_file}: {paths[0]}: {len(lines[0])} numbers after the class can be an outline or a box "
+            f"with {len(lines[0]) - 4} numbers of key points: write kpt_shape into the names file, or for "
+            "outlines repeat their first point at the end"
+        )
 
 
 def label_file(image: Path) -> Path:
@@ -122,13 +207,27 @@ def _images_of(place: str, roots: list[Path], where: str, check: Check) -> list[
                 continue
             raise
         if _is_folder(path):
-            return find_images(path, check)
+            return _labelled_images(path, check)
         try:
-            lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-            return [path.parent / line for line in lines if Path(line).suffix.lower() in IMAGE_SUFFIXES]
+            lines = [line.strip() for line in decode_text(path.read_bytes()).splitlines()]
         except (OSError, ValueError) as error:
             raise UserError(f"{where}: {path}: not readable as a list of images: {error}") from error
+        listed = [line for line in lines if line]
+        return resolve_names(listed, [path.parent, *roots], path.parent, str(path), check) if listed else []
     raise UserError(f"{where}: {place}: no such folder or list ({', '.join(map(str, tried))})")
+
+
+def _labelled_images(folder: Path, check: Check) -> list[Path]:
+    """Return the images below a folder, and the missing ones of label files that have none."""
+    images = find_images(folder, check)
+    labels = {label_file(image) for image in images}
+    strays = [
+        folder / path.relative_to(place).with_suffix(".jpg")
+        for place in {label_file(folder / "x.jpg").parent}
+        for path in sorted(place.rglob("*.txt"))
+        if path not in labels and not path.name.startswith(".") and place != folder
+    ]
+    return [*images, *strays]
 
 
 def _is_folder(path: Path) -> bool:
@@ -138,15 +237,17 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _relative(image: Path, folder: Path) -> str:
-    """Return an image's path relative to the folder of the names file; outside of it, the whole path."""
-    try:
-        return plain_name(image.resolve().relative_to(folder.resolve()).as_posix())
-    except ValueError:
-        return plain_name(image.as_posix())
+def _relative(image: Path, roots: Sequence[Path]) -> str:
+    """Return an image's path relative to the first root that holds it; outside of all, the whole path."""
+    for root in roots:
+        try:
+            return plain_name(image.resolve().relative_to(root.resolve()).as_posix())
+        except ValueError:
+            continue
+    return plain_name(image.as_posix())
 
 
-def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObjects:
+def _read_labels(path: Path, lines: LabelLines) -> RawObjects:
     """Read a label file; an image without one shows no objects.
 
     Raises:
@@ -155,31 +256,18 @@ def _read_labels(path: Path, names: list[str], box_format: BoxFormat) -> RawObje
     boxes: list[list[float]] = []
     labels: list[str | None] = []
     try:
-        lines = read_annotation(path).decode("utf-8").splitlines()
+        text = decode_text(read_annotation(path))
     except FileNotFoundError:
         return RawObjects()
     except ValueError as error:
         raise UnreadableError(f"{path}: {error}") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            index, *numbers = map(float, line.split())
-            if len(numbers) != 4:
-                numbers = _box_of_outline(numbers, box_format)
-            boxes.append(numbers)
-            labels.append(names[int(index)] if index in range(len(names)) else None)
+            label, box = lines.read(line)
         except ValueError as error:
             raise UnreadableError(f"{path}, line {number}: {error}") from error
+        boxes.append(box)
+        labels.append(label)
     return RawObjects(boxes, labels, [None] * len(boxes))
-
-
-def _box_of_outline(numbers: list[float], box_format: BoxFormat) -> list[float]:
-    """Return cx, cy, width, height of the box around the points x, y, x, y, ...
-
-    Raises:
-        ValueError: not an outline, or the recipe says that the boxes have another format.
-    """
-    if len(numbers) < SHORTEST_OUTLINE or len(numbers) % 2 or box_format != OUTLINE_FORMAT:
-        raise ValueError(f"{len(numbers)} numbers after the class are neither a box nor an outline")
-    return list(Box.around(numbers[::2], numbers[1::2]).cxcywh)

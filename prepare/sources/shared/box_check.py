@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grounding.boxes import GRID, Size, read_box
+from grounding.boxes import BOX_ORDERS, GRID, Box, Size, read_box
 from grounding.errors import UserError
 from prepare.source_types import BoxFormat
 
 LARGEST = {"relative": 1.0, "grid": float(GRID)}
 TOLERANCE = 1.01
 """Factor: annotation tools round, and let boxes stick out of the image a little."""
+SLACK = TOLERANCE - 1
+
+FEWEST_MISFITS, SUSPICIOUS_SHARE = 2, 0.01
+"""So many boxes that do not fit their images make the order doubtful, if all fit in another one."""
 
 
 @dataclass
@@ -22,7 +26,13 @@ class BoxCheck:
     upside_down: int = 0
     outside: int = 0
     within_one: int = 0
+    misfits: int = 0
+    fitting: set[str] = field(default_factory=set)
     first: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with the orders that the recipe does not state."""
+        self.fitting = set(BOX_ORDERS) - {self.format.order}
 
     def add(self, numbers: Any, size: Size | None, where: str) -> None:
         """Count a box; anything that is not four finite numbers is skipped.
@@ -43,12 +53,14 @@ class BoxCheck:
                 "set source.units to what the file holds"
             )
         self.boxes += 1
+        is_outside = size is not None and _sticks_out(box, size)
+        self.misfits += not box.has_area or is_outside
+        if size is not None:
+            self.fitting = {each for each in self.fitting if _fits(numbers, each, units, size)}
         if not box.has_area:
             self.upside_down += 1
             self.first.setdefault("upside_down", f"{where}: box {_show(numbers)}")
-        elif size is not None and (
-            box.x2 > size.width * TOLERANCE + 1 or box.y2 > size.height * TOLERANCE + 1
-        ):
+        elif is_outside and size is not None:
             self.outside += 1
             self.first.setdefault(
                 "outside", f"{where}: box {_show(numbers)} of an image {size.width}x{size.height}"
@@ -57,28 +69,51 @@ class BoxCheck:
             self.within_one += 1
             self.first.setdefault("within_one", f"{where}: box {_show(numbers)}")
 
+    def _likelier_order(self) -> str | None:
+        """Return an order in which all boxes fit their images, if too many do not fit in the stated one."""
+        is_suspicious = self.misfits >= max(FEWEST_MISFITS, SUSPICIOUS_SHARE * self.boxes)
+        likelier = next((order for order in BOX_ORDERS if order in self.fitting), None)
+        return likelier if is_suspicious else None
+
     def finish(self) -> None:
         """Judge the split.
 
         Raises:
-            UserError: most boxes are upside down or stick out of their images, or all "pixels" are below 1.
+            UserError: most boxes are upside down or stick out of their images, or some do and all fit in
+                another order, or all "pixels" are below 1.
         """
         order, units = self.format.order, self.format.units
-        if 2 * self.upside_down > self.boxes:
+        hint = (
+            f"all of them fit as {likelier}: set source.boxes={likelier}"
+            if (likelier := self._likelier_order())
+            else ""
+        )
+        if self.upside_down and (hint or 2 * self.upside_down > self.boxes):
             raise UserError(
                 f"{self.first['upside_down']} is upside down as {order}, as are {self.upside_down} of "
-                f"{self.boxes} boxes: set source.boxes to what the file holds"
+                f"{self.boxes} boxes: {hint or 'set source.boxes to what the file holds'}"
             )
-        if 2 * self.outside > self.boxes:
+        if self.outside and (hint or 2 * self.outside > self.boxes):
             raise UserError(
                 f"{self.first['outside']} reaches out of its image as {order} in {units}, as do "
-                f"{self.outside} of {self.boxes} boxes: set source.boxes, source.units to what the file holds"
+                f"{self.outside} of {self.boxes} boxes: "
+                f"{hint or 'set source.boxes, source.units to what the file holds'}"
             )
         if self.boxes and self.within_one == self.boxes and units in ("pixels", "pixels_from_1", "grid"):
             raise UserError(
                 f"{self.first['within_one']} has no number above 1, as has none of {self.boxes} boxes, but "
                 f"source.units={units}: set source.units=relative if that is what the file holds"
             )
+
+
+def _sticks_out(box: Box, size: Size) -> bool:
+    right, below = size.width * SLACK + 1, size.height * SLACK + 1
+    return box.x2 > size.width + right or box.y2 > size.height + below or box.x1 < -right or box.y1 < -below
+
+
+def _fits(numbers: Sequence[float], order: str, units: str, size: Size) -> bool:
+    box = read_box(numbers, order, units, size)
+    return box.has_area and not _sticks_out(box, size)
 
 
 def _show(numbers: Sequence[float]) -> str:

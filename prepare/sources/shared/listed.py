@@ -19,7 +19,7 @@ from prepare.source_types import (
 )
 from prepare.sources.shared.identity import hash_files
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 IMAGES_AT_ONCE = 64
 
 LARGEST_ANNOTATION = 1 << 24
@@ -47,7 +47,8 @@ class ListedSource:
     """Images in the order of their names; `annotate` makes the annotation of one.
 
     The fingerprint hashes the content of `annotation_files`, and name and length of the images. `outside`
-    are the image files outside the source's folder, which the recipe allows.
+    are the image files outside the source's folder, which the recipe allows. `lost` is what the annotation
+    files of a split hold beside its images.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class ListedSource:
     annotation_files: Sequence[tuple[str, Path]]
     own_categories: tuple[Category, ...] | None
     outside: frozenset[Path] = frozenset()
+    lost: tuple[tuple[str, Lost], ...] = ()
 
     def fingerprint(self) -> str:
         """Return a hash of the annotation files and of the images' names and lengths.
@@ -73,6 +75,7 @@ class ListedSource:
 
     def scan(self, split: str) -> Iterator[Annotation | Lost]:
         """Yield the annotation of every image whose file exists."""
+        yield from (lost for of_split, lost in self.lost if of_split == split)
         for row, item in enumerate(self.items[split]):
             if not is_unicode(item.name):
                 yield Lost(IMAGE_NAME_NOT_UTF8, 1, ascii(item.name))

@@ -5,6 +5,7 @@ names the field; the caller adds file and line.
 """
 
 import math
+import re
 from typing import Any
 
 from grounding.annotations import LARGEST_SIDE
@@ -15,13 +16,20 @@ LARGEST_ID = (1 << 63) - 1
 
 SHOWN = 60
 
+_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d{1,3})?")
+
 
 class BadValueError(ValueError):
     """A value has another type than its field; the message names the field, and what it needs."""
 
 
 def read_numbers(value: Any) -> tuple[float, ...]:
-    """Return the numbers of a box; none if the value is not a list of numbers."""
+    """Return the numbers of a box; none if the value is not a list of numbers.
+
+    Numbers can be texts, with a decimal comma too. The whole list can be a text such as "10, 20, 30, 40".
+    """
+    if isinstance(value, str):
+        value = value.strip(" ()[]").replace(",", " ").split()
     if not isinstance(value, (list, tuple)):
         return ()
     try:
@@ -114,9 +122,25 @@ def brief_value(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
+def number_in(text: str) -> float:
+    """Return the number that a text is; it can have a decimal comma.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError(f"{brief_value(text)} is not a number")
+    return float(text.replace(",", "."))
+
+
 def _number(value: Any) -> float:
     if isinstance(value, float):
         return value
+    if isinstance(value, str):
+        try:
+            return number_in(value)
+        except ValueError as error:
+            raise TypeError from error
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
     try:

@@ -1,0 +1,1 @@
+"""Finding what annotation files name: image files, and text in the encodings that tools write."""
