@@ -11,6 +11,9 @@ from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 from prepare.sources.source_settings import SourceSettings
 
+READING_KEYS = ("kind", "boxes", "units", "crowds")
+"""Keys of the source that decide what its files mean."""
+
 Identity = dict[str, Any]
 """What decides the bytes of a data set: two runs with the same identity write the same files."""
 
@@ -38,7 +41,7 @@ def plan_card(recipe: PrepareRecipe, source: Source) -> Card:
 def card_identity(card: Card) -> Identity:
     """Return the identity of the data set that a card describes; the place of the source is no part of it."""
     settings = {key: value for key, value in card.recipe.items() if key != "source"}
-    reading = {f"source.{key}": card.recipe.get("source", {}).get(key) for key in ("kind", "boxes", "units")}
+    reading = {f"source.{key}": card.recipe.get("source", {}).get(key) for key in READING_KEYS}
     return (
         settings
         | reading
@@ -65,7 +68,7 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     """Return the recipe as the card keeps it, without settings that differ between machines."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
-    for name in ("outside", "max_text"):  # on the card only where the recipe sets them
+    for name in ("outside", "max_text", "crowds"):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
     hub = recipe.source.resolved_hub

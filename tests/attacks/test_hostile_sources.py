@@ -24,7 +24,8 @@ from prepare.reasons import (
     RECORD_LABEL_TOO_LONG,
 )
 from prepare.report import describe_card
-from prepare.sources.shared import listed, names_file
+from prepare.sources.parts import names_file
+from prepare.sources.shared import listed
 from tests.prepare.sources.small_sources import HEIGHT, SETTINGS, SOURCES, WIDTH, picture, replaced
 
 Make = Callable[..., Any]
@@ -256,7 +257,7 @@ def test_yaml_that_expands_is_refused(tmp_path: Path, recipe: Make, monkeypatch:
     for text, message in (
         ("a: &a [x, x]\nb: &b [*a, *a]\nnames: [cat]\n", "line 2: an alias, "),
         (f"names: {'[' * 5000}\n", "more than 8 levels"),
-        ("names: !!bool x\n", "not readable as YAML"),
+        ("names: !!bool x\n", "no `names:` with a list"),
         ("names: [cat]\ntrain: 5\n", "train: a path is needed"),
         ("names: [cat]\npath: [1]\n", "path: a path is needed"),
         ("names: [[cat]]\n", r"names\[0\]: a text is needed, there is a list"),

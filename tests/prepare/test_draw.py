@@ -11,6 +11,7 @@ from grounding.errors import UserError
 from prepare.draw import draw_candidates, draw_rank
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import (
+    BOX_UNKNOWN_CATEGORY,
     IMAGE_MISSING,
     IMAGE_TWICE,
     IMAGE_UNEVEN_LISTS,
@@ -93,6 +94,7 @@ def test_unusable_images_are_counted_by_reason() -> None:
     assert {candidate.image_id for candidate in draw.candidates["train"]} == {1, 5, 6} == set(seen)
     assert dropped == {
         IMAGE_WITHOUT_OBJECTS: 1,
+        BOX_UNKNOWN_CATEGORY: 1,
         IMAGE_UNEVEN_LISTS: 1,
         RECORD_UNMATCHED: 1,
         IMAGE_MISSING: 2,

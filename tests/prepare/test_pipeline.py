@@ -21,10 +21,10 @@ from prepare.reasons import (
     BOX_UNKNOWN_CATEGORY,
     BOX_UPSIDE_DOWN,
     IMAGE_DOES_NOT_DECODE,
+    IMAGE_EMPTY,
     IMAGE_SIZE_DIFFERS,
     IMAGE_TURNED,
     IMAGE_TWICE,
-    IMAGE_WITHOUT_OBJECTS,
 )
 from prepare.sources.source_settings import SourceSettings
 
@@ -101,7 +101,7 @@ def test_unusable_images_are_counted_and_replaced(
         IMAGE_DOES_NOT_DECODE: 3,
         IMAGE_SIZE_DIFFERS: 1,
         IMAGE_TWICE: 1,
-        IMAGE_WITHOUT_OBJECTS: 1,
+        IMAGE_EMPTY: 1,
     }
     assert (tmp_path / "dataset/val.jsonl").read_bytes() == b""
 
@@ -182,7 +182,7 @@ def test_no_usable_image_is_an_error(
 ) -> None:
     write_rows(tmp_path / "source/train-00000-of-00001.parquet", [make_row(1, objects=[])])
     with pytest.raises(
-        UserError, match=r"no usable training image; dropped: image has no usable objects \(1\)"
+        UserError, match=r"no usable training image; dropped: image has no annotated objects \(1\)"
     ):
         prepare_dataset(make_recipe())
     assert not (tmp_path / "dataset").exists()

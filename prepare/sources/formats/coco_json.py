@@ -131,10 +131,13 @@ def _read_file(
     check_one_id_each(path, entries)
     rows, strays = sort_to_images(rows, entries)
     names = [name for name, _ in entries.values()]
-    places = [folder / source.images] if source.images is not None else _usual_places(path, folder)
-    files = resolve_names(
-        names, places, folder, str(path), lambda paths: check_outside(source, folder, paths)
-    )
+    below, places = folder, _usual_places(path, folder)
+    if source.images is not None:
+        below = folder / source.images
+        places = [below]
+        if not below.is_dir():
+            raise UserError(f"source.images: {below}: no such folder")
+    files = resolve_names(names, places, below, str(path), lambda paths: check_outside(source, folder, paths))
     items = []
     for (image_id, (_, size)), file in zip(entries.items(), files, strict=True):
         image = _Image(path, image_id, size, rows.get(image_id, []))

@@ -6,14 +6,14 @@ names file, key points follow the box. Any other longer line is an outline; the 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import is_regular
-from prepare.reasons import IMAGE_IN_NO_SPLIT
+from prepare.reasons import IMAGE_IN_NO_SPLIT, LABELS_WITHOUT_IMAGE
 from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query, RawObjects
 from prepare.sources.lookup.image_names import resolve_names
 from prepare.sources.lookup.text_encoding import decode_text
@@ -107,7 +107,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         annotations,
         own_categories,
         outside,
-        _in_no_split(content, items, roots, names_file, check),
+        (*_in_no_split(content, items, roots, names_file, check), *_without_image(items)),
     )
 
 
@@ -133,6 +133,20 @@ def _in_no_split(
         return ()
     left = {item.name for item in tested} - {item.name for listed in items.values() for item in listed}
     return (("train", Lost(IMAGE_IN_NO_SPLIT, len(left), f"{names_file}: test")),) if left else ()
+
+
+def _without_image(items: Mapping[str, Sequence[ListedImage]]) -> Iterator[tuple[str, Lost]]:
+    """Count the label files beside those of the images that belong to no image of any split.
+
+    A folder that holds images as well is left out, as its text files can be anything.
+    """
+    known = {item.data for listed in items.values() for item in listed}
+    images = {item.image.parent for listed in items.values() for item in listed}
+    for split, listed in items.items():
+        for folder in sorted({item.data.parent for item in listed} - images):
+            labels = {path for path in folder.glob("*.txt") if not path.name.startswith(".")}
+            if strays := sorted(labels - known):
+                yield split, Lost(LABELS_WITHOUT_IMAGE, len(strays), str(strays[0]))
 
 
 def _separate_splits(items: dict[str, list[ListedImage]], names_file: Path) -> None:
@@ -171,13 +185,20 @@ def _check_outlines(items: Mapping[str, Sequence[ListedImage]], names_file: Path
     if key_points:
         return
     paths = [item.data for listed in items.values() for item in listed if is_regular(item.data)]
-    lines = [numbers for path in paths[:LOOKED_AT] for numbers in longer_lines(read_annotation(path))]
+    lines = [numbers for path in paths[:LOOKED_AT] for numbers in _longer_lines(path)]
     if may_be_key_points(lines):
         raise UserError(
             f"{names_file}: {paths[0]}: {len(lines[0])} numbers after the class can be an outline or a box "
             f"with {len(lines[0]) - 4} numbers of key points: write kpt_shape into the names file, or for "
             "outlines repeat their first point at the end"
         )
+
+
+def _longer_lines(path: Path) -> list[list[float]]:
+    try:
+        return longer_lines(read_annotation(path))
+    except UnreadableError:
+        return []  # the scan counts it
 
 
 def label_file(image: Path) -> Path:
@@ -207,7 +228,7 @@ def _images_of(place: str, roots: list[Path], where: str, check: Check) -> list[
                 continue
             raise
         if _is_folder(path):
-            return _labelled_images(path, check)
+            return find_images(path, check)
         try:
             lines = [line.strip() for line in decode_text(path.read_bytes()).splitlines()]
         except (OSError, ValueError) as error:
@@ -215,19 +236,6 @@ def _images_of(place: str, roots: list[Path], where: str, check: Check) -> list[
         listed = [line for line in lines if line]
         return resolve_names(listed, [path.parent, *roots], path.parent, str(path), check) if listed else []
     raise UserError(f"{where}: {place}: no such folder or list ({', '.join(map(str, tried))})")
-
-
-def _labelled_images(folder: Path, check: Check) -> list[Path]:
-    """Return the images below a folder, and the missing ones of label files that have none."""
-    images = find_images(folder, check)
-    labels = {label_file(image) for image in images}
-    strays = [
-        folder / path.relative_to(place).with_suffix(".jpg")
-        for place in {label_file(folder / "x.jpg").parent}
-        for path in sorted(place.rglob("*.txt"))
-        if path not in labels and not path.name.startswith(".") and place != folder
-    ]
-    return [*images, *strays]
 
 
 def _is_folder(path: Path) -> bool:

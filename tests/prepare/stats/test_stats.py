@@ -37,7 +37,7 @@ def test_counts_and_picture(dataset: Path) -> None:
     }
     length = len("<|object_ref_start|>cat<|object_ref_end|><|box_start|>(0,0),(500,1000)<|box_end|>")
     assert train["answer_characters"]["percentiles"]["50"] == length
-    assert stats["dropped"] == {"image has no usable objects": 1}
+    assert stats["dropped"] == {"image has no annotated objects": 1}
     first = picture.read_bytes()
     with Image.open(picture) as image:
         assert image.size == (1500, 1000)

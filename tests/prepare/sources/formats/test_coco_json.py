@@ -9,7 +9,7 @@ import pytest
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import BOX_NOT_FINITE
+from prepare.reasons import BOX_NOT_FINITE, BOX_OF_CROWD
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.json_stream import stream_lists
 
@@ -71,7 +71,7 @@ def test_real_photographs(
 ) -> None:
     card = prepare_dataset(recipe_for("coco_json"))
     assert card.categories == COCO_CATEGORIES
-    assert card.dropped == {}
+    assert card.dropped == {BOX_OF_CROWD: 1}
     check_split("train", photographs["train"])
     check_split("val", photographs["val"])
     names = {path.name for path in (tmp_path / "dataset/images").iterdir()}
@@ -140,7 +140,7 @@ def test_boxes_that_are_not_what_the_key_says(source: Path, recipe_for: Make) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"images": "nowhere"}, "are damaged or missing"),
+        ({"images": "nowhere"}, "source.images: .*nowhere: no such folder"),
         ({"train_files": "*.nothing"}, r"no file in .* matches '\*\.nothing'; there are 20 files"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_box_with_nan_is_dropped_alone(source: Path, recipe_for: Make) -> None
     content = json.loads(path.read_text())
     content["annotations"][0]["bbox"][2] = float("nan")
     path.write_text(json.dumps(content))
-    assert prepare_dataset(recipe_for("coco_json")).dropped == {BOX_NOT_FINITE: 1}
+    assert prepare_dataset(recipe_for("coco_json")).dropped == {BOX_NOT_FINITE: 1, BOX_OF_CROWD: 1}
 
 
 def test_a_large_file_is_read_in_the_memory_of_one_item(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_what_cannot_be_asked_is_counted_and_not_made_a_negative(
     assert card.dropped == {
         EXPRESSION_WITHOUT_BOX: 3,
         EXPRESSION_WITH_MARKUP: 1,
-        "box is outside its image": 2,
+        "box is outside its image": 3,
     }
     assert len(read_rows("train")) == 3
 

@@ -7,7 +7,7 @@ import pytest
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_MISSING
+from prepare.reasons import ANNOTATION_UNREADABLE, IMAGE_EMPTY, IMAGE_MISSING, LABELS_WITHOUT_IMAGE
 from prepare.sources.formats.yolo import label_file
 
 Make = Callable[..., Any]
@@ -64,9 +64,10 @@ def test_ids_do_not_depend_on_the_other_images(
     before = {row["source"]: row["images"] for row in read_rows("train")}
     gone = sorted((source / "images/train").iterdir())[0]
     gone.unlink()
-    prepare_dataset(recipe_for("yolo", overwrite=True))
+    card = prepare_dataset(recipe_for("yolo", overwrite=True))
     after = {row["source"]: row["images"] for row in read_rows("train")}
     del before[f"images/train/{gone.name}"]
+    assert card.dropped == {LABELS_WITHOUT_IMAGE: 1}
     assert after == before
 
 
@@ -117,7 +118,7 @@ def test_shares_are_no_pixels(source: Path, recipe_for: Make) -> None:
         prepare_dataset(recipe_for("yolo", {"units": "pixels"}))
 
 
-@pytest.mark.parametrize("text", ["0 0.5 0.5 0.1\n", "cat 0.5 0.5 0.1 0.1\n", "0 0.5 0.5 0.1 0.1 0.9\n"])
+@pytest.mark.parametrize("text", ["0 0.5 0.5 0.1\n", "cat 0.5 0.5 0.1 0.1\n", "0 0.5 0.5 0.1 0.1 1.9\n"])
 def test_an_odd_line_costs_its_image_and_is_counted(source: Path, recipe_for: Make, text: str) -> None:
     first_labels(source).write_text(text)
     with pytest.raises(UserError, match=r"1 of 18 images looked at .*line 1: .*annotation cannot be read"):
@@ -135,7 +136,7 @@ def test_images_without_labels_or_files_are_counted(source: Path, recipe_for: Ma
         (source / "data.yaml").read_text().replace("train: images/train", "train: train.txt")
     )
     card = prepare_dataset(recipe_for("yolo", max_bad_share=0.1))
-    assert card.dropped == {IMAGE_MISSING: 1, "image has no usable objects": 1}
+    assert card.dropped == {IMAGE_MISSING: 1, IMAGE_EMPTY: 1}
 
 
 @pytest.mark.parametrize(
