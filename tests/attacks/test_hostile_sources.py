@@ -258,7 +258,7 @@ def test_yaml_that_expands_is_refused(tmp_path: Path, recipe: Make, monkeypatch:
         ("a: &a [x, x]\nb: &b [*a, *a]\nnames: [cat]\n", "line 2: an alias, "),
         (f"names: {'[' * 5000}\n", "more than 8 levels"),
         ("names: !!bool x\n", "no `names:` with a list"),
-        ("names: [cat]\ntrain: 5\n", "train: a path is needed"),
+        ("names: [cat]\ntrain: 5\n", "train: 5: no such folder"),
         ("names: [cat]\npath: [1]\n", "path: a path is needed"),
         ("names: [[cat]]\n", r"names\[0\]: a text is needed, there is a list"),
     ):

@@ -60,13 +60,13 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         return check_outside(source, folder, paths)
 
     images = folder / source.images if source.images else _first_folder(folder, IMAGE_FOLDERS)
-    pairs = ImagePairs(images, check)
+    pairs = ImagePairs(
+        images, {_below_annotations(name): xml for name, xml in found.items()}, check
+    ).find_all()
     chosen = _read_splits(folder, source, found)
     items = {
         split: [
-            ListedImage(
-                plain_name(name), stated or pairs.image_of(_below_annotations(name), found[name]), found[name]
-            )
+            ListedImage(plain_name(name), stated or pairs[_below_annotations(name)], found[name])
             for name, stated in sorted(names.items())
         ]
         for split, names in chosen.items()

@@ -1,7 +1,7 @@
 """The image of each annotation file, where the two only share a name or a place."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from glob import escape as glob_escape
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from prepare.sources.shared.listed import IMAGE_SUFFIXES, UnreadableError, find_
 class ImagePairs:
     """The image of each XML file: at the same place, else by the name that the file states, else by its own.
 
-    A name counts only if one image has it.
+    A name counts only if one image has it that is at the place of no XML file.
     """
 
-    def __init__(self, folder: Path, check: Callable[[Iterable[Path]], object]) -> None:
-        """List the images below a folder.
+    def __init__(
+        self, folder: Path, files: Mapping[str, Path], check: Callable[[Iterable[Path]], object]
+    ) -> None:
+        """List the images below a folder, for XML files by their paths without suffix.
 
         Raises:
             UserError: no such folder.
@@ -26,35 +28,58 @@ class ImagePairs:
         if not folder.is_dir():
             raise UserError(f"source.images: {folder}: no such folder")
         self._folder = folder
+        self._files = files
         self._by_place: dict[str, Path] = {}
-        self._by_name: dict[str, list[Path]] = defaultdict(list)
-        for path in find_images(folder, check):
+        images = find_images(folder, check)
+        for path in images:
             relative = path.relative_to(folder)
             self._by_place.setdefault(relative.with_suffix("").as_posix(), path)
             self._by_place.setdefault(relative.as_posix(), path)
-            self._by_name[path.stem].append(path)
-            self._by_name[path.name].append(path)
+        taken = {self._by_place.get(name) or _beside(xml) for name, xml in files.items()}
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        for path in images:
+            if path not in taken:
+                self._by_name[path.stem].append(path)
+                self._by_name[path.name].append(path)
 
-    def image_of(self, name: str, xml: Path) -> Path:
-        """Return the image of an XML file with this path, without suffix; one that is missing if none fits.
+    def find_all(self) -> dict[str, Path]:
+        """Return the image of every XML file, one that is missing where none fits.
 
         Raises:
-            UserError: several images fit.
+            UserError: several images fit one file, or one image fits several files.
         """
-        if name in self._by_place:
-            return self._by_place[name]
-        beside = sorted(path for path in xml.parent.glob(f"{glob_escape(xml.stem)}.*") if path != xml)
-        if known := [path for path in beside if path.suffix.lower() in IMAGE_SUFFIXES]:
-            return known[0]
+        found: dict[str, Path] = {}
+        users: dict[Path, Path] = {}
+        for name, xml in self._files.items():
+            found[name] = self._image_of(name, xml)
+            other = users.setdefault(found[name], xml)
+            if other != xml:
+                raise UserError(
+                    f"{other} and {xml} both fit {found[name]}: put the XML files into the same "
+                    "sub-folders as the images"
+                )
+        return found
+
+    def _image_of(self, name: str, xml: Path) -> Path:
+        if found := self._by_place.get(name) or _beside(xml):
+            return found
         stated = _stated_name(xml)
-        folder = Path(name).parent.as_posix()
-        for candidate in (f"{folder}/{stated}" if folder != "." else stated, stated):
-            if stated and candidate in self._by_place:
-                return self._by_place[candidate]
         for spelled in (Path(stated).name, Path(name).name):
-            if spelled and (fitting := self._by_name.get(spelled)):
-                return _only(fitting, spelled, xml)
+            if fitting := self._by_name.get(spelled):
+                return _only(_in_stated_folder(fitting, stated), spelled, xml)
         return self._folder / f"{name}.jpg"
+
+
+def _beside(xml: Path) -> Path | None:
+    """Return the image of the same name in the folder of an XML file."""
+    beside = sorted(xml.parent.glob(f"{glob_escape(xml.stem)}.*"))
+    return next((path for path in beside if path.suffix.lower() in IMAGE_SUFFIXES), None)
+
+
+def _in_stated_folder(paths: Sequence[Path], stated: str) -> Sequence[Path]:
+    """Return those of the paths that end with the stated folders, all if none does."""
+    parts = Path(stated).parts
+    return [path for path in paths if path.parts[-len(parts) :] == parts] or paths
 
 
 def _stated_name(xml: Path) -> str:

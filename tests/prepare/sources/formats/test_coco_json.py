@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import BOX_NOT_FINITE, BOX_OF_CROWD
+from prepare.reasons import ANNOTATION_WITHOUT_IMAGE, BOX_NOT_FINITE, BOX_OF_CROWD
 from prepare.sources.shared.identity import derived_id
 from prepare.sources.shared.json_stream import stream_lists
 
@@ -217,3 +218,90 @@ def test_a_large_file_is_read_in_the_memory_of_one_item(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 1501
     assert peak < 5 << 20 < path.stat().st_size
+
+
+def small_json(folder: Path, **changes: Any) -> None:
+    """Write two pictures with a box each, and their JSON with the given lists in place of its own."""
+    (folder / "images").mkdir(parents=True)
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 20)).save(folder / "images" / name)
+    content: dict[str, Any] = {
+        "categories": [{"id": 1, "name": "cat"}],
+        "images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}],
+        "annotations": [{"image_id": number, "category_id": 1, "bbox": [4, 2, 16, 8]} for number in (1, 2)],
+    }
+    (folder / "instances_train.json").write_text(json.dumps(content | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}]},
+            r"images\[1\]: id 1 stands for 'a.png' and for 'b.png'",
+        ),
+        (
+            {"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "./a.png"}]},
+            r"'./a.png' is listed under two ids, 1 and 2",
+        ),
+        ({"categories": [{"id": 1, "name": " "}]}, "category 1 has an empty name"),
+        ({"categories": [{"id": 1, "name": None}]}, r"categories\[0\]\.name: a text is needed"),
+        ({"categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "x"}]}, "categories 1 and 2 are both 'x'"),
+        ({"images": [{"id": 1}]}, "an image without file_name, coco_url or flickr_url"),
+    ],
+)
+def test_what_is_ambiguous_is_refused(
+    tmp_path: Path, recipe_for: Make, changes: dict[str, Any], message: str
+) -> None:
+    small_json(tmp_path / "source", **changes)
+    with pytest.raises(UserError, match=message):
+        prepare_dataset(recipe_for("coco_json"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"images": [{"id": "1", "file_name": "a.png"}, {"id": "2", "file_name": "b.png"}]},
+        {
+            "annotations": [
+                {"image_id": str(number), "category_id": "1", "bbox": ["4", "2", "16", "8.0"]}
+                for number in (1, 2)
+            ]
+        },
+        {
+            "annotations": [
+                {"image_id": number, "category_id": 1, "segmentation": [[4, 2, 20, 2, 20, 10]]}
+                for number in (1, 2)
+            ]
+        },
+        {
+            "images": [
+                {"id": n, "coco_url": f"http://x.org/train2017/{c}.png"} for n, c in ((1, "a"), (2, "b"))
+            ]
+        },
+    ],
+    ids=["ids as text", "numbers as text", "outlines", "names in URLs"],
+)
+def test_other_spellings_give_the_same_boxes(
+    tmp_path: Path, recipe_for: Make, read_rows: Make, changes: dict[str, Any]
+) -> None:
+    small_json(tmp_path / "source", **changes)
+    card = prepare_dataset(recipe_for("coco_json", val_ratio=0.0))
+    assert card.dropped == {}
+    assert [row["objects"] for row in read_rows("train")] == 2 * [
+        {"ref": ["cat"], "bbox": [[100, 100, 500, 500]]}
+    ]
+
+
+def test_annotations_of_removed_images_are_counted(tmp_path: Path, recipe_for: Make) -> None:
+    small_json(tmp_path / "source", images=[{"id": 1, "file_name": "a.png"}])
+    assert prepare_dataset(recipe_for("coco_json", val_ratio=0.0)).dropped == {ANNOTATION_WITHOUT_IMAGE: 1}
+
+
+def test_crowds_are_trained_if_the_recipe_says_so(tmp_path: Path, recipe_for: Make) -> None:
+    box = {"category_id": 1, "bbox": [4, 2, 16, 8], "iscrowd": 1}
+    small_json(tmp_path / "source", annotations=[{"image_id": number, **box} for number in (1, 2)])
+    with pytest.raises(UserError, match=r"marked as crowd .*\(2\); source\.crowds=objects trains them"):
+        prepare_dataset(recipe_for("coco_json", val_ratio=0.0))
+    card = prepare_dataset(recipe_for("coco_json", {"crowds": "objects"}, val_ratio=0.0, overwrite=True))
+    assert (card.dropped, card.counts["train"]["boxes_in_answers"]) == ({}, 2)
