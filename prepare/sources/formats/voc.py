@@ -19,11 +19,13 @@ from prepare.sources.lookup.text_encoding import decode_text
 from prepare.sources.parts.image_pairs import ImagePairs
 from prepare.sources.parts.voc_xml import read_xml
 from prepare.sources.shared.file_patterns import check_outside, list_files, source_folder
-from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
+from prepare.sources.shared.identity import check_distinct, plain_name
 from prepare.sources.shared.listed import (
     ListedImage,
     ListedSource,
     UnreadableError,
+    annotation_files,
+    name_annotation,
 )
 from prepare.sources.shared.source_values import BadValueError, read_label
 from prepare.sources.source_settings import SourceSettings
@@ -60,9 +62,8 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         return check_outside(source, folder, paths)
 
     images = folder / source.images if source.images else _first_folder(folder, IMAGE_FOLDERS)
-    pairs = ImagePairs(
-        images, {_below_annotations(name): xml for name, xml in found.items()}, check
-    ).find_all()
+    places = {_below_annotations(name): xml for name, xml in found.items()}
+    pairs = ImagePairs(images, places, check).find_all()
     chosen = _read_splits(folder, source, found)
     items = {
         split: [
@@ -78,25 +79,16 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
     def annotate(item: ListedImage, position: Place) -> Annotation:
         stated = read_xml(item.data)
-        areas = [None] * len(stated.boxes)
-        objects = RawObjects(stated.boxes, stated.labels, areas, source.crowd_positions(stated.marks))
-        where = str(item.data)
-        return Annotation(
-            derived_id(item.name),
-            item.name,
-            stated.size,
-            (Query(objects),),
-            position,
-            where,
-            is_numbered=False,
-        )
+        crowds = source.crowd_positions(stated.marks)
+        objects = RawObjects(stated.boxes, stated.labels, [None] * len(stated.boxes), crowds)
+        return name_annotation(item, position, stated.size, Query(objects))
 
     return ListedSource(
         folder,
         items,
         annotate,
         source.box_format(USUAL_BOXES),
-        [(f"{split}/{item.name}", item.data) for split in items for item in items[split]],
+        annotation_files(items),
         None if categories else _names_in(listed, source.max_text),
         outside,
         _in_no_split(found, chosen, place),

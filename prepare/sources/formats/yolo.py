@@ -26,12 +26,14 @@ from prepare.sources.parts.names_file import (
     read_places,
 )
 from prepare.sources.shared.file_patterns import check_outside, list_files, source_folder
-from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
+from prepare.sources.shared.identity import check_distinct, plain_name
 from prepare.sources.shared.listed import (
     ListedImage,
     ListedSource,
     UnreadableError,
+    annotation_files,
     find_images,
+    name_annotation,
     read_annotation,
 )
 from prepare.sources.source_settings import SourceSettings
@@ -67,44 +69,32 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     check([names_file])
     content = read_names_file(names_file)
     own_categories = read_names(content.get("names"), names_file, source.max_text)
-    places = {key: read_places(content, key, names_file) for key in ("path", "train", "val")}
-    roots = [*(folder / place for place in places["path"]), folder]
-    items = {split: _list_split(places[split], roots, names_file, split, check) for split in ("train", "val")}
+    roots = [*(folder / place for place in read_places(content, "path", names_file)), folder]
+    items = {
+        split: _list_split(read_places(content, split, names_file), roots, names_file, split, check)
+        for split in ("train", "val")
+    }
     _separate_splits(items, names_file)
     if not items["train"]:
         raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
     _check_labelled(items, names_file)
-    _check_outlines(items, names_file, read_key_points(content, names_file))
-    lines = LabelLines(
-        [category.name for category in own_categories],
-        source.box_format(USUAL_BOXES),
-        read_key_points(content, names_file),
-    )
+    names = tuple(category.name for category in own_categories)
+    lines = LabelLines(names, source.box_format(USUAL_BOXES), read_key_points(content, names_file))
+    _check_outlines(items, names_file, lines.key_points)
     listed = [item for split in items.values() for item in split]
     outside = check(item.image for item in listed)
     check(item.data for item in listed if is_regular(item.data))
     check_distinct(item.name for item in listed)
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
-        objects = _read_labels(item.data, lines)
-        where = str(item.data)
-        return Annotation(
-            derived_id(item.name), item.name, None, (Query(objects),), place, where, is_numbered=False
-        )
+        return name_annotation(item, place, None, Query(_read_labels(item.data, lines)))
 
-    annotations = [("names", names_file)]
-    annotations += [
-        (f"{split}/{item.name}", item.data)
-        for split in items
-        for item in items[split]
-        if is_regular(item.data)
-    ]
     return ListedSource(
         folder,
         items,
         annotate,
         source.box_format(USUAL_BOXES),
-        annotations,
+        [("names", names_file), *annotation_files(items)],
         own_categories,
         outside,
         (*_in_no_split(content, items, roots, names_file, check), *_without_image(items)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import is_regular, is_unicode
@@ -16,8 +17,9 @@ from prepare.source_types import (
     ImageData,
     Lost,
     Place,
+    Query,
 )
-from prepare.sources.shared.identity import hash_files
+from prepare.sources.shared.identity import derived_id, hash_files
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 IMAGES_AT_ONCE = 64
@@ -101,6 +103,23 @@ class ListedSource:
     def is_outside(self, file: Path) -> bool:
         """Tell whether an image lies outside the source's folder."""
         return file in self.outside
+
+
+def name_annotation(item: ListedImage, place: Place, size: Size | None, query: Query) -> Annotation:
+    """Return the annotation of an image with a file of its own; the id is derived from its name."""
+    return Annotation(
+        derived_id(item.name), item.name, size, (query,), place, str(item.data), is_numbered=False
+    )
+
+
+def annotation_files(items: Mapping[str, Sequence[ListedImage]]) -> list[tuple[str, Path]]:
+    """Return role and path of the annotation files of images, where each image has one of its own."""
+    return [
+        (f"{split}/{item.name}", item.data)
+        for split in items
+        for item in items[split]
+        if is_regular(item.data)
+    ]
 
 
 def find_images(folder: Path, check: Callable[[Iterable[Path]], object]) -> list[Path]:
