@@ -3,18 +3,24 @@
 import json
 import os
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 from grounding.errors import UserError
 from infer.engines.checkpoint import find_checkpoint
 from models.family import LoadOptions
 from models.lookup import family_of_folder
+from models.qwen3_vl.encoding import PromptEncoder
+from train.export.folder_writer import export
 from train.plan.memory_table import plan_recipe
 from train.preflight.all_checks import check_recipe
 from train.preflight.degrees import model_fits_degrees
@@ -22,7 +28,12 @@ from train.preflight.places import model_folder
 from train.preflight.template import template_fits
 from train.recipe import TrainRecipe
 
-FILES = ("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json")
+FILES = (
+    *("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json"),
+    *("video_preprocessor_config.json", "tokenizer.json", "lora_config.json"),
+)
+ADAPTER = "peft_model-00001-of-00001.safetensors"
+ADAPTED = "model.language_model.layers.0.self_attn.o_proj"
 WRONG = [None, True, -1, 0, 1.5, "", "x", [], {}, [None], {"a": []}, 10**30, "lone \ud800"]
 
 
@@ -52,11 +63,19 @@ def damaged(tiny_model: Path, tmp_path: Path) -> Callable[..., Path]:
     """Return the tiny model's folder with a value of one of its files replaced."""
     folder = tmp_path / "damaged"
     shutil.copytree(tiny_model, folder)
-    contents = {name: json.loads((tiny_model / name).read_text()) for name in FILES}
+    lora = {"base_model_name_or_path": str(tiny_model), "scaling": 2.0}
+    contents = {name: json.loads((tiny_model / name).read_text()) for name in FILES if "lora" not in name}
+    contents["lora_config.json"] = lora
+    shape = load_file(tiny_model / "model.safetensors")[f"{ADAPTED}.weight"].shape
+    factors = {"lora_A": np.ones((shape[1], 2), np.float32), "lora_B": np.ones((2, shape[0]), np.float32)}
+    save_file({f"{ADAPTED}.{name}": factor for name, factor in factors.items()}, folder / ADAPTER)
+    index = {"weight_map": {f"{ADAPTED}.{name}": ADAPTER for name in factors}}
+    (folder / "peft_model.safetensors.index.json").write_text(json.dumps(index))
 
     def damage(name: str, choice: int, value: Any) -> Path:
         for file, content in contents.items():
             (folder / file).write_text(json.dumps(content))
+        (folder / "lora_config.json").unlink()  # only where it is the damaged file: then it is an adapter
         places = places_in(contents[name])
         place = places[choice % len(places)]
         changed = with_value(contents[name], place, {} if value is ... and not place else value)
@@ -99,6 +118,94 @@ def test_a_wrong_value_is_a_users_error_or_does_no_harm(
         use(folder)
     except UserError as error:
         assert str(folder) in str(error)  # noqa: PT017 (many values do no harm)
+
+
+@given(st.sampled_from(FILES), st.integers(0, 10**6), st.sampled_from([*WRONG, ...]))
+@example("config.json", 0, [])
+@example("tokenizer.json", 0, [])
+@example("lora_config.json", 1, [])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_planning_and_exporting_meet_wrong_values_as_well(
+    damaged: Callable[..., Path], make_recipe: Callable[..., Path], name: str, choice: int, value: Any
+) -> None:
+    folder = damaged(name, choice, value)
+    recipe = make_recipe()
+    shutil.rmtree(folder / "export", ignore_errors=True)
+    for step in (lambda: plan_recipe(recipe, [f"model_name_or_path={folder}"]), lambda: export(folder)):
+        try:
+            step()
+        except UserError as error:
+            assert str(folder) in str(error) or "matrix" in str(error)  # noqa: PT017 (many do no harm)
+    assert not list(folder.glob(".export*"))
+
+
+def test_the_undamaged_folder_is_planned_and_exported(
+    damaged: Callable[..., Path], make_recipe: Callable[..., Path], tiny_model: Path
+) -> None:
+    folder = damaged("lora_config.json", 2, 2.0)
+    plan_recipe(make_recipe(), [f"model_name_or_path={folder}"])
+    export(folder)
+    before, after = (load_file(path / "model.safetensors") for path in (tiny_model, folder / "export"))
+    assert [name for name in before if (before[name] != after[name]).any()] == [f"{ADAPTED}.weight"]
+
+
+def write_header(file: Path, header: bytes, length: int | None = None) -> None:
+    file.write_bytes(struct.pack("<Q", len(header) if length is None else length) + header)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(b"PK"),
+        lambda file: write_header(file, b"[]"),
+        lambda file: write_header(file, b"{"),
+        lambda file: write_header(file, b'{"a":' * 5000),
+        lambda file: write_header(file, b"{}", 1 << 62),
+    ],
+    ids=["two bytes", "a list", "cut", "deep", "no end"],
+)
+@pytest.mark.parametrize("name", ["model.safetensors", ADAPTER])
+def test_weights_that_are_none_are_one_line(
+    damaged: Callable[..., Path], name: str, damage: Callable[[Path], None]
+) -> None:
+    folder = damaged(*(("lora_config.json", 2, 2.0) if name == ADAPTER else ("config.json", 0, ...)))
+    damage(folder / name)
+    with pytest.raises(UserError, match=name):
+        export(folder)
+    with pytest.raises(UserError):
+        use(folder)
+
+
+@pytest.mark.parametrize("text", ["{{", "{{ 1 / 0 }}", "{{ raise_exception('no') }}", "{{ messages.x.y }}"])
+def test_a_chat_template_that_fails_is_one_line(
+    damaged: Callable[..., Path], text: str, tmp_path: Path
+) -> None:
+    folder = damaged("generation_config.json", 0, {})
+    (folder / "chat_template.jinja").write_text(text)
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (64, 64)).save(picture)
+    messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Where?"}]}]
+    with pytest.raises(UserError, match=f"{folder}: not usable as a chat template"):
+        PromptEncoder(folder).encode(picture, messages)
+
+
+@pytest.mark.parametrize("template", [5, [], {}, "", None])
+def test_a_chat_template_of_another_type_is_refused(
+    damaged: Callable[..., Path], tiny_model: Path, template: Any
+) -> None:
+    folder = damaged("generation_config.json", 0, {})
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    config = json.loads((tiny_model / "tokenizer_config.json").read_text()) | {"chat_template": template}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"chat_template\.jinja"):
+        export(folder)
+    with pytest.raises(UserError, match="chat template"):
+        PromptEncoder(folder)
 
 
 @pytest.mark.parametrize(
