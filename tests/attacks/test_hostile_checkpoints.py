@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,15 @@ from models.family import LoadOptions
 from models.lookup import family_of_folder
 from models.qwen3_vl.encoding import PromptEncoder
 from train.export.folder_writer import export
+from train.launch.processes import end_earlier_start
+from train.launch.trainer_log import LoggedProgress, read_progress
 from train.plan.memory_table import plan_recipe
 from train.preflight.all_checks import check_recipe
 from train.preflight.degrees import model_fits_degrees
 from train.preflight.places import model_folder
 from train.preflight.template import template_fits
 from train.recipe import TrainRecipe
+from train.runs import runs_table
 
 FILES = (
     *("config.json", "generation_config.json", "preprocessor_config.json", "tokenizer_config.json"),
@@ -274,3 +279,52 @@ def test_an_index_names_files_beside_it(
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     with pytest.raises(UserError, match="in its weight_map is no file's name"):
         find_checkpoint(folder)
+
+
+RUN: dict[str, Any] = {
+    **{"model": "m", "method": "full", "max_steps": 4, "step": 4, "loss": 0.5, "process": 1, "mark": "x"},
+    **{
+        "devices": {"kind": "cpu"},
+        "versions": {"a": "1"},
+        "git": {"commit": "c"},
+        "log_start": 0,
+        "version": 1,
+    },
+    "data": {"train": {"path": "p", "card": {}}},
+    "starts": [{"started": "2026-01-01T00:00:00+00:00", "seconds": 1.0, "state": "running"}],
+    "evaluation": {"loss": 0.1},
+    "scores": {"eval": {"limit": None, "scores": {"AP50": 0.5}}},
+}
+
+
+def test_wrong_values_in_the_record_of_a_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps(RUN))
+    assert re.search(r"^run +m +full +4/4 +0\.5000 +50\.0%", runs_table(tmp_path), re.MULTILINE)
+    for place in places_in(RUN):
+        for value in [*WRONG, 10**5000, "\x1b[2J"]:
+            with suppress(ValueError):  # a number of more digits than Python writes
+                (run / "run.json").write_text(json.dumps(with_value(RUN, place, value)))
+            assert "\x1b" not in runs_table(tmp_path)
+            with suppress(UserError):
+                end_earlier_start(run)
+
+
+WORDS = ("1.2.3", "e", "-", "9" * 5000, "\x00", "\x1b[2J")
+
+
+def test_wrong_values_in_the_log_of_a_run(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    lines = [
+        "loss: 1.5, learning_rate: 1e-4, global_step: 3",
+        "Total optimization steps = 9",
+        "eval_loss: 2.5",
+    ]
+    wrong = [
+        line.replace(found, value) for line in lines for found in ["1.5", "3", "9", "2.5"] for value in WORDS
+    ]
+    log.write_text("\n".join([*lines, *wrong]))
+    assert read_progress(log, -5) == read_progress(log)
+    assert read_progress(log, 10**30) == LoggedProgress()
+    assert read_progress(log).max_steps == 9
