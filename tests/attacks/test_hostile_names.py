@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.test_hostile_checkpoints import RUN
-from tests.prepare.sources.small_sources import SOURCES, replaced
+from tests.infer.conftest import write_dataset
 
 ROOT = Path(__file__).parents[2]
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202e"
@@ -46,14 +46,14 @@ def test_an_error_names_a_folder(run: Path, command: tuple[str, ...]) -> None:
     assert is_harmless(text)
 
 
-@pytest.mark.parametrize(
-    ("kind", "place"),
-    [("coco_json", ("categories", 0, "name")), ("phrases", (1, "category")), ("voc", (1, "object", "name"))],
-)
-def test_a_label_of_a_source(tmp_path: Path, kind: str, place: tuple[str | int, ...]) -> None:
-    make, write = SOURCES[kind]
-    write(replaced(make(), place, EVIL), tmp_path / "source")
-    words = [f"source.path={tmp_path / 'source'}", f"output_dir={tmp_path / 'data'}", "total_samples=null"]
-    text = printed("prepare", f"recipes/prepare/{kind}.yaml", *words, "max_bad_share=0.9")
-    text += printed("prepare.check", str(tmp_path / "data"))
-    assert not any(letter in text for letter in "\x1b\x07\u202e")
+def test_a_category_in_the_table_of_scores(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data").path
+    for file in dataset.glob("*.json*"):
+        file.write_text(file.read_text().replace("red square", json.dumps(EVIL)[1:-1]))
+    predictions = tmp_path / "predictions.jsonl"
+    images = json.loads((dataset / "annotations_val.json").read_text())["images"]
+    rows = [{"image_id": image["id"], "detections": []} for image in images]
+    predictions.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    text = printed("infer.score", str(predictions), "--dataset", str(dataset), "--draws", "0")
+    assert "AP50" in text
+    assert is_harmless(text)
