@@ -43,7 +43,7 @@ def printable(text: str, keep: str = "\n\t") -> str:
     )
 
 
-def say(text: str) -> None:
+def print_result(text: str) -> None:
     """Print the result of a command and a line end on standard output, with control characters escaped."""
     sys.stdout.write(f"{printable(text)}\n")
 

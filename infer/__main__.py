@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from grounding.errors import run_command, say, start_logging
+from grounding.errors import print_result, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe
@@ -22,13 +22,13 @@ def main() -> None:
     if (predictions := _predict(recipe)) is None:
         return
     if recipe.shard is not None:
-        say(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
+        print_result(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
     elif recipe.split == "val":
         from infer.scoring.outputs import write_scores
 
-        say(write_scores(predictions).rstrip("\n"))
+        print_result(write_scores(predictions).rstrip("\n"))
     else:
-        say(str(predictions))
+        print_result(str(predictions))
 
 
 def _predict(recipe: InferRecipe) -> Path | None:

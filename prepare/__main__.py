@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from grounding.errors import run_command, say, start_logging
+from grounding.errors import print_result, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
@@ -26,7 +26,7 @@ def main() -> int:
     # time. Only images that do not decode create reference cycles, and these are rare.
     gc.set_threshold(100_000)
     card = prepare_dataset(recipe)
-    say(describe_card(card))
+    print_result(describe_card(card))
     return 0
 
 

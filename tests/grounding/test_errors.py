@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grounding.errors import PrintableFormatter, UserError, printable, run_command, say
+from grounding.errors import PrintableFormatter, UserError, print_result, printable, run_command
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("grounding", "prepare", "models", "train", "infer", "visualize")
@@ -41,7 +41,7 @@ def fail_with(text: str) -> Callable[[], None]:
 
 def test_errors_results_and_messages_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(fail_with("\x1b]0;title\x07: no\n  such file\u202e")) == 2
-    say("cat\x1b[2J\nbox")
+    print_result("cat\x1b[2J\nbox")
     record = logging.makeLogRecord({"msg": "%s", "args": ("\x1b[1A",), "levelno": logging.INFO})
     assert PrintableFormatter("%(message)s").format(record) == r"\x1b[1A"
     shown = capsys.readouterr()
