@@ -41,7 +41,9 @@ def read_numbers(value: Any) -> tuple[float, ...]:
 def read_area(value: Any) -> float | None:
     """Return an area; None if the value is not a finite number."""
     try:
-        return value if value is not None and math.isfinite(_number(value)) else None
+        if value is None or not math.isfinite(_number(value)):
+            return None
+        return _number(value) if isinstance(value, str) else value
     except TypeError:
         return None
 
