@@ -104,7 +104,7 @@ def running(*, api_key: str | None = None, **settings: Any) -> Iterator[Running]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Running(listener.getsockname()[1])
         batcher = Batcher(server.engine, chosen.batch_size, chosen.queue_size)
-        access = Access(chosen.host, tuple(chosen.allowed_hosts), api_key)
+        access = Access(chosen.host_names, api_key)
         app = make_server(batcher, "m", access, chosen)
         server.in_flight = app.state.in_flight
         config = uvicorn.Config(

@@ -16,8 +16,8 @@ FREE = re.compile(
 
 PROTECTED = {
     "GET": re.compile(
-        r"/gradio_api/(info/?|openapi\.json|heartbeat/[^/]+|queue/(data|status)|upload_progress|file=.+"
-        r"|call/(v2/)?[^/]+/[^/]+)"
+        r"/gradio_api/(info/?|openapi\.json|heartbeat/[^/]{1,128}|queue/(data|status)|upload_progress|file=.+"
+        r"|call/(v2/)?[^/]+/[^/]{1,128})"
     ),
     "POST": re.compile(r"/gradio_api/(upload|queue/join|(run|api|call|call/v2)/[^/]+/?|cancel|reset/?)"),
 }

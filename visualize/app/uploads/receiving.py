@@ -21,9 +21,6 @@ from visualize.app.uploads.stored_files import FORM_BYTES, StoredFiles, UploadRe
 
 log = logging.getLogger(__name__)
 
-UPLOAD_SECONDS = 300.0
-"""Time to receive an upload in: 20 MB at 0.5 Mbit/s. A slow upload may not hold its place for ever."""
-
 DRAINED_BYTES, DRAIN_SECONDS = 100_000_000, 10.0
 """What is read of a refused upload, and thrown away, before it is answered."""
 
@@ -37,12 +34,12 @@ SHOWN_TYPES = {
 """Media types that a browser may show; it saves every other file instead of running what is inside."""
 
 
-def file_routes(files: StoredFiles) -> list[Route]:
-    """Return the routes that receive uploads into `files`, and send files of it."""
+def file_routes(files: StoredFiles, upload_seconds: float) -> list[Route]:
+    """Return the routes that receive uploads into `files` within so many seconds, and send files of it."""
 
     async def receive(request: Request) -> Response:
         try:
-            path = await _receive(request, files)
+            path = await _receive(request, files, upload_seconds)
         except UploadRefusedError as error:
             log.info("an upload is refused: %s", error.sentence)
             await _drain(request)
@@ -64,7 +61,7 @@ def file_routes(files: StoredFiles) -> list[Route]:
     ]
 
 
-async def _receive(request: Request, files: StoredFiles) -> Path:
+async def _receive(request: Request, files: StoredFiles, seconds: float) -> Path:
     """Return the path of the file in an upload.
 
     Raises:
@@ -75,10 +72,10 @@ async def _receive(request: Request, files: StoredFiles) -> Path:
     folder = files.start_upload(visitor_of(request.scope), size)
     path = None
     try:
-        with anyio.fail_after(UPLOAD_SECONDS):
+        with anyio.fail_after(seconds):
             path = await _read_form(request, folder, largest, size)
     except TimeoutError as error:
-        raise UploadRefusedError(408, f"The upload took more than {UPLOAD_SECONDS:g} s.") from error
+        raise UploadRefusedError(408, f"The upload took more than {seconds:g} s (upload_seconds).") from error
     except ClientDisconnect as error:
         raise UploadRefusedError(400, "The upload was broken off.") from error
     except MultiPartException as error:

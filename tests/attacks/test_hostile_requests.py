@@ -1,4 +1,4 @@
-"""Bodies that are too large, too slow, too many, or no JSON."""
+"""What strangers send to `infer.serve`: pages of others, bodies of all kinds, and images that are none."""
 
 import io
 import logging
@@ -136,3 +136,44 @@ def test_other_formats_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -
         status, text = server.send(chat_body(file.getvalue()))
     assert status == 400
     assert "the image: not usable as an image (JPEG, PNG, WEBP, BMP, GIF)" in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8008"}, 200),
+        ({"Host": "LOCALHOST"}, 200),
+        ({"Host": "[::1]:8008"}, 200),
+        ({"Host": "proxy.example"}, 200),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "127.0.0.1.rebound.example"}, 403),
+        ({"Host": "localhost@rebound.example"}, 403),
+        ({"Host": "0.0.0.0"}, 403),
+        ({"Host": "[not an address"}, 403),
+        ({"Origin": "http://localhost:8008", "Host": "localhost:8008"}, 200),
+        ({"Origin": "https://proxy.example"}, 200),
+        ({"Origin": "http://localhost:3000", "Host": "localhost:8008"}, 403),
+        ({"Origin": "https://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": ""}, 415),
+        ({"Content-Type": "Application/JSON; charset=utf-8"}, 200),
+    ],
+)
+def test_pages_of_strangers_get_no_answer(headers: dict[str, str], expected: int) -> None:
+    with running(allowed_hosts=["proxy.example"]) as server:
+        status, text = server.send(
+            chat_body(), **{name.replace("-", "_"): value for name, value in headers.items()}
+        )
+    assert status == expected, text
+    assert "access-control" not in text.lower()
+    if expected != 200:
+        assert '"type":"invalid_request_error"' in text
+
+
+def test_every_path_checks_its_source() -> None:
+    with running() as server:
+        for path in ("/health", "/v1/models"):
+            assert server.send(b"", path=path, Host="rebound.example")[0] == 403
