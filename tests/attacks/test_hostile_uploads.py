@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 
 import httpx
@@ -11,7 +10,17 @@ import pytest
 from PIL import Image
 
 from tests.visualize.app.app_engine import SIZE, KnownAnswers, make_asker, write_picture
-from tests.visualize.app.app_requests import DEADLINE, EVERYTHING, PHRASE, REGION, answer, join, named, upload
+from tests.visualize.app.app_requests import (
+    DEADLINE,
+    EVERYTHING,
+    PHRASE,
+    REGION,
+    answer,
+    join,
+    named,
+    until,
+    upload,
+)
 from train.launch.command import free_port
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
@@ -196,14 +205,6 @@ def raw_upload(url, length, content=b""):
     kind = 'Content-Type: multipart/form-data; boundary="x"\r\n\r\n'
     connection.sendall((head + kind).encode() + content)
     return connection
-
-
-def until(condition):
-    """Wait until a condition holds; a test that hangs ends after 60 s."""
-    ends = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_uploads_that_are_being_received_are_limited_and_forgotten_when_broken_off(content, tmp_path):

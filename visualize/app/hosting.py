@@ -127,7 +127,7 @@ def _launch_options(
     hosts = SourceCheck(is_local=password is None, allowed=settings.host_names)
     rules = DoorRules(hosts, files.folder, files.find, settings.body_seconds)
     return {
-        "server_name": settings.host,
+        "server_name": f"[{settings.host}]" if ":" in settings.host else settings.host,
         "server_port": settings.port,
         "share": False,
         "inbrowser": False,
@@ -169,6 +169,8 @@ def _check_against(password: str) -> Callable[[str, str], bool]:
 
     def is_right(name: str, given: str) -> bool:
         del name
-        return hmac.compare_digest(given.encode(), password.encode())
+        # A form may claim an encoding that has half a surrogate pair.
+        words = (word.encode("utf-8", "surrogatepass") for word in (given, password))
+        return hmac.compare_digest(*words)
 
     return is_right

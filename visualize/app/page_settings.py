@@ -11,7 +11,7 @@ from grounding.errors import UserError
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys, setting, suggestion
 from infer.engines.settings import EngineSettings
-from infer.serve.address import is_loopback
+from infer.serve.address import is_loopback, plain_words
 from visualize.app.password import PASSWORD_VARIABLE
 
 NOT_OFFERED = ("checkpoint", "batch_size", "tensor_parallel")
@@ -76,6 +76,7 @@ def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[Ap
     """
     page = [field.name for field in dataclasses.fields(AppSettings)]
     engine = [field.name for field in dataclasses.fields(EngineSettings) if field.name not in NOT_OFFERED]
+    overrides = plain_words(overrides)
     keys = [word.partition("=")[0].partition(".")[0] for word in overrides]
     if unknown := [key for key in keys if key not in page + engine]:
         hints = (f"unknown key '{key}'{suggestion(key, page + engine)}" for key in unknown)

@@ -14,8 +14,9 @@ from infer.serve.source_check import SourceCheck
 from visualize.app.access.calls import find_bad_call, find_bad_stream, forget_sessions
 from visualize.app.access.login_delay import LoginDelay
 from visualize.app.access.network_address import visitor_of
-from visualize.app.access.open_paths import UPLOAD_PATH, is_free, is_protected
+from visualize.app.access.open_paths import PROGRESS_PATH, UPLOAD_PATH, is_free, is_protected
 from visualize.app.access.security_headers import Receive, Scope, Send
+from visualize.app.access.upload_progress import forget_follower
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request that is no upload: a question has 500 characters, and a picture is uploaded first."""
@@ -58,6 +59,8 @@ class Door:
                 await self._take_body(request, send)
             else:
                 await (refused or self.app)(scope, receive, send)
+                if request.scope["path"] == PROGRESS_PATH:
+                    forget_follower(request.query_params.get("upload_id", ""))
 
     async def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused by its head."""

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from visualize.app.access.network_address import visitor_of
 from visualize.app.access.open_paths import FILE_PATH, UPLOAD_PATH
+from visualize.app.access.upload_progress import forget_later
 from visualize.app.uploads.stored_files import FORM_BYTES, StoredFiles, UploadRefusedError
 
 log = logging.getLogger(__name__)
@@ -111,9 +112,12 @@ async def _read_form(request: Request, folder: Path, largest: int, size: int) ->
     name = request.query_params.get("upload_id", "")[:LONGEST_ID]
     bounded = _BoundedRequest(request.scope, request.receive)
     bounded.largest, bounded.size = largest, size
-    found, _, _ = await upload_fn(
-        bounded, str(folder), largest, name or None, upload_progress=file_upload_statuses if name else None
-    )
+    progress = file_upload_statuses if name else None
+    try:
+        found, _, _ = await upload_fn(bounded, str(folder), largest, name or None, upload_progress=progress)
+    finally:
+        if name:
+            forget_later(name)
     if len(found) != 1:
         raise ValueError(f"{len(found)} files")
     return Path(found[0])
