@@ -190,6 +190,9 @@ BAD_CALLS = {
     "call/phrase": [b"{}", b'{"data": []}', b'{"data": ["x", "y"]}', b'{"data": [null, "\\ud800"]}', b"[]"],
     "call/v2/phrase": [b"{}", b'{"data": []}', b'{"upload": null, "phrase": "x", "more": 1}', b"[]"],
     "call/nothing": [b'{"data": []}'], "call/v2/nothing": [b"{}"], "run/nothing": [b'{"data": []}'],
+    "run/predict": [b'{"data": [], "fn_index": 5}', b'{"data": [], "fn_index": 99}', b'{"fn_index": 5}',
+                    b'{"data": ["x"], "fn_index": 5}', b'{"data": [-1], "fn_index": 0}'],
+    "call/v2/claim": [b'{"upload": null}'],
     "call/close": [b"[]", b'{"data": [1]}'], "cancel": [b"{}", b'{"session_hash": "\\ud800"}'],
     "reset": [b"{}", b'{"event_id": 5}'],
 }  # fmt: skip

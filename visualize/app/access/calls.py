@@ -21,7 +21,7 @@ SESSIONS_REMEMBERED = 4000
 """Sessions whose events are remembered, twice as many as those whose messages Gradio keeps."""
 
 JOIN = "/gradio_api/queue/join"
-CALL = re.compile(r"/gradio_api/(?:run|api|call|call/(v2))/([^/]+)/?")
+CALL = re.compile(r"/gradio_api/(run|api|call|call/v2)/([^/]+)/?")
 RESULT = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)")
 MESSAGES = "/gradio_api/queue/data"
 
@@ -45,7 +45,7 @@ def find_bad_call(path: str, content: Any, page: Any) -> BadCall | None:
         return _bad_join(content, page)
     if (called := CALL.fullmatch(path)) is None:
         return None
-    return _bad_call(page, called[2], content, by_keywords=called[1] is not None)
+    return _bad_call(page, called[1], called[2], content)
 
 
 def find_bad_stream(path: str, query: Mapping[str, str], page: Any) -> BadCall | None:
@@ -67,9 +67,8 @@ def _bad_word(key: str, value: object) -> BadCall | None:
 
 
 def _bad_join(content: Mapping[str, Any], page: Any) -> BadCall | None:
-    number, session = content.get("fn_index"), content.get("session_hash")
-    function = page.fns.get(number) if isinstance(number, int) and not isinstance(number, bool) else None
-    if function is None or function.fn is None:
+    function, session = _numbered_function(page, content.get("fn_index")), content.get("session_hash")
+    if function is None:
         return BadCall(400, "fn_index is not the number of a function.")
     if session is None:
         return BadCall(400, "session_hash is missing.")
@@ -79,22 +78,35 @@ def _bad_join(content: Mapping[str, Any], page: Any) -> BadCall | None:
     return _bad_data(function.inputs, content.get("data"))
 
 
-def _bad_call(page: Any, name: str, content: Mapping[str, Any], *, by_keywords: bool) -> BadCall | None:
-    """Check a call by name. Gradio itself adds the inputs that no program can give, such as the state."""
+def _bad_call(page: Any, way: str, name: str, content: Mapping[str, Any]) -> BadCall | None:
+    """Check a call in one of the ways of CALL; `run` and `api` take a number before the name.
+
+    Gradio itself adds the inputs that no program can give, such as the state.
+    """
+    number = content.get("fn_index") if way in ("run", "api") else None
     functions = (each for each in page.fns.values() if each.api_name == name and each.fn is not None)
-    if (function := next(functions, None)) is None:
+    function = next(functions, None) if number is None else _numbered_function(page, number)
+    if function is None:
         return BadCall(404, "There is no such function.")
     data = content.get("data")
-    if by_keywords:
+    if way == "call/v2":
         from gradio_client.utils import construct_args
 
-        parameters = page.get_api_info()["named_endpoints"][f"/{name}"]["parameters"]
+        named = page.get_api_info()["named_endpoints"].get(f"/{name}")
+        if named is None:
+            return BadCall(404, "There is no such function.")
         try:
-            data = construct_args(parameters, (), dict(content))
+            data = construct_args(named["parameters"], (), dict(content))
         except (TypeError, ValueError) as error:
             return BadCall(400, str(error))
-    inputs = [each for each in function.inputs if not each.skip_api]
-    return _bad_data(function.inputs if _has_length(data, function.inputs) else inputs, data)
+    given = [each for each in function.inputs if not each.skip_api]
+    return _bad_data(function.inputs if _has_length(data, function.inputs) else given, data)
+
+
+def _numbered_function(page: Any, number: object) -> Any:
+    """Return the function of a number, None without one that the server runs."""
+    function = page.fns.get(number) if type(number) is int else None
+    return None if function is None or function.fn is None else function
 
 
 def _has_length(data: object, inputs: Sequence[Any]) -> bool:
