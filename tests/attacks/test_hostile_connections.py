@@ -52,6 +52,18 @@ def test_half_open_connections_make_room() -> None:
         assert all(reads_the_end(one) for one in silent[:20])
 
 
+def test_an_address_with_many_connections_makes_room_before_another() -> None:
+    with running(max_connections=4, idle_seconds=600) as server, ExitStack() as held:
+        place = ("127.0.0.1", server.port)
+        other = held.enter_context(
+            socket.create_connection(place, timeout=PATIENCE, source_address=("127.0.0.2", 0))
+        )
+        silent = [held.enter_context(server.connect()) for _ in range(12)]
+        assert all(reads_the_end(one) for one in silent[: 12 - 3])
+        other.sendall(head(server.port, path="/health", length=0))  # it is the oldest, and idle
+        assert read_response(other)[0] == 200
+
+
 def test_slow_bodies_make_room_and_waiting_requests_do_not() -> None:
     with running(max_connections=4, idle_seconds=600) as server, ExitStack() as held:
         server.engine.go.clear()
