@@ -59,6 +59,14 @@ class Server:
         except httpx.HTTPError as error:
             return type(error).__name__
 
+    def send(self, body: bytes) -> str:
+        """Send a body as it stands, and return the status or error."""
+        try:
+            headers = {"Content-Type": "application/json"}
+            return str(self.client.post("/v1/chat/completions", content=body, headers=headers).status_code)
+        except httpx.HTTPError as error:
+            return type(error).__name__
+
     def peak_megabytes(self) -> int:
         """Return the peak of the memory since the last call, and start to count anew."""
         proc = Path(f"/proc/{self.process.pid}")
@@ -138,6 +146,8 @@ def loads(server: Server, small: str) -> Iterator[tuple[str, Callable[[], "Count
     yield "8 texts of 80 KB", lambda: at_once(8, lambda: server.ask("a1" * 40_000, small))
     wide = "a1" * 14_000_000 + "\N{GRINNING FACE}"  # Python holds each character in four bytes
     yield "16 texts of 28 MB", lambda: at_once(16, lambda: server.ask(wide, small))
+    lists = b'{"model": "m", "padding": [' + b"[]," * 10_000_000 + b"[]]}"  # Python's have 56 bytes each
+    yield "16 bodies of 10 million lists", lambda: at_once(16, lambda: server.send(lists))
     for side in (13_000, 9900):
         large = picture(side)
         yield (

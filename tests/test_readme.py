@@ -1,6 +1,8 @@
-"""The two READMEs say the same: headings, commands, pictures, links and figures."""
+"""The READMEs say the same: headings, commands, pictures, links and figures. SECURITY.md names real keys."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,23 @@ def test_the_readmes_say_the_same() -> None:
 def test_what_a_page_links_to_exists(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         assert "://" in target or (page.parent / target).exists(), target
+
+
+def limits() -> dict[str, list[str]]:
+    """Return the keys that SECURITY.md's table of limits names for each command."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z.]+)`[^|]*\| ([^|]+) \|$", text, re.MULTILINE)
+    return {command: re.findall(r"`([a-z_.]+)`", keys) for command, keys in rows}
+
+
+@pytest.mark.parametrize("command", ["infer", "infer.serve", "visualize.app", "prepare"])
+def test_the_limits_of_security_md_are_keys_of_the_command(command: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    offered = re.findall(r"^\s+([a-z_.]+)=", shown, re.MULTILINE)
+    assert limits()[command]
+    assert [key for key in limits()[command] if key not in offered] == []
+    if command in ("infer.serve", "visualize.app"):
+        bounds = [key for key in offered if re.search(r"^max_|_(megabytes|seconds)$", key)]
+        assert [key for key in bounds if key not in limits()[command]] == []

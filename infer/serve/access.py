@@ -1,18 +1,16 @@
 """Who may ask: the key, and what tells a program from a web page of a stranger.
 
-A browser sends the requests of any page to addresses of this machine. It names the page in Origin, and the
-name that the page was loaded from in Host, even where that name has been pointed at this machine since (DNS
-rebinding). Without asking first, it sends no JSON content type.
+Beside Host and Origin, that is the content type: a browser asks before it sends JSON for another server's
+page.
 """
 
-import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from grounding.errors import UserError
 from infer.serve.address import is_loopback
+from infer.serve.source_check import SourceCheck
 
 KEY_VARIABLE = "SERVE_API_KEY"
 
@@ -33,12 +31,11 @@ class RefusedError(Exception):
 class Access:
     """What a request's headers must show.
 
-    Without a key, Host must be a name of this machine: `host`, a loopback name, or one of `allowed_hosts`.
+    Without a key, Host must be a name of this machine, or one of `allowed_hosts`, which are in lower case.
     With a key, any Host will do, as a stranger's page does not have the key.
     """
 
-    host: str
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: frozenset[str] = frozenset()
     api_key: str | None = None
 
     def check_source(self, headers: Mapping[str, str]) -> None:
@@ -47,17 +44,8 @@ class Access:
         Raises:
             RefusedError: the request is for another name, or from a page of another server.
         """
-        host = headers.get("host", "")
-        if self.api_key is None and not self._is_own(host):
-            raise RefusedError(
-                403, f"Host {host!r} is not served: start the server with allowed_hosts=[NAME]"
-            )
-        origin = headers.get("origin")
-        if origin is None:
-            return
-        asking = origin.partition("://")[2]  # "" of the origin "null"
-        if not asking or (asking.lower() != host.lower() and _name(asking) not in self.allowed_hosts):
-            raise RefusedError(403, f"pages of {origin!r} may not ask this server")
+        if reason := SourceCheck(self.api_key is None, self.allowed_hosts).refusal(headers):
+            raise RefusedError(403, reason)
 
     def check_key(self, headers: Mapping[str, str]) -> None:
         """Check the key, in the time that any wrong key takes.
@@ -71,10 +59,6 @@ class Access:
         is_right = secrets.compare_digest(key.encode(), self.api_key.encode())
         if not is_right or scheme.lower() != "bearer":
             raise RefusedError(401, "the API key is missing or wrong: send Authorization: Bearer KEY")
-
-    def _is_own(self, host: str) -> bool:
-        name = _name(host)
-        return is_loopback(name) or name == self.host.lower() or name in self.allowed_hosts
 
 
 def check_json(headers: Mapping[str, str]) -> None:
@@ -107,12 +91,3 @@ def read_api_key(value: str | None, host: str) -> str | None:
             "none a space: take for instance the output of `openssl rand -hex 32`"
         )
     return value
-
-
-def _name(host: str) -> str:
-    """Return the name in `name:port`, in lower case; "" where it is none."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return str(ipaddress.ip_address(name)) if ":" in name else name
-    except ValueError:
-        return ""

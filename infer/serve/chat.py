@@ -25,6 +25,9 @@ from infer.serve.image_check import check_image_header
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve.serve_settings import MEGABYTE, ServeSettings
 
+LONGEST_MESSAGE = 500
+"""Characters of an error: some repeat words of the request, which may have megabytes."""
+
 
 def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSettings) -> FastAPI:
     """Return the application: POST /v1/chat/completions, GET /v1/models and GET /health."""
@@ -37,6 +40,7 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         dependencies=[Depends(check_source)],
     )
     app.add_exception_handler(RefusedError, _refuse)
@@ -71,7 +75,10 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
 async def _refuse(_: HttpRequest, error: Exception) -> JSONResponse:
     """Return an error as OpenAI's servers do."""
     assert isinstance(error, RefusedError)
-    content = {"error": {"message": str(error), "type": "invalid_request_error", "code": None}}
+    message = str(error)
+    if len(message) > LONGEST_MESSAGE:
+        message = message[:LONGEST_MESSAGE] + " ..."
+    content = {"error": {"message": message, "type": "invalid_request_error", "code": None}}
     headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
     return JSONResponse(content, error.status, headers)
 

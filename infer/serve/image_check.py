@@ -2,7 +2,7 @@
 
 import io
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from grounding.images.image_formats import IMAGE_FORMATS
 from infer.serve.access import RefusedError
@@ -23,7 +23,9 @@ def check_image_header(data: bytes, max_megapixels: int) -> None:
         raise RefusedError(413, f"the image: {error}") from error
     except Exception as error:  # Pillow raises all kinds for a damaged header
         formats = ", ".join(IMAGE_FORMATS)
-        raise RefusedError(400, f"the image: not usable as an image ({formats}): {error}") from error
+        # Pillow names the object in memory of which it knows no format.
+        reason = "no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise RefusedError(400, f"the image: not usable as an image ({formats}): {reason}") from error
     if pixels > max_megapixels * MEGAPIXEL:
         raise RefusedError(
             413,

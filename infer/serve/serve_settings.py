@@ -64,6 +64,11 @@ class ServeSettings:
             )
         self.engine_settings(Path())
 
+    @property
+    def host_names(self) -> frozenset[str]:
+        """The names in `allowed_hosts`, in lower case."""
+        return frozenset(name.lower() for name in self.allowed_hosts)
+
     def engine_settings(self, checkpoint: Path) -> EngineSettings:
         """Return the settings of the engine that loads a checkpoint.
 

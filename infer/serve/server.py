@@ -20,7 +20,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
             guessed, or a limit that cannot be kept.
     """
     api_key = read_api_key(os.environ.get(KEY_VARIABLE), settings.host)
-    access = Access(settings.host, tuple(name.lower() for name in settings.allowed_hosts), api_key)
+    access = Access(settings.host_names, api_key)
     engine_settings = settings.engine_settings(folder)
     engine_settings.resolve_checkpoint()
     # Loading the model can take minutes: the checks of its folder and of the port come first.

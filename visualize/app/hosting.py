@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from infer.serve.source_check import SourceCheck
 from visualize.app.access.exposure import describe_exposure
-from visualize.app.access.host_check import HostCheck
 from visualize.app.asker import Asker
 from visualize.app.page_settings import AppSettings
 from visualize.app.uploads.checked_picture import MEGA
@@ -25,6 +25,9 @@ FONTS = ("system-ui", '"page 0"', '"page 1"', "sans-serif")
 """The visitor's fonts, then those of `visualize.page.web_fonts`; Gradio's theme would fetch others."""
 
 MONOSPACE = ("ui-monospace", "Consolas", "monospace")
+
+SESSIONS_KEPT = 1000
+"""Sessions whose state Gradio keeps, the latest: about 30 KB each."""
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 """Gradio reads the folder of uploads from the environment: one page per process."""
@@ -60,6 +63,8 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         with _environment_variable(UPLOADS_VARIABLE, str(uploads)):
             logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio polls its own address at the start
+            from infer.serve.connections import bounded, make_room_for_files
+            from visualize.app.access.gradio_server import bounded_server
             from visualize.app.examples import find_examples
             from visualize.app.interface.gradio_page import make_page
 
@@ -69,8 +74,11 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
                 max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent
             )
             options = _launch_options(settings, asker.wordings.categories, password, files)
+            make_room_for_files(settings.max_connections, settings.waiting + settings.concurrent)
             try:
-                _, url, _ = page.launch(**options)
+                with bounded_server(bounded(settings.idle_seconds, settings.max_connections)) as server:
+                    _, url, _ = page.launch(**options)
+                assert isinstance(page.server, server)
             except OSError as error:
                 raise UserError(
                     f"host={settings.host} port={settings.port}: cannot listen there: {error}: "
@@ -116,10 +124,10 @@ def _launch_options(
     from visualize.app.texts import translations
     from visualize.app.uploads.receiving import file_routes
 
-    hosts = HostCheck(is_local=password is None, allowed=settings.host_names)
-    rules = DoorRules(hosts, files.folder, files.find)
+    hosts = SourceCheck(is_local=password is None, allowed=settings.host_names)
+    rules = DoorRules(hosts, files.folder, files.find, settings.body_seconds)
     return {
-        "server_name": settings.host,
+        "server_name": f"[{settings.host}]" if ":" in settings.host else settings.host,
         "server_port": settings.port,
         "share": False,
         "inbrowser": False,
@@ -137,9 +145,10 @@ def _launch_options(
         "footer_links": [],
         "ssr_mode": False,
         "enable_monitoring": False,
+        "state_session_capacity": SESSIONS_KEPT,
         "app_kwargs": {
             "middleware": [Middleware(SecurityHeaders), Middleware(Door, rules=rules)],
-            "routes": file_routes(files),
+            "routes": file_routes(files, settings.upload_seconds),
             "openapi_url": None,
         },
     }
@@ -160,6 +169,8 @@ def _check_against(password: str) -> Callable[[str, str], bool]:
 
     def is_right(name: str, given: str) -> bool:
         del name
-        return hmac.compare_digest(given.encode(), password.encode())
+        # A form may claim an encoding that has half a surrogate pair.
+        words = (word.encode("utf-8", "surrogatepass") for word in (given, password))
+        return hmac.compare_digest(*words)
 
     return is_right

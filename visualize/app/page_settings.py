@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from grounding.errors import UserError
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys, setting, suggestion
 from infer.engines.settings import EngineSettings
-from infer.serve.address import is_loopback
+from infer.serve.address import is_loopback, plain_words
 from visualize.app.password import PASSWORD_VARIABLE
 
 NOT_OFFERED = ("checkpoint", "batch_size", "tensor_parallel")
@@ -35,6 +36,10 @@ class AppSettings:
     allowed_hosts: list[str] = setting(
         "more names that visitors may reach it by, such as a proxy's", default_factory=list
     )
+    max_connections: int = setting("open connections; the oldest idle one makes room", 512)
+    idle_seconds: float = setting("for the head of a request, and to read on in its response", 15.0)
+    body_seconds: float = setting("for a request that is no upload", 30.0)
+    upload_seconds: float = setting("for an upload", 300.0)
     concurrent: int = setting("requests that the model answers at the same time", 1)
     waiting: int = setting("requests that may wait", 50)
 
@@ -45,9 +50,10 @@ class AppSettings:
             ValueError: a number out of range.
         """
         numbers = ("max_megabytes", "max_megapixels", "receiving_megabytes", "visitor_megabytes")
-        for key in (*numbers, "stored_megabytes", "concurrent", "waiting"):
-            if (value := getattr(self, key)) <= 0:
-                raise ValueError(f"{key}: {value} is not more than 0")
+        times = ("idle_seconds", "body_seconds", "upload_seconds")
+        for key in (*numbers, "stored_megabytes", "max_connections", *times, "concurrent", "waiting"):
+            if not 0 < (value := getattr(self, key)) < math.inf:
+                raise ValueError(f"{key}: {value} is not a number above 0")
         if not 0 < self.port < 1 << 16:
             raise ValueError(f"port: {self.port} is not 1 to 65535")
 
@@ -70,6 +76,7 @@ def read_settings(checkpoint: Path | None, overrides: Sequence[str]) -> tuple[Ap
     """
     page = [field.name for field in dataclasses.fields(AppSettings)]
     engine = [field.name for field in dataclasses.fields(EngineSettings) if field.name not in NOT_OFFERED]
+    overrides = plain_words(overrides)
     keys = [word.partition("=")[0].partition(".")[0] for word in overrides]
     if unknown := [key for key in keys if key not in page + engine]:
         hints = (f"unknown key '{key}'{suggestion(key, page + engine)}" for key in unknown)

@@ -34,6 +34,6 @@ def find_password(host: str, password_file: str | None) -> str:
         raise UserError(
             f"{why}, which needs a password: set {PASSWORD_VARIABLE} in the environment, or password_file="
         )
-    if len(password) < SHORTEST_PASSWORD:
-        raise UserError(f"{why}: its password needs {SHORTEST_PASSWORD} characters or more")
+    if len(password.strip()) < SHORTEST_PASSWORD:
+        raise UserError(f"{why}: its password needs {SHORTEST_PASSWORD} characters or more, beside blanks")
     return password

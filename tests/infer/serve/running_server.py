@@ -5,14 +5,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
 
-from infer.engines.protocol import RawAnswer, Request
+from infer.engines.protocol import Engine, RawAnswer, Request
 from infer.serve.access import Access
 from infer.serve.batching import Batcher
 from infer.serve.chat import make_server
@@ -98,13 +98,19 @@ def chat_body(image: bytes = PIXEL, text: str = "Where?", **fields: Any) -> byte
 
 
 @contextmanager
-def running(*, api_key: str | None = None, **settings: Any) -> Iterator[Running]:
-    """Run a server with these settings on a free port of loopback."""
+def running(
+    *,
+    api_key: str | None = None,
+    engine: Engine | None = None,
+    check: Callable[[Request], None] = lambda _: None,
+    **settings: Any,
+) -> Iterator[Running]:
+    """Run a server with these settings on a free port of loopback, over an Echo or another engine."""
     chosen = ServeSettings(**settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Running(listener.getsockname()[1])
-        batcher = Batcher(server.engine, chosen.batch_size, chosen.queue_size)
-        access = Access(chosen.host, tuple(chosen.allowed_hosts), api_key)
+        batcher = Batcher(engine or server.engine, chosen.batch_size, chosen.queue_size, check)
+        access = Access(chosen.host_names, api_key)
         app = make_server(batcher, "m", access, chosen)
         server.in_flight = app.state.in_flight
         config = uvicorn.Config(

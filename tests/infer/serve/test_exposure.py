@@ -24,7 +24,7 @@ from infer.serve.server import describe
 )
 def test_it_says_what_it_answers_to_whom(host: str, api_key: str | None, url: str, to_whom: str) -> None:
     settings = ServeSettings(host=host)
-    lines = list(describe(Path("model"), "name", settings, Access(host, api_key=api_key), 4096))
+    lines = list(describe(Path("model"), "name", settings, Access(api_key=api_key), 4096))
     assert lines[0] == f"serving model as model 'name': {url}"
     assert to_whom in lines[1]
     assert lines[2].startswith("limits: prompts of 4096 tokens, images of 100 megapixels, requests of 32 MB")

@@ -1,6 +1,7 @@
 """What a program can send to the app without gradio_client: uploads, questions and any body."""
 
 import json
+import time
 
 import httpx
 
@@ -35,3 +36,11 @@ def answer(url, session):
 def named(path, **more):
     """Return how a page names an uploaded file."""
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}, **more}
+
+
+def until(condition):
+    """Wait until a condition holds; a test that hangs ends after 60 s."""
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)

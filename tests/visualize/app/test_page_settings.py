@@ -48,6 +48,11 @@ def test_only_this_machines_own_addresses_are_closed(host, is_open):
     assert AppSettings(host=host).is_open_to_others is is_open
 
 
+@pytest.mark.parametrize("word", ["host=::1", "host=[::1]"])
+def test_an_ipv6_address_can_be_typed(word):
+    assert read_settings(Path("model"), [word])[0].host == "::1"
+
+
 def test_allowed_hosts_are_names_in_any_case():
     assert read_settings(Path("x"), [])[0].host_names == frozenset()
     given = read_settings(Path("x"), ["allowed_hosts=[Example.org,app.local]"])[0]

@@ -1,26 +1,25 @@
 """The check of every request before Gradio sees it (an ASGI middleware)."""
 
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anyio
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
-from visualize.app.access.host_check import HostCheck
+from infer.serve.source_check import SourceCheck
+from visualize.app.access.calls import find_bad_call, find_bad_stream, forget_sessions
 from visualize.app.access.login_delay import LoginDelay
 from visualize.app.access.network_address import visitor_of
-from visualize.app.access.open_paths import UPLOAD_PATH, is_free, is_protected
+from visualize.app.access.open_paths import PROGRESS_PATH, UPLOAD_PATH, is_free, is_protected
 from visualize.app.access.security_headers import Receive, Scope, Send
+from visualize.app.access.upload_progress import forget_follower
 
 LARGEST_BODY = 1_000_000
 """Bytes of a request that is no upload: a question has 500 characters, and a picture is uploaded first."""
-
-BODY_SECONDS = 30.0
-"""Time for a request that is no upload to arrive: LARGEST_BODY at 0.3 Mbit/s."""
 
 PATIENCE = 4
 """Seconds that a login is held back rather than refused: the login page does not show a refusal."""
@@ -31,12 +30,13 @@ class DoorRules:
     """What the door checks.
 
     `folder` holds the uploads. A request that names a file elsewhere is refused, whether there is one or not.
-    `claim` is told which session named which file.
+    `claim` is told which session named which file. A request that is no upload arrives in `body_seconds`.
     """
 
-    hosts: HostCheck
+    hosts: SourceCheck
     folder: Path
     claim: Callable[[str | None, object], object]
+    body_seconds: float
     delay: LoginDelay = field(default_factory=LoginDelay)
 
 
@@ -59,6 +59,8 @@ class Door:
                 await self._take_body(request, send)
             else:
                 await (refused or self.app)(scope, receive, send)
+                if request.scope["path"] == PROGRESS_PATH:
+                    forget_follower(request.query_params.get("upload_id", ""))
 
     async def _refusal(self, request: Request) -> Response | None:
         """Return the answer to a request that is refused by its head."""
@@ -72,7 +74,10 @@ class Door:
             return None
         if not _has_password(request):
             return PlainTextResponse("Log in first.", 401)
-        return None if is_protected(method, path) else PlainTextResponse("Not found.", 404)
+        if not is_protected(method, path):
+            return PlainTextResponse("Not found.", 404)
+        bad = find_bad_stream(path, request.query_params, _page(request)) if method == "GET" else None
+        return None if bad is None else PlainTextResponse(bad.sentence, bad.status)
 
     async def _seconds_to_wait(self, visitor: str) -> int:
         """Return 0 once a visitor may try to log in, or the seconds that are left if they are many."""
@@ -86,12 +91,13 @@ class Door:
         """Read the body of a request, check it, and hand the request on."""
         is_login = request.scope["path"].startswith("/login")
         try:
-            with anyio.fail_after(BODY_SECONDS):
+            with anyio.fail_after(self.rules.body_seconds):
                 body = await _read_body(request)
         except ClientDisconnect:
             return
         except TimeoutError:
-            refused: Response | None = PlainTextResponse(f"The body took more than {BODY_SECONDS:g} s.", 408)
+            sentence = f"The body took more than {self.rules.body_seconds:g} s (body_seconds)."
+            refused: Response | None = PlainTextResponse(sentence, 408)
         except _TooLargeError:
             sentence = f"A request may have {LARGEST_BODY} bytes. Upload the picture first."
             refused = PlainTextResponse(sentence, 413, {"Connection": "close"})
@@ -110,15 +116,18 @@ class Door:
         if kind != "application/json":
             return PlainTextResponse("The body has to be application/json.", 415)
         try:
-            content = json.loads(body)
-        except (ValueError, RecursionError):
+            content = from_json(body)  # it refuses half a surrogate pair in a text, too
+        except ValueError:
             return PlainTextResponse("The body is not JSON.", 400)
         session = content.get("session_hash") if isinstance(content, dict) else None
         for named in named_files(content):
             if not _lies_in(self.rules.folder, named):
                 return PlainTextResponse("A request may only name files that were uploaded to this app.", 403)
             self.rules.claim(session if isinstance(session, str) else None, named)
-        return None
+        page = _page(request)
+        forget_sessions(page)
+        bad = find_bad_call(request.scope["path"], content, page)
+        return None if bad is None else PlainTextResponse(bad.sentence, bad.status)
 
     def _forgiving(self, visitor: str, send: Send) -> Send:
         """Return a `send` that forgets the attempts of a visitor whose login succeeds."""
@@ -151,6 +160,11 @@ def _lies_in(folder: Path, named: object) -> bool:
     return named.startswith(f"{folder}/") and not {"..", ".", ""} & set(
         named.removeprefix(f"{folder}/").split("/")
     )
+
+
+def _page(request: Request) -> Any:
+    """Return the page, a `gradio.Blocks`."""
+    return request.scope["app"].get_blocks()
 
 
 def _has_password(request: Request) -> bool:

@@ -8,6 +8,9 @@ import re
 UPLOAD_PATH, FILE_PATH = "/gradio_api/upload", "/gradio_api/file="
 """Where uploads go, and the start of the address of each file."""
 
+PROGRESS_PATH = "/gradio_api/upload_progress"
+"""Where a browser follows its upload."""
+
 FREE = re.compile(
     r"/|/login/?|/logout|/config/?|/(assets|static|svelte)/.*|(/gradio_api)?/theme\.css|/favicon\.ico|/robots\.txt"
     r"|/manifest\.json|/pwa_icon(/\d+)?|/gradio_api/(startup-events|app_id/?|login_check/?|user/?)"
@@ -16,8 +19,8 @@ FREE = re.compile(
 
 PROTECTED = {
     "GET": re.compile(
-        r"/gradio_api/(info/?|openapi\.json|heartbeat/[^/]+|queue/(data|status)|upload_progress|file=.+"
-        r"|call/(v2/)?[^/]+/[^/]+)"
+        r"/gradio_api/(info/?|openapi\.json|heartbeat/[^/]{1,128}|queue/(data|status)|upload_progress|file=.+"
+        r"|call/(v2/)?[^/]+/[^/]{1,128})"
     ),
     "POST": re.compile(r"/gradio_api/(upload|queue/join|(run|api|call|call/v2)/[^/]+/?|cancel|reset/?)"),
 }

@@ -17,12 +17,10 @@ from starlette.routing import Route
 
 from visualize.app.access.network_address import visitor_of
 from visualize.app.access.open_paths import FILE_PATH, UPLOAD_PATH
+from visualize.app.access.upload_progress import forget_later
 from visualize.app.uploads.stored_files import FORM_BYTES, StoredFiles, UploadRefusedError
 
 log = logging.getLogger(__name__)
-
-UPLOAD_SECONDS = 300.0
-"""Time to receive an upload in: 20 MB at 0.5 Mbit/s. A slow upload may not hold its place for ever."""
 
 DRAINED_BYTES, DRAIN_SECONDS = 100_000_000, 10.0
 """What is read of a refused upload, and thrown away, before it is answered."""
@@ -37,12 +35,12 @@ SHOWN_TYPES = {
 """Media types that a browser may show; it saves every other file instead of running what is inside."""
 
 
-def file_routes(files: StoredFiles) -> list[Route]:
-    """Return the routes that receive uploads into `files`, and send files of it."""
+def file_routes(files: StoredFiles, upload_seconds: float) -> list[Route]:
+    """Return the routes that receive uploads into `files` within so many seconds, and send files of it."""
 
     async def receive(request: Request) -> Response:
         try:
-            path = await _receive(request, files)
+            path = await _receive(request, files, upload_seconds)
         except UploadRefusedError as error:
             log.info("an upload is refused: %s", error.sentence)
             await _drain(request)
@@ -64,7 +62,7 @@ def file_routes(files: StoredFiles) -> list[Route]:
     ]
 
 
-async def _receive(request: Request, files: StoredFiles) -> Path:
+async def _receive(request: Request, files: StoredFiles, seconds: float) -> Path:
     """Return the path of the file in an upload.
 
     Raises:
@@ -75,10 +73,10 @@ async def _receive(request: Request, files: StoredFiles) -> Path:
     folder = files.start_upload(visitor_of(request.scope), size)
     path = None
     try:
-        with anyio.fail_after(UPLOAD_SECONDS):
+        with anyio.fail_after(seconds):
             path = await _read_form(request, folder, largest, size)
     except TimeoutError as error:
-        raise UploadRefusedError(408, f"The upload took more than {UPLOAD_SECONDS:g} s.") from error
+        raise UploadRefusedError(408, f"The upload took more than {seconds:g} s (upload_seconds).") from error
     except ClientDisconnect as error:
         raise UploadRefusedError(400, "The upload was broken off.") from error
     except MultiPartException as error:
@@ -114,9 +112,12 @@ async def _read_form(request: Request, folder: Path, largest: int, size: int) ->
     name = request.query_params.get("upload_id", "")[:LONGEST_ID]
     bounded = _BoundedRequest(request.scope, request.receive)
     bounded.largest, bounded.size = largest, size
-    found, _, _ = await upload_fn(
-        bounded, str(folder), largest, name or None, upload_progress=file_upload_statuses if name else None
-    )
+    progress = file_upload_statuses if name else None
+    try:
+        found, _, _ = await upload_fn(bounded, str(folder), largest, name or None, upload_progress=progress)
+    finally:
+        if name:
+            forget_later(name)
     if len(found) != 1:
         raise ValueError(f"{len(found)} files")
     return Path(found[0])

@@ -1,10 +1,10 @@
 import pytest
 
-from visualize.app.access.host_check import HostCheck
+from infer.serve.source_check import SourceCheck
 
-LOCAL = HostCheck(is_local=True)
-PROXIED = HostCheck(is_local=True, allowed=frozenset({"example.org"}))
-OPEN = HostCheck(is_local=False)
+LOCAL = SourceCheck(is_local=True)
+PROXIED = SourceCheck(is_local=True, allowed=frozenset({"example.org"}))
+OPEN = SourceCheck(is_local=False)
 PORT = ":7860"
 
 

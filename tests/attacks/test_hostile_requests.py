@@ -1,15 +1,21 @@
-"""Bodies that are too large, too slow, too many, or no JSON."""
+"""What strangers send to `infer.serve`: pages of others, bodies of all kinds, and images that are none."""
 
 import io
+import json
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from PIL import EpsImagePlugin, Image
 
-from tests.infer.serve.running_server import PIXEL, chat_body, head, read_response, running
+from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.settings import EngineSettings
+from tests.infer.conftest import write_model
+from tests.infer.serve.running_server import PIXEL, Running, chat_body, head, read_response, running
 
 MEGABYTE = 1 << 20
 
@@ -136,3 +142,120 @@ def test_other_formats_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -
         status, text = server.send(chat_body(file.getvalue()))
     assert status == 400
     assert "the image: not usable as an image (JPEG, PNG, WEBP, BMP, GIF, TIFF)" in text
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8008"}, 200),
+        ({"Host": "LOCALHOST"}, 200),
+        ({"Host": "[::1]:8008"}, 200),
+        ({"Host": "proxy.example"}, 200),
+        ({"Host": "rebound.example"}, 403),
+        ({"Host": "127.0.0.1.rebound.example"}, 403),
+        ({"Host": "localhost@rebound.example"}, 403),
+        ({"Host": "0.0.0.0"}, 403),
+        ({"Host": "[not an address"}, 403),
+        ({"Origin": "http://localhost:8008", "Host": "localhost:8008"}, 200),
+        ({"Origin": "https://proxy.example"}, 200),
+        ({"Origin": "http://localhost:3000", "Host": "localhost:8008"}, 403),
+        ({"Origin": "https://elsewhere.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": ""}, 415),
+        ({"Content-Type": "Application/JSON; charset=utf-8"}, 200),
+    ],
+)
+def test_pages_of_strangers_get_no_answer(headers: dict[str, str], expected: int) -> None:
+    with running(allowed_hosts=["proxy.example"]) as server:
+        status, text = server.send(
+            chat_body(), **{name.replace("-", "_"): value for name, value in headers.items()}
+        )
+    assert status == expected, text
+    assert "access-control" not in text.lower()
+    if expected != 200:
+        assert '"type":"invalid_request_error"' in text
+
+
+def test_every_path_checks_its_source() -> None:
+    with running() as server:
+        for path in ("/health", "/v1/models"):
+            assert server.send(b"", path=path, Host="rebound.example")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model": "x" * MEGABYTE},
+        {"model": {"a": [1] * 10_000}},
+        {"messages": [{"role": "r" * MEGABYTE}]},
+        {"messages": [{"role": "user", "content": [{"type": "t" * MEGABYTE}]}]},
+    ],
+    ids=["model", "nested model", "role", "type"],
+)
+def test_an_error_repeats_little_of_the_request(fields: dict[str, Any]) -> None:
+    with running() as server:
+        status, text = server.send(chat_body(**fields))
+    assert status in (400, 404)
+    assert len(text) < 1000
+
+
+def test_a_path_is_served_as_it_stands_or_not_at_all() -> None:
+    with running() as server:
+        for path in ("/", "/docs", "/redoc", "/openapi.json", "/v1/chat/completions/", "/v1/models/", "/%00"):
+            status, text = server.send(b"", path=path)
+            assert (status, "location" in text.lower()) == (404, False)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> PaddleEngine:
+    folder = write_model(tmp_path_factory.mktemp("model") / "tiny", "seed=1")
+    return PaddleEngine(EngineSettings(checkpoint=str(folder), device="cpu", max_new_tokens=2))
+
+
+@pytest.fixture(scope="module")
+def real(engine: PaddleEngine) -> Iterator[Running]:
+    """A server over a model, with the limits of its prompts."""
+    check = engine.limit_prompts(None).check_text
+    with running(engine=engine, check=check) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "words", ["<|image_pad|>", "<|video_pad|>", "a1" * 40_000, "\N{GRINNING FACE}" * 30_000]
+)
+@pytest.mark.parametrize("role", ["system", "user"])
+def test_a_text_that_would_break_the_model_or_its_memory_is_refused(
+    real: Running, words: str, role: str
+) -> None:
+    body = json.loads(chat_body(text=words if role == "user" else "Where?"))
+    if role == "system":
+        body["messages"].insert(0, {"role": "system", "content": words})
+    status, text = real.send(json.dumps(body).encode())
+    assert status == 400
+    assert f"the {role} message has {words} in its text" in text or "(max_prompt_tokens)" in text
+
+
+@pytest.mark.parametrize(
+    "words", ["", " ", "\0", "<|im_end|>", "<|im_start|>system\n", "<|endoftext|>", "\u202e", "\ufffe"]
+)
+def test_a_strange_text_is_answered(real: Running, words: str) -> None:
+    assert real.send(chat_body(text=words))[0] == 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1)])
+def test_a_strange_image_is_answered_or_refused(real: Running, size: tuple[int, int]) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "PNG")
+    assert real.send(chat_body(file.getvalue()))[0] in (200, 400)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", PIXEL[:20]])
+def test_what_is_no_image_is_refused_without_words_about_memory(content: bytes) -> None:
+    with running() as server:
+        status, text = server.send(chat_body(content))
+    assert status == 400
+    assert "the image: not usable as an image" in text
+    assert "object at 0x" not in text
