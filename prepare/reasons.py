@@ -51,6 +51,7 @@ ANSWER_TOO_LONG = "answer has more objects than max_objects"
 
 EXPRESSION_WITHOUT_BOX = "expression has no usable box"
 EXPRESSION_WITH_MARKUP = "expression contains markup"
+EXPRESSION_UNREADABLE = "expression is no readable text"
 EXPRESSION_IN_NO_SPLIT = "expression is in a split that is not taken"
 EXPRESSION_TOO_LONG = "expression is longer than source.max_text"
 

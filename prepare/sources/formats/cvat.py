@@ -17,20 +17,20 @@ from grounding.categories import Category
 from grounding.errors import UserError
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
-from prepare.sources.parts.described_images import (
+from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle
+from prepare.sources.shared.file_patterns import source_folder
+from prepare.sources.shared.listed import ListedSource
+from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import (
     DescribedSource,
     FileEntries,
     ImageEntry,
     Region,
     fixed_boxes,
 )
-from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle
-from prepare.sources.parts.split_words import find_split_files, split_of
-from prepare.sources.parts.text_files import check_regular
-from prepare.sources.shared.file_patterns import source_folder
-from prepare.sources.shared.listed import ListedSource
-from prepare.sources.shared.source_values import BadValueError, number_in, read_label
-from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.split_words import find_split_files, split_of
+from prepare.sources.tool_files.text_files import check_regular
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

@@ -11,7 +11,11 @@ from pathlib import Path
 from grounding.categories import Category
 from prepare.source_types import BoxFormat
 from prepare.sources.lookup.text_encoding import decode_text
-from prepare.sources.parts.described_images import (
+from prepare.sources.shared.file_patterns import source_folder
+from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
+from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import (
     ANY_LABEL,
     DescribedSource,
     FileEntries,
@@ -19,12 +23,8 @@ from prepare.sources.parts.described_images import (
     Region,
     fixed_boxes,
 )
-from prepare.sources.parts.paired_images import image_beside
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.shared.file_patterns import source_folder
-from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
-from prepare.sources.shared.source_values import BadValueError, number_in, read_label
-from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.paired_images import image_beside
+from prepare.sources.tool_files.split_words import find_split_files
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

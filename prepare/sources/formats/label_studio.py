@@ -1,7 +1,7 @@
 """Label Studio's JSON export: a list of tasks, each with one image.
 
-Source of the format: see `prepare.sources.parts.studio_tasks`. The ids of the tasks are kept. Files of the
-export JSON-MIN, and the single tasks that Label Studio writes into a storage, are read as well.
+Source of the format: see `prepare.sources.tool_files.studio_tasks`. The ids of the tasks are kept. Files of
+the export JSON-MIN, and the single tasks that Label Studio writes into a storage, are read as well.
 """
 
 import re
@@ -14,14 +14,14 @@ from grounding.categories import Category
 from grounding.errors import UserError
 from prepare.source_types import BoxFormat
 from prepare.sources.lookup.image_names import ImageFiles
-from prepare.sources.parts.described_images import DescribedSource, FileEntries, ImageEntry, fixed_boxes
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.parts.studio_tasks import choose_annotation, image_of, read_results
-from prepare.sources.parts.text_files import load_json
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value
 from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, fixed_boxes
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.studio_tasks import choose_annotation, image_of, read_results
+from prepare.sources.tool_files.text_files import load_json
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

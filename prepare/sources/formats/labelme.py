@@ -18,16 +18,7 @@ from grounding.files import is_regular
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
 from prepare.sources.lookup.image_names import spellings
-from prepare.sources.parts.described_images import (
-    DescribedSource,
-    FileEntries,
-    ImageEntry,
-    Region,
-    fixed_boxes,
-)
 from prepare.sources.parts.outlines import around_points
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.parts.text_files import load_small_json
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedSource, UnreadableError
 from prepare.sources.shared.source_values import (
@@ -39,6 +30,15 @@ from prepare.sources.shared.source_values import (
     read_text,
 )
 from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import (
+    DescribedSource,
+    FileEntries,
+    ImageEntry,
+    Region,
+    fixed_boxes,
+)
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.text_files import load_small_json
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

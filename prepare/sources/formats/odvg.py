@@ -14,9 +14,6 @@ from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from prepare.source_types import BoxFormat
-from prepare.sources.parts.described_images import DescribedSource, FileEntries, ImageEntry, Region
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.parts.text_files import load_json
 from prepare.sources.shared.file_patterns import find_files, source_folder
 from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.listed import ListedSource
@@ -29,6 +26,9 @@ from prepare.sources.shared.source_values import (
     read_text,
 )
 from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.text_files import load_json
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

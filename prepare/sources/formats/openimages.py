@@ -11,20 +11,20 @@ from pathlib import Path
 from grounding.categories import Category
 from grounding.errors import UserError
 from prepare.source_types import BoxFormat
-from prepare.sources.parts.described_images import (
+from prepare.sources.shared.file_patterns import find_files, source_folder
+from prepare.sources.shared.listed import ListedSource
+from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import (
     DescribedSource,
     FileEntries,
     ImageEntry,
     Region,
     fixed_boxes,
 )
-from prepare.sources.parts.paired_images import StemFinder
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.parts.text_files import has_columns, read_csv, read_plain_csv
-from prepare.sources.shared.file_patterns import find_files, source_folder
-from prepare.sources.shared.listed import ListedSource
-from prepare.sources.shared.source_values import BadValueError, number_in, read_label
-from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.paired_images import StemFinder
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.text_files import has_columns, read_csv, read_plain_csv
 
 USUAL_BOXES = BoxFormat("xyxy", "relative")
 

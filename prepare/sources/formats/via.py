@@ -16,16 +16,7 @@ from grounding.errors import UserError
 from grounding.files import parse_json
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
-from prepare.sources.parts.described_images import (
-    DescribedSource,
-    FileEntries,
-    ImageEntry,
-    Region,
-    fixed_boxes,
-)
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points
-from prepare.sources.parts.split_words import find_split_files
-from prepare.sources.parts.text_files import has_columns, load_json, read_csv
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import (
@@ -36,6 +27,15 @@ from prepare.sources.shared.source_values import (
     read_text,
 )
 from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.described_images import (
+    DescribedSource,
+    FileEntries,
+    ImageEntry,
+    Region,
+    fixed_boxes,
+)
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.text_files import has_columns, load_json, read_csv
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

@@ -22,8 +22,6 @@ from prepare.reasons import (
     REGION_WITHOUT_BOX,
     REGION_WITHOUT_LABEL,
 )
-from prepare.sources.parts.brush_runs import box_of_brush
-from prepare.sources.parts.described_images import Region
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points
 from prepare.sources.shared.listed import IMAGE_SUFFIXES
 from prepare.sources.shared.source_values import (
@@ -33,6 +31,8 @@ from prepare.sources.shared.source_values import (
     read_numbers,
     read_side,
 )
+from prepare.sources.tool_files.brush_runs import box_of_brush
+from prepare.sources.tool_files.described_images import Region
 
 IMAGE_KEYS = ("image", "img", "picture", "photo", "url", "image_url")
 """Usual keys of the image in a task's data, the likeliest first."""
@@ -108,7 +108,7 @@ def read_results(
     Raises:
         BadValueError: values of other types.
     """
-    labelled = {each.get("id") for each in results if _labels_in(each.get("value")) and each.get("id")}
+    labelled = {str(each.get("id")) for each in results if _labels_in(each.get("value"))}
     regions: list[Region] = []
     size: Size | None = None
     for number, each in enumerate(results):
@@ -119,7 +119,9 @@ def read_results(
             continue
         labels = _labels_in(value)
         if labels is None:
-            if each.get("id") not in labelled:  # else a second result has the labels of this region
+            if (
+                "id" not in each or str(each["id"]) not in labelled
+            ):  # else a second result has the labels of this region
                 left[REGION_WITHOUT_LABEL] += 1
             continue
         names = [read_label(label, f"{place}.value", longest) for label in labels]

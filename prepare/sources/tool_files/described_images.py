@@ -20,12 +20,12 @@ from prepare.progress import progress_bar
 from prepare.reasons import ANNOTATION_UNREADABLE
 from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query, RawObjects
 from prepare.sources.lookup.image_names import resolve_names
-from prepare.sources.parts.split_words import Losses
 from prepare.sources.shared.file_patterns import check_outside
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource, UnreadableError
 from prepare.sources.shared.source_values import LARGEST_ID
 from prepare.sources.source_settings import SourceSettings
+from prepare.sources.tool_files.split_words import Losses
 
 ANY_LABEL = None
 """The label of a region that is ignored whatever is in it; it becomes a crowd of every category."""
@@ -251,9 +251,9 @@ def _check_once(items: Sequence[ListedImage]) -> None:
 
 def _has_own_ids(items: Sequence[ListedImage]) -> bool:
     """Tell whether the tool numbers all images, each with one number."""
-    ids = {item.data.image_id for item in items}
-    return len(ids) == len({item.name for item in items}) and all(
-        type(number) is int and 0 <= number <= LARGEST_ID for number in ids
+    ids = [item.data.image_id for item in items]
+    return all(type(number) is int and 0 <= number <= LARGEST_ID for number in ids) and len(set(ids)) == len(
+        {item.name for item in items}
     )
 
 
