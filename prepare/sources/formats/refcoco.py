@@ -1,7 +1,7 @@
 """RefCOCO, RefCOCO+ and RefCOCOg: refs(*.p) with the expressions, and instances.json with the boxes.
 
-Source of the format: github.com/lichengunc/refer, README.md and refer.py. The file of expressions is a pickle,
-a list of dicts with ann_id, image_id, split and sentences; a sentence's text is `sent`. Boxes are xywh in
+Source of the format: github.com/lichengunc/refer, README.md and refer.py. The file of expressions is a
+pickle, a list of dicts with ann_id, image_id, split and sentences; a sentence's text is `sent`. Boxes are xywh in
 pixels.
 """
 
