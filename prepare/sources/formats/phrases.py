@@ -10,7 +10,7 @@ from typing import Any
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
 from prepare.source_types import BoxFormat, Query
-from prepare.sources.parts.expressions import ANYTHING, LabelledBox, query_of_expression
+from prepare.sources.parts.expression_query import ANYTHING, LabelledBox, query_of_expression
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_label, read_numbers

@@ -1,8 +1,8 @@
 """RefCOCO, RefCOCO+ and RefCOCOg: refs(*.p) with the expressions, and instances.json with the boxes.
 
 Source of the format: github.com/lichengunc/refer, README.md and refer.py. The file of expressions is a
-pickle, a list of dicts with ann_id, image_id, split and sentences; a sentence's text is `sent`. Boxes are xywh in
-pixels.
+pickle, a list of dicts with ann_id, image_id, split and sentences; the text of a sentence is `sent`. Boxes
+are xywh in pixels.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from prepare.reasons import (
 )
 from prepare.source_types import BoxFormat
 from prepare.sources.parts.coco_entries import AnnotationRow, Entries, add_category, add_image, read_row
-from prepare.sources.parts.expressions import ANYTHING, LabelledBox, query_of_expression
+from prepare.sources.parts.expression_query import ANYTHING, LabelledBox, query_of_expression
 from prepare.sources.shared.file_patterns import check_outside, find_files, list_files, source_folder
 from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
