@@ -59,6 +59,8 @@ def entry_of(kind: str, place: tuple[Any, ...]) -> set[int] | None:
     if kind in ("coco_json", "yolo"):
         is_entry = len(place) > 1 and place[0] in ("images", "annotations", "labels")
         return {place[1]} if is_entry else None
+    if kind == "via":
+        return {int(str(place[0])[0])} if place else None
     return {place[0]} if place else None
 
 

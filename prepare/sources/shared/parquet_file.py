@@ -1,13 +1,10 @@
 """Parquet files of annotated images: opened, checked, and read in small batches."""
 
 import os
-import resource
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +12,7 @@ from grounding.errors import UserError
 from prepare.reasons import ROWS_DAMAGED
 from prepare.source_types import Lost
 from prepare.sources.shared.file_patterns import first_line
+from prepare.sources.shared.memory_bound import memory_bound
 
 ANNOTATION_COLUMNS = ("image_id", "width", "height", "objects")
 IMAGE_COLUMN = "image"
@@ -136,21 +134,8 @@ def _next_batch(batches: Iterator[Any]) -> Any:
     Raises:
         MemoryError: it needs more than `MOST_MEMORY`.
     """
-    with _memory_bound(MOST_MEMORY):
+    with memory_bound(MOST_MEMORY):
         return next(batches, None)
-
-
-@contextmanager
-def _memory_bound(more: int) -> Iterator[None]:
-    """Let this process take at most so many more bytes of memory within the block."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    bound = psutil.Process().memory_info().vms + more
-    lower = min(limit for limit in (soft, bound) if limit != resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_AS, (lower, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _parts(batch: Any) -> Iterator[Any]:

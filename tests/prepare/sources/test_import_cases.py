@@ -34,6 +34,10 @@ READ: dict[str, tuple[tuple[str, ...], int, list[Any]]] = {
     "e12_orphan_annotations": (JSON, 3, ["cat", [50, 100, 300, 400]]),
     "e13_lvis_no_file_name": (JSON, 4, ["cat", [50, 100, 300, 400]]),
     "f04_cvat_yolo11": (YOLO, 4, ["cat", [75, 100, 325, 400]]),
+    "g02_labelme": (("labelme",), 4, ["cat", [50, 100, 300, 400]]),
+    "g03_label_studio_json": (("label_studio",), 4, ["cat", [50, 100, 300, 400]]),
+    "g05_openimages_csv": (("openimages",), 4, ["/m/01yrx", [50, 100, 300, 400]]),
+    "g06_odvg": (("odvg",), 4, ["cat", [50, 100, 300, 400]]),
     "k01_glob_on_command_line": (
         ("coco", "source.hub=local", "source.train_files=**/train-0000[0-4]*.parquet", CAT),
         4,
