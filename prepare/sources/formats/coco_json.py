@@ -5,9 +5,9 @@ Source of the format: the data format page of cocodataset.org. Boxes are xywh in
 
 import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grounding.boxes import Size
@@ -34,9 +34,16 @@ from prepare.sources.shared.source_values import (
     BadValueError,
     brief_value,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, split_signs
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
+
+KIND = "coco_json"
+
+SIGNS = (("images", "[]", "id"), ("annotations", "[]", "image_id"), ("categories", "[]", "id"))
+"""Keys of COCO JSON; the head of a file has one of them, whatever its order."""
 
 LISTS = ("categories", "images", "annotations")
 TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"
@@ -50,6 +57,21 @@ class _Image:
     image_id: Any
     size: Size | None
     rows: list[AnnotationRow]
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield COCO JSON for lists of images and of annotations with boxes or outlines."""
+    found = [name for name in listing.sample(".json") if _is_coco(listing, name)]
+    usual = [name for name in found if PurePosixPath(name).name.startswith("instances_")]
+    if found:
+        chosen = usual or found
+        evidence = count_files(chosen, "lists of images, annotations and categories")
+        yield from split_signs(Sign(KIND, evidence, frozenset(chosen)), chosen, listing, ".json")
+
+
+def _is_coco(listing: FolderListing, name: str) -> bool:
+    is_coco = listing.json(name).has_any(*SIGNS)
+    return is_coco and listing.holds_word(name, (b'"bbox"', b'"segmentation"'))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

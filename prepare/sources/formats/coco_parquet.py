@@ -4,10 +4,14 @@ One row per image: its bytes, and objects with the category by index and bbox as
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
@@ -32,6 +36,8 @@ from prepare.sources.shared.parquet_file import (
     read_rows,
     row_groups,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, split_signs
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
@@ -153,6 +159,50 @@ class CocoParquet:
 
     def _name(self, index: int | None) -> str | None:
         return self.names[index] if index is not None and 0 <= index < len(self.names) else None
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield parquet for columns of images and of objects with boxes, with the names that the files state."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in listing.sample(".parquet"):
+        columns = _read_columns(listing.folder / name)
+        if columns is not None:
+            found[name] = columns
+    if found:
+        evidence = count_files(list(found), "columns with images, and objects with bbox and category")
+        keys: dict[str, Any] = {"source.hub": "local"}
+        if names := next((names for names in found.values() if names), None):
+            keys["categories"] = list(names)
+            evidence += f"; the schema names {len(names)} categories"
+        yield from split_signs(
+            Sign("coco_parquet", evidence, frozenset(found), "", keys), list(found), listing, ".parquet"
+        )
+
+
+def _read_columns(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the categories in a schema of images with boxes; None for another schema."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError):
+        return None
+    if IMAGE_COLUMN not in schema.names or "bbox" not in str(schema):
+        return None
+    try:
+        return _names_in(json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]) or ()
+    except (KeyError, TypeError, ValueError):
+        return ()
+
+
+def _names_in(features: Any) -> tuple[str, ...] | None:
+    """Return the names of the first ClassLabel in the features of a data set of the hub."""
+    if isinstance(features, dict):
+        names = features.get("names")
+        if features.get("_type") == "ClassLabel" and isinstance(names, list):
+            return tuple(map(str, names))
+    children = (
+        features.values() if isinstance(features, dict) else features if isinstance(features, list) else ()
+    )
+    return next((found for found in map(_names_in, children) if found), None)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoParquet:

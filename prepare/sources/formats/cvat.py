@@ -8,7 +8,7 @@ centres, in degrees. The ids of the images are kept; `subset` of an image is its
 import math
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from grounding.annotations import LARGEST_SIDE
@@ -21,6 +21,9 @@ from prepare.sources.parts.outlines import Corners, around_ellipse, around_point
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.xml_head import XmlHead
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -38,6 +41,18 @@ FILES = "**/*.xml"
 
 WITHOUT_BOX = frozenset({"points", "tag"})
 CUBOID = ("xtl1", "xbl1", "xtr1", "xbr1", "xtl2", "xbl2", "xtr2", "xbr2")
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield CVAT for XML files of annotations with images, or with the tracks of a video."""
+    found = [name for name in listing.sample(".xml") if _is_cvat(listing.xml(name))]
+    if found:
+        evidence = count_files(found, "<annotations> with <image>, or <track>")
+        yield Sign("cvat", evidence, frozenset(found), keys=only_these(found, listing, ".xml"))
+
+
+def _is_cvat(head: XmlHead) -> bool:
+    return head.root == "annotations" and bool({"image", "track"} & head.names)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

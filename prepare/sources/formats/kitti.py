@@ -5,7 +5,8 @@ occlusion, angle, left, top, right, bottom in pixels from 0, then seven values i
 DontCare marks regions in which nothing is labelled.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.categories import Category
@@ -14,6 +15,8 @@ from prepare.sources.lookup.text_encoding import decode_text
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     ANY_LABEL,
@@ -39,6 +42,25 @@ FOLDERS = {
 
 VALUES = (15, 16)
 IGNORED = "DontCare"
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield KITTI for text files with lines of a type and 14 or 15 numbers."""
+    found = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
+    if found:
+        yield Sign("kitti", count_files(found, "lines of a type and 14 or 15 numbers"), frozenset(found))
+
+
+def _has_labels(listing: FolderListing, name: str) -> bool:
+    lines = listing.lines(name)
+    return "label" in name.rpartition("/")[0] and bool(lines) and all(map(_is_line, lines))
+
+
+def _is_line(line: str) -> bool:
+    words = line.split()
+    return len(words) in VALUES and words[0][:1].isalpha() and all(map(_NUMBER.fullmatch, words[1:]))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -6,7 +6,7 @@ the export JSON-MIN, and the single tasks that Label Studio writes into a storag
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from prepare.sources.lookup.image_names import ImageFiles
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, fixed_boxes
 from prepare.sources.tool_files.split_words import find_split_files
@@ -27,10 +29,29 @@ USUAL_BOXES = BoxFormat("xyxy", "pixels")
 
 FILES = "**/*.json"
 
+SIGNS = (
+    ("[]", "annotations", "[]", "result"),
+    ("[]", "completions", "[]", "result"),
+    ("[]", "predictions", "[]", "result"),
+    ("annotations", "[]", "result"),
+    ("completions", "[]", "result"),
+    ("task", "data"),
+    ("[]", "*", "[]", "original_width"),
+)
+"""Keys that no other tool writes: in a list of tasks, in a single task or annotation, and in JSON-MIN."""
+
 _UPLOADED = re.compile(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]+$)")
 """What Label Studio puts before the name of an uploaded file."""
 
 _TASK_KEYS = frozenset({"data", "annotations", "predictions", "completions"})
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield Label Studio for tasks with data and results, and for its smaller form JSON-MIN."""
+    found = [name for name in listing.sample(".json") if listing.json(name).has_any(*SIGNS)]
+    if found:
+        evidence = count_files(found, "tasks of Label Studio: data, annotations, result")
+        yield Sign("label_studio", evidence, frozenset(found), keys=only_these(found, listing, ".json"))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -8,7 +8,7 @@ point on it; the corners of a mask are pixels inside it).
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from prepare.sources.shared.source_values import (
     read_side,
     read_text,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.json_head import JsonHead
+from prepare.sources.signs.sign import Sign, count_files, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -50,6 +53,20 @@ OUTLINES = frozenset(
 )
 PARTED = frozenset({"polygon", "mask", "linestrip"})
 """Shapes that are one object if they share label and group: labelme joins them in the same way."""
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield labelme for JSON files with shapes and the path of an image."""
+    looked_at = listing.sample(".json")
+    found = [name for name in looked_at if _is_labelme(listing.json(name))]
+    if found:
+        evidence = count_files(found, "shapes and the path of one image")
+        every = listing.with_suffix(".json") if len(found) == len(looked_at) else found
+        yield Sign("labelme", evidence, frozenset(every), keys=only_these(every, listing, ".json"))
+
+
+def _is_labelme(head: JsonHead) -> bool:
+    return head.has("shapes") and head.has_any(("imagePath",), ("imageData",), ("shapes", "[]", "points"))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

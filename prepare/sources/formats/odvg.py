@@ -5,7 +5,7 @@ instances (bbox, label, category) or `grounding` with a caption and its regions 
 in pixels. A phrase is the label of its boxes: prompt=category asks for each one by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from prepare.sources.shared.source_values import (
     read_side,
     read_text,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
 from prepare.sources.tool_files.split_words import find_split_files
@@ -33,6 +35,18 @@ from prepare.sources.tool_files.text_files import load_json
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 
 FILES, NAME_FILES = "**/*.jsonl", "**/*label_map*.json"
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield ODVG for lines with a file name and `detection` or `grounding`."""
+    found = [name for name in listing.sample(".jsonl") if any(map(_is_line, listing.rows(name)))]
+    if found:
+        evidence = count_files(found, "lines with filename, and detection or grounding")
+        yield Sign("odvg", evidence, frozenset(found), keys=only_these(found, listing, ".jsonl"))
+
+
+def _is_line(row: Mapping[str, Any]) -> bool:
+    return bool({"filename", "file_name"} & row.keys() and {"detection", "grounding"} & row.keys())
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

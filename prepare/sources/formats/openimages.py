@@ -5,7 +5,7 @@ IsGroupOf marks groups of more than five objects. class-descriptions*.csv names 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.categories import Category
@@ -14,6 +14,8 @@ from prepare.source_types import BoxFormat
 from prepare.sources.shared.file_patterns import find_files, source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -31,6 +33,13 @@ USUAL_BOXES = BoxFormat("xyxy", "relative")
 FILES, NAME_FILES = "**/*.csv", "**/*class-descriptions*.csv"
 CORNERS = ("XMin", "YMin", "XMax", "YMax")
 COLUMNS = ("ImageID", "LabelName", *CORNERS)
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield Open Images for CSV files with its columns."""
+    found = [name for name in listing.sample(".csv") if has_columns(listing.folder / name, COLUMNS)]
+    if found:
+        yield Sign("openimages", count_files(found, f"the columns {', '.join(COLUMNS)}"), frozenset(found))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

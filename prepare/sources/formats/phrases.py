@@ -4,7 +4,7 @@
 `category`, the kind of thing that the expression means.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grounding.categories import Category, number_categories
@@ -14,9 +14,22 @@ from prepare.sources.parts.expression_query import ANYTHING, LabelledBox, query_
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_label, read_numbers
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.row_files import row_signs
+from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield expressions for lines with an image, an expression and a box."""
+    yield from row_signs(
+        "phrases",
+        listing,
+        lambda row: {"image", "expression", "bbox"} <= row.keys(),
+        "image, expression and bbox",
+    )
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

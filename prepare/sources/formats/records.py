@@ -4,7 +4,7 @@ They keep their conversation; `prepare.questions.conversations` converts their b
 recipe states the order and units of the boxes; they are never guessed from the numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grounding.answers.forms import BOX_KEYS, LABEL_KEYS
@@ -28,9 +28,28 @@ from prepare.sources.shared.record_text import (
     json_objects,
 )
 from prepare.sources.shared.source_values import read_numbers
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.row_files import row_signs
+from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "grid")
+
+CONVERSATION_KEYS = (
+    *({"messages"}, {"conversations"}),
+    *({"query", "response"}, {"instruction", "output"}),
+)
+"""What holds the conversation in the rows of different trainers."""
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield records for lines or items with messages, conversations, or a question and an answer."""
+    yield from row_signs("records", listing, _is_record, "a conversation about images")
+
+
+def _is_record(row: dict[str, Any]) -> bool:
+    is_conversation = any(keys <= row.keys() for keys in CONVERSATION_KEYS)
+    return is_conversation and ("image" in row or "images" in row)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

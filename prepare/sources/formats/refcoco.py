@@ -8,6 +8,7 @@ are xywh in pixels.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_key
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry
 from prepare.sources.tool_files.plain_pickles import load_plain
@@ -46,6 +49,17 @@ class _Instances:
     names: dict[int, str] = field(default_factory=dict)
     images: Entries = field(default_factory=dict)
     rows: dict[Any, AnnotationRow] = field(default_factory=dict)
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield RefCOCO for each file of expressions beside instances.json."""
+    for name in listing.with_suffix(".p"):
+        folder, _, last = name.rpartition("/")
+        instances = f"{folder}/{INSTANCES}".removeprefix("/")
+        if last.startswith("refs(") and instances in listing.files:
+            evidence = f"{name} has the name of RefCOCO's expressions, and {INSTANCES} is beside it"
+            keys = {"source.train_files": glob_escape(name)}
+            yield Sign("refcoco", evidence, frozenset({name, instances}), keys=keys)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

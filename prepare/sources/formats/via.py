@@ -26,6 +26,8 @@ from prepare.sources.shared.source_values import (
     read_numbers,
     read_text,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -42,6 +44,13 @@ USUAL_BOXES = BoxFormat("xyxy", "pixels")
 FILES = "**/*.[cj]s[ov]*"
 COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
 
+SIGNS = (
+    ("_via_img_metadata",),
+    ("*", "regions", "[]", "shape_attributes"),
+    ("*", "regions", "*", "shape_attributes"),
+)
+"""Keys of a project, of an export of version 2, and of one of version 1."""
+
 
 @dataclass(frozen=True)
 class _Stated:
@@ -51,6 +60,15 @@ class _Stated:
     where: str
     shape: Mapping[str, Any]
     attributes: Mapping[str, Any]
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield VIA for its projects and exports, as JSON or CSV."""
+    found = [name for name in listing.sample(".json") if listing.json(name).has_any(*SIGNS)]
+    found += [name for name in listing.sample(".csv") if has_columns(listing.folder / name, COLUMNS)]
+    if found:
+        evidence = count_files(found, "images with regions that have shape_attributes and region_attributes")
+        yield Sign("via", evidence, frozenset(found), keys=only_these(found, listing, ".json"))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -5,7 +5,8 @@ width, height, score, category, truncation, occlusion, in pixels. Score 0 marks 
 ignores, and category 0 a region in which it ignores whatever is there.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.categories import Category
@@ -14,6 +15,8 @@ from prepare.sources.lookup.text_encoding import decode_text
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
 from prepare.sources.shared.source_values import number_in
+from prepare.sources.signs.folder_listing import FolderListing, folder_of
+from prepare.sources.signs.sign import Sign, count_files
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     ANY_LABEL,
@@ -38,6 +41,25 @@ NAMES = (
 """The categories by their numbers; 0 is for ignored regions."""
 
 VALUES = 8
+
+_LINE = re.compile(r"-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){7},?")
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield VisDrone for text files in folders named annotations, with lines of eight whole numbers."""
+    found = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
+    if found:
+        yield Sign(
+            "visdrone",
+            count_files(found, "lines of a box and four numbers"),
+            frozenset(found),
+        )
+
+
+def _has_labels(listing: FolderListing, name: str) -> bool:
+    lines = listing.lines(name)
+    is_place = folder_of(name).rpartition("/")[2] == "annotations"
+    return is_place and bool(lines) and all(map(_LINE.fullmatch, lines))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -8,7 +8,7 @@ have the folders train, valid and test.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from grounding.categories import Category, number_categories
@@ -28,6 +28,8 @@ from prepare.sources.shared.listed import (
     name_annotation,
 )
 from prepare.sources.shared.source_values import BadValueError, read_label
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, count_files
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels_from_1")
@@ -41,6 +43,26 @@ SPLIT_FOLDERS = {"train": "train", "valid": "val", "val": "val"}
 """Folders that are splits if train and one for validation are there."""
 
 logger = logging.getLogger(__name__)
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield VOC for each folder above XML files of one annotation each."""
+    found = [name for name in listing.sample(".xml") if listing.xml(name).root == "annotation"]
+    places: dict[str, list[str]] = {}
+    for name in found:
+        places.setdefault(_place_of(name), []).append(name)
+    for place, names in places.items():
+        every = [name for name in listing.with_suffix(".xml") if _place_of(name) == place]
+        evidence = count_files(names, "<annotation> of one image")
+        yield Sign("voc", evidence, frozenset(every), place)
+
+
+def _place_of(name: str) -> str:
+    """Return the folder that holds the folder of annotations, "" if there is none with its name."""
+    parts = name.split("/")
+    lower = [part.lower() for part in parts[:-1]]
+    wanted = ANNOTATION_FOLDER.lower()
+    return "/".join(parts[: lower.index(wanted)]) if wanted in lower else ""
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

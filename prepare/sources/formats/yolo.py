@@ -36,6 +36,9 @@ from prepare.sources.shared.listed import (
     name_annotation,
     read_annotation,
 )
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign
+from prepare.sources.signs.yolo_files import yolo_signs
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("cxcywh", "relative")
@@ -47,6 +50,11 @@ logger = logging.getLogger(__name__)
 
 Check = Callable[[Iterable[Path]], frozenset[Path]]
 """Returns the files outside the source; raises UserError if the recipe allows none."""
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield YOLO for each names file, and for label files without one."""
+    yield from yolo_signs(listing)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -9,7 +9,8 @@ from grounding.errors import UserError
 from grounding.files import find_outside
 from prepare.sources.source_settings import SourceSettings
 
-_SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
+SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
+"""The name of a file that is one of a numbered set."""
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _check_complete(pattern: str, paths: Sequence[Path]) -> None:
         return
     sets: dict[tuple[str, int], int] = {}
     for path in paths:
-        if found := _SHARD.match(path.name):
+        if found := SHARD.match(path.name):
             key = f"{path.parent}/{found['stem']}", int(found["count"])
             sets[key] = sets.get(key, 0) + 1
     for (stem, expected), there in sorted(sets.items()):

@@ -1,0 +1,1 @@
+"""What names and heads of files tell about a folder that nobody has described."""

@@ -1,0 +1,101 @@
+"""The signs of YOLO: names files, and label files with a class and numbers on each line."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from grounding.errors import UserError
+from prepare.sources.parts.names_file import (
+    LISTS_OF_NAMES,
+    YAML_SUFFIXES,
+    find_names_file,
+    read_names_file,
+    read_places,
+)
+from prepare.sources.signs.folder_listing import FolderListing, folder_of
+from prepare.sources.signs.sign import Sign, count_files
+
+_LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
+
+SPLITS = ("train", "val")
+
+
+def yolo_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield YOLO for each names file, and for label files where there is none."""
+    labels = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
+    described = count_files(labels, "lines of a class and a box") if labels else ""
+    found: list[str] = []
+    for name in listing.with_suffix(*YAML_SUFFIXES):
+        content = _names_in(listing, name)
+        if content:
+            found.append(name)
+            evidence = f"{name} has names and {content}" + (f"; {described}" if described else "")
+            yield _sign(name, evidence, labels, listing)
+    covered = {folder_of(name) for name in found}
+    for last in LISTS_OF_NAMES:
+        for name in listing.files:
+            folder = folder_of(name)
+            below = [label for label in labels if label.startswith(f"{folder}/".removeprefix("/"))]
+            if PurePosixPath(name).name == last and folder not in covered and below:
+                covered.add(folder)
+                found.append(name)
+                described = count_files(below, "lines of a class and a box")
+                yield _sign(name, f"{name} lists names; {described}", below, listing)
+    if labels and not found:
+        yield Sign("yolo", f"{described}, but no file names the classes", frozenset(labels))
+
+
+def _has_labels(listing: FolderListing, name: str) -> bool:
+    lines = listing.lines(name)
+    return bool(lines) and all(map(_LINE.fullmatch, lines))
+
+
+def _names_in(listing: FolderListing, name: str) -> str:
+    """Return which keys of a data set a YAML file has beside names, "" if it is no names file."""
+    try:
+        content = read_names_file(listing.folder / name)
+    except UserError:
+        return ""
+    keys = [key for key in ("train", "val", "kpt_shape") if key in content]
+    return ", ".join(keys) if "names" in content and keys else ""
+
+
+def _sign(name: str, evidence: str, labels: list[str], listing: FolderListing) -> Sign:
+    folder = listing.folder
+    try:
+        place = "" if find_names_file(folder) == folder / name else name
+    except UserError:
+        place = name
+    keys: dict[str, bool] = {}
+    notes: tuple[str, ...] = ()
+    if _is_spread(folder / name, listing):
+        keys = {"source.outside": True}
+        notes = (f"{name} names folders beside its own, all below {folder}: source.outside=true",)
+    return Sign("yolo", evidence, frozenset({name, *labels}), place, keys, notes)
+
+
+def _is_spread(names_file: Path, listing: FolderListing) -> bool:
+    """Tell whether a names file names places outside its own folder that lie inside the folder looked into.
+
+    With links that leave the folder, or files that were not listed, nothing is allowed beyond the usual.
+    """
+    own = os.path.realpath(names_file.parent)
+    root = os.path.realpath(listing.folder)
+    if own == root or listing.leaving or not listing.is_complete:
+        return False
+    content = read_names_file(names_file)
+    try:
+        bases = [*(Path(own) / place for place in read_places(content, "path", names_file)), Path(own)]
+        places = [place for split in SPLITS for place in read_places(content, split, names_file)]
+    except UserError:
+        return False
+    real = [
+        next((os.path.realpath(base / place) for base in bases if (base / place).exists()), own)
+        for place in places
+    ]
+    return all(_is_below(path, root) for path in real) and not all(_is_below(path, own) for path in real)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder
