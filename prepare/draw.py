@@ -98,7 +98,7 @@ def _scan(
                 for numbers in query.objects.boxes:
                     check.add(numbers, annotation.size, annotation.where)
             try:
-                _check_annotation(annotation, reader)
+                check_annotation(annotation, reader)
             except UnusableImageError as error:
                 log.dropped[error.reason] += 1
                 log.dropped.update(error.items)
@@ -131,7 +131,7 @@ def _unique(candidates: Sequence[Candidate], taken: frozenset[int], dropped: Cou
     return unique
 
 
-def _check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
+def check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
     """Check that there is something to ask about an image, as far as its annotation tells.
 
     If the annotation does not state the image's size, the boxes are judged only when the image is read.

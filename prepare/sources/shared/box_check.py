@@ -56,7 +56,7 @@ class BoxCheck:
         is_outside = size is not None and _sticks_out(box, size)
         self.misfits += not box.has_area or is_outside
         if size is not None:
-            self.fitting = {each for each in self.fitting if _fits(numbers, each, units, size)}
+            self.fitting = {each for each in self.fitting if fits_image(numbers, each, units, size)}
         if not box.has_area:
             self.upside_down += 1
             self.first.setdefault("upside_down", f"{where}: box {_show(numbers)}")
@@ -111,7 +111,8 @@ def _sticks_out(box: Box, size: Size) -> bool:
     return box.x2 > size.width + right or box.y2 > size.height + below or box.x1 < -right or box.y1 < -below
 
 
-def _fits(numbers: Sequence[float], order: str, units: str, size: Size) -> bool:
+def fits_image(numbers: Sequence[float], order: str, units: str, size: Size) -> bool:
+    """Tell whether four numbers are a box with an area that lies in an image of this size, or nearly so."""
     box = read_box(numbers, order, units, size)
     return box.has_area and not _sticks_out(box, size)
 

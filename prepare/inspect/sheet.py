@@ -1,0 +1,138 @@
+"""Nine pictures of a source on one sheet, with the boxes and labels that its annotations state."""
+
+import importlib.util
+import io
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from grounding.boxes import Box
+from grounding.errors import printable
+from grounding.images.pixels import UNREADABLE, model_pixels, read_pixels
+from grounding.samples import Detection
+from prepare.inspect.images_looked_at import ImageLookedAt, open_data
+from prepare.questions.objects import ObjectReader
+from prepare.reasons import UnusableImageError
+from prepare.source_types import Frame
+from prepare.sources.signs.folder_listing import spread
+
+PICTURES, COLUMNS = 9, 3
+WIDTH, HEIGHT, CAPTION, GAP = 480, 360, 26, 8
+"""Pixels of a picture's place on the sheet, of the line of text below it, and between two of them."""
+
+TEXT, LINE = 16, 3
+LONGEST_LABEL, LONGEST_CAPTION = 40, 54
+"""Characters."""
+
+PAPER, INK = (255, 255, 255), (30, 30, 30)
+
+COLORS = (
+    *((230, 25, 75), (0, 130, 200), (60, 180, 75), (245, 130, 48)),
+    *((145, 30, 180), (0, 128, 128), (170, 110, 40), (128, 0, 0)),
+)
+
+FONT = ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf")
+"""A font with Chinese characters: the installed package, and the file in it."""
+
+
+def choose_pictures(images: Sequence[ImageLookedAt]) -> list[ImageLookedAt]:
+    """Return nine images spread over the source; those without boxes fill what is left."""
+    usable = [image for image in images if image.fault is None]
+    drawn = [image for image in usable if any(query.objects.boxes for query in image.annotation.queries)]
+    chosen = spread(drawn, PICTURES)
+    return [*chosen, *spread([image for image in usable if image not in chosen], PICTURES - len(chosen))]
+
+
+def draw_sheet(images: Sequence[ImageLookedAt], reader: ObjectReader, exif: str) -> bytes:
+    """Return the sheet as a PNG; boxes lie where preparing with this `exif` would put them."""
+    rows = -(-len(images) // COLUMNS)
+    columns = min(COLUMNS, len(images))
+    size = (columns * (WIDTH + GAP) + GAP, rows * (HEIGHT + CAPTION + GAP) + GAP)
+    sheet = Image.new("RGB", size, PAPER)
+    for number, image in enumerate(images):
+        left = GAP + number % COLUMNS * (WIDTH + GAP)
+        top = GAP + number // COLUMNS * (HEIGHT + CAPTION + GAP)
+        sheet.paste(_draw_one(image, reader, exif), (left, top))
+    file = io.BytesIO()
+    sheet.save(file, "PNG")
+    return file.getvalue()
+
+
+def _draw_one(image: ImageLookedAt, reader: ObjectReader, exif: str) -> Image.Image:
+    """Return a picture scaled into its place, with its boxes, and its name below."""
+    place = Image.new("RGB", (WIDTH, HEIGHT + CAPTION), PAPER)
+    draw = ImageDraw.Draw(place)
+    name = printable(image.annotation.name, keep="")
+    try:
+        picture = _pixels(image)
+        found = _detections(image, reader, exif)
+    except (*UNREADABLE, UnusableImageError) as error:
+        draw.text((0, HEIGHT // 2), f"not drawn: {error}"[:LONGEST_CAPTION], INK, _font())
+        picture, found = None, []
+    if picture is not None:
+        scale = min(WIDTH / picture.width, HEIGHT / picture.height)
+        shown = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+        place.paste(shown, (0, 0))
+        _draw_boxes(draw, found, scale)
+    count = f"{len(found)} box{'' if len(found) == 1 else 'es'}"
+    tail = name if len(name) <= LONGEST_CAPTION else f"...{name[-LONGEST_CAPTION:]}"
+    draw.text((0, HEIGHT + 2), f"{tail}: {count}", INK, _font())
+    return place
+
+
+def _draw_boxes(draw: ImageDraw.ImageDraw, found: Sequence[Detection], scale: float) -> None:
+    labels = sorted({each.label for each in found})
+    colors = {label: COLORS[number % len(COLORS)] for number, label in enumerate(labels)}
+    for each in sorted(found, key=lambda each: -each.box.area):
+        x1, y1, x2, y2 = (value * scale for value in each.box.xyxy)
+        draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colors[each.label], width=LINE)
+    for each in found:
+        _draw_label(draw, each.label, each.box, scale, colors[each.label])
+
+
+def _draw_label(
+    draw: ImageDraw.ImageDraw, label: str, box: Box, scale: float, color: tuple[int, int, int]
+) -> None:
+    """Write a label above its box, or inside where there is no room above."""
+    text = printable(label, keep="")
+    text = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}..."
+    width, height = draw.textlength(text, _font()) + 6, TEXT + 5
+    left = max(0.0, min(box.x1 * scale, WIDTH - width))
+    top = box.y1 * scale - height if box.y1 * scale >= height else box.y1 * scale
+    draw.rectangle((left, top, left + width, top + height), fill=color)
+    draw.text((left + 3, top), text, PAPER, _font())
+
+
+def _pixels(image: ImageLookedAt) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns about odd metadata
+        if isinstance(image.data, Path):
+            return read_pixels(image.data)
+        with open_data(image.data) as opened:
+            return model_pixels(opened)
+
+
+def _detections(image: ImageLookedAt, reader: ObjectReader, exif: str) -> list[Detection]:
+    """Return the boxes in the upright picture; of expressions, the text is the label."""
+    if image.size is None:
+        return []
+    upright = image.size.turned(image.orientation)
+    frame = Frame(upright) if exif == "turned" else Frame(image.size, image.orientation)
+    found = []
+    for query in image.annotation.queries:
+        objects = reader.read(query, frame)
+        for each in (*objects.detections, *objects.crowds):
+            found.append(Detection(query.expression or each.label, each.box))
+    return found
+
+
+@lru_cache
+def _font() -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    spec = importlib.util.find_spec(FONT[0])
+    path = Path(spec.origin).parent / FONT[1] if spec and spec.origin else None
+    if path is None or not path.is_file():
+        return ImageFont.load_default(TEXT)
+    return ImageFont.truetype(str(path), TEXT, layout_engine=ImageFont.Layout.BASIC)
