@@ -2,6 +2,7 @@
 #
 # DATA, RECIPE and EVAL name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value overrides on to it:
 #   make train RECIPE=recipes/train/qwen3_vl_8b_lora.yaml ARGS="learning_rate=5.0e-5"
+# SOURCE names a folder of annotated images that has no recipe yet: make prepare SOURCE=my_photos
 
 DATA   ?= recipes/prepare/coco.yaml
 RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
@@ -78,10 +79,16 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
-prepare: setup ## prepare a data set, check it, write statistics: DATA
+prepare: setup ## prepare a data set, check it, write statistics: DATA; from any annotated folder: SOURCE
+ifdef SOURCE
+	recipe="data/$$(basename "$$(realpath "$(SOURCE)")")_dataset.yaml" && \
+	  $(RUN) prepare.inspect "$(SOURCE)" --recipe "$$recipe" $(ARGS) && $(RUN) prepare "$$recipe" && \
+	  $(RUN) prepare.check "$$recipe" && $(RUN) prepare.stats "$$recipe"
+else
 	$(RUN) prepare $(DATA) $(ARGS)
 	$(RUN) prepare.check $(DATA) $(ARGS)
 	$(RUN) prepare.stats $(DATA) $(ARGS)
+endif
 
 show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)

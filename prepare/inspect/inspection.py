@@ -8,6 +8,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.files import is_unicode, lies_inside, replacing
 from grounding.recipe.loading import load_settings, parse_overrides
+from prepare.drops import check_usable
 from prepare.inspect.candidates import choose_candidate, find_candidates, settings_of
 from prepare.inspect.decisions import Decisions, decide
 from prepare.inspect.recipe_text import EXPRESSION_KEYS, as_words, recipe_text
@@ -165,10 +166,11 @@ def _check_usable(folder: Path, survey: Survey, recipe: PrepareRecipe) -> None:
     """Refuse what preparing would refuse.
 
     Raises:
-        UserError: boxes that contradict the recipe, or too many images that are missing or damaged.
+        UserError: boxes that contradict the recipe, nothing usable, or too much damage.
     """
     if survey.contradiction:
         raise UserError(f"{folder}: {survey.contradiction}")
+    check_usable(range(survey.splits["train"].usable), folder, survey.dropped)
     lost = [each for each in survey.lost if each.reason in DAMAGE]
     count = sum(each.images for each in lost)
     if count > recipe.max_bad_share * (survey.expected + count):

@@ -21,7 +21,7 @@ from prepare.sources.signs.folder_listing import spread
 
 PICTURES, COLUMNS = 9, 3
 WIDTH, HEIGHT, CAPTION, GAP = 480, 360, 26, 8
-"""Pixels of a picture's place on the sheet, of the line of text below it, and between two of them."""
+"""Pixels that a picture has at most, of the line of text below it, and between two of them."""
 
 TEXT, LINE = 16, 3
 LONGEST_LABEL, LONGEST_CAPTION = 40, 54
@@ -48,14 +48,13 @@ def choose_pictures(images: Sequence[ImageLookedAt]) -> list[ImageLookedAt]:
 
 def draw_sheet(images: Sequence[ImageLookedAt], reader: ObjectReader, exif: str) -> bytes:
     """Return the sheet as a PNG; boxes lie where preparing with this `exif` would put them."""
-    rows = -(-len(images) // COLUMNS)
-    columns = min(COLUMNS, len(images))
-    size = (columns * (WIDTH + GAP) + GAP, rows * (HEIGHT + CAPTION + GAP) + GAP)
-    sheet = Image.new("RGB", size, PAPER)
-    for number, image in enumerate(images):
-        left = GAP + number % COLUMNS * (WIDTH + GAP)
-        top = GAP + number // COLUMNS * (HEIGHT + CAPTION + GAP)
-        sheet.paste(_draw_one(image, reader, exif), (left, top))
+    drawn = [_draw_one(image, reader, exif) for image in images]
+    rows = [drawn[start : start + COLUMNS] for start in range(0, len(drawn), COLUMNS)]
+    heights = [max(picture.height for picture in row) + GAP for row in rows]
+    sheet = Image.new("RGB", (len(rows[0]) * (WIDTH + GAP) + GAP, sum(heights) + GAP), PAPER)
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            sheet.paste(picture, (GAP + column * (WIDTH + GAP), GAP + sum(heights[:number])))
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
@@ -63,23 +62,22 @@ def draw_sheet(images: Sequence[ImageLookedAt], reader: ObjectReader, exif: str)
 
 def _draw_one(image: ImageLookedAt, reader: ObjectReader, exif: str) -> Image.Image:
     """Return a picture scaled into its place, with its boxes, and its name below."""
-    place = Image.new("RGB", (WIDTH, HEIGHT + CAPTION), PAPER)
-    draw = ImageDraw.Draw(place)
-    name = printable(image.annotation.name, keep="")
     try:
         picture = _pixels(image)
         found = _detections(image, reader, exif)
     except (*UNREADABLE, UnusableImageError) as error:
-        draw.text((0, HEIGHT // 2), f"not drawn: {error}"[:LONGEST_CAPTION], INK, _font())
-        picture, found = None, []
-    if picture is not None:
-        scale = min(WIDTH / picture.width, HEIGHT / picture.height)
-        shown = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
-        place.paste(shown, (0, 0))
-        _draw_boxes(draw, found, scale)
-    count = f"{len(found)} box{'' if len(found) == 1 else 'es'}"
+        picture, found = Image.new("RGB", (WIDTH, HEIGHT), PAPER), []
+        ImageDraw.Draw(picture).text((0, HEIGHT // 2), f"{error}"[:LONGEST_CAPTION], INK, _font())
+    scale = min(WIDTH / picture.width, HEIGHT / picture.height)
+    shown = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    place = Image.new("RGB", (WIDTH, shown.height + CAPTION), PAPER)
+    place.paste(shown, (0, 0))
+    draw = ImageDraw.Draw(place)
+    _draw_boxes(draw, found, scale)
+    name = printable(image.annotation.name, keep="")
     tail = name if len(name) <= LONGEST_CAPTION else f"...{name[-LONGEST_CAPTION:]}"
-    draw.text((0, HEIGHT + 2), f"{tail}: {count}", INK, _font())
+    count = f"{len(found)} box{'' if len(found) == 1 else 'es'}"
+    draw.text((0, shown.height + 2), f"{tail}: {count}", INK, _font())
     return place
 
 

@@ -18,9 +18,10 @@ SPLITS = ("train", "val")
 
 @dataclass
 class SplitSurvey:
-    """The counts of a split: images, those without boxes, boxes, and questions of their own."""
+    """The counts of a split: images, those that preparing would take, those without boxes, and so on."""
 
     images: int = 0
+    usable: int = 0
     empty: int = 0
     boxes: int = 0
     expressions: int = 0
@@ -102,6 +103,7 @@ def _count(annotation: Annotation, found: Survey, reader: ObjectReader, split: S
         found.labels.update(label for label in query.objects.labels if label is not None)
     try:
         check_annotation(annotation, reader)
+        split.usable += 1
         if annotation.size is not None:
             for query in annotation.queries:
                 found.dropped.update(reader.read(query, Frame(annotation.size)).dropped)

@@ -212,7 +212,10 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoP
         UserError: no folder, no training files, a numbered set with missing files, or no hub.
     """
     if not categories:
-        raise UserError("categories: parquet files hold only numbers: list the names in their order")
+        raise UserError(
+            "categories: parquet files hold only numbers: list the names in their order, "
+            "categories=[NAME,NAME], or set categories=coco for the 80 of COCO"
+        )
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
     folder = source_folder(source, (train, val))
     names = tuple(category.name for category in categories)
