@@ -38,6 +38,11 @@ READ: dict[str, tuple[tuple[str, ...], int, list[Any]]] = {
     "g03_label_studio_json": (("label_studio",), 4, ["cat", [50, 100, 300, 400]]),
     "g05_openimages_csv": (("openimages",), 4, ["/m/01yrx", [50, 100, 300, 400]]),
     "g06_odvg": (("odvg",), 4, ["cat", [50, 100, 300, 400]]),
+    "h02_no_image_id": (
+        ("coco", "source.hub=local", "source.boxes=xywh", CAT),
+        4,
+        ["cat", [50, 100, 300, 400]],
+    ),
     "k01_glob_on_command_line": (
         ("coco", "source.hub=local", "source.train_files=**/train-0000[0-4]*.parquet", CAT),
         4,
