@@ -65,9 +65,7 @@ def _read_metadata(path: Path, names: Sequence[str], longest: int) -> FileEntrie
         except BadValueError as error:
             raise UserError(f"{where}: {error}") from error
         size = Size(width, height) if width and height else None
-        # The name is relative to the file, so that train/0.jpg and validation/0.jpg stay apart.
-        image = path.parent / name if (path.parent / name).exists() else None
-        entries.append(ImageEntry(name, where, regions, size, image=image))
+        entries.append(ImageEntry(name, where, regions, size))
     return FileEntries(entries)
 
 
