@@ -18,8 +18,11 @@ from prepare.inspect.images_looked_at import ImageLookedAt
 from prepare.inspect.survey import Survey
 from prepare.source_types import BoxFormat
 
-RECORDS = "records"
-"""The kind whose files leave the units open: trainers write pixels or a grid in the same form."""
+OPEN_UNITS, OPEN_ORDER = "records", "coco_parquet"
+"""Kinds whose files leave units or order open: trainers write pixels or a grid in the same form, and data sets
+on hubs write xyxy or xywh."""
+
+ORDERS_IN_WORDS = {"xyxy": "two corners", "xywh": "corner, width, height", "cxcywh": "centre, width, height"}
 
 UNITS_IN_WORDS = {
     "pixels": "pixels of the image",
@@ -57,8 +60,10 @@ def _decide_boxes(
     if not boxes:
         return Decisions()
     shares = describe_shares(boxes, form)
-    if kind == RECORDS and "source.units" not in given:
-        return _decide_units(boxes, form.order)
+    if kind == OPEN_UNITS and "source.units" not in given:
+        return _decide_open(boxes, fitting_units(boxes, form.order), "units", shares)
+    if kind == OPEN_ORDER and "source.boxes" not in given:
+        return _decide_open(boxes, fitting_orders(boxes, form.units), "boxes", shares)
     if is_plausible(count_fitting(boxes, form), len(boxes)):
         return _count_from(boxes, form, given, shares)
     if {"source.boxes", "source.units"} & given.keys():
@@ -74,18 +79,28 @@ def _decide_boxes(
     return Decisions(evidence=(f"{shares}; no order and units fit all of them",))
 
 
-def _decide_units(boxes: Sequence[SampledBox], order: str) -> Decisions:
-    fitting = fitting_units(boxes, order)
-    names = " and ".join(each.units for each in fitting)
-    if len(fitting) == 1:
-        keys = {"source.units": fitting[0].units}
-        return Decisions(keys, (f"all {len(boxes):,} boxes looked at fit their images as {names} alone",))
-    if not fitting:
-        return Decisions(evidence=(f"boxes fit neither as pixels, grid nor relative ({len(boxes):,})",))
-    choices = ", or ".join(f"source.units={each.units} ({UNITS_IN_WORDS[each.units]})" for each in fitting)
-    reach = ", ".join(f"{_reach(boxes, each):.0%} of the width as {each.units}" for each in fitting)
+def _decide_open(
+    boxes: Sequence[SampledBox], fitting: Sequence[BoxFormat], key: str, shares: str
+) -> Decisions:
+    """Take the only reading in which all boxes fit; ask if there are several."""
+    values = [each.units if key == "units" else each.order for each in fitting]
+    if not values:
+        return Decisions(evidence=(f"{shares}; no {key} fit all of them",))
+    if len(values) == 1:
+        return Decisions(
+            {f"source.{key}": values[0]}, (f"{shares}: as {values[0]} alone all {len(boxes):,} fit",)
+        )
+    meaning = UNITS_IN_WORDS | ORDERS_IN_WORDS
+    reach = ", ".join(
+        f"{_reach(boxes, each):.0%} of the width as {value}"
+        for each, value in zip(fitting, values, strict=True)
+    )
+    choices = ", or ".join(f"source.{key}={value} ({meaning[value]})" for value in values)
     return Decisions(
-        questions=(f"the boxes fit as {names} (they reach {reach}), and the files do not say: add {choices}",)
+        questions=(
+            f"all {len(boxes):,} boxes looked at fit as {' and as '.join(values)} (they reach {reach}), and "
+            f"the files do not say which: add {choices}",
+        )
     )
 
 

@@ -126,7 +126,9 @@ def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Re
             raise BadValueError(f"{where}: an object is needed, there is {brief_value(shape)}")
         kind = shape.get("shape_type") or "polygon"  # files of labelme 3 name no shape
         label = read_label(shape.get("label"), f"{where}.label", longest)
-        if kind in POINTS:
+        if not isinstance(kind, str):
+            left[REGION_UNREADABLE] += 1
+        elif kind in POINTS:
             left[REGION_WITHOUT_BOX] += 1
         elif not label.strip():
             left[REGION_WITHOUT_LABEL] += 1
@@ -145,7 +147,7 @@ def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Re
     return regions
 
 
-def _box(kind: Any, points: Any) -> tuple[float, ...] | None:
+def _box(kind: str, points: Any) -> tuple[float, ...] | None:
     """Return the box around a shape, empty if its points are no numbers; None for another kind."""
     pairs = [read_numbers(point) for point in points] if isinstance(points, list) else []
     if not pairs or any(len(pair) != 2 for pair in pairs):
@@ -157,7 +159,7 @@ def _box(kind: Any, points: Any) -> tuple[float, ...] | None:
     if kind == "mask":
         corners = around_points(xs, ys)
         return (*corners[:2], *(value + 1 for value in corners[2:]))
-    return around_points(xs, ys) if isinstance(kind, str) and kind in OUTLINES else None
+    return around_points(xs, ys) if kind in OUTLINES else None
 
 
 def _joined(first: Region, second: Region) -> Region:

@@ -15,6 +15,7 @@ from typing import Any
 from grounding.boxes import Size
 from grounding.categories import number_categories
 from grounding.errors import UserError
+from grounding.files import is_regular
 from grounding.markup import find_markup
 from prepare.progress import progress_bar
 from prepare.reasons import ANNOTATION_UNREADABLE
@@ -187,7 +188,7 @@ class DescribedSource:
             items,
             annotate,
             self.box_format,
-            paths,
+            [(split, path) for split, path in paths if is_regular(path)],
             number_categories(names) if names else None,
             outside,
             lost,

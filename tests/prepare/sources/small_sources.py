@@ -4,6 +4,7 @@ import copy
 import csv
 import io
 import json
+import pickle
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,6 +217,23 @@ def kitti() -> Any:
     return [["cat", 0, 0, -1.57, *box_of(n), 1.5, 1.6, 3.9, 1.0, 1.4, 8.4, -1.56] for n in range(IMAGES)]
 
 
+def image_folder() -> Any:
+    return [
+        {"file_name": f"{n}.png", "objects": {"bbox": [[x1, y1, x2 - x1, y2 - y1]], "categories": ["cat"]}}
+        for n, (x1, y1, x2, y2) in enumerate(map(box_of, range(IMAGES)))
+    ]
+
+
+def refcoco() -> Any:
+    refs = [
+        {"ref_id": n, "ann_id": n, "image_id": n + 1, "category_id": 1, "split": "train"}
+        | {"file_name": f"{n}_1.png", "sent_ids": [n]}
+        | {"sentences": [{"sent_id": n, "sent": f"cat {n}", "raw": f"Cat {n}", "tokens": ["cat", str(n)]}]}
+        for n in range(IMAGES)
+    ]
+    return {"refs": refs, "instances": coco_json()}
+
+
 def _write_images(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(IMAGES):
@@ -284,6 +302,18 @@ def write_odvg(content: Any, folder: Path) -> None:
     write_lines(content, folder)
 
 
+def write_image_folder(content: Any, folder: Path) -> None:
+    write_lines(content, folder)
+    (folder / "train.jsonl").rename(folder / "metadata.jsonl")
+
+
+def write_refcoco(content: Any, folder: Path) -> None:
+    _write_images(folder / "images")
+    values = content if isinstance(content, dict) else {}
+    (folder / "refs(unc).p").write_bytes(pickle.dumps(values.get("refs"), 2))
+    (folder / "instances.json").write_text(json.dumps(values.get("instances")))
+
+
 def write_cvat(content: Any, folder: Path) -> None:
     _write_images(folder / "images")
     root = ET.Element("annotations")
@@ -343,6 +373,8 @@ SOURCES: dict[str, tuple[Callable[[], Any], Callable[[Any, Path], None]]] = {
     "via": (via, write_json),
     "visdrone": (visdrone, write_visdrone),
     "kitti": (kitti, write_kitti),
+    "image_folder": (image_folder, write_image_folder),
+    "refcoco": (refcoco, write_refcoco),
 }
 """For each kind, the content of a good source, and what writes it."""
 

@@ -38,11 +38,17 @@ READ: dict[str, tuple[tuple[str, ...], int, list[Any]]] = {
     "g03_label_studio_json": (("label_studio",), 4, ["cat", [50, 100, 300, 400]]),
     "g05_openimages_csv": (("openimages",), 4, ["/m/01yrx", [50, 100, 300, 400]]),
     "g06_odvg": (("odvg",), 4, ["cat", [50, 100, 300, 400]]),
+    "h02_no_image_id": (
+        ("coco", "source.hub=local", "source.boxes=xywh", CAT),
+        4,
+        ["cat", [50, 100, 300, 400]],
+    ),
     "k01_glob_on_command_line": (
         ("coco", "source.hub=local", "source.train_files=**/train-0000[0-4]*.parquet", CAT),
         4,
         ["cat", [50, 100, 300, 400]],
     ),
+    "p05_refcoco_pickle": (("refcoco",), 8, ["left one", [50, 100, 300, 400]]),
     "v01_same_stem_subfolders": (VOC, 4, ["dog", [300, 100, 550, 400]]),
     "v02_roboflow_voc": (VOC, 5, ["cat", [250, 100, 500, 400]]),
     "v03_paddledet_lists": (VOC, 4, ["cat", [350, 100, 600, 400]]),
