@@ -74,6 +74,8 @@ def _bad_numbers(annotations: dict[str, Any]) -> Iterator[str]:
             yield f"annotations[{position}].bbox: four finite numbers are needed"
         if not _is_finite(item.get("area", 0)):
             yield f"annotations[{position}].area: a finite number is needed"
+    if len({isinstance(image["id"], str) for image in annotations["images"]}) > 1:
+        yield "images: some ids are numbers and some are texts"
     for position, image in enumerate(annotations["images"]):
         if not all(0 < image.get(side, 1) <= LARGEST_SIDE for side in ("width", "height")):
             yield f"images[{position}]: width and height have to be 1 to {LARGEST_SIDE} pixels"

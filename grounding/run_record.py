@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import NotRequired, TypedDict
+
 from grounding.errors import UserError
-from grounding.files import read_json, write_json
+from grounding.files import check_types, read_json, write_json
 
 RUN_FILE = "run.json"
 RUN_VERSION = 1
@@ -56,6 +58,39 @@ class RunRecord:
     version: int = RUN_VERSION
 
 
+class _StartTypes(TypedDict):
+    started: str
+    resumed_from: NotRequired[str | None]
+    ended: NotRequired[str | None]
+    seconds: NotRequired[float | None]
+    state: NotRequired[str]
+
+
+class _ScoreTypes(TypedDict):
+    scores: dict[str, float | None]
+
+
+class _RunTypes(TypedDict):
+    """The types of run.json: a run's folder can come from somebody else."""
+
+    model: str
+    method: str
+    max_steps: int | None
+    devices: dict[str, Any]
+    versions: dict[str, str]
+    git: dict[str, Any] | None
+    data: dict[str, dict[str, Any]]
+    starts: list[_StartTypes]
+    step: NotRequired[int]
+    loss: NotRequired[float | None]
+    evaluation: NotRequired[dict[str, float]]
+    scores: NotRequired[dict[str, _ScoreTypes]]
+    process: NotRequired[int]
+    mark: NotRequired[str]
+    log_start: NotRequired[int]
+    version: NotRequired[int]
+
+
 def write_run(folder: Path, record: RunRecord) -> None:
     """Write run.json into a checkpoint's folder."""
     write_json(folder / RUN_FILE, dataclasses.asdict(record))
@@ -72,9 +107,12 @@ def read_run(folder: Path) -> RunRecord | None:
         return None
     content = read_json(path)
     try:
+        check_types(content, _RunTypes)
+        if not content["starts"]:
+            raise ValueError("no starts")
         starts = tuple(Start(**start) for start in content.pop("starts"))
         record = RunRecord(starts=starts, **content)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"{path}: not a record of a run ({error}): remove it") from error
     if record.version != RUN_VERSION:
         raise UserError(f"{path}: version {record.version}: this version of the project reads {RUN_VERSION}")

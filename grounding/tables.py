@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from grounding.errors import printable
+
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
     """Return a table with a ruled header, aligned by the width of its characters in a terminal.
@@ -15,7 +17,7 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, number
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for column in range(len(header)):
         table.add_column(justify="right" if numbers and column else "left", no_wrap=True)
-    lines = [tuple(header), *map(tuple, rows)]
+    lines = [tuple(printable(cell, keep="") for cell in line) for line in (header, *rows)]
     widths = [max(Text(cell).cell_len for cell in column) for column in zip(*lines, strict=True)]
     for line in (lines[0], ["-" * width for width in widths], *lines[1:]):
         table.add_row(*map(Text, line))

@@ -1,10 +1,9 @@
 """`python -m infer RECIPE [key=value ...]`: ask a model the questions of a data set, and score its boxes."""
 
-import logging
 import sys
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import print_result, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe
@@ -18,18 +17,18 @@ def main() -> None:
         description=__doc__ or "",
         example="python -m infer recipes/infer/demo.yaml limit=16",
     )
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     recipe = load_recipe(InferRecipe, path, overrides)
     if (predictions := _predict(recipe)) is None:
         return
     if recipe.shard is not None:
-        print(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
+        print_result(f"{predictions}\nwhen all shards are done: python -m infer.merge {recipe.output_dir}")
     elif recipe.split == "val":
         from infer.scoring.outputs import write_scores
 
-        print(write_scores(predictions), end="")
+        print_result(write_scores(predictions).rstrip("\n"))
     else:
-        print(predictions)
+        print_result(str(predictions))
 
 
 def _predict(recipe: InferRecipe) -> Path | None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from grounding.files import write_json, write_text
 
 EPILOG = """The change goes from the first run to the last, on the images that both have answered. Its
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from infer.scoring.comparison import compare_runs, markdown_text, named_runs, terminal_text
 
     comparison = compare_runs(named_runs(arguments.runs), arguments.dataset)
-    sys.stdout.write(terminal_text(comparison))
+    print_result(terminal_text(comparison).rstrip("\n"))
     if output is not None:
         write_json(output, comparison.as_json())
         write_text(output.with_suffix(".md"), markdown_text(comparison))

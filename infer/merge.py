@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import print_result, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     from infer.runs.shards import merge_shards
 
-    sys.stdout.write(f"{merge_shards(arguments.output_dir)}\n")
+    print_result(str(merge_shards(arguments.output_dir)))
     return 0
 
 

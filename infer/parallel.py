@@ -7,7 +7,7 @@ its share of the images. Their predictions are merged and scored. Interrupted ru
 import sys
 from collections.abc import Sequence
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from grounding.recipe.arguments import recipe_arguments
 from grounding.recipe.loading import load_recipe
 from infer.recipe import InferRecipe
@@ -33,9 +33,9 @@ def main() -> None:
     if recipe.split == "val":
         from infer.scoring.outputs import write_scores
 
-        sys.stdout.write(write_scores(predictions))
+        print_result(write_scores(predictions).rstrip("\n"))
     else:
-        sys.stdout.write(f"{predictions}\n")
+        print_result(str(predictions))
 
 
 def _take_processes(overrides: Sequence[str]) -> tuple[int | None, list[str]]:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import print_result, run_command
 from grounding.layout import find_predictions_file
 
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     predictions = find_predictions_file(arguments.predictions)
     output = arguments.output or predictions.with_name("reliability.png")
     measured = write_reliability(predictions, arguments.dataset, output)
-    sys.stdout.write(f"{reliability_text(measured)}: {output}\n")
+    print_result(f"{reliability_text(measured)}: {output}")
     return 0
 
 

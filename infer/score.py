@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from grounding.layout import find_predictions_file
 
 EPILOG = """Writes beside the predictions: scores.json; scores.md, with every category; and
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from infer.scoring.outputs import write_scores
 
     predictions = find_predictions_file(arguments.predictions)
-    sys.stdout.write(write_scores(predictions, arguments.dataset, arguments.draws, arguments.curves))
+    print_result(write_scores(predictions, arguments.dataset, arguments.draws, arguments.curves).rstrip("\n"))
     return 0
 
 

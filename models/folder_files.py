@@ -14,6 +14,26 @@ TABLE_BYTES = 1 << 28
 """The longest index of weights or tokenizer.json that is read, 256 MiB: Qwen3-VL's tokenizer has 11 MB."""
 
 
+WEIGHTS_INDEX, ADAPTER_INDEX = "model.safetensors.index.json", "peft_model.safetensors.index.json"
+
+
+def named_shards(folder: Path, name_of_index: str = WEIGHTS_INDEX) -> set[str]:
+    """Return the weight files that an index names, none without an index; all of them lie beside it.
+
+    Raises:
+        UserError: the index cannot be read, or names something else.
+    """
+    index = folder / name_of_index
+    names = read_object(index, TABLE_BYTES).get("weight_map", {}) if index.is_file() else {}
+    shards = list(names.values()) if isinstance(names, dict) else [names]
+    for name in shards:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise UserError(
+                f"{index}: '{str(name)[:80]}' in its weight_map is no file's name: copy or download it again"
+            )
+    return set(shards)
+
+
 def read_object(path: Path, most_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
     """Read a JSON file of a model's folder that holds an object.
 

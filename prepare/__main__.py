@@ -1,10 +1,9 @@
 """`python -m prepare RECIPE [key=value ...]`: prepare a data set from annotated photographs."""
 
 import gc
-import logging
 import sys
 
-from grounding.errors import run_command
+from grounding.errors import print_result, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
@@ -19,7 +18,7 @@ def main() -> int:
         example="python -m prepare recipes/prepare/coco.yaml seed=7 output_dir=data/coco_seed7",
     )
     recipe = load_recipe(PrepareRecipe, path, overrides)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     from prepare.pipeline import prepare_dataset
     from prepare.report import describe_card
 
@@ -27,7 +26,7 @@ def main() -> int:
     # time. Only images that do not decode create reference cycles, and these are rare.
     gc.set_threshold(100_000)
     card = prepare_dataset(recipe)
-    print(describe_card(card))
+    print_result(describe_card(card))
     return 0
 
 

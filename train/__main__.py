@@ -1,9 +1,8 @@
 """Fine-tune a model: `python -m train RECIPE [RECIPE ...] [key=value ...]`."""
 
-import logging
 import sys
 
-from grounding.errors import run_command
+from grounding.errors import run_command, start_logging
 from grounding.recipe.arguments import recipes_arguments
 
 DESCRIPTION = """Fine-tune a model with PaddleFormers, by one recipe or by several in sequence.
@@ -28,5 +27,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     sys.exit(run_command(main))

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.files import read_json, write_json
+from grounding.files import is_regular, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def what_is_missing(checkpoint: Path) -> str | None:
         return f"no files in {SEAL}"
     for name, size in sealed.items():
         file = checkpoint / name
-        if not file.is_file():
+        if not is_regular(file):
             return f"no {name}"
         if file.stat().st_size != size:
             return f"{name} has {file.stat().st_size} of {size} bytes"

@@ -61,8 +61,14 @@ PASSED = (
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 """Passed on, in upper and lower case."""
 
-SECRET = re.compile(r"(TOKEN|KEY|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
-"""How the name of a secret ends: it is passed on only for a download or a report, or if the user names it."""
+SECRET = re.compile(
+    r"(?:^|_)(?:(?:API|ACCESS|SECRET|PRIVATE)?(?:KEY|TOKEN)S?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|JWT)"
+    r"(?:$|_(?!(?:PATH|FILE|DIR|HOME)$))",
+    re.IGNORECASE,
+)
+"""A word in the name of a secret: it is passed on only for a download or a report, or if the user names it.
+
+NCCL_IB_PKEY and HF_TOKEN_PATH are no secrets."""
 
 USER_IN_URL = re.compile(r"://[^/\s]*@")
 """A value with such an address, as that of a proxy with a password, is a secret, too."""
@@ -94,7 +100,7 @@ def passed_variables(recipe: Mapping[str, Any], variables: Mapping[str, str]) ->
         name: value
         for name, value in variables.items()
         if name not in OWN_KEYS
-        and (_matches(name, more) or _matches(name, secrets if _is_secret(name, value) else PASSED + PROXIES))
+        and (_matches(name, more) or _matches(name, secrets if is_secret(name, value) else PASSED + PROXIES))
     }
 
 
@@ -105,7 +111,8 @@ def _needed_secrets(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     return (*(DOWNLOAD_SECRETS + PROXIES if downloads else ()), *kept)
 
 
-def _is_secret(name: str, value: str) -> bool:
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether a variable is a secret, by its name or as an address with a password."""
     return bool(SECRET.search(name) or USER_IN_URL.search(value))
 
 
@@ -134,7 +141,7 @@ def blank_environment_dumps() -> None:
     backup = Path(os.environ.get("PADDLE_BACKUP_ENV_PATH") or "")
     with suppress(OSError, ValueError):  # it is gone, or no JSON: then it holds nothing that Paddle reads
         variables = json.loads(backup.read_text(encoding="utf-8"))
-        kept = {name: value for name, value in variables.items() if not _is_secret(name, str(value))}
+        kept = {name: value for name, value in variables.items() if not is_secret(name, str(value))}
         backup.write_text(json.dumps(kept, indent=4, sort_keys=True), encoding="utf-8")
 
 

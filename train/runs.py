@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from grounding.run_record import FAILED, FINISHED, RUN_FILE, RUNNING, RunRecord, read_run
 from grounding.tables import format_table
 from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path("checkpoints"), help="default: checkpoints"
     )
-    sys.stdout.write(runs_table(parser.parse_args(argv).folder))
+    print_result(runs_table(parser.parse_args(argv).folder).rstrip("\n"))
     return 0
 
 

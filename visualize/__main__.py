@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from visualize import commands
 
 EXAMPLES = """examples:
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def command() -> None:
         arguments = parser.parse_args(words)
         for line in arguments.run(arguments):
-            print(line)
+            print_result(line)
 
     return run_command(command)
 

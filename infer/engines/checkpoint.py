@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.folder_files import TABLE_BYTES, read_object
+from models.folder_files import ADAPTER_INDEX, WEIGHTS_INDEX, named_shards, read_object
 
 LORA_CONFIG = "lora_config.json"
 MODEL_CONFIG = "config.json"
@@ -13,7 +13,6 @@ IMAGE_CONFIG = "preprocessor_config.json"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 TOKENIZER_CONFIG = "tokenizer_config.json"
 WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors", "peft_model*.safetensors"
-WEIGHTS_INDEX = "model.safetensors.index.json"
 
 READ_WHOLE = 1 << 26
 """Files up to this many bytes are hashed whole."""
@@ -50,6 +49,9 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
         return Checkpoint(folder, None, _check_processor(folder))
     if not any(folder.glob(ADAPTER_WEIGHTS)):
         raise UserError(f"{folder}: no {ADAPTER_WEIGHTS}{_unfinished(folder)}")
+    _check_shards(folder, ADAPTER_INDEX)
+    if not (folder / ADAPTER_INDEX).is_file():  # PaddleFormers would answer without the adapter
+        raise UserError(f"{folder}: no {ADAPTER_INDEX}: copy it from the run that trained the adapter")
     named = read_object(folder / LORA_CONFIG).get("base_model_name_or_path")
     if named is not None and not isinstance(named, str):
         raise UserError(f"{folder / LORA_CONFIG}: base_model_name_or_path is no text: set base_checkpoint=")
@@ -95,24 +97,15 @@ def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
 def _check_model(folder: Path) -> None:
     if not any(folder.glob(WEIGHTS)):
         raise UserError(f"{folder}: no {WEIGHTS}{_unfinished(folder)}")
-    shards = _named_shards(folder / WEIGHTS_INDEX)
-    if missing := sorted(name for name in shards if not (folder / name).is_file()):
-        raise UserError(f"{folder}: no {missing[0]}, which {WEIGHTS_INDEX} names: copy or download it again")
+    _check_shards(folder, WEIGHTS_INDEX)
     if not (folder / MODEL_CONFIG).is_file():
         raise UserError(f"{folder}: no {MODEL_CONFIG}: copy it from the model that was trained")
     read_object(folder / MODEL_CONFIG)
 
 
-def _named_shards(index: Path) -> set[str]:
-    """Return the weight files that an index names; all of them lie beside it."""
-    names = read_object(index, TABLE_BYTES).get("weight_map", {}) if index.is_file() else {}
-    shards = list(names.values()) if isinstance(names, dict) else [names]
-    for name in shards:
-        if not isinstance(name, str) or Path(name).name != name:
-            raise UserError(
-                f"{index}: '{str(name)[:80]}' in its weight_map is no file's name: copy or download it again"
-            )
-    return set(shards)
+def _check_shards(folder: Path, index: str) -> None:
+    if missing := sorted(name for name in named_shards(folder, index) if not (folder / name).is_file()):
+        raise UserError(f"{folder}: no {missing[0]}, which {index} names: copy or download it again")
 
 
 def _check_processor(folder: Path) -> Path:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from grounding.errors import start_logging
 from infer.serve.access import KEY_VARIABLE, Access, read_api_key
 from infer.serve.address import bind, is_loopback, web_address
 from infer.serve.serve_settings import ServeSettings
@@ -35,7 +36,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         # max_megapixels decides, not half of what Pillow decodes.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         make_room_for_files(settings.max_connections, settings.queue_size + settings.batch_size)
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        start_logging()
         name = settings.model or folder.resolve().name
         engine = PaddleEngine(engine_settings)
         limit = engine.limit_prompts(settings.max_prompt_tokens)

@@ -12,7 +12,7 @@ from PIL import Image
 from grounding.errors import UserError
 from grounding.images.image_formats import IMAGE_FORMATS
 from models.family import Prompt
-from models.libraries import quiet
+from models.libraries import blaming, quiet
 from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
@@ -43,7 +43,8 @@ class PromptEncoder:
         # As in training, only the image processor limits the resolution (train/inside/plugin.py).
         self.processor.image_max_pixels, self.processor.image_min_pixels = math.inf, 0
         self.tokenizer = self.processor.tokenizer
-        if not self.tokenizer.chat_template:
+        self.folder = folder
+        if not self.tokenizer.chat_template or not isinstance(self.tokenizer.chat_template, str | dict):
             raise UserError(
                 f"{folder}: the tokenizer has no chat template: copy tokenizer_config.json from the model"
             )
@@ -52,7 +53,8 @@ class PromptEncoder:
         """Encode chat messages about one image; PaddleFormers' code for training reads the image.
 
         Raises:
-            UserError: the image cannot be read, or a text has a token that stands for an image.
+            UserError: the image cannot be read, a text has a token that stands for an image, or the chat
+                template fails.
         """
         _check_texts(messages)
         try:
@@ -61,7 +63,10 @@ class PromptEncoder:
             raise UserError(f"{image}: not usable as an image: {error}") from error
         grid = inputs["image_grid_thw"]
         tokens = math.prod(grid[0].tolist()) // self.processor.image_processor.merge_size**2
-        text = self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        with blaming(self.folder, "chat template"):  # it is a program of the model's author, in a sandbox
+            text = self.tokenizer.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=True
+            )
         before, _, after = text.partition(IMAGE_TOKEN)
         text = f"{before}{IMAGE_TOKEN * tokens}{after}"
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from grounding.errors import USER_ERROR_EXIT_CODE, run_command
+from grounding.errors import USER_ERROR_EXIT_CODE, print_result, run_command
 from prepare.locate import add_place, find_place
 
 EXAMPLES = """\
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from prepare.check.dataset import check_dataset
 
     report = check_dataset(find_place(arguments.dataset, arguments.overrides), arguments.limit)
-    sys.stdout.write(f"{report}\n")
+    print_result(str(report))
     return USER_ERROR_EXIT_CODE if report.errors else 0
 
 

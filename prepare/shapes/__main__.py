@@ -6,11 +6,10 @@ photographs, or a YOLO data set, as an example of one's own pictures. The same s
 """
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import run_command, start_logging
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
 from prepare.shapes.scenes import ShapeSettings
@@ -31,7 +30,7 @@ def main() -> int:
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as images=1000")
     arguments = parser.parse_args()
     settings = load_settings(ShapeSettings, arguments.overrides)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     from prepare.shapes.source_files import write_source
 
     write_source(arguments.out, settings)

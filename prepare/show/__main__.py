@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command
 from prepare.locate import add_place, find_jsonl, find_place
 
 PAGE_FILE = "show.html"
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     place = find_place(arguments.dataset, arguments.overrides)
     page = show(place, max(1, arguments.limit), arguments.min_pixels, arguments.max_pixels)
-    sys.stdout.write(f"{page}\n")
+    print_result(str(page))
     return 0
 
 

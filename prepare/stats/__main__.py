@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import print_result, run_command
 from prepare.locate import add_place, find_jsonl, find_place
 
 STATS_FILE, PICTURE_FILE = "stats.json", "stats.png"
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_place(parser)
     arguments = parser.parse_args(argv)
-    sys.stdout.write(f"{write_stats(find_place(arguments.dataset, arguments.overrides))}\n")
+    print_result(str(write_stats(find_place(arguments.dataset, arguments.overrides))))
     return 0
 
 

@@ -129,6 +129,30 @@ def test_an_echoed_key_in_an_answer_is_refused(
     assert KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENAI_ORG_ID", "org-hidden"),
+        ("OPENAI_PROJECT_ID", "proj-hidden"),
+        ("OPENAI_ADMIN_KEY", "sk-admin-hidden"),
+        ("OPENAI_CUSTOM_HEADERS", "X-Access: hidden\nAuthorization: Bearer hidden"),
+        ("OPENAI_ORG_ID", "hidden-\u00e9"),
+        ("OPENAI_CUSTOM_HEADERS", "X-\u00e9: hidden"),
+    ],
+)
+def test_what_the_environment_holds_for_another_server_is_not_sent(
+    server: ChatServer, question: Request, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv(name, value)
+    ask(server.url, question)
+    (headers,) = server.headers
+    sent = {name.lower(): text for name, text in headers.items()}
+    assert sent["authorization"] == f"Bearer {KEY}"
+    assert "hidden" not in str(sent)
+    assert not {"openai-organization", "openai-project", "x-access"} & set(sent)
+
+
 @pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY}\u200b", "  "])
 def test_a_key_that_fits_into_no_header_is_one_line_without_the_key(
     server: ChatServer, dataset: SmallDataset, tmp_path: Path, key: str

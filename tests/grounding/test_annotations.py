@@ -30,6 +30,7 @@ def test_good_annotations_are_returned_as_they_are(tmp_path: Path) -> None:
     [
         ({"images": {}}, "images"),
         ({"images": [IMAGE, {"id": [2]}]}, "images[1].id"),
+        ({"images": [IMAGE, {"id": "2"}]}, "images: some ids are numbers and some are texts"),
         ({"images": [{"file_name": "a.png"}]}, "images[0].id"),
         ({"images": [IMAGE | {"file_name": None}]}, "images[0].file_name"),
         ({"images": [IMAGE | {"width": "40"}]}, "images[0].width"),

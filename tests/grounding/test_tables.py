@@ -22,5 +22,11 @@ def test_brackets_are_no_markup() -> None:
     assert "[red]x[/red]" in format_table(["name", "AP"], [["[red]x[/red]", "1"]])
 
 
+def test_control_characters_are_escaped_and_counted() -> None:
+    assert format_table(["name", "AP"], [["a\x1b[2J\n", "1"]]) == (
+        "name        AP\n----------  --\na\\x1b[2J\\n   1"
+    )
+
+
 def test_a_bar_in_a_markdown_cell_is_escaped() -> None:
     assert markdown_table(["a", "b"], [["x|y", "1\n2"]]).splitlines()[2] == "| x\\|y | 1 2 |"

@@ -1,54 +1,23 @@
 """Which variables a training process gets, and that no secret of the others stays in the run's folder."""
 
 import json
-import os
-import signal
 import stat
-import subprocess
-import sys
-import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grounding.errors import UserError
-from tests.train.conftest import HANG_SECONDS
+from tests.attacks.planted import HUB, SECRETS, files_with_secrets
 from train.child_environment import (
     MORE_VARIABLES,
     OWN_KEYS,
     blank_environment_dumps,
+    is_secret,
     passed_variables,
     remove_environment_dumps,
 )
-from train.launch.command import environment
 from train.launch.run_folder import make_log_folder
-from train.launch.start import train
 from train.nodes import VARIABLES
-
-PLANTED = "planted-7f3a"
-SECRETS = {
-    name: f"{PLANTED}-{name}"
-    for name in (*OWN_KEYS, "HF_TOKEN", "MODELSCOPE_API_TOKEN", "WANDB_API_KEY", "DATABASE", "AWS_SECRET_KEY")
-}
-SECRETS |= {"HTTPS_PROXY": f"http://user:{PLANTED}@127.0.0.1:9", "HF_ENDPOINT": f"https://user:{PLANTED}@hub"}
-WELL = "from pathlib import Path; Path(__file__).with_name('run').joinpath('m.safetensors').write_text('1')"
-HUB = {"model_name_or_path": "Qwen/Qwen3-VL-8B-Instruct"}
-
-
-@pytest.fixture
-def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
-
-
-def files_with_secrets(folder: Path) -> list[str]:
-    return [
-        path.name
-        for path in folder.rglob("*")
-        if path.is_file() and PLANTED.encode() in path.read_bytes() and path.name != "recipe.yaml"
-    ]
 
 
 def test_what_libraries_and_devices_read_is_passed_on() -> None:
@@ -56,6 +25,22 @@ def test_what_libraries_and_devices_read_is_passed_on() -> None:
     names += ("HF_HOME", "HF_TOKEN_PATH", "https_proxy", "NO_PROXY", "PYTHONPATH", "LD_LIBRARY_PATH", "RANK")
     given = dict.fromkeys(names, "1")
     assert passed_variables({}, {**given, **SECRETS, "EDITOR": "vi"}) == given
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["HF_TOKEN", "WANDB_APIKEY", "SLURM_JWT", "PADDLE_SECRET_ID", "HF_TOKEN_OLD", "MODELSCOPE_API_TOKENS"],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret(name, "x")
+    assert name not in passed_variables({}, {name: "x"})
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN_PATH", "NCCL_IB_PKEY", "TOKENIZERS_PARALLELISM", "FLAGS_apply_pass_x"]
+)
+def test_names_of_settings(name: str) -> None:
+    assert passed_variables({}, {name: "x"}) == {name: "x"}
 
 
 def test_secrets_are_passed_on_where_the_run_needs_them() -> None:
@@ -70,51 +55,6 @@ def test_secrets_are_passed_on_where_the_run_needs_them() -> None:
     assert passed({}, **{MORE_VARIABLES: "*"}) == {*SECRETS, MORE_VARIABLES} - set(OWN_KEYS)
     with pytest.raises(UserError, match=f"{MORE_VARIABLES}: APP_PASSWORD is never passed on"):
         passed({}, **{MORE_VARIABLES: "APP_PASSWORD"})
-
-
-def launcher(folder: Path, script: str) -> list[str]:
-    """Return the command of Paddle's own launcher with a script in place of the trainer."""
-    file = folder / "script.py"
-    file.write_text(textwrap.dedent(script))
-    words = ("-m", "paddle.distributed.launch", "--nproc_per_node", "1", "--log_dir")
-    return [sys.executable, *words, str(folder / "run" / "logs"), str(file)]
-
-
-@pytest.mark.parametrize(("script", "code"), [(WELL, 0), ("raise SystemExit(3)", 1)])
-@pytest.mark.usefixtures("planted")
-def test_no_secret_stays_after_a_start(
-    make_recipe: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    script: str,
-    code: int,
-) -> None:
-    monkeypatch.setattr("train.launch.start.command", lambda *_: launcher(tmp_path, script))
-    assert train(make_recipe()) == code
-    logs = tmp_path / "run" / "logs"
-    assert (logs / "workerlog.0").is_file()
-    assert files_with_secrets(tmp_path) == []
-    assert not list(logs.glob("envlog.*")) + list(logs.glob("backup_env.*"))
-    assert stat.S_IMODE(logs.stat().st_mode) == 0o700
-
-
-@pytest.mark.usefixtures("planted")
-def test_no_secret_stays_after_a_kill(tmp_path: Path) -> None:
-    logs = make_log_folder(tmp_path / "run")
-    words = launcher(tmp_path, "import os, time; print(os.getpid(), flush=True); time.sleep(600)")
-    child = subprocess.Popen(words, env=environment({}, tmp_path / "run", has_gpu=False))
-    worker = logs / "workerlog.0"
-    deadline = time.monotonic() + HANG_SECONDS
-    while not (worker.is_file() and worker.read_text().strip()) and time.monotonic() < deadline:
-        assert child.poll() is None
-        time.sleep(0.05)
-    child.kill()
-    child.wait()
-    os.kill(int(worker.read_text().split()[-1]), signal.SIGKILL)
-    assert list(logs.glob("backup_env.*"))  # the kill left them
-    assert files_with_secrets(tmp_path) == []
-    remove_environment_dumps(logs)  # as the next start does
-    assert not list(logs.glob("backup_env.*"))
 
 
 def write_dumps(logs: Path, variables: dict[str, str]) -> None:

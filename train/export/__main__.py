@@ -1,12 +1,11 @@
 """`python -m train.export RECIPE`: write a finished run as a complete Hugging Face folder, LoRA merged."""
 
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 from train.export.folder_writer import export
 from train.recipe import resolve_recipe
@@ -29,5 +28,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     sys.exit(run_command(main))

@@ -11,6 +11,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import replacing
+from models.libraries import blaming
 from train.keys import quiet_imports
 
 QKV = ("q_proj", "k_proj", "v_proj")
@@ -31,12 +32,17 @@ def read_deltas(run: Path, scaling: float, text_config: dict[str, Any]) -> dict[
 
     The adapter stores A as (in, rank) and B as (rank, out), for fused matrices fused, and for the experts of
     a layer as (experts, in, rank) and (experts, rank, out).
+
+    Raises:
+        UserError: a file cannot be read, or holds half of a matrix.
     """
     factors: dict[str, Any] = {}
     for file in sorted(run.glob("peft_model*.safetensors")):
         factors |= load_tensors(file)
     deltas: dict[str, Delta] = {}
     for name in sorted(factor.removesuffix("lora_A") for factor in factors if factor.endswith("lora_A")):
+        if f"{name}lora_B" not in factors:
+            raise UserError(f"{run}: the adapter has {name}lora_A and no {name}lora_B: copy it again")
         product = partial(_product, factors[f"{name}lora_A"], factors[f"{name}lora_B"], scaling)
         layer, _, matrix = name[:-1].rpartition(".")
         if name.endswith("_"):  # gate_up_proj_lora_A: experts, which are stored as (experts, in, out)
@@ -91,7 +97,8 @@ def merge_file(file: Path, folder: Path, deltas: Mapping[str, Delta]) -> list[st
     tensors = load_tensors(file)
     changed = sorted(tensors.keys() & deltas.keys())
     for name in changed:
-        weight, delta = tensors[name], deltas[name]()
+        with blaming(name, "matrix of the adapter"):
+            weight, delta = tensors[name], deltas[name]()
         if list(weight.shape) != list(delta.shape):
             raise UserError(
                 f"{file}: '{name}' is {list(weight.shape)}, the adapter's {list(delta.shape)}: another model"
@@ -107,4 +114,5 @@ def load_tensors(file: Path) -> dict[str, Any]:
     with quiet_imports():
         from safetensors.paddle import load_file
 
-    return dict(load_file(str(file), device="cpu"))
+    with blaming(file, "weight file"):
+        return dict(load_file(str(file), device="cpu"))

@@ -2,24 +2,31 @@
 
 import json
 import logging
+import math
 import shutil
 import struct
 from pathlib import Path
+from typing import IO, Any
 
 from grounding.errors import UserError
-from grounding.files import read_json, replacing, write_json
+from grounding.files import replacing, write_json
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
+from models.folder_files import WEIGHTS_INDEX, named_shards, read_object
+from models.lookup import check_shapes
 from train.keys import quiet_imports
 from train.recipe import is_hub_id, resolve_recipe
 
 log = logging.getLogger(__name__)
 
 EXPORT_FOLDER = "export"
-CONFIG, GENERATION, INDEX = "config.json", "generation_config.json", "model.safetensors.index.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 LORA_CONFIG = "lora_config.json"
 PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
 WEIGHTS = "model*.safetensors"
+
+MOST_OF_A_HEADER = 100_000_000
+"""Bytes of a weight file's header that are read, as in the safetensors library."""
 
 
 def export(run: Path, download_hub: str | None = None) -> Path:
@@ -55,14 +62,31 @@ def merge_adapter(run: Path, folder: Path, download_hub: str | None) -> Path:
     """Write the base model's weights with a run's adapter added, and return the base model's folder."""
     from train.export.adapter_merge import merge_file, read_deltas
 
-    lora = read_json(run / LORA_CONFIG)
-    base = base_folder(lora["base_model_name_or_path"], download_hub)
-    deltas = read_deltas(run, float(lora["scaling"]), read_json(base / CONFIG)["text_config"])
+    name, scaling = read_lora_config(run / LORA_CONFIG)
+    base = base_folder(name, download_hub)
+    config = read_object(base / CONFIG)
+    check_shapes(config, base)
+    deltas = read_deltas(run, scaling, config["text_config"])
     merged = {name for file in weight_files(base) for name in merge_file(file, folder, deltas)}
     if missing := sorted(deltas.keys() - merged):
         raise UserError(f"{run}: the adapter changes '{missing[0]}', which {base} does not have")
     log.info("%s: merged %d matrices into %s", run, len(merged), base)
     return base
+
+
+def read_lora_config(path: Path) -> tuple[str, float]:
+    """Return the base model that an adapter names, and its scaling.
+
+    Raises:
+        UserError: one of them is missing, or has another type.
+    """
+    lora = read_object(path)
+    name, scaling = lora.get("base_model_name_or_path"), lora.get("scaling")
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{path}: base_model_name_or_path is no text: write the base model's folder there")
+    if isinstance(scaling, bool) or not isinstance(scaling, int | float) or not abs(scaling) < math.inf:
+        raise UserError(f"{path}: scaling is {str(scaling)[:40]!r}, not a number: train the adapter again")
+    return name, float(scaling)
 
 
 def base_folder(name: str, download_hub: str | None) -> Path:
@@ -73,7 +97,9 @@ def base_folder(name: str, download_hub: str | None) -> Path:
         return Path(name)
     with quiet_imports():
         from paddleformers.utils.download import resolve_file_path
-    return Path(resolve_file_path(name, [INDEX, "model.safetensors"], download_hub=download_hub)).parent
+    return Path(
+        resolve_file_path(name, [WEIGHTS_INDEX, "model.safetensors"], download_hub=download_hub)
+    ).parent
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -82,10 +108,9 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         UserError: a file that the index names is missing.
     """
-    index = folder / INDEX
-    named = set(read_json(index)["weight_map"].values()) if index.is_file() else set()
+    named = named_shards(folder)
     if missing := sorted(name for name in named if not (folder / name).is_file()):
-        raise UserError(f"{folder}: no {missing[0]}, which {INDEX} names: the model is not complete")
+        raise UserError(f"{folder}: no {missing[0]}, which {WEIGHTS_INDEX} names: the model is not complete")
     return sorted(folder / name for name in named) or sorted(folder.glob(WEIGHTS))
 
 
@@ -98,12 +123,28 @@ def copy_weights(run: Path, folder: Path) -> None:
 
     for file in weight_files(run):
         with file.open("rb") as source, replacing(folder / file.name) as output:
-            (length,) = struct.unpack("<Q", source.read(8))
-            header = json.loads(source.read(length)) | {"__metadata__": METADATA}
+            header = read_header(source, file) | {"__metadata__": METADATA}
             text = json.dumps(header, separators=(",", ":")).encode()
             text += b" " * (-len(text) % 8)
             output.write(struct.pack("<Q", len(text)) + text)
             shutil.copyfileobj(source, output, 1 << 24)
+
+
+def read_header(source: IO[bytes], file: Path) -> dict[str, Any]:
+    """Read the header of a weight file, which begins with it.
+
+    Raises:
+        UserError: it has none.
+    """
+    start = source.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else MOST_OF_A_HEADER + 1
+    try:
+        header = json.loads(source.read(length)) if length <= MOST_OF_A_HEADER else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        raise UserError(f"{file}: has no header of a safetensors file: copy or download it again")
+    return header
 
 
 def write_settings(run: Path, source: Path, folder: Path) -> None:
@@ -115,12 +156,12 @@ def write_settings(run: Path, source: Path, folder: Path) -> None:
         write_portable_tokenizer,
     )
 
-    if (source / INDEX).is_file():
-        shutil.copyfile(source / INDEX, folder / INDEX)
-    write_json(folder / CONFIG, portable_config(read_json(source / CONFIG)))
-    write_json(folder / GENERATION, portable_generation(read_json(_trained_from(run, source) / GENERATION)))
+    if (source / WEIGHTS_INDEX).is_file():
+        shutil.copyfile(source / WEIGHTS_INDEX, folder / WEIGHTS_INDEX)
+    write_json(folder / CONFIG, portable_config(read_object(source / CONFIG), source / CONFIG))
+    write_json(folder / GENERATION, portable_generation(read_object(_trained_from(run, source) / GENERATION)))
     for name in PROCESSORS:
-        write_json(folder / name, portable_processor(read_json(run / name)))
+        write_json(folder / name, portable_processor(read_object(run / name)))
     write_portable_tokenizer(run, folder)
     for name in (TRAIN_RECIPE_FILE, RUN_FILE):
         if (run / name).is_file():

@@ -76,5 +76,5 @@ def is_training(process: int) -> bool:
     """Tell whether a process is a launch of a training: `train` is one of its words."""
     try:
         return "train" in psutil.Process(process).cmdline()
-    except (psutil.Error, OSError):
+    except (psutil.Error, OSError, ValueError, OverflowError):
         return False

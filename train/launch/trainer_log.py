@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,20 +29,24 @@ class LoggedProgress:
 
 
 def read_progress(log_file: Path, start: int = 0) -> LoggedProgress:
-    """Read a trainer's log from a byte on; the log of a run that was killed tells how far it came."""
+    """Read a trainer's log from a byte on; the log of a run that was killed tells how far it came.
+
+    A line whose numbers are none is passed over: the log can be somebody else's.
+    """
     total, step, loss, evaluation = None, 0, None, {}
     if log_file.is_file():
         with log_file.open("rb") as file:
-            file.seek(start)
+            file.seek(max(0, min(start, log_file.stat().st_size)))
             for raw in file:
                 line = without_colour(raw)
-                if found := STEP.search(line):
-                    loss, step = float(found[1]), int(found[3])
-                elif found := TOTAL.search(line):
-                    total = int(found[1].replace(",", ""))
-                elif "eval_loss" in line:
-                    pairs = EVAL_VALUES.findall(line)
-                    evaluation = {name: float(value) for name, value in pairs if name not in NO_SCORES}
+                with suppress(ValueError):
+                    if found := STEP.search(line):
+                        loss, step = float(found[1]), int(found[3])
+                    elif found := TOTAL.search(line):
+                        total = int(found[1].replace(",", ""))
+                    elif "eval_loss" in line:
+                        pairs = EVAL_VALUES.findall(line)
+                        evaluation = {name: float(value) for name, value in pairs if name not in NO_SCORES}
     return LoggedProgress(total, step, loss, evaluation)
 
 

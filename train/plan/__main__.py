@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
 
 log = logging.getLogger(__name__)
@@ -41,5 +41,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     sys.exit(run_command(main))

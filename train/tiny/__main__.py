@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.errors import run_command
+from grounding.errors import run_command, start_logging
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
 from train.tiny.config_files import TinySettings
@@ -34,5 +34,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     sys.exit(run_command(main))

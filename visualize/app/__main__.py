@@ -5,13 +5,12 @@ Behind a proxy on this machine, allowed_hosts= holds the name that visitors use.
 """
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import BoundedSemaphore
 
-from grounding.errors import run_command
+from grounding.errors import run_command, start_logging
 from visualize.app.page_settings import describe_settings, read_settings
 from visualize.app.password import find_password
 
@@ -25,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     checkpoint, overrides = _parse(argv)
     settings, engine_settings = read_settings(checkpoint, overrides)
     password = find_password(settings.host, settings.password_file) if settings.is_open_to_others else None
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     from infer.engines.opening import open_engine
     from visualize.app.model_wordings import choose_wordings, find_dataset
 

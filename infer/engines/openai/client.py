@@ -21,6 +21,7 @@ from infer.engines.openai.completion import (
     read_completion,
 )
 from infer.engines.openai.data_url import data_url
+from infer.engines.openai.network_variables import certificate_problem, check_proxies
 from infer.engines.openai.shown_text import holds_secret, public_address, root_cause, shown_text
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
@@ -55,10 +56,13 @@ class OpenAIEngine:
         assert settings.model is not None
         self.settings, self.model = settings, settings.model
         key = _key()
+        check_proxies()
         try:
             self.server = public_address(settings.base_url)
             self.secrets = (key, *_passwords(settings.base_url))
             self.client = _client(settings, settings.base_url, key)
+        except OSError as error:
+            raise UserError(certificate_problem(error)) from error
         except (ValueError, ImportError, httpx2.InvalidURL) as error:
             # The error's own text can hold the address with its password.
             raise UserError(
@@ -147,9 +151,23 @@ class OpenAIEngine:
         return f"{said}: failed {self.client.max_retries + 1} times, see the server's log"
 
 
+class ReservedClient(openai.AsyncOpenAI):
+    """A client that tells a server nothing but the key and the question.
+
+    The library would send OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS to whatever server
+    `base_url` names, and describe this machine to it.
+    """
+
+    @property
+    def default_headers(self) -> dict[str, str | openai.Omit]:
+        """Return the headers of every request; the library adds the key."""
+        kind = "application/json"
+        return {"Accept": kind, "Content-Type": kind, "User-Agent": self.user_agent}
+
+
 def _client(settings: EngineSettings, base_url: str, key: str) -> openai.AsyncOpenAI:
     most_bytes = BODY_BYTES + BODY_BYTES_PER_TOKEN * settings.max_new_tokens
-    return openai.AsyncOpenAI(
+    return ReservedClient(
         base_url=base_url,
         api_key=key,
         timeout=openai.Timeout(settings.timeout, connect=min(settings.timeout, CONNECT_SECONDS)),

@@ -4,6 +4,8 @@ import os
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from grounding.errors import printable
+
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are shown."""
 
@@ -14,17 +16,13 @@ SHORTEST_SECRET = 6
 def shown_text(message: str, secrets: Sequence[str]) -> str:
     """Return a message in one line of LONGEST_MESSAGE characters, with "***" in place of each secret.
 
-    Control characters and characters that change the direction of writing are escaped, as a terminal would
-    obey them.
+    Control characters and characters that change the direction of writing are escaped.
     """
     for secret in secrets:
         if holds_secret(message, [secret]):
             message = message.replace(secret, "***")
     line = " ".join(message.split())
-    escaped = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in line[: LONGEST_MESSAGE + 1]
-    )
+    escaped = printable(line[: LONGEST_MESSAGE + 1], keep="")
     return escaped if len(escaped) <= LONGEST_MESSAGE else f"{escaped[:LONGEST_MESSAGE]}..."
 
 

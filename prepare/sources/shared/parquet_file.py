@@ -1,10 +1,13 @@
 """Parquet files of annotated images: opened, checked, and read in small batches."""
 
 import os
+import resource
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -43,6 +46,17 @@ COLUMN_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 READ_BUFFER = 1 << 20
 """Bytes. With a buffer, pages are streamed; without, a whole column of a row group is held in memory."""
+
+MOST_MEMORY = 1 << 31
+"""Bytes that reading a batch may take, 2 GiB: 16 photographs take some MB. Dictionaries, run lengths and
+compression let a file of some KB stand for more than any machine has, whatever its footer says."""
+
+LARGEST_ROW = 1 << 26
+"""Bytes of a row's annotations, 64 MiB: a million boxes. As Python's objects they take five times as many."""
+
+
+class LargeRowError(ValueError):
+    """A row has more annotations than `LARGEST_ROW`."""
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
@@ -100,15 +114,65 @@ def read_rows(
     Rows that cannot be read are reported as `Lost`; the rest of the row group is lost with them.
     """
     row, stop = start, start + file.metadata.row_group(index).num_rows
+    batches = file.iter_batches(
+        batch_size=batch_size, row_groups=[index], columns=list(columns), use_threads=False
+    )
     try:
-        for batch in file.iter_batches(
-            batch_size=batch_size, row_groups=[index], columns=list(columns), use_threads=False
-        ):
-            yield row, batch
-            row += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+        while (batch := _next_batch(batches)) is not None:
+            for part in _parts(batch):
+                yield row, part
+                row += part.num_rows
+    except MemoryError:
+        reason = f"they need more than {MOST_MEMORY:,} bytes of memory"
+        yield Lost(ROWS_DAMAGED, stop - row, f"{path}, rows {row} to {stop - 1} ({reason})")
+    except (pa.ArrowException, OSError, LargeRowError) as error:
         where = f"{path}, rows {row} to {stop - 1} ({first_line(error)})"
         yield Lost(ROWS_DAMAGED, stop - row, where)
+
+
+def _next_batch(batches: Iterator[Any]) -> Any:
+    """Return the next batch, or None.
+
+    Raises:
+        MemoryError: it needs more than `MOST_MEMORY`.
+    """
+    with _memory_bound(MOST_MEMORY):
+        return next(batches, None)
+
+
+@contextmanager
+def _memory_bound(more: int) -> Iterator[None]:
+    """Let this process take at most so many more bytes of memory within the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    bound = psutil.Process().memory_info().vms + more
+    lower = min(limit for limit in (soft, bound) if limit != resource.RLIM_INFINITY)
+    resource.setrlimit(resource.RLIMIT_AS, (lower, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _parts(batch: Any) -> Iterator[Any]:
+    """Yield a batch, or each of its rows if it is large.
+
+    Raises:
+        LargeRowError: a row has more annotations than `LARGEST_ROW`.
+    """
+    if _annotation_bytes(batch) <= LARGEST_ROW:
+        yield batch
+        return
+    for row in range(batch.num_rows):
+        part = batch.slice(row, 1)
+        if (size := _annotation_bytes(part)) > LARGEST_ROW:
+            raise LargeRowError(
+                f"a row has {size:,} bytes of annotations, and at most {LARGEST_ROW:,} are read"
+            )
+        yield part
+
+
+def _annotation_bytes(batch: Any) -> int:
+    return int(batch.select(list(ANNOTATION_COLUMNS)).nbytes)
 
 
 def read_footer(path: Path) -> tuple[int, bytes]:

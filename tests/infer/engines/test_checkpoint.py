@@ -20,6 +20,8 @@ def make_adapter(folder: Path, base: Path | None) -> Path:
     config = {"base_model_name_or_path": None if base is None else str(base)}
     (folder / "lora_config.json").write_text(json.dumps(config), encoding="utf-8")
     (folder / "peft_model-00001-of-00001.safetensors").write_bytes(b"adapter")
+    index = {"weight_map": {"a": "peft_model-00001-of-00001.safetensors"}}
+    (folder / "peft_model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
 
 
@@ -31,6 +33,18 @@ def test_an_adapter_is_found_with_its_base(tmp_path: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
         (adapter / name).write_text("{}", encoding="utf-8")
     assert find_checkpoint(adapter).processor == adapter  # what the run saved has the training's resolution
+
+
+def test_an_adapter_without_its_index_is_refused(tmp_path: Path) -> None:
+    """PaddleFormers would load the base model alone, with one line in its log."""
+    adapter = make_adapter(tmp_path / "lora", make_model(tmp_path / "base"))
+    index = adapter / "peft_model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "other.safetensors"}}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"no other\.safetensors, which peft_model\.safetensors\.index\.json"):
+        find_checkpoint(adapter)
+    index.unlink()
+    with pytest.raises(UserError, match=r"lora: no peft_model\.safetensors\.index\.json: copy it"):
+        find_checkpoint(adapter)
 
 
 def test_a_moved_base_can_be_named(tmp_path: Path) -> None:

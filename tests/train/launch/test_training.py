@@ -1,5 +1,6 @@
 """Real training through `python -m train`: killed, out of disk, half written, and gone on with."""
 
+import json
 import os
 import re
 import resource
@@ -32,6 +33,10 @@ def losses(folder: Path) -> list[tuple[int, float]]:
     log_file = folder / "logs" / "train.log"
     text = log_file.read_text(encoding="utf-8") if log_file.is_file() else ""
     return [(int(step), float(loss)) for loss, step in LOSS.findall(START.split(text)[-1])]
+
+
+def mean_loss(folder: Path) -> float:
+    return float(json.loads((folder / "all_results.json").read_text())["train_loss"])
 
 
 def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, starts: int) -> None:
@@ -129,6 +134,11 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     assert list(after) == list(range(2 * SAVE_STEPS + 1, STEPS + 1))
     assert after == pytest.approx({step: whole[step] for step in after}, rel=1e-4)
     assert abs(after[STEPS] - whole[STEPS]) < 1e-3
+
+    assert mean_loss(run) == pytest.approx(
+        mean_loss(full_run), rel=1e-4
+    )  # of all steps, not since the resume
+    assert mean_loss(full_run) == pytest.approx(sum(whole.values()) / STEPS, rel=1e-4)
 
     record = record_of(run)
     assert [start.state for start in record.starts] == ["killed", "failed", "failed", "finished"]

@@ -46,6 +46,7 @@ class ChatServer:
         self.key: str | None = None
         self.asked: list[Request] = []
         self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.at_a_time = self.most_at_a_time = self.connections = 0
         self.lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,7 @@ class ChatServer:
                     fault = chat.faults.popleft() if chat.faults else chat.fault_of(request)
                     chat.asked.append(request)
                     chat.bodies.append(body)
+                    chat.headers.append(dict(self.headers))
                 if fault is not None:
                     time.sleep(fault.pause)
                     if fault.drops:

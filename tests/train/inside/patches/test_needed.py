@@ -40,7 +40,7 @@ EVERY = [
     "run_no_model_code",
     "one_image_resolution",
     "seal_before_rotation",
-    "average_loss_since_resume",
+    "average_loss_over_all_steps",
 ]
 
 

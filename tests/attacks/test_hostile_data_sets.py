@@ -18,8 +18,8 @@ from prepare.recipe import PrepareRecipe
 from prepare.show.record_page import render_page
 from prepare.sources.source_settings import SourceSettings
 from prepare.stats.counts import count_files
+from tests.attacks.test_hostile_types import STRANGE
 from tests.prepare.sources.small_sources import SOURCES, places_in, replaced
-from tests.prepare.sources.test_types import STRANGE
 from train.preflight.data import file_problems
 from visualize.read.compared_runs import read_truth
 from visualize.read.training_records import read_records

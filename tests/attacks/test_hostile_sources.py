@@ -1,13 +1,17 @@
-"""Sources from strangers: files outside their folder, names that are no UTF-8, pipes, texts without end."""
+"""Sources from strangers: files outside their folder, names that are no UTF-8, pipes, bombs."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from grounding.errors import UserError
@@ -21,10 +25,10 @@ from prepare.reasons import (
 )
 from prepare.report import describe_card
 from prepare.sources.shared import listed, names_file
-from tests.prepare.sources.small_sources import SETTINGS, SOURCES, picture, replaced
+from tests.prepare.sources.small_sources import HEIGHT, SETTINGS, SOURCES, WIDTH, picture, replaced
 
 Make = Callable[..., Any]
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 NAMED = {
     "coco_json": ("images", 1, "file_name"),
@@ -275,3 +279,68 @@ def test_the_annotations_of_one_image_have_an_end(
     with (tmp_path / "source" / ANNOTATIONS[kind]).open("a") as file:
         file.write("\n" * 1000)
     assert prepare_dataset(recipe(kind)).dropped == {ANNOTATION_UNREADABLE: 1}
+
+
+PREPARE_WITH_LITTLE_MEMORY = """
+import resource, sys
+from grounding.errors import run_command
+from prepare.__main__ import main
+from prepare.sources.shared import parquet_file
+parquet_file.MOST_MEMORY = 1 << 27
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+code = run_command(main)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(status["VmHWM"].split()[0]) << 10)  # ru_maxrss begins with that of the process that forked
+sys.exit(code)
+"""
+
+
+def write_bomb(folder: Path, boxes: int, image_bytes: int) -> None:
+    """Write 17 rows, one of them with so many boxes, and all with one image of so many bytes."""
+    rows = 17
+    starts = pa.array(np.array([0, *(boxes + row for row in range(rows))], np.int32))
+    values = pa.array(np.tile([1.0, 2.0, 5.0, 9.0], boxes + rows - 1))
+    box_starts = pa.array(np.arange(0, len(values) + 1, 4, dtype=np.int32))
+    objects = {
+        "category": pa.ListArray.from_arrays(starts, pa.array(np.zeros(boxes + rows - 1, np.int64))),
+        "bbox": pa.ListArray.from_arrays(starts, pa.ListArray.from_arrays(box_starts, values)),
+        "area": pa.ListArray.from_arrays(starts, pa.array(np.zeros(boxes + rows - 1))),
+    }
+    image = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([bytes(image_bytes)]))
+    for number, split in enumerate(("train", "val")):
+        table = pa.table(
+            {
+                "image_id": pa.array(range(number * rows, (number + 1) * rows)),
+                "width": pa.array([WIDTH] * rows),
+                "height": pa.array([HEIGHT] * rows),
+                "objects": pa.StructArray.from_arrays([*objects.values()], [*objects]),
+                "image": pa.StructArray.from_arrays([image], ["bytes"]),
+            }
+        )
+        file = folder / f"{split}-00000-of-00001.parquet"
+        pq.write_table(table, file, compression="zstd", store_schema=False, dictionary_pagesize_limit=1 << 28)
+        assert file.stat().st_size < 50_000
+
+
+@pytest.mark.parametrize(
+    ("boxes", "image_bytes", "reason"),
+    [
+        (1_500_000, 10, "a row has [0-9,]+ bytes of annotations, and at most 67,108,864 are read"),
+        (1, 90_000_000, "they need more than 134,217,728 bytes of memory"),
+    ],
+    ids=["boxes", "images"],
+)
+def test_a_small_parquet_that_unpacks_to_gigabytes(
+    tmp_path: Path, boxes: int, image_bytes: int, reason: str
+) -> None:
+    write_bomb(tmp_path, boxes, image_bytes)
+    words = ["recipes/prepare/coco.yaml", f"source.path={tmp_path}", "source.hub=local", "total_samples=null"]
+    words.append(f"output_dir={tmp_path / 'dataset'}")
+    shown = subprocess.run(
+        [sys.executable, "-c", PREPARE_WITH_LITTLE_MEMORY, *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert shown.returncode == 2, shown.stderr
+    line = shown.stderr.splitlines()[-1]
+    assert re.search(rf"^error: .* damaged or missing.*parquet, rows \d+ to 16 \({reason}\)", line)
+    assert int(shown.stdout) < 1 << 30
+    assert not (tmp_path / "dataset" / "card.json").exists()
