@@ -157,7 +157,7 @@ def _box_or_problem(value: Any, label: LooseText, confidence: float | None = Non
     numbers = as_numbers(value) if (corners := _corners(value)) is None else corners
     if isinstance(value, LooseList) and len(value) == 1 and numbers is None:
         return _box_or_problem(value[0], label, confidence)
-    return NOT_FOUR_NUMBERS if not numbers else written_box(label, numbers, value.span, "xyxy", confidence)
+    return NOT_FOUR_NUMBERS if not numbers else written_box(label, numbers, value.span, None, confidence)
 
 
 def _corners(value: Any) -> list[float] | None:

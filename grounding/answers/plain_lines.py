@@ -1,7 +1,7 @@
 """Boxes beside their labels on a line: `100,100,300,500 person`, `person: (100, 100, 300, 500)`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from grounding.answers.loose_json import SHARE, LooseList, LooseNumber, LooseText, located, read_shares
 from grounding.answers.named_sides import find_sides, plain_key
@@ -29,10 +29,11 @@ _NAMED = re.compile(
 )
 _AROUND_LABELS = SEPARATORS + "\"'“”‘’=|()[]"
 _BULLET = re.compile(r"(?:[-*•]\s|\d{1,3}[.)]\s)")
-_FOUR = re.compile(
-    rf"(?<![\w.,%(\[-])(?:{SHARE}(?:\s{{0,9}},\s{{0,9}}{SHARE}){{3}}|{SHARE}(?:[ \t]{{1,4}}{SHARE}){{3}})"
-    r"(?!\w|\s{0,4},?\s{0,4}[-+.]?\d|[)\]%])"
+_COMMA = r"\s{0,9},\s{0,9}"
+_RUN = re.compile(
+    rf"(?<![\w.%(\[-])(?:{SHARE}(?:{_COMMA}{SHARE})+|{SHARE}(?:[ \t]{{1,4}}{SHARE})+)(?![\w)\]%]|\.[0-9])"
 )
+"""Numbers with commas between them, or with blanks."""
 
 
 def read_lines(piece: Piece) -> list[Found]:
@@ -49,15 +50,17 @@ def read_lines(piece: Piece) -> list[Found]:
 
 
 def _read_line(line: Piece) -> list[Found]:
-    boxes = list(_FOUR.finditer(line.plain))
+    runs = [(match.span(), list(_numbers_in(line, match))) for match in _RUN.finditer(line.plain)]
+    boxes = [run for run in runs if len(run[1]) == 4]
     if len(boxes) == 1:
-        span, order = boxes[0].span(), "xyxy"
-        numbers: Sequence[float] = list(read_shares(boxes[0].group(), line.offset + span[0]))
+        span, order = boxes[0][0], None
+        numbers: Sequence[float] = boxes[0][1]
     elif len(named := list(_NAMED.finditer(line.plain))) == 4:
         values = {plain_key(side[1]): _number(line, side) for side in named}
         if (sides := find_sides(values)) is None:
             return []
-        (numbers, order), span = sides, (named[0].start(), named[-1].end())
+        (numbers, named_order), span = sides, (named[0].start(), named[-1].end())
+        order = named_order
     else:
         return []
     before, after = _name(line, (0, span[0])), _name(line, (span[1], len(line.plain)))
@@ -69,6 +72,10 @@ def _read_line(line: Piece) -> list[Found]:
     name = before if before[0] < before[1] else after
     label = located(line.label(*name), (line.offset + name[0], line.offset + name[1]))
     return [written_box(label, numbers, place, order)]
+
+
+def _numbers_in(line: Piece, match: re.Match[str]) -> Iterator[LooseNumber]:
+    return read_shares(match.group(), line.offset + match.start())
 
 
 def _number(line: Piece, side: re.Match[str]) -> LooseNumber:

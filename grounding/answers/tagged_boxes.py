@@ -19,7 +19,7 @@ def read_tags(piece: Piece) -> list[Found]:
     for match in _TAG.finditer(piece.plain):
         values = _attributes(piece, match)
         boxes = next((values[name] for name in BOX_KEYS if name in values), None)
-        numbers = None if boxes is None else (list(read_shares(boxes.plain, boxes.span[0])), "xyxy")
+        numbers = None if boxes is None else (list(read_shares(boxes.plain, boxes.span[0])), None)
         if (sides := find_sides(values) or numbers) is None:
             continue
         label = next((values[name] for name in LABEL_KEYS if name in values), None)

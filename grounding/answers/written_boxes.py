@@ -14,9 +14,9 @@ class WrittenBox:
     """A box in a text: its label, "" without one, and its four numbers, as they are written.
 
     `label_span` and `span` are the places of label and box. `is_percent` numbers are shares of the image in
-    percent, whatever units other boxes have. `order` is xywh only where names in the text say so. `spans` are
-    the places of the numbers (`number_spans`), () where the box has no other numbers. `confidence` is what
-    the text states beside the box.
+    percent, whatever units other boxes have. `order` is xyxy or xywh where names in the text say so. `spans`
+    are the places of the numbers (`number_spans`), () where the box has no others. `confidence` is what the
+    text states beside the box.
     """
 
     label: str
@@ -24,7 +24,7 @@ class WrittenBox:
     numbers: tuple[float, ...]
     span: Span
     is_percent: bool = False
-    order: str = "xyxy"
+    order: str | None = None
     spans: tuple[Span, ...] = ()
     confidence: float | None = None
 
@@ -37,7 +37,7 @@ def written_box(
     label: LooseText,
     numbers: Sequence[float],
     span: Span,
-    order: str = "xyxy",
+    order: str | None = None,
     confidence: float | None = None,
 ) -> Found:
     """Return the box of these numbers, or what is wrong with them; percents do not mix with other numbers."""

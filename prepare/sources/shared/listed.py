@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class ListedSource:
     """Images in the order of their names; `annotate` makes the annotation of one.
 
     The fingerprint hashes the content of `annotation_files`, and name and length of the images. `outside`
-    are the image files outside the source's folder, which the recipe allows.
+    are the image files outside the source's folder, which the recipe allows. `lost` is what the annotation
+    files list, and no image can be told of.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class ListedSource:
     annotation_files: Sequence[tuple[str, Path]]
     own_categories: tuple[Category, ...] | None
     outside: frozenset[Path] = frozenset()
+    lost: Mapping[str, Sequence[Lost]] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Return a hash of the annotation files and of the images' names and lengths.
@@ -73,6 +75,7 @@ class ListedSource:
 
     def scan(self, split: str) -> Iterator[Annotation | Lost]:
         """Yield the annotation of every image whose file exists."""
+        yield from self.lost.get(split, ())
         for row, item in enumerate(self.items[split]):
             if not is_unicode(item.name):
                 yield Lost(IMAGE_NAME_NOT_UTF8, 1, ascii(item.name))

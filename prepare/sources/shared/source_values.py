@@ -5,6 +5,7 @@ names the field; the caller adds file and line.
 """
 
 import math
+import re
 from typing import Any
 
 from grounding.annotations import LARGEST_SIDE
@@ -15,13 +16,21 @@ LARGEST_ID = (1 << 63) - 1
 
 SHOWN = 60
 
+_PLAIN_NUMBER = re.compile(
+    r"\s{0,9}[-+]?(?:[0-9]{1,20}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,3})?\s{0,9}"
+)
+"""A number in a text, as str and json write it."""
+
 
 class BadValueError(ValueError):
     """A value has another type than its field; the message names the field, and what it needs."""
 
 
 def read_numbers(value: Any) -> tuple[float, ...]:
-    """Return the numbers of a box; none if the value is not a list of numbers."""
+    """Return the numbers of a box; none if the value is not a list of numbers.
+
+    Texts that are plain numbers count as such: some tools write all values as texts.
+    """
     if not isinstance(value, (list, tuple)):
         return ()
     try:
@@ -117,6 +126,8 @@ def brief_value(value: Any) -> str:
 def _number(value: Any) -> float:
     if isinstance(value, float):
         return value
+    if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        return float(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError
     try:

@@ -244,6 +244,7 @@ def test_each_number_knows_its_place(rows: list[Row], data: st.DataObject) -> No
         ("1, 2, 3, 4 here is the cat", [["", [1, 2, 3, 4]]], (UNLABELLED,)),
         ("The bounding box is 1, 2, 3, 4", [["", [1, 2, 3, 4]]], (UNLABELLED,)),
         ("0 0.5 0.5 0.1 0.1", [], (NO_BOX,)),
+        ("boxes: 1, 2, 3, 4, 5, 6", [], (NO_BOX,)),
         ('{"bbox": [10%, 10, 30%, 50], "label": "cat"}', [], (NOT_FOUR_NUMBERS,)),
     ],
 )  # fmt: skip
