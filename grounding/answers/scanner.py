@@ -6,13 +6,13 @@ It takes time linear in the length of the text, and never raises. What numbers m
 import re
 
 from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
-from grounding.answers.json_boxes import JsonReader
 from grounding.answers.nothing_found import says_nothing
-from grounding.answers.plain_characters import Piece, plain_piece, without_wrapping
-from grounding.answers.plain_lines import labels_beside, read_lines
-from grounding.answers.prose_boxes import BOX_TAG, TWO_POINTS, has_point, is_half_box, read_points
-from grounding.answers.tagged_boxes import read_tags
-from grounding.answers.written_boxes import Found
+from grounding.answers.spellings.json_boxes import JsonReader
+from grounding.answers.spellings.plain_characters import Piece, plain_piece, without_wrapping
+from grounding.answers.spellings.plain_lines import labels_beside, read_plain_lines
+from grounding.answers.spellings.prose_boxes import BOX_TAG, TWO_POINTS, has_point, is_half_box, read_points
+from grounding.answers.spellings.tagged_boxes import read_tags
+from grounding.answers.spellings.written_boxes import Found
 
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
@@ -52,7 +52,7 @@ def _read(piece: Piece) -> list[Found]:
         return tags
     found, is_cut_off = JsonReader(piece, _read, labels_beside).read()
     if not found and not is_cut_off:
-        found = read_points(piece) if TWO_POINTS.search(piece.plain) else read_lines(piece)
+        found = read_points(piece) if TWO_POINTS.search(piece.plain) else read_plain_lines(piece)
     return [*found, TRUNCATED] if is_cut_off and TRUNCATED not in found[-1:] else found
 
 

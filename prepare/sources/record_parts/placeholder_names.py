@@ -20,7 +20,7 @@ _NEAR = re.compile(r"[\s\"'`:(]*")
 
 
 @dataclass(frozen=True)
-class Mark:
+class BoxMark:
     """A placeholder: its message, its place there, and whether it stands for a name; else for a box."""
 
     message: int
@@ -28,10 +28,10 @@ class Mark:
     is_name: bool
 
 
-def find_marks(texts: Sequence[str]) -> list[Mark]:
+def find_marks(texts: Sequence[str]) -> list[BoxMark]:
     """Return the placeholders of all messages in their order."""
     return [
-        Mark(number, match.start(), match.group() == REF_PLACEHOLDER)
+        BoxMark(number, match.start(), match.group() == REF_PLACEHOLDER)
         for number, text in enumerate(texts)
         for match in _MARK.finditer(text)
     ]
@@ -63,7 +63,7 @@ def pair_names(turns: Sequence[tuple[str, str]]) -> list[int | None]:
     """
     texts = [text for _, text in turns]
     names: list[int | None] = []
-    waiting: list[tuple[int, Mark]] = []
+    waiting: list[tuple[int, BoxMark]] = []
     last: int | None = None
     position = 0
     for number, (role, text) in enumerate(turns):
@@ -85,7 +85,7 @@ def pair_names(turns: Sequence[tuple[str, str]]) -> list[int | None]:
     return names
 
 
-def _number_names(marks: Sequence[Mark], position: int) -> tuple[list[tuple[int, Mark]], int]:
+def _number_names(marks: Sequence[BoxMark], position: int) -> tuple[list[tuple[int, BoxMark]], int]:
     """Return the marks with the position of each name; of a box, that of the next name."""
     numbered = []
     for mark in marks:
@@ -95,13 +95,16 @@ def _number_names(marks: Sequence[Mark], position: int) -> tuple[list[tuple[int,
 
 
 def _pair_in_objects(
-    marks: Sequence[tuple[int, Mark]], waiting: Sequence[tuple[int, Mark]], text: str, last: int | None
+    marks: Sequence[tuple[int, BoxMark]],
+    waiting: Sequence[tuple[int, BoxMark]],
+    text: str,
+    last: int | None,
 ) -> list[int | None]:
     """Pair the boxes of each JSON object with the names in it."""
     del last
     found: list[int | None] = []
     spans = [match.span() for match in _OBJECT.finditer(text)]
-    groups: dict[int, list[tuple[int, Mark]]] = {}
+    groups: dict[int, list[tuple[int, BoxMark]]] = {}
     for place, mark in marks:
         own = next((start for start, end in spans if start < mark.start < end), -1)
         groups.setdefault(own, []).append((place, mark))
@@ -115,7 +118,10 @@ def _pair_in_objects(
 
 
 def _pair_runs(
-    marks: Sequence[tuple[int, Mark]], waiting: Sequence[tuple[int, Mark]], text: str, last: int | None
+    marks: Sequence[tuple[int, BoxMark]],
+    waiting: Sequence[tuple[int, BoxMark]],
+    text: str,
+    last: int | None,
 ) -> list[int | None]:
     """Pair each run of boxes with the run of names before it; the first one's may stand in the question."""
     found: list[int | None] = []
@@ -145,7 +151,9 @@ def _pair_runs(
     return found
 
 
-def _between(name: tuple[int, Mark], box: tuple[int, Mark], text: str, allowed: re.Pattern[str]) -> bool:
+def _between(
+    name: tuple[int, BoxMark], box: tuple[int, BoxMark], text: str, allowed: re.Pattern[str]
+) -> bool:
     """Tell whether only what is allowed stands between a name and a box."""
     between = text[name[1].start + len(REF_PLACEHOLDER) : box[1].start]
     return allowed.fullmatch(between) is not None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from grounding.answers.forms import BOX_KEYS, NOT_FOUR_NUMBERS, POINT, TRUNCATED
 from grounding.answers.scanner import scan_answer
-from grounding.answers.written_boxes import WrittenBox, number_spans
+from grounding.answers.spellings.written_boxes import WrittenBox, number_spans
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from prepare.reasons import RECORD_POINT, RECORD_UNREADABLE, UnusableQueryError
 from prepare.source_types import StatedBox

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grounding.answers.forms import FRACTIONS, NO_BOX, NOT_FOUR_NUMBERS, POINT, TRUNCATED, UNLABELLED
 from grounding.answers.reader import read_answer
 from grounding.answers.scanner import scan_answer
-from grounding.answers.written_boxes import WrittenBox, number_spans
+from grounding.answers.spellings.written_boxes import WrittenBox, number_spans
 from grounding.boxes import GRID, Size
 
 HERE = Path(__file__).parent

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from grounding.answers.loose_json import LooseList, LooseText, read_shares
+from grounding.answers.spellings.loose_json import LooseList, LooseText, read_shares
 
 _SIDES = (
     (("x1", "x_1", "xmin", "x_min", "left"), ("y1", "y_1", "ymin", "y_min", "top")),

@@ -1,16 +1,15 @@
 """What stands in a text: boxes as they are written, with their places, before their numbers mean anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from grounding.answers.forms import NOT_FOUR_NUMBERS, POINT
-from grounding.answers.loose_json import LooseNumber, LooseText, read_shares
-from grounding.answers.plain_characters import in_plain_characters
+from grounding.answers.spellings.loose_json import LooseNumber, LooseText, read_shares
+from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.samples import Span
 
 
-@dataclass(frozen=True)
-class WrittenBox:
+class WrittenBox(NamedTuple):
     """A box in a text: its label, "" without one, and its four numbers, as they are written.
 
     `label_span` and `span` are the places of label and box. `is_percent` numbers are shares of the image in
@@ -57,8 +56,12 @@ def written_box(
 
 
 def number_spans(box: WrittenBox, text: str) -> tuple[Span, ...]:
-    """Return the places of a box's four numbers, in their order, in the text that it was read from."""
+    """Return the places of a box's four numbers, in their order, in the text that it was read from.
+
+    () where the text has them in another order.
+    """
     if box.spans:
         return box.spans
     start, end = box.span
-    return tuple(number.span for number in read_shares(in_plain_characters(text[start:end]), start))
+    numbers = list(read_shares(in_plain_characters(text[start:end]), start))
+    return tuple(number.span for number in numbers) if tuple(numbers) == box.numbers else ()

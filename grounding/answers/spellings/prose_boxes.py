@@ -3,10 +3,10 @@
 import re
 
 from grounding.answers.forms import LABEL_ONLY, NOT_FOUR_NUMBERS, POINT, TRUNCATED
-from grounding.answers.loose_json import SHARE, located, read_numbers
 from grounding.answers.nothing_found import SEPARATORS
-from grounding.answers.plain_characters import Piece, blank
-from grounding.answers.written_boxes import Found, written_box
+from grounding.answers.spellings.loose_json import SHARE, located, read_floats
+from grounding.answers.spellings.plain_characters import Piece, blank
+from grounding.answers.spellings.written_boxes import Found, written_box
 from grounding.markup import BOX_END, BOX_START, REF_END, REF_START
 from grounding.samples import Span
 
@@ -47,7 +47,7 @@ def read_points(piece: Piece) -> list[Found]:
         if name:
             label = located(name, (piece.offset + start, piece.offset + stop))
         span = piece.offset + match.start(), piece.offset + match.end()
-        found.append(written_box(label, read_numbers(piece, *match.span()), span))
+        found.append(written_box(label, read_floats(piece, *match.span()), span))
         end = match.end()
     if (problem := _problem_of_rest(piece, end)) is not None:
         found.append(problem)

@@ -3,11 +3,18 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from grounding.answers.loose_json import SHARE, LooseList, LooseNumber, LooseText, located, read_shares
-from grounding.answers.named_sides import find_sides, plain_key
 from grounding.answers.nothing_found import SEPARATORS
-from grounding.answers.plain_characters import Piece
-from grounding.answers.written_boxes import Found, written_box
+from grounding.answers.spellings.loose_json import (
+    SHARE,
+    LooseList,
+    LooseNumber,
+    LooseText,
+    located,
+    read_shares,
+)
+from grounding.answers.spellings.named_sides import find_sides, plain_key
+from grounding.answers.spellings.plain_characters import Piece
+from grounding.answers.spellings.written_boxes import Found, written_box
 from grounding.samples import Span
 
 LONGEST_LABEL, MOST_WORDS = 60, 6
@@ -36,7 +43,7 @@ _RUN = re.compile(
 """Numbers with commas between them, or with blanks."""
 
 
-def read_lines(piece: Piece) -> list[Found]:
+def read_plain_lines(piece: Piece) -> list[Found]:
     """Read the lines that hold four numbers, or numbers of named sides, and before or after them a label."""
     found: list[Found] = []
     start = 0
@@ -116,6 +123,8 @@ def _name(piece: Piece, span: Span) -> Span | None:
     if end - start > LONGEST_GAP:
         return None
     part = piece.plain[start:end].lstrip(" \t\r")
+    if not part.strip(_AROUND_LABELS):
+        return end, end
     if (bullet := _BULLET.search(part)) is not None and bullet.start() == 0:
         part = part[bullet.end() :]
     part = part.lstrip(_AROUND_LABELS)

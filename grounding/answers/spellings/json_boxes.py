@@ -13,7 +13,7 @@ from grounding.answers.forms import (
     NOT_FOUR_NUMBERS,
     POINT,
 )
-from grounding.answers.loose_json import (
+from grounding.answers.spellings.loose_json import (
     SHARE,
     LooseList,
     LooseNumber,
@@ -23,9 +23,9 @@ from grounding.answers.loose_json import (
     parse_loose_json,
     read_shares,
 )
-from grounding.answers.named_sides import as_number, as_numbers, find_sides, plain_key
-from grounding.answers.plain_characters import Piece
-from grounding.answers.written_boxes import Found, written_box
+from grounding.answers.spellings.named_sides import as_number, as_numbers, find_sides, plain_key
+from grounding.answers.spellings.plain_characters import Piece
+from grounding.answers.spellings.written_boxes import Found, written_box
 
 MAX_LEVELS = 3
 """Strings in strings in strings."""
@@ -38,6 +38,7 @@ _BOX_IN_STRING = re.compile(rf"[\s\[(]*{SHARE}(?:[\s,;]+{SHARE}){{3}}[\s\])]*")
 _TWO_POINTS_IN_STRING = re.compile(
     rf"\s*[\[(]?\s*[\[(]\s*{SHARE}\s*,\s*{SHARE}\s*[\])]\s*,\s*[\[(]\s*{SHARE}\s*,\s*{SHARE}\s*[\])]\s*[\])]?\s*"
 )
+_FLOATS = {float}
 _DIGIT = re.compile(r"[0-9]")
 _BRACKETS = frozenset("[({<, ")
 
@@ -99,6 +100,9 @@ class JsonReader:
 
     def _read_list(self, value: LooseList, label: LooseText) -> None:
         kinds = set(map(type, value))
+        if kinds == _FLOATS:
+            self.found.append(written_box(label, value, value.span))
+            return
         if kinds == {LooseList} and (corners := _corners(value)) is not None:
             self.found.append(written_box(label, corners, value.span))
             return
@@ -145,6 +149,8 @@ def _split_boxes(value: Any) -> Iterator[Any]:
 
 def _box_or_problem(value: Any, label: LooseText, confidence: float | None = None) -> Found:
     """Return the box in the value of a box key: a list of numbers, two corners, named sides, or a text."""
+    if isinstance(value, LooseList) and set(map(type, value)) == _FLOATS:
+        return written_box(label, value, value.span, None, confidence)
     if isinstance(value, LooseObject):
         sides = find_sides({plain_key(key): item for key, item in value.items()})
         return written_box(label, sides[0], value.span, sides[1], confidence) if sides else NOT_FOUR_NUMBERS

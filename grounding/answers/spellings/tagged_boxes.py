@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 from grounding.answers.forms import BOX_KEYS, LABEL_KEYS
-from grounding.answers.loose_json import LooseText, located, read_shares
-from grounding.answers.named_sides import find_sides, plain_key
-from grounding.answers.plain_characters import Piece
-from grounding.answers.written_boxes import Found, written_box
+from grounding.answers.spellings.loose_json import LooseText, located, read_shares
+from grounding.answers.spellings.named_sides import find_sides, plain_key
+from grounding.answers.spellings.plain_characters import Piece
+from grounding.answers.spellings.written_boxes import Found, written_box
 
 _TAG = re.compile(r"<(?P<name>\w{1,30})\s(?P<attributes>[^<>]{1,500})>(?P<text>[^<>]{0,500})")
 _ATTRIBUTE = re.compile(r"""([\w:-]{1,30})\s{0,9}=\s{0,9}(?:"([^"]*)"|'([^']*)'|([^\s"'<>=/]{1,100}))""")

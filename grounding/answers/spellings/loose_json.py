@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from grounding.answers.plain_characters import Piece
-from grounding.answers.strings import STRING, is_cut_string
+from grounding.answers.spellings.plain_characters import Piece
+from grounding.answers.spellings.strings import STRING, is_cut_string
 from grounding.markup import BOX_END, BOX_START, REF_END, REF_START
 from grounding.samples import Span
 
@@ -127,7 +127,7 @@ class _Values:
 
     def put_numbers(self, start: int, end: int) -> None:
         """Put a list of all numbers between these bounds in the piece."""
-        numbers = LooseList(read_numbers(self.piece, start, end))
+        numbers = LooseList(read_floats(self.piece, start, end))
         numbers.span = self.piece.offset + start, self.piece.offset + end
         self.put(numbers)
 
@@ -222,6 +222,9 @@ def _take(match: re.Match[str], values: _Values) -> None:
 
 def _take_number(values: _Values, start: int, end: int) -> None:
     token = values.piece.plain[start:end]
+    if isinstance(values.stack[-1].value, list) and token[-1] != "%" and not values.piece.level:
+        values.put(float(token))  # faster, and enough where numbers stand in their order
+        return
     number = LooseNumber(token.rstrip(" %\n\t"))
     number.is_percent = token[-1] == "%"
     number.span = values.piece.offset + start, values.piece.offset + end
@@ -250,7 +253,7 @@ def read_shares(text: str, offset: int = 0) -> Iterator[LooseNumber]:
         yield number
 
 
-def read_numbers(piece: Piece, start: int, end: int) -> list[float]:
+def read_floats(piece: Piece, start: int, end: int) -> list[float]:
     """Return the numbers in a part of a piece: plain floats, which are faster, where that is all of them."""
     text = piece.plain[start:end]
     if piece.level or "%" in text:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from grounding.answers.strings import unescape
+from grounding.answers.spellings.strings import unescape
 from grounding.samples import Span
 
 _PLAIN = {0xFF01 + place: 0x21 + place for place in range(94) if chr(0x21 + place) not in "\"'"} | {
