@@ -24,6 +24,9 @@ _ONE_POINT = rf"\(\s*{SHARE}\s*,\s*{SHARE}\s*\)"
 _POINTS = rf"(?P<points>(?:{re.escape(BOX_START)})?{_ONE_POINT}\s*,\s*{_ONE_POINT}(?:{re.escape(BOX_END)})?)"
 _REF = rf"(?P<ref>{re.escape(REF_START)}[^<]{{0,500}}{re.escape(REF_END)})"
 
+_NAME_IN_TOKENS = re.compile(rf"{re.escape(REF_START)}[^<]{{0,500}}{re.escape(REF_END)}")
+"""A string that is a name in its tokens."""
+
 _ABYSS = rf"(?P<abyss>[\[{{](?:\s*[\[{{]){{{MAX_DEPTH},}})"
 """More openings in a row than there can be levels are one token: a model can repeat one without end."""
 
@@ -122,6 +125,8 @@ class _Values:
         """Put a string with these bounds in the piece."""
         if self.piece.level:
             end = start + len(self.piece.plain[start:end].rstrip())
+        if _NAME_IN_TOKENS.fullmatch(self.piece.plain, start, end):
+            start, end = start + len(REF_START), end - len(REF_END)
         span = self.piece.offset + start, self.piece.offset + end
         self.put(located(self.piece.label(start, end, times=1), span, self.piece.plain[start:end]))
 
