@@ -52,15 +52,21 @@ def is_plausible(fitting: int, boxes: int) -> bool:
 
 
 def fitting_orders(boxes: Sequence[SampledBox], units: str) -> list[BoxFormat]:
-    """Return the orders in which all boxes fit their images, in these units."""
-    forms = [BoxFormat(order, units) for order in BOX_ORDERS]
-    return [form for form in forms if count_fitting(boxes, form) == len(boxes)]
+    """Return the orders in which all boxes fit their images, in these units; if none, nearly all."""
+    return _best(boxes, [BoxFormat(order, units) for order in BOX_ORDERS])
 
 
 def fitting_units(boxes: Sequence[SampledBox], order: str) -> list[BoxFormat]:
-    """Return the units in which all boxes fit their images, in this order."""
-    forms = [BoxFormat(order, units) for units in UNITS]
-    return [form for form in forms if count_fitting(boxes, form) == len(boxes)]
+    """Return the units in which all boxes fit their images, in this order; if none, nearly all."""
+    return _best(boxes, [BoxFormat(order, units) for units in UNITS])
+
+
+def _best(boxes: Sequence[SampledBox], forms: Sequence[BoxFormat]) -> list[BoxFormat]:
+    counts = {form: count_fitting(boxes, form) for form in forms}
+    for wanted in (len(boxes), (1 - SUSPICIOUS_SHARE) * len(boxes)):
+        if found := [form for form, count in counts.items() if count >= wanted]:
+            return found
+    return []
 
 
 def describe_shares(boxes: Sequence[SampledBox], form: BoxFormat) -> str:

@@ -19,8 +19,8 @@ from prepare.inspect.survey import Survey
 from prepare.source_types import BoxFormat
 
 OPEN_UNITS, OPEN_ORDER = "records", "coco_parquet"
-"""Kinds whose files leave units or order open: trainers write pixels or a grid in the same form, and data sets
-on hubs write xyxy or xywh."""
+"""Kinds whose files leave something open: trainers write pixels or a grid in the same form, data sets on hubs
+xyxy or xywh."""
 
 ORDERS_IN_WORDS = {"xyxy": "two corners", "xywh": "corner, width, height", "cxcywh": "centre, width, height"}
 
