@@ -10,6 +10,7 @@ from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import known_kinds
 
 SHOWN_SUFFIXES = 5
+SHOWN_SIGNS = 6
 
 
 def find_candidates(listing: FolderListing) -> list[Sign]:
@@ -37,7 +38,9 @@ def choose_candidate(signs: list[Sign], given: Mapping[str, Any], listing: Folde
         return fitting[0]
     if not signs:
         raise UserError(f"{folder}: no annotations that are known; {describe_files(listing)}")
-    lines = "; ".join(describe_sign(sign, listing) for sign in fitting or signs)
+    shown = [describe_sign(sign, listing) for sign in (fitting or signs)[:SHOWN_SIGNS]]
+    more = len(fitting or signs) - len(shown)
+    lines = "; ".join([*shown, *([f"and {more} more"] if more else [])])
     if not fitting:
         raise UserError(f"{folder}: nothing in it agrees with {_show(given)}; it holds {lines}")
     raise UserError(

@@ -11,9 +11,9 @@ from grounding.recipe.loading import load_settings, parse_overrides
 from prepare.drops import check_usable
 from prepare.inspect.candidates import choose_candidate, find_candidates, settings_of
 from prepare.inspect.decisions import Decisions, decide
+from prepare.inspect.picture_sheet import choose_pictures, draw_sheet
 from prepare.inspect.recipe_text import EXPRESSION_KEYS, as_words, recipe_text
 from prepare.inspect.report_lines import describe_kind, describe_survey
-from prepare.inspect.sheet import choose_pictures, draw_sheet
 from prepare.inspect.survey import Survey, survey_source
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import DAMAGE

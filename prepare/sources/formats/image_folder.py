@@ -30,7 +30,7 @@ from prepare.sources.signs.sign import Sign, count_files
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
 from prepare.sources.tool_files.split_words import find_split_files
-from prepare.sources.tool_files.text_files import has_columns, read_csv
+from prepare.sources.tool_files.text_files import read_csv
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
 
@@ -51,7 +51,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
 
 def _has_objects(listing: FolderListing, name: str) -> bool:
     if name.endswith(".csv"):
-        return has_columns(listing.folder / name, ("file_name", "objects"))
+        return {"file_name", "objects"} <= listing.columns(name)
     return any("file_name" in row and bool({"objects", *BOXES} & row.keys()) for row in listing.rows(name))
 
 

@@ -37,7 +37,7 @@ COLUMNS = ("ImageID", "LabelName", *CORNERS)
 
 def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield Open Images for CSV files with its columns."""
-    found = [name for name in listing.sample(".csv") if has_columns(listing.folder / name, COLUMNS)]
+    found = [name for name in listing.sample(".csv") if listing.columns(name).issuperset(COLUMNS)]
     if found:
         yield Sign("openimages", count_files(found, f"the columns {', '.join(COLUMNS)}"), frozenset(found))
 

@@ -56,7 +56,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     for name in listing.with_suffix(".p"):
         folder, _, last = name.rpartition("/")
         instances = f"{folder}/{INSTANCES}".removeprefix("/")
-        if last.startswith("refs(") and instances in listing.files:
+        if last.startswith("refs(") and instances in listing.known:
             evidence = f"{name} has the name of RefCOCO's expressions, and {INSTANCES} is beside it"
             keys = {"source.train_files": glob_escape(name)}
             yield Sign("refcoco", evidence, frozenset({name, instances}), keys=keys)

@@ -65,7 +65,7 @@ class _Stated:
 def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield VIA for its projects and exports, as JSON or CSV."""
     found = [name for name in listing.sample(".json") if listing.json(name).has_any(*SIGNS)]
-    found += [name for name in listing.sample(".csv") if has_columns(listing.folder / name, COLUMNS)]
+    found += [name for name in listing.sample(".csv") if listing.columns(name).issuperset(COLUMNS)]
     if found:
         evidence = count_files(found, "images with regions that have shape_attributes and region_attributes")
         yield Sign("via", evidence, frozenset(found), keys=only_these(found, listing, ".json"))

@@ -48,13 +48,13 @@ logger = logging.getLogger(__name__)
 def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield VOC for each folder above XML files of one annotation each."""
     found = [name for name in listing.sample(".xml") if listing.xml(name).root == "annotation"]
-    places: dict[str, list[str]] = {}
-    for name in found:
-        places.setdefault(_place_of(name), []).append(name)
-    for place, names in places.items():
-        every = [name for name in listing.with_suffix(".xml") if _place_of(name) == place]
-        evidence = count_files(names, "<annotation> of one image")
-        yield Sign("voc", evidence, frozenset(every), place)
+    places: dict[str, list[str]] = {_place_of(name): [] for name in found}
+    for name in listing.with_suffix(".xml") if found else ():
+        if (place := _place_of(name)) in places:
+            places[place].append(name)
+    for place, every in places.items():
+        names = [name for name in found if _place_of(name) == place]
+        yield Sign("voc", count_files(names, "<annotation> of one image"), frozenset(every), place)
 
 
 def _place_of(name: str) -> str:

@@ -4,6 +4,7 @@ Links that leave the folder are neither followed nor opened. Only regular files 
 most a few pieces of `HEAD` bytes are read.
 """
 
+import csv
 import os
 from collections import defaultdict
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ HEAD = 1 << 16
 """Bytes of a file that are read at once, 64 KiB."""
 
 MOST_FILES = 500_000
-"""Files that are listed; walking more takes longer than some seconds."""
+"""Files and folders that are listed; walking more takes longer than some seconds."""
 
 ALL_OF, FEW_OF_EACH, MOST_LOOKED_AT = 64, 8, 256
 """So many files of a suffix are all looked into; of more, a few of each folder, and so many at most."""
@@ -41,6 +42,11 @@ class FolderListing:
     leaving: tuple[str, ...] = ()
     is_complete: bool = True
     _known: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The files as a set."""
+        return frozenset(self.files)
 
     @cached_property
     def by_suffix(self) -> dict[str, list[str]]:
@@ -106,6 +112,11 @@ class FolderListing:
         lines = text.splitlines()
         return [line.strip() for line in (lines[:-1] if len(head) == HEAD else lines) if line.strip()]
 
+    def columns(self, name: str) -> frozenset[str]:
+        """Return the names in the header of a CSV file."""
+        header = next(csv.reader(self.lines(name)[:1]), [])
+        return frozenset(column.strip().lstrip("#") for column in header)
+
     def _once(self, what: str, name: str, read: Any) -> Any:
         if (what, name) not in self._known:
             self._known[what, name] = read()
@@ -126,8 +137,10 @@ def list_folder(folder: Path) -> FolderListing:
     leaving: list[str] = []
     is_complete = True
     waiting = [""]
-    while waiting and len(files) + len(special) + len(leaving) < MOST_FILES:
+    folders = 0
+    while waiting and folders + len(files) + len(special) + len(leaving) < MOST_FILES:
         below = waiting.pop()
+        folders += 1
         try:
             with os.scandir(folder / below) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)

@@ -31,7 +31,7 @@ def _images(name: str, listing: FolderListing) -> dict[str, str]:
             continue
         path = PurePosixPath(stated.replace("\\", "/")).as_posix()
         beside = f"{folder_of(name)}/{path}".removeprefix("/")
-        if beside in listing.files or path.startswith("/"):
+        if beside in listing.known or path.startswith("/"):
             return {}
         ends = [each for each in listing.images if each == path or each.endswith(f"/{path}")]
         if len(ends) == 1:

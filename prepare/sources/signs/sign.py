@@ -40,12 +40,16 @@ def pattern_of(names: Sequence[str], others: Sequence[str]) -> str | None:
     numbered = SHARD.match(first.name)
     if len(wanted) == 1 and not numbered:
         return glob_escape(names[0])
-    stem = f"{numbered['stem']}-" if numbered else first.name
-    tried: list[tuple[str, Callable[[str], bool]]] = [
-        (
-            f"**/{glob_escape(stem)}*{first.suffix}",
-            lambda name: PurePosixPath(name).name.startswith(stem) and name.endswith(first.suffix),
-        ),
+    tried: list[tuple[str, Callable[[str], bool]]] = []
+    if numbered:
+        stem = f"{numbered['stem']}-"
+        tried.append(
+            (
+                f"**/{glob_escape(stem)}*{first.suffix}",
+                lambda name: PurePosixPath(name).name.startswith(stem) and name.endswith(first.suffix),
+            )
+        )
+    tried += [
         (f"**/{glob_escape(first.name)}", lambda name: PurePosixPath(name).name == first.name),
         (
             f"{glob_escape(folder_of(names[0]))}/*{first.suffix}".removeprefix("/"),

@@ -20,28 +20,31 @@ _LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
 
 SPLITS = ("train", "val")
 
+MOST_LISTS = 100
+"""Lists of names that are looked into."""
+
 
 def yolo_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield YOLO for each names file, and for label files where there is none."""
     labels = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
     described = count_files(labels, "lines of a class and a box") if labels else ""
     found: list[str] = []
-    for name in listing.with_suffix(*YAML_SUFFIXES):
+    for name in listing.sample(*YAML_SUFFIXES):
         content = _names_in(listing, name)
         if content:
             found.append(name)
             evidence = f"{name} has names and {content}" + (f"; {described}" if described else "")
             yield _sign(name, evidence, labels, listing)
     covered = {folder_of(name) for name in found}
-    for last in LISTS_OF_NAMES:
-        for name in listing.files:
-            folder = folder_of(name)
-            below = [label for label in labels if label.startswith(f"{folder}/".removeprefix("/"))]
-            if PurePosixPath(name).name == last and folder not in covered and below:
-                covered.add(folder)
-                found.append(name)
-                described = count_files(below, "lines of a class and a box")
-                yield _sign(name, f"{name} lists names; {described}", below, listing)
+    lists = [name for last in LISTS_OF_NAMES for name in listing.files if PurePosixPath(name).name == last]
+    for name in lists[:MOST_LISTS]:
+        folder = folder_of(name)
+        below = [label for label in labels if label.startswith(f"{folder}/".removeprefix("/"))]
+        if folder not in covered and below:
+            covered.add(folder)
+            found.append(name)
+            described = count_files(below, "lines of a class and a box")
+            yield _sign(name, f"{name} lists names; {described}", below, listing)
     if labels and not found:
         yield Sign("yolo", f"{described}, but no file names the classes", frozenset(labels))
 
