@@ -1,4 +1,4 @@
-"""Folders from strangers for `python -m prepare.inspect`: one line, exit code 2, and nothing is opened outside."""
+"""Folders from strangers for `python -m prepare.inspect`: one line, exit code 2, nothing outside is opened."""
 
 import os
 import subprocess
@@ -20,18 +20,12 @@ SUFFIXES = (".json", ".jsonl", ".xml", ".csv", ".yaml", ".txt", ".p", ".parquet"
 
 def refusal(folder: Path) -> str:
     """Return the only line on standard error of the command, which ends with exit code 2."""
-    command = [
-        sys.executable,
-        "-m",
-        "prepare.inspect",
-        str(folder),
-        "--recipe",
-        str(folder.parent / "o.yaml"),
-    ]
+    recipe = folder.parent / "o.yaml"
+    command = [sys.executable, "-m", "prepare.inspect", str(folder), "--recipe", str(recipe)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.count("\n") == 1
-    assert not (folder.parent / "o.yaml").exists()
+    assert not recipe.exists()
     return ended.stderr
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from prepare.sources.signs.sign import pattern_of
@@ -17,6 +19,11 @@ from prepare.sources.signs.sign import pattern_of
     ],
 )
 def test_a_pattern_fits_the_files_and_no_others(
-    names: list[str], others: list[str], pattern: str | None
+    names: list[str], others: list[str], pattern: str | None, tmp_path: Path
 ) -> None:
     assert pattern_of(names, others) == pattern
+    for name in names + others:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if pattern is not None:
+        assert sorted(tmp_path.glob(pattern)) == sorted(tmp_path / name for name in names)
