@@ -1,4 +1,4 @@
-"""Folders from strangers for `python -m prepare.inspect`: one line, exit code 2, nothing outside is opened."""
+"""Folders from strangers for prepare.inspect: one line, exit code 2, and nothing outside is opened."""
 
 import os
 import subprocess

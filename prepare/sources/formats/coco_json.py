@@ -35,7 +35,7 @@ from prepare.sources.shared.source_values import (
     brief_value,
 )
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, split_signs
+from prepare.sources.signs.sign import Sign, files_with, split_signs
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
@@ -65,7 +65,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     usual = [name for name in found if PurePosixPath(name).name.startswith("instances_")]
     if found:
         chosen = usual or found
-        evidence = count_files(chosen, "lists of images, annotations and categories")
+        evidence = files_with(chosen, "lists of images, annotations and categories")
         yield from split_signs(Sign(KIND, evidence, frozenset(chosen)), chosen, listing, ".json")
 
 

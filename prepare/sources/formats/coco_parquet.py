@@ -35,7 +35,7 @@ from prepare.sources.shared.parquet_file import (
     row_groups,
 )
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, split_signs
+from prepare.sources.signs.sign import Sign, files_with, split_signs
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
@@ -256,7 +256,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
         found.append(name)
         names = max(names, len(layout.names))
     if found:
-        evidence = count_files(found, "columns with images, boxes and labels")
+        evidence = files_with(found, "columns with images, boxes and labels")
         evidence += f"; the schema names {names:,} categories" if names else ""
         sign = Sign("coco_parquet", evidence, frozenset(found), keys={"source.hub": "local"})
         yield from split_signs(sign, found, listing, ".parquet")

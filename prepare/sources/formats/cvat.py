@@ -22,7 +22,7 @@ from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.signs.xml_head import XmlHead
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
@@ -47,7 +47,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield CVAT for XML files of annotations with images, or with the tracks of a video."""
     found = [name for name in listing.sample(".xml") if _is_cvat(listing.xml(name))]
     if found:
-        evidence = count_files(found, "<annotations> with <image>, or <track>")
+        evidence = files_with(found, "<annotations> with <image>, or <track>")
         yield Sign("cvat", evidence, frozenset(found), keys=only_these(found, listing, ".xml"))
 
 

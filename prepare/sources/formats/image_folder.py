@@ -26,7 +26,7 @@ from prepare.sources.shared.source_values import (
     read_whole,
 )
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
 from prepare.sources.tool_files.split_words import find_split_files
@@ -46,7 +46,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     named = [name for name in listing.sample(*SUFFIXES) if PurePosixPath(name).stem == "metadata"]
     found = [name for name in named if _has_objects(listing, name)]
     if found:
-        yield Sign("image_folder", count_files(found, "file_name and objects of images"), frozenset(found))
+        yield Sign("image_folder", files_with(found, "file_name and objects of images"), frozenset(found))
 
 
 def _has_objects(listing: FolderListing, name: str) -> bool:

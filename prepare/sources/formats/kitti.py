@@ -16,7 +16,7 @@ from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     ANY_LABEL,
@@ -50,7 +50,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield KITTI for text files with lines of a type and 14 or 15 numbers."""
     found = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
     if found:
-        yield Sign("kitti", count_files(found, "lines of a type and 14 or 15 numbers"), frozenset(found))
+        yield Sign("kitti", files_with(found, "lines of a type and 14 or 15 numbers"), frozenset(found))
 
 
 def _has_labels(listing: FolderListing, name: str) -> bool:

@@ -18,7 +18,7 @@ from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, fixed_boxes
 from prepare.sources.tool_files.split_words import find_split_files
@@ -50,7 +50,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield Label Studio for tasks with data and results, and for its smaller form JSON-MIN."""
     found = [name for name in listing.sample(".json") if listing.json(name).has_any(*SIGNS)]
     if found:
-        evidence = count_files(found, "tasks of Label Studio: data, annotations, result")
+        evidence = files_with(found, "tasks of Label Studio: data, annotations, result")
         yield Sign("label_studio", evidence, frozenset(found), keys=only_these(found, listing, ".json"))
 
 

@@ -31,7 +31,7 @@ from prepare.sources.shared.source_values import (
 )
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.json_head import JsonHead
-from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -60,7 +60,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     looked_at = listing.sample(".json")
     found = [name for name in looked_at if _is_labelme(listing.json(name))]
     if found:
-        evidence = count_files(found, "shapes and the path of one image")
+        evidence = files_with(found, "shapes and the path of one image")
         every = listing.with_suffix(".json") if len(found) == len(looked_at) else found
         yield Sign("labelme", evidence, frozenset(every), keys=only_these(every, listing, ".json"))
 

@@ -26,7 +26,7 @@ from prepare.sources.shared.source_values import (
     read_text,
 )
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
 from prepare.sources.tool_files.split_words import find_split_files
@@ -41,7 +41,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield ODVG for lines with a file name and `detection` or `grounding`."""
     found = [name for name in listing.sample(".jsonl") if any(map(_is_line, listing.rows(name)))]
     if found:
-        evidence = count_files(found, "lines with filename, and detection or grounding")
+        evidence = files_with(found, "lines with filename, and detection or grounding")
         yield Sign("odvg", evidence, frozenset(found), keys=only_these(found, listing, ".jsonl"))
 
 

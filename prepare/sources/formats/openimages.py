@@ -15,7 +15,7 @@ from prepare.sources.shared.file_patterns import find_files, source_folder
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -39,7 +39,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield Open Images for CSV files with its columns."""
     found = [name for name in listing.sample(".csv") if listing.columns(name).issuperset(COLUMNS)]
     if found:
-        yield Sign("openimages", count_files(found, f"the columns {', '.join(COLUMNS)}"), frozenset(found))
+        yield Sign("openimages", files_with(found, f"the columns {', '.join(COLUMNS)}"), frozenset(found))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -27,7 +27,7 @@ from prepare.sources.shared.source_values import (
     read_text,
 )
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files, only_these
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     DescribedSource,
@@ -67,7 +67,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     found = [name for name in listing.sample(".json") if listing.json(name).has_any(*SIGNS)]
     found += [name for name in listing.sample(".csv") if listing.columns(name).issuperset(COLUMNS)]
     if found:
-        evidence = count_files(found, "images with regions that have shape_attributes and region_attributes")
+        evidence = files_with(found, "images with regions that have shape_attributes and region_attributes")
         yield Sign("via", evidence, frozenset(found), keys=only_these(found, listing, ".json"))
 
 

@@ -16,7 +16,7 @@ from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
 from prepare.sources.shared.source_values import number_in
 from prepare.sources.signs.folder_listing import FolderListing, folder_of
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
     ANY_LABEL,
@@ -51,7 +51,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     if found:
         yield Sign(
             "visdrone",
-            count_files(found, "lines of a box and four numbers"),
+            files_with(found, "lines of a box and four numbers"),
             frozenset(found),
         )
 

@@ -29,7 +29,7 @@ from prepare.sources.shared.listed import (
 )
 from prepare.sources.shared.source_values import BadValueError, read_label
 from prepare.sources.signs.folder_listing import FolderListing
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels_from_1")
@@ -54,7 +54,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
             places[place].append(name)
     for place, every in places.items():
         names = [name for name in found if _place_of(name) == place]
-        yield Sign("voc", count_files(names, "<annotation> of one image"), frozenset(every), place)
+        yield Sign("voc", files_with(names, "<annotation> of one image"), frozenset(every), place)
 
 
 def _place_of(name: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from prepare.sources.signs.folder_listing import FolderListing, folder_of
-from prepare.sources.signs.sign import Sign, count_files, split_signs
+from prepare.sources.signs.sign import Sign, files_with, split_signs
 
 SUFFIXES = (".jsonl", ".json")
 
@@ -17,7 +17,7 @@ def row_signs(
     for suffix in SUFFIXES:
         found = [name for name in listing.sample(suffix) if any(is_row(row) for row in listing.rows(name))]
         if found:
-            sign = Sign(kind, count_files(found, what), frozenset(found), keys=_images(found[0], listing))
+            sign = Sign(kind, files_with(found, what), frozenset(found), keys=_images(found[0], listing))
             yield from split_signs(sign, found, listing, suffix)
             return
 

@@ -27,10 +27,11 @@ class Sign:
     notes: tuple[str, ...] = ()
 
 
-def count_files(names: Sequence[str], what: str) -> str:
-    """Return a number of files and the name of the first one, for evidence."""
-    more = f"and {len(names) - 1:,} more " if len(names) > 1 else ""
-    return f"{names[0]} {more}{'have' if len(names) > 1 else 'has'} {what}"
+def files_with(names: Sequence[str], what: str) -> str:
+    """Say that some files have something, for evidence; files beyond those looked into are not counted."""
+    if len(names) == 1:
+        return f"{names[0]} has {what}"
+    return f"{names[0]} and {len(names) - 1:,} more looked at have {what}"
 
 
 def pattern_of(names: Sequence[str], others: Sequence[str]) -> str | None:

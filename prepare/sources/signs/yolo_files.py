@@ -14,7 +14,7 @@ from prepare.sources.parts.names_file import (
     read_places,
 )
 from prepare.sources.signs.folder_listing import FolderListing, folder_of
-from prepare.sources.signs.sign import Sign, count_files
+from prepare.sources.signs.sign import Sign, files_with
 
 _LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
 
@@ -27,7 +27,7 @@ MOST_LISTS = 100
 def yolo_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield YOLO for each names file, and for label files where there is none."""
     labels = [name for name in listing.sample(".txt") if _has_labels(listing, name)]
-    described = count_files(labels, "lines of a class and a box") if labels else ""
+    described = files_with(labels, "lines of a class and a box") if labels else ""
     found: list[str] = []
     for name in listing.sample(*YAML_SUFFIXES):
         content = _names_in(listing, name)
@@ -43,7 +43,7 @@ def yolo_signs(listing: FolderListing) -> Iterator[Sign]:
         if folder not in covered and below:
             covered.add(folder)
             found.append(name)
-            described = count_files(below, "lines of a class and a box")
+            described = files_with(below, "lines of a class and a box")
             yield _sign(name, f"{name} lists names; {described}", below, listing)
     if labels and not found:
         yield Sign("yolo", f"{described}, but no file names the classes", frozenset(labels))
