@@ -97,7 +97,9 @@ def test_two_kinds_are_both_named_and_one_can_be_chosen(tmp_path: Path, inspect:
         inspect()
     assert not (tmp_path / "out").exists()
     _, report = inspect("source.kind=yolo")
-    assert report.startswith("source.kind=yolo: data.yaml has names and train; labels/0.txt and 3 more looked at ")
+    assert report.startswith(
+        "source.kind=yolo: data.yaml has names and train; labels/0.txt and 3 more looked at "
+    )
 
 
 def test_two_data_sets_of_one_kind(tmp_path: Path, inspect: Inspect) -> None:
