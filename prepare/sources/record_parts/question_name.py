@@ -25,8 +25,8 @@ _SEVERAL = re.compile(r"\b(?:and|or|nor)\b|,|;|/", re.IGNORECASE)
 
 _PRONOUNS = "all every each any everything objects it them this that they"
 _NO_NAME = frozenset(_PRONOUNS.split())
-_AROUND_BOXES = """a an and are at be box boxes by can coordinates d from here i in is it its json located of on picture
-    photo position s sure that the there this to with yes x y think thinking"""
+_AROUND_BOXES = """a an and are at be box boxes by can coordinates d from here i in is it its json located of
+    on picture photo position s sure that the there this to with yes x y think thinking"""
 _NEUTRAL = frozenset(_AROUND_BOXES.split()) | {
     word for key in (*BOX_KEYS, *CONTAINER_KEYS) for word in re.findall(r"[a-z]+", key)
 }
