@@ -10,7 +10,14 @@ from grounding.answers.nothing_found import says_nothing
 from grounding.answers.spellings.json_boxes import JsonReader
 from grounding.answers.spellings.plain_characters import Piece, plain_piece, without_wrapping
 from grounding.answers.spellings.plain_lines import labels_beside, read_plain_lines
-from grounding.answers.spellings.prose_boxes import BOX_TAG, TWO_POINTS, has_point, is_half_box, read_points
+from grounding.answers.spellings.prose_boxes import (
+    BOX_TAG,
+    TWO_POINTS,
+    has_named_boxes,
+    has_point,
+    is_half_box,
+    read_points,
+)
 from grounding.answers.spellings.tagged_boxes import read_tags
 from grounding.answers.spellings.written_boxes import Found
 
@@ -45,7 +52,7 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
 
 def _read(piece: Piece) -> list[Found]:
     """Read a text in the form that it seems to have; if there is nothing in that form, in the others."""
-    is_tagged = BOX_TAG.search(piece.plain) is not None
+    is_tagged = BOX_TAG.search(piece.plain) is not None or has_named_boxes(piece.plain)
     if _STRUCTURE.search(piece.plain) is None and (is_tagged or TWO_POINTS.search(piece.plain)):
         return read_points(piece)
     if "=" in piece.plain and "<" in piece.plain and (tags := read_tags(piece)):

@@ -36,6 +36,7 @@ _NAMED = re.compile(
 )
 _AROUND_LABELS = SEPARATORS + "\"'“”‘’=|()[]"
 _BULLET = re.compile(r"(?:[-*•]\s|\d{1,3}[.)]\s)")
+_JOINING = re.compile(r"(?:and|or|with|plus|also|then)\s+", re.IGNORECASE)
 _COMMA = r"\s{0,9},\s{0,9}"
 _RUN = re.compile(
     rf"(?<![\w.%(\[-])(?:{SHARE}(?:{_COMMA}{SHARE})+|{SHARE}(?:[ \t]{{1,4}}{SHARE})+)(?![\w)\]%]|\.[0-9])"
@@ -128,12 +129,21 @@ def _name(piece: Piece, span: Span) -> Span | None:
     if (bullet := _BULLET.search(part)) is not None and bullet.start() == 0:
         part = part[bullet.end() :]
     part = part.lstrip(_AROUND_LABELS)
+    if (joining := _JOINING.search(part)) is not None and joining.start() == 0:
+        part = part[joining.end() :]
     start = end - len(part)
     part = part.rstrip(_AROUND_LABELS)
     if not part:
         return start, start
-    name = piece.label(start, start + len(part))
-    is_name = len(name) <= LONGEST_LABEL and len(name.split()) <= MOST_WORDS and any(map(str.isalpha, name))
-    if not is_name or _NO_LABEL.search(name) or not set("{}[]<>").isdisjoint(name):
-        return None
-    return start, start + len(part)
+    return (start, start + len(part)) if is_name(piece.label(start, start + len(part))) else None
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be the name of a thing, and is no sentence about boxes."""
+    is_short = len(text) <= LONGEST_LABEL and len(text.split()) <= MOST_WORDS
+    return (
+        is_short
+        and any(map(str.isalpha, text))
+        and _NO_LABEL.search(text) is None
+        and set("{}[]<>").isdisjoint(text)
+    )

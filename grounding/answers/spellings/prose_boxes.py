@@ -68,6 +68,11 @@ def _problem_of_rest(piece: Piece, start: int) -> str | None:
     return LABEL_ONLY if name or any(opening in rest for opening, _ in REFS) else None
 
 
+def has_named_boxes(text: str) -> bool:
+    """Tell whether a text has names in tags, and boxes."""
+    return any(opening in text for opening, _ in REFS) and _BOX.search(text) is not None
+
+
 def is_half_box(text: str) -> bool:
     """Tell whether a text ends within a box."""
     return _HALF_BOX.search(text) is not None

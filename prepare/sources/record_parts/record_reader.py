@@ -1,10 +1,12 @@
 """The objects of a record's answers: boxes of placeholders, of JSON and of text, each with its name."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grounding.answers.forms import LABEL_KEYS
+from grounding.answers.spellings.written_boxes import WrittenBox
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from prepare.reasons import (
     RECORD_FLAWED,
@@ -15,7 +17,7 @@ from prepare.reasons import (
 )
 from prepare.source_types import RawObjects, StatedBox
 from prepare.sources.record_parts.placeholder_names import pair_names
-from prepare.sources.record_parts.question_name import name_in_question
+from prepare.sources.record_parts.question_name import name_in_question, plain_name_before, says_only
 from prepare.sources.record_parts.record_text import ROW_KEYS, find_placeholders, first_key, json_objects
 from prepare.sources.record_parts.text_boxes import find_text_boxes, stated_box
 from prepare.sources.shared.source_values import read_numbers
@@ -28,6 +30,9 @@ class RecordFormatError(ValueError):
     """A record has another format; the message says what is wrong."""
 
 
+_MARKUP = re.compile(
+    rf"<think(?:ing)?>.*?</think(?:ing)?>|\A.*</think(?:ing)?>|</?\w+>|<\|\w+\|>|{BOX_PLACEHOLDER}", re.DOTALL
+)
 QUESTION, ANSWER = "user", "assistant"
 
 
@@ -74,7 +79,7 @@ def read_record(row: dict[str, Any], units: str) -> RawObjects:
             continue
         pairs = [(box, None if name is None else labels[name]) for box, name in own]
         pairs += _boxes_in(text, units)
-        found += [(box, label or _asked_name(question)) for box, label in pairs]
+        found += [(box, label or _asked_name(question, text)) for box, label in pairs]
     return RawObjects([box for box, _ in found], [label for _, label in found], [None] * len(found))
 
 
@@ -89,12 +94,20 @@ def _boxes_in(text: str, units: str) -> list[tuple[Any, str | None]]:
     if rows := json_objects(text):
         return [(read_numbers(row[first_key(row, ROW_KEYS)]), _label_of(row)) for row in rows]
     stated, _ = find_text_boxes(text, on_grid=units == "grid")
-    return [(stated_box(box), box.label) for box in stated]
+    return [(stated_box(box), _name_of(box, text)) for box in stated]
 
 
-def _asked_name(question: str) -> str:
+def _name_of(box: WrittenBox, text: str) -> str | None:
+    """Return the label of a box; what stands before it in running text may be a part of a sentence."""
+    start, end = box.label_span
+    is_marked = text[start - 1 : start] in ('"', "'", "“", ">") or text[end : end + 1] in ('"', "'", "”", "<")
+    return box.label if is_marked or not box.label else plain_name_before(box.label)
+
+
+def _asked_name(question: str, answer: str) -> str:
+    """Return what a question asks for, as the name of the boxes of an answer that names nothing else."""
     name = name_in_question(question)
-    if name is None:
+    if name is None or not says_only(_MARKUP.sub(" ", answer), name):
         raise UnusableQueryError(RECORD_UNNAMED)
     return name
 
