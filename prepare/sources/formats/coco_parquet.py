@@ -250,7 +250,7 @@ def find_signs(listing: FolderListing) -> Iterator[Sign]:
     for name in listing.sample(".parquet"):
         path = listing.folder / name
         try:
-            layout = read_layout(path, open_parquet(path).schema_arrow)
+            layout = find_layout(path, open_parquet(path).schema_arrow)
         except UserError:
             continue
         found.append(name)

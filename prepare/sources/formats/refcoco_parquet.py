@@ -17,6 +17,8 @@ from prepare.sources.shared.file_patterns import check_outside, find_files, list
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.parquet_file import open_parquet, read_rows, row_groups
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_numbers, read_text
+from prepare.sources.signs.folder_listing import FolderListing
+from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries
 from prepare.sources.tool_files.referred_objects import ExpressionCollector, ReferredImage
@@ -27,6 +29,23 @@ FILES = "**/*.parquet"
 SENTENCES = ("sentences", "captions")
 COLUMNS = ("image_path", "split", "bbox")
 ROWS_AT_ONCE = 512
+
+
+def find_signs(listing: FolderListing) -> Iterator[Sign]:
+    """Yield RefCOCO of a hub for parquet files with the paths of images, splits, boxes and sentences."""
+    found = [name for name in listing.sample(".parquet") if _has_sentences(listing.folder / name)]
+    if found:
+        evidence = files_with(found, f"the columns {', '.join(COLUMNS)} and sentences")
+        keys = only_these(found, listing, ".parquet")
+        yield Sign("refcoco_parquet", evidence, frozenset(found), keys=keys)
+
+
+def _has_sentences(path: Path) -> bool:
+    try:
+        names = set(open_parquet(path).schema_arrow.names)
+    except UserError:
+        return False
+    return names.issuperset(COLUMNS) and bool(names & set(SENTENCES))
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:

@@ -8,7 +8,7 @@ from typing import Any
 
 from prepare.sources.shared.file_patterns import SHARD
 from prepare.sources.signs.folder_listing import FolderListing, folder_of
-from prepare.sources.tool_files.split_words import split_of
+from prepare.sources.tool_files.split_words import divide_names
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,7 @@ def split_signs(sign: Sign, names: Sequence[str], listing: FolderListing, *suffi
     Files of neither split, where some name train, are left out, and a note says so.
     """
     every = listing.with_suffix(*suffixes)
-    groups: dict[str | None, list[str]] = {"train": [], "val": [], None: []}
-    for name in names:
-        groups[split_of(name)].append(name)
-    train, val, others = groups["train"], groups["val"], groups[None]
-    if not train:
-        train, others = others or val, []
-        val = [] if train == val else val
+    train, val, others = divide_names(names)
     patterns = {"source.train_files": pattern_of(train, every)}
     if val:
         patterns["source.val_files"] = pattern_of(val, every)

@@ -1,7 +1,7 @@
 """The annotation files of each split where the words in their paths tell: train, val, valid, validation."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
@@ -26,6 +26,19 @@ def split_of(text: str) -> str | None:
     return next((split for split, names in known if words & names), None)
 
 
+def divide_names(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the names for training, for validation, and those of neither, as the words in them tell."""
+    splits = {name: split_of(name) for name in names}
+    train = [name for name in names if splits[name] == "train"]
+    val = [name for name in names if splits[name] == "val"]
+    others = [name for name in names if splits[name] not in ("train", "val")]
+    if train and not {"val", "test"} & set(splits.values()):
+        return list(names), [], []
+    if not train:
+        return (others, val, []) if others else (val, [], [])
+    return train, val, others
+
+
 def find_split_files(
     source: SourceSettings,
     folder: Path,
@@ -48,15 +61,8 @@ def find_split_files(
     found = _find(folder, source.train_files or pattern)
     found = found if source.train_files else [path for path in found if is_wanted(path)]
     check_outside(source, folder, found)
-    splits = {path: split_of(path.relative_to(folder).as_posix()) for path in found}
-    train = [path for path in found if splits[path] == "train"]
-    val = [path for path in found if splits[path] == "val"]
-    others = [path for path in found if splits[path] not in ("train", "val")]
-    if train and not {"val", "test"} & set(splits.values()):
-        train, others = found, []
-    if not train:
-        train, others = others or val, []
-        val = [] if train == val else val
+    names = {path.relative_to(folder).as_posix(): path for path in found}
+    train, val, others = ([names[name] for name in part] for part in divide_names(list(names)))
     if not train:
         raise UserError(
             f"source.train_files: no file in {folder} is '{source.train_files or pattern}' of "

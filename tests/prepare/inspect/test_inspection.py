@@ -248,7 +248,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 
 def test_make_prepare_takes_a_folder(tmp_path: Path) -> None:
-    plan = ["make", "--dry-run", "--no-print-directory", "prepare"]
+    plan = ["make", "--dry-run", "--no-print-directory", "PYTHON=python3", "prepare"]
     shown = subprocess.run(
         [*plan, f"SOURCE={tmp_path / 'my photos'}"], cwd=ROOT, capture_output=True, text=True
     )
