@@ -16,7 +16,7 @@ from prepare.inspect.box_readings import (
 )
 from prepare.inspect.images_looked_at import ImageLookedAt
 from prepare.inspect.survey import Survey
-from prepare.source_types import BoxFormat
+from prepare.source_types import BoxFormat, StatedBox
 
 OPEN_UNITS, OPEN_ORDER = "records", "coco_parquet"
 """Kinds whose files leave something open: trainers write pixels or a grid in the same form, data sets on hubs
@@ -42,8 +42,9 @@ class Decisions:
 
 def decide(kind: str, form: BoxFormat, survey: Survey, given: Mapping[str, Any]) -> Decisions:
     """Judge the boxes, the EXIF orientation and the crowds; keys in `given` are the user's and stay."""
+    boxes = sample_boxes(survey.images)
     parts = [
-        _decide_boxes(kind, form, sample_boxes(survey.images), given),
+        _decide_boxes(kind, form, boxes, given) if boxes else _stated_beside(survey),
         _decide_exif(survey.images, form, given),
         _decide_crowds(survey, given),
     ]
@@ -57,8 +58,6 @@ def decide(kind: str, form: BoxFormat, survey: Survey, given: Mapping[str, Any])
 def _decide_boxes(
     kind: str, form: BoxFormat, boxes: Sequence[SampledBox], given: Mapping[str, Any]
 ) -> Decisions:
-    if not boxes:
-        return Decisions()
     shares = describe_shares(boxes, form)
     if kind == OPEN_UNITS and "source.units" not in given:
         return _decide_open(boxes, fitting_units(boxes, form.order), "units", shares)
@@ -77,6 +76,18 @@ def _decide_boxes(
         choices = ", or ".join(f"source.boxes={each.order} source.units={each.units}" for each in likelier)
         return Decisions(evidence=(shares,), questions=(f"the boxes fit in several ways: add {choices}",))
     return Decisions(evidence=(f"{shares}; no order and units fit all of them",))
+
+
+def _stated_beside(survey: Survey) -> Decisions:
+    stated = sum(
+        isinstance(box, StatedBox)
+        for image in survey.images
+        for query in image.annotation.queries
+        for box in query.objects.boxes
+    )
+    if not stated:
+        return Decisions()
+    return Decisions(evidence=(f"boxes: all {stated:,} looked at state their own units",))
 
 
 def _decide_open(

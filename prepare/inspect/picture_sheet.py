@@ -27,6 +27,8 @@ TEXT, LINE = 16, 3
 LONGEST_LABEL, LONGEST_CAPTION = 40, 54
 """Characters."""
 
+Rect = tuple[float, float, float, float]
+
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 
 COLORS = (
@@ -87,21 +89,29 @@ def _draw_boxes(draw: ImageDraw.ImageDraw, found: Sequence[Detection], scale: fl
     for each in sorted(found, key=lambda each: -each.box.area):
         x1, y1, x2, y2 = (value * scale for value in each.box.xyxy)
         draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colors[each.label], width=LINE)
-    for each in found:
-        _draw_label(draw, each.label, each.box, scale, colors[each.label])
+    taken: list[tuple[str, Rect]] = []
+    for each in sorted(found, key=lambda each: -each.box.area):
+        text = printable(each.label, keep="")
+        text = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}..."
+        rect = _label_place(draw.textlength(text, _font()), each.box, scale)
+        is_named = any(label == each.label for label, _ in taken)
+        if is_named and any(_overlap(rect, other) for _, other in taken):
+            continue  # another box of this colour has the label
+        taken.append((each.label, rect))
+        draw.rectangle(rect, fill=colors[each.label])
+        draw.text((rect[0] + 3, rect[1]), text, PAPER, _font())
 
 
-def _draw_label(
-    draw: ImageDraw.ImageDraw, label: str, box: Box, scale: float, color: tuple[int, int, int]
-) -> None:
-    """Write a label above its box, or inside where there is no room above."""
-    text = printable(label, keep="")
-    text = text if len(text) <= LONGEST_LABEL else f"{text[:LONGEST_LABEL]}..."
-    width, height = draw.textlength(text, _font()) + 6, TEXT + 5
+def _label_place(length: float, box: Box, scale: float) -> Rect:
+    """Return where a label goes: above its box, or inside where there is no room above."""
+    width, height = length + 6, TEXT + 5
     left = max(0.0, min(box.x1 * scale, WIDTH - width))
     top = box.y1 * scale - height if box.y1 * scale >= height else box.y1 * scale
-    draw.rectangle((left, top, left + width, top + height), fill=color)
-    draw.text((left + 3, top), text, PAPER, _font())
+    return left, top, left + width, top + height
+
+
+def _overlap(one: Rect, other: Rect) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _pixels(image: ImageLookedAt) -> Image.Image:
