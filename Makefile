@@ -80,8 +80,8 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
 prepare: setup ## prepare a data set, check it, write statistics: DATA; from any annotated folder: SOURCE
-ifdef SOURCE
-	recipe="data/$$(basename "$$(realpath "$(SOURCE)")")_dataset.yaml" && \
+ifeq ($(origin SOURCE),command line)
+	@recipe="data/$$(basename "$$(realpath "$(SOURCE)")")_dataset.yaml" && \
 	  $(RUN) prepare.inspect "$(SOURCE)" --recipe "$$recipe" $(ARGS) && $(RUN) prepare "$$recipe" && \
 	  $(RUN) prepare.check "$$recipe" && $(RUN) prepare.stats "$$recipe"
 else
