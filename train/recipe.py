@@ -10,7 +10,7 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import known_keys
+from train.keys import BACKEND_KEY, Backend, known_keys
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHTS = ("*.safetensors", "*.pdparams")
@@ -53,6 +53,11 @@ class TrainRecipe:
         return str(self.get("fine_tuning")).lower() == "lora"
 
     @property
+    def is_fleet(self) -> bool:
+        """Whether the model is made of paddlefleet's classes, and not of PaddleFormers' plain ones."""
+        return uses_fleet(self.values)
+
+    @property
     def output_dir(self) -> Path | None:
         """The run's folder, None if the recipe names none."""
         value = self.values.get("output_dir")
@@ -67,6 +72,11 @@ class TrainRecipe:
         """Return the files of a split, "train" or "eval", without the `#100` behind a path."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
         return [Path(SAMPLING.sub("", word.strip())) for word in words if word.strip()]
+
+
+def uses_fleet(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe asks for paddlefleet's classes; nothing else decides, installed or not."""
+    return bool(values.get(BACKEND_KEY) == Backend.FLEET.value)
 
 
 @dataclass(frozen=True)
