@@ -31,9 +31,9 @@ def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
     extra = [f"custom_register_path={PLUGIN}"]
     if "copy_custom_file_list" not in recipe:
         extra.append(f"copy_custom_file_list='{' '.join(_forgotten(recipe['model_name_or_path']))}'")
-    arguments = ["train", str(folder / TRAIN_RECIPE_FILE), *extra]
     if uses_fleet(recipe) and DISPATCHER_KEY not in recipe:
         extra += [f"{DISPATCHER_KEY}={word}" for word in token_dispatchers(lowest_capability())]
+    arguments = ["train", str(folder / TRAIN_RECIPE_FILE), *extra]
     processes = cpu_processes(recipe)
     if has_gpu or processes == 1:
         return [*_paddleformers(recipe), *arguments]
