@@ -12,7 +12,6 @@ from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
 from train.keys import BACKEND_KEY, Backend, known_keys
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
 SAMPLING = re.compile(r"#\d+$")
@@ -146,11 +145,6 @@ def read_resolved(path: Path) -> dict[str, Any]:
 
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return {name: value for name, value in values.items() if name not in NOT_IDENTITY}
-
-
-def is_hub_id(name: str) -> bool:
-    """Tell whether a name is a hub's `owner/model`: one slash, and `owner` is no folder here."""
-    return bool(HUB_ID.fullmatch(name)) and not Path(name).exists() and not Path(name.split("/")[0]).is_dir()
 
 
 def has_weights(folder: Path, since: float = 0.0) -> bool:

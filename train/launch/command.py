@@ -9,11 +9,12 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.arithmetic import fast_arithmetic
+from models.hub_downloads import is_hub_id
 from train.child_environment import passed_variables
 from train.launch.run_folder import log_folder
 from train.machine import DISPATCHER_KEY, lowest_capability, token_dispatchers
 from train.nodes import this_node
-from train.recipe import is_hub_id, uses_fleet
+from train.recipe import uses_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = ROOT / "train" / "inside"

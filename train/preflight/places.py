@@ -6,6 +6,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.folder_files import CONFIG_FILE, read_object
+from models.hub_downloads import is_hub_id
 from models.lookup import known_model_types, shaped_config
 from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
 from train.keys import BACKEND_KEY, Backend
@@ -15,7 +16,6 @@ from train.recipe import (
     WEIGHTS,
     TrainRecipe,
     has_weights,
-    is_hub_id,
     read_resolved,
 )
 
