@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.hub_downloads import DATASET, fetch_repository, brief
+from models.hub_downloads import DATASET, brief, fetch_repository
 
 DATASETS_BY_HAND = {
     "huggingface": "hf download --repo-type dataset {repo} --local-dir data/coco_source",
