@@ -159,8 +159,7 @@ def test_several_data_sets(
 @pytest.mark.parametrize("parts", [2, 1])
 def test_two_processes(write_variants: Callable[..., list[Path]], tmp_path: Path, parts: int) -> None:
     """Two parts of one model, and two models that each read half of the records."""
-    # PaddleFormers shards optimizer states over data parallel processes, and wants main gradients for it.
-    recipes = write_variants(TWO_PROCESSES, tensor_model_parallel_size=parts, amp_master_grad=parts == 1)
+    recipes = write_variants(TWO_PROCESSES, tensor_model_parallel_size=parts, split_param=False)
     counted = count_both(recipes, 2, tmp_path)
     check_both(TWO_PROCESSES, counted)
     assert [row["ours"]["global_batch_size"] for row in counted] == [2 * (3 - parts)] * len(counted)
