@@ -23,15 +23,19 @@ class ImageOutline:
         return ImageOutline(*size)
 
 
-def read_outline(image: str, download: Callable[[str], Any]) -> ImageOutline:
+def read_outline(image: str, download: Callable[[str], Any], *, decode: bool = False) -> ImageOutline:
     """Read the header of an image; `download` opens one that is not on this disk.
 
+    With `decode`, the pixels are decoded, too: it takes longer, and finds damaged images.
+
     Raises:
-        OSError: no such file, or no image.
+        OSError: no such file, no image, or a damaged one.
         Image.DecompressionBombError: more pixels than Pillow opens.
     """
     opened = download(image) if image.startswith(REMOTE) else Image.open(image)
     with opened as header:
+        if decode:
+            header.convert("RGB")
         return ImageOutline(*header.size)
 
 

@@ -16,16 +16,17 @@ class RecordMeter:
     """Measures the records of a data set of PaddleFormers for images.
 
     `known` are lengths that were kept earlier, and `found` those of all records that were measured or known,
-    by their keys. `folder` is what images' names are relative to. A record's text goes through the data set
+    by their keys. `folder` is what images' names are relative to. With `decode`, a damaged image raises what
+    it raises in training. A record's text goes through the data set
     itself, with one token for each image; the others are added. A tokenizer takes longer for a thousand
     image tokens than for all the text.
     """
 
-    def __init__(self, dataset: Any, known: Lengths, folder: Path) -> None:
+    def __init__(self, dataset: Any, known: Lengths, folder: Path, *, decode: bool = False) -> None:
         self._dataset = dataset
         self._plugin = dataset.template.mm_plugin
         self._encode = dataset._process_sft_sequence
-        self._known, self._folder = known, folder
+        self._known, self._folder, self._decode = known, folder, decode
         self._image_tokens: list[int] = []
         self._shortened = False
         self._may_shorten = _is_one_token(dataset.tokenizer, self._plugin)
@@ -84,7 +85,7 @@ class RecordMeter:
 
         del videos, audios, others
         plugin = self._plugin
-        outlines = [read_outline(image, plugin._img_download) for image in images]
+        outlines = [read_outline(image, plugin._img_download, decode=self._decode) for image in images]
         self._image_tokens = [count_image_tokens(outline, plugin, processor) for outline in outlines]
         merge = int(processor.image_processor.merge_size)
         grids = [

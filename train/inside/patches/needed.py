@@ -18,6 +18,9 @@ from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code
 )
 from train.inside.patches.paddleformers_1_2.always.run_no_model_code import run_no_model_code
 from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
+from train.inside.patches.paddleformers_1_2.always.skip_trained_records_unencoded import (
+    skip_trained_records_unencoded,
+)
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
 from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
 from train.inside.patches.paddleformers_1_2.cpu.leave_out_fused_norm import leave_out_fused_norm
@@ -111,6 +114,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield seal_before_rotation
     yield average_loss_since_resume
     yield partial(count_steps_without_pixels, recipe)
+    yield skip_trained_records_unencoded
     if find_spec("paddlefleet") is None:
         yield from PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):

@@ -42,6 +42,7 @@ EVERY = [
     "seal_before_rotation",
     "average_loss_since_resume",
     "count_steps_without_pixels",
+    "skip_trained_records_unencoded",
 ]
 
 
