@@ -14,6 +14,7 @@ from PIL import Image
 
 from grounding.layout import TOKEN_LENGTHS_FILE
 from tests.train.lengths.odd_records import write_records
+from train.launch.trainer_log import MEASURED
 from train.lengths import measured_datasets
 from train.lengths.measured_datasets import measured_records
 from train.lengths.record_meter import RecordMeter
@@ -240,3 +241,6 @@ def test_progress_is_said(open_dataset: Open, data: Path, monkeypatch: pytest.Mo
     measured_lengths(open_dataset(), data)
     assert said[:2] == [f"1 of {COUNT} records", f"2 of {COUNT} records"]
     assert len(said) == COUNT + 1
+    shown = MEASURED.search(f"token lengths: {said[0]}")
+    assert shown, "the bar of the launch reads what the training process says"
+    assert shown.groups() == ("1", str(COUNT))
