@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
 PLUGIN_FILE = ROOT / "train" / "inside" / "plugin.py"
 COLOURS = ("red", "green", "blue")
-DIFFERENT_IMAGES = 500
+DIFFERENT_IMAGES = 100
 STEPS = re.compile(r"Re-setting training_args.max_steps to (\d+)")
 COUNTING = "Start to estimate max training steps"
 FIRST_STEP = "global_step: 1,"
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=15000)
     parser.add_argument("--side", type=int, default=64, help="of an image, in pixels")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # then the run ends, and its folder is removed
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recipe = write_run(folder, arguments.records, arguments.side)
@@ -106,7 +107,7 @@ def write_run(folder: Path, records: int, side: int) -> Path:
             picture = Image.effect_noise((side, side), 30).convert("RGB")
             for _, box in boxes:
                 ImageDraw.Draw(picture).rectangle([edge * side / 1000 for edge in box], fill="red")
-            picture.save(folder / name)
+            picture.save(folder / name, compress_level=1)
         else:
             (folder / name).write_bytes((folder / f"images/{number % DIFFERENT_IMAGES}.png").read_bytes())
         rows.append(
@@ -162,15 +163,17 @@ def start_run(name: str, recipe: Path, plugin: Path) -> Start:
     )  # fmt: skip
     seen: dict[str, float] = {}
     text = ""
-    while process.poll() is None and FIRST_STEP not in text:
-        time.sleep(0.1)
-        text = log.read_text(encoding="utf-8") if log.is_file() else ""
-        for mark in (COUNTING, "Re-setting training_args.max_steps", FIRST_STEP):
-            if mark in text:
-                seen.setdefault(mark, time.monotonic() - began)
-    used = processor_seconds(process.pid)
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate()
+    try:
+        while process.poll() is None and FIRST_STEP not in text:
+            time.sleep(0.1)
+            text = log.read_text(encoding="utf-8") if log.is_file() else ""
+            for mark in (COUNTING, "Re-setting training_args.max_steps", FIRST_STEP):
+                if mark in text:
+                    seen.setdefault(mark, time.monotonic() - began)
+        used = processor_seconds(process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate()
     found = STEPS.search(text)
     if found is None or len(seen) < 3:
         sys.exit(f"{name}: no first step:\n{said}{text[-2000:]}")
