@@ -130,6 +130,8 @@ def test_an_adapter_leads_to_published_models_alone(monkeypatch: pytest.MonkeyPa
     adapter = tmp_path / "lora"
     adapter.mkdir()
     (adapter / "peft_model-00001-of-00001.safetensors").write_bytes(b"adapter")
+    index = {"weight_map": {"a": "peft_model-00001-of-00001.safetensors"}}
+    (adapter / "peft_model.safetensors.index.json").write_text(json.dumps(index))
 
     def name_base(name: str) -> None:
         (adapter / "lora_config.json").write_text(json.dumps({"base_model_name_or_path": name}))

@@ -12,6 +12,9 @@ EVAL_VALUES = re.compile(r"\beval_(\w+): (-?[\d.]+(?:e[+-]?\d+)?)")
 NO_SCORES = ("runtime", "samples_per_second", "steps_per_second")
 BOXES = re.compile(r"\bboxes at step .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
+MEASURED = re.compile(r"\btoken lengths: ([\d,]+) of ([\d,]+) records")
+"""Our own line: the lengths of so many records are known, and the number of steps when all are."""
+
 ERROR = re.compile(r"^\w*(?:\.\w+)*(?:Error|Exception|Exit|Interrupt)\b.*")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")

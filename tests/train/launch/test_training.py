@@ -129,6 +129,10 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
     assert f"resumes from checkpoint-{2 * SAVE_STEPS}" in said
 
+    skipped = 2 * SAVE_STEPS * SLOW["gradient_accumulation_steps"]
+    log = (run / "logs" / "train.log").read_text()
+    assert f"resume: the first {skipped} batches are skipped without encoding their records" in log
+
     whole = dict(losses(full_run))
     after = dict(losses(run))
     assert list(after) == list(range(2 * SAVE_STEPS + 1, STEPS + 1))

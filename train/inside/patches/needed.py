@@ -9,6 +9,9 @@ from typing import Any
 from train.inside.patches.paddleformers_1_2.always.average_loss_over_all_steps import (
     average_loss_over_all_steps,
 )
+from train.inside.patches.paddleformers_1_2.always.count_steps_without_pixels import (
+    count_steps_without_pixels,
+)
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
@@ -17,6 +20,9 @@ from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code
 from train.inside.patches.paddleformers_1_2.always.read_pixels_as_everywhere import read_pixels_as_everywhere
 from train.inside.patches.paddleformers_1_2.always.run_no_model_code import run_no_model_code
 from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
+from train.inside.patches.paddleformers_1_2.always.skip_trained_records_unencoded import (
+    skip_trained_records_unencoded,
+)
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
 from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
 from train.inside.patches.paddleformers_1_2.cpu.leave_out_fused_norm import leave_out_fused_norm
@@ -116,6 +122,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_over_all_steps
+    yield partial(count_steps_without_pixels, recipe)
+    yield skip_trained_records_unencoded
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
