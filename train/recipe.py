@@ -10,7 +10,7 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import known_keys
+from train.keys import known_keys, takes_words
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHTS = ("*.safetensors", "*.pdparams")
@@ -115,11 +115,24 @@ def resolve_recipe(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
 
     read_yaml(path)  # raises the UserErrors
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    given = OmegaConf.to_container(parse_overrides(overrides))
+    words = list(overrides)
+    given = _with_words_kept(OmegaConf.to_container(parse_overrides(words)), words)
     if "output_dir" in given and "logging_dir" not in given and "logging_dir" in values:
         # The curves stay in the run's folder.
         given["logging_dir"] = f"{given['output_dir']}/{Path(values['logging_dir']).name}"
     return {str(name): value for name, value in {**values, **given}.items()}
+
+
+def _with_words_kept(given: Any, words: Iterable[str]) -> dict[str, Any]:
+    """Put back the words that YAML 1.1 takes for switches, such as `no`, where a key takes words."""
+    texts = {name: text for name, _, text in (word.partition("=") for word in words)}
+    keys = known_keys()
+    return {
+        name: texts[name].strip()
+        if isinstance(value, bool) and name in texts and name in keys and takes_words(keys[name])
+        else value
+        for name, value in given.items()
+    }
 
 
 def save_train_recipe(recipe: Mapping[str, Any], folder: Path) -> None:
