@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train.inside.patches.paddleformers_1_2.always.average_loss_since_resume import average_loss_since_resume
+from train.inside.patches.paddleformers_1_2.always.end_when_not_finite import end_when_not_finite
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
@@ -107,6 +108,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_since_resume
+    yield end_when_not_finite
     if find_spec("paddlefleet") is None:
         yield from PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
