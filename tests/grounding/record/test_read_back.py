@@ -8,6 +8,7 @@ from grounding.boxes import GRID
 from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER, find_markup
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
+from grounding.record.filling import fill_placeholders
 from grounding.record.flaws import LOST_IN_READING
 from grounding.record.read_back import check_reading_back, lost_in_reading, meant_by_placeholders
 
@@ -42,6 +43,9 @@ NAMES = st.text(min_size=1, max_size=12).filter(
 def test_what_prepare_writes_comes_back(objects: list[tuple[str, list[int]]]) -> None:
     row = record(", ".join([ONE] * len(objects)), [name for name, _ in objects], [box for _, box in objects])
     assert list(check_reading_back(row["messages"], row["objects"])) == []
+    texts = fill_placeholders([message["content"] for message in row["messages"]], row["objects"])
+    (meant,) = meant_by_placeholders(row["messages"], row["objects"])
+    assert lost_in_reading(texts[-1], meant) is None  # what the check leaves out for plain labels
 
 
 RIGHT = {
