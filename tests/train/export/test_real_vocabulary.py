@@ -18,7 +18,7 @@ from grounding.samples import Detection
 from infer.asking.token_scores import token_scores
 from infer.engines.opening import open_engine
 from infer.engines.protocol import Token
-from infer.engines.token_texts import split_text
+from infer.engines.token_texts import end_within_characters, split_text
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from models.processors import load_tokenizer
@@ -155,7 +155,10 @@ def test_a_score_counts_the_tokens_of_its_label_and_box(
     reading = read_answer(text, Size(1000, 1000))
     assert reading.problems == ()
     assert [found.label for found in reading.detections] == list(LABELS)
-    tokens = [Token(part, -0.001 * (1 + place)) for place, part in enumerate(texts)]
+    within = end_within_characters(tokenizer, encoded["input_ids"])
+    tokens = [
+        Token(text, -0.001 * (1 + n), cut) for n, (text, cut) in enumerate(zip(texts, within, strict=True))
+    ]
     expected = []
     for spans in reading.spans:
         assert len(spans) == 2
