@@ -1,5 +1,6 @@
 """A train recipe: its values, read by PaddleFormers' rules, and the folders and files that it names."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -98,8 +99,8 @@ def split_options(overrides: Iterable[str]) -> tuple[list[str], CheckOptions]:
             value = float(text) if name == "gpu_memory_gb" else int(text)
         except ValueError as error:
             raise UserError(f"{word}: write a number") from error
-        if value <= 0 and name != "check_samples":
-            raise UserError(f"{word}: must be more than 0")
+        if not math.isfinite(value) or value < 0 or (value == 0 and name != "check_samples"):
+            raise UserError(f"{word}: must be {'0 or ' if name == 'check_samples' else ''}more than 0")
         given[name] = value
     return keys, CheckOptions(**given)  # type: ignore[arg-type]
 

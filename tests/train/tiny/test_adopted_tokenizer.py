@@ -15,7 +15,7 @@ TEXT = "<|im_start|>红色的猫 (12,345),(678,1000)<|im_end|>"
 
 @pytest.fixture
 def published(tiny_model: Path, tmp_path: Path) -> Path:
-    """The two files of a published tokenizer, with another chat template and merges as old files have them."""
+    """The two files of a published tokenizer, with another chat template."""
     folder = tmp_path / "published"
     folder.mkdir()
     for name in ("tokenizer.json", "tokenizer_config.json"):

@@ -59,7 +59,11 @@ def spoiled_weights(parameters: Iterable[tuple[str, Any]]) -> str | None:
     """Say which parameters hold NaN or infinite numbers; None if there are none."""
     import paddle
 
-    named = [(name, value) for name, value in parameters if value.size and value.is_floating_point()]
+    named = [
+        (name, value)
+        for name, value in parameters
+        if value._is_initialized() and value.size and value.is_floating_point()
+    ]
     with paddle.no_grad():
         are_sound = [paddle.isfinite(value).all() for _, value in named]
         if not named or bool(paddle.stack(are_sound).all()):  # one answer from the GPU
