@@ -37,10 +37,13 @@ class NumberRange:
 
     def lack(self, number: float) -> str:
         """Say what a number outside of the range must be."""
+        others = "".join(f", or {other}" for other in self.also)
+        if self.lowest == 0 and self.highest == MOST >= number and not self.open_below:
+            return f"must be 0 or more{others}"
         words = [f"{'more than' if self.open_below else 'at least'} {_plain(self.lowest)}"]
         if self.highest != MOST or number > MOST:
             words.append(f"{'less than' if self.open_above else 'at most'} {_plain(self.highest)}")
-        return f"must be {' and '.join(words)}{''.join(f', or {other}' for other in self.also)}"
+        return f"must be {' and '.join(words)}{others}"
 
 
 COUNT, COUNT_OR_NONE = NumberRange(1), NumberRange(0)

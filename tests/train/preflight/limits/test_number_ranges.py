@@ -91,7 +91,7 @@ BAD = {
     "save_steps=-3": "save_steps: -3 must be at least 1 (the default is 500)",
     "seed=0": "seed: 0 must be at least 1 and at most 4294967295 (the default is 42)",
     "logging_steps=3000000000": "must be at least 1 and at most 2147483647",
-    "no_recompute_layers=[1,-2]": "no_recompute_layers: -2 must be at least 0",
+    "no_recompute_layers=[1,-2]": "no_recompute_layers: -2 must be 0 or more",
 }
 
 
