@@ -41,6 +41,7 @@ EVERY = [
     "one_image_resolution",
     "seal_before_rotation",
     "average_loss_since_resume",
+    "end_when_not_finite",
 ]
 
 
