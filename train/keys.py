@@ -74,10 +74,16 @@ def type_problem(key: Key, value: Any) -> str | None:
         return f"{key.name}: '{value}' is text to a YAML reader: write {example}"
     choices = next(([member.value for member in arm] for arm in arms if _is_enum(arm)), None)
     if choices:
-        hint = ' (YAML reads a bare no as false: write "no")' if value is False else ""
+        hint = ' (YAML reads a bare no as false: write "no")' if value in (False, "false") else ""
         return f"{key.name}: '{value}' is none of {', '.join(map(str, choices))}{hint}"
     names = " or ".join(getattr(arm, "__name__", str(arm)) for arm in arms if arm is not NONE_TYPE)
     return f"{key.name}: {value!r} is {type(value).__name__}, must be {names}"
+
+
+def takes_words(key: Key) -> bool:
+    """Tell whether a key's value is a word, which YAML must not turn into a switch."""
+    arms = _arms(key.type)
+    return bool not in arms and any(arm is str or _is_enum(arm) for arm in arms)
 
 
 def _arms(hint: Any) -> list[Any]:

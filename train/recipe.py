@@ -1,5 +1,6 @@
 """A train recipe: its values, read by PaddleFormers' rules, and the folders and files that it names."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import BACKEND_KEY, Backend, known_keys
+from train.keys import BACKEND_KEY, Backend, known_keys, takes_words
 
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
@@ -107,8 +108,8 @@ def split_options(overrides: Iterable[str]) -> tuple[list[str], CheckOptions]:
             value = float(text) if name == "gpu_memory_gb" else int(text)
         except ValueError as error:
             raise UserError(f"{word}: write a number") from error
-        if value <= 0 and name != "check_samples":
-            raise UserError(f"{word}: must be more than 0")
+        if not math.isfinite(value) or value < 0 or (value == 0 and name != "check_samples"):
+            raise UserError(f"{word}: must be {'0 or ' if name == 'check_samples' else ''}more than 0")
         given[name] = value
     return keys, CheckOptions(**given)  # type: ignore[arg-type]
 
@@ -124,11 +125,24 @@ def resolve_recipe(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
 
     read_yaml(path)  # raises the UserErrors
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    given = OmegaConf.to_container(parse_overrides(overrides))
+    words = list(overrides)
+    given = _with_words_kept(OmegaConf.to_container(parse_overrides(words)), words)
     if "output_dir" in given and "logging_dir" not in given and "logging_dir" in values:
         # The curves stay in the run's folder.
         given["logging_dir"] = f"{given['output_dir']}/{Path(values['logging_dir']).name}"
     return {str(name): value for name, value in {**values, **given}.items()}
+
+
+def _with_words_kept(given: Any, words: Iterable[str]) -> dict[str, Any]:
+    """Put back the words that YAML 1.1 takes for switches, such as `no`, where a key takes words."""
+    texts = {name: text for name, _, text in (word.partition("=") for word in words)}
+    keys = known_keys()
+    return {
+        name: texts[name].strip()
+        if isinstance(value, bool) and name in texts and name in keys and takes_words(keys[name])
+        else value
+        for name, value in given.items()
+    }
 
 
 def save_train_recipe(recipe: Mapping[str, Any], folder: Path) -> None:

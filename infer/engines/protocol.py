@@ -1,7 +1,7 @@
 """What a model is asked and what it answers, whichever framework runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,10 +24,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an answer as text, and the natural logarithm of its probability."""
+    """A token of an answer as text, and the natural logarithm of its probability.
+
+    A character that takes several tokens is in the text of the last of them; each of the others
+    `is_unfinished`: it ends within the character that comes next.
+    """
 
     text: str
     logprob: float
+    is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
 
 
 @dataclass(frozen=True)

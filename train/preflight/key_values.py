@@ -18,6 +18,8 @@ WITHOUT_EFFECT: tuple[tuple[str, Any, str], ...] = (
     ("lora", ANY, "fine_tuning: LoRA or full decides"),
     ("bf16", ANY, "compute_type decides"),
     ("fp16", ANY, "compute_type decides"),
+    ("lr_scheduler", ANY, "lr_scheduler_type decides"),
+    ("weight_quantize_algo", ANY, "compute_type decides"),
     ("enable_thinking", ANY, "the template decides: qwen3_vl_nothink"),
     ("unified_checkpoint", True, "save_checkpoint_format decides"),
     ("eval_with_do_generation", True, "it is switched off for a model with a chat template"),
@@ -51,7 +53,7 @@ def keys_without_effect(recipe: TrainRecipe) -> Iterator[str]:
 
 
 def task(recipe: TrainRecipe) -> Iterator[str]:
-    """Stage, template, output folder and seed must be set to something that trains on images."""
+    """Stage, template and output folder must be set to something that trains on images."""
     if recipe.get("stage") != "VL-SFT":
         yield f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT"
     template = recipe.get("template")
@@ -64,8 +66,6 @@ def task(recipe: TrainRecipe) -> Iterator[str]:
         yield f"template: is missing: write {' or '.join(family.template for family in FAMILIES)}"
     if not recipe.values.get("output_dir"):
         yield "output_dir: is missing"
-    if recipe.number("seed", 1) < 1:
-        yield f"seed: {recipe.get('seed')} is refused by PaddleFormers: write a number from 1"
 
 
 def number_format(recipe: TrainRecipe) -> Iterator[str]:
@@ -88,9 +88,6 @@ def attention(recipe: TrainRecipe) -> Iterator[str]:
 def pixel_limits(recipe: TrainRecipe) -> Iterator[str]:
     """The limits for the image processor must be possible."""
     lower, upper = recipe.values.get("min_pixels"), recipe.values.get("max_pixels")
-    for name, value in (("min_pixels", lower), ("max_pixels", upper)):
-        if isinstance(value, int) and value < 1:
-            yield f"{name}: {value} must be at least 1"
     if isinstance(lower, int) and isinstance(upper, int) and lower > upper:
         yield f"min_pixels: {lower} is more than max_pixels: {upper}"
 
@@ -126,8 +123,6 @@ def late_writing(recipe: TrainRecipe) -> Iterator[str]:
 def box_curve_keys(recipe: TrainRecipe) -> Iterator[str]:
     """Curves of box scores need evaluation, and a prepared data set."""
     samples = recipe.number("grounding_eval_samples")
-    if samples < 0:
-        yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
     if samples > 0 and not recipe.get("do_eval"):
         yield "grounding_eval_samples: does nothing without do_eval: true"
     path = Path(str(recipe.get("eval_dataset_path")))

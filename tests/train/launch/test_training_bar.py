@@ -75,3 +75,13 @@ def test_measuring_without_a_terminal_is_the_status(
         progress.read(MEASURING[0])
         progress.tick()
     assert caplog.messages == ["token lengths of 4,100 of 15,000 records"]
+
+
+@pytest.mark.parametrize("word", ["nan", "inf"])
+def test_a_loss_that_is_not_finite_is_shown(caplog: pytest.LogCaptureFixture, word: str) -> None:
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        for line in (*LOG[:2], LOG[2].replace("1.25", word), LOG[3].replace("1.19", word)):
+            progress.read(line)
+    shown = [f"eval loss {word}", f"step 1060/1060 loss {word} learning rate 3.51e-05"]
+    assert caplog.messages == shown

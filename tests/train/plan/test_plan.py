@@ -309,7 +309,14 @@ def test_options_are_told_from_keys() -> None:
     words, options = split_options(["max_steps=3", "gpus=8", "gpu_memory_gb=24", "check_samples=0"])
     assert words == ["max_steps=3"]
     assert (options.gpus, options.gpu_memory_gb, options.check_samples) == (8, 24.0, 0)
-    for word in ("gpus=many", "gpus=0", "gpu_memory_gb=-1"):
+    for word in (
+        "gpus=many",
+        "gpus=0",
+        "gpu_memory_gb=-1",
+        "gpu_memory_gb=nan",
+        "gpu_memory_gb=inf",
+        "check_samples=-5",
+    ):
         with pytest.raises(UserError, match=word):
             split_options([word])
 

@@ -12,6 +12,7 @@ from train.inside.patches.paddleformers_1_2.always.average_loss_over_all_steps i
 from train.inside.patches.paddleformers_1_2.always.count_steps_without_pixels import (
     count_steps_without_pixels,
 )
+from train.inside.patches.paddleformers_1_2.always.end_when_not_finite import end_when_not_finite
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
@@ -122,6 +123,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_over_all_steps
+    yield end_when_not_finite
     yield partial(count_steps_without_pixels, recipe)
     yield skip_trained_records_unencoded
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES

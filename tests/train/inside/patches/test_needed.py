@@ -45,6 +45,7 @@ EVERY = [
     "one_image_resolution",
     "seal_before_rotation",
     "average_loss_over_all_steps",
+    "end_when_not_finite",
     "count_steps_without_pixels",
     "skip_trained_records_unencoded",
 ]
