@@ -20,6 +20,7 @@ PLAIN = [
     "sum_head_norm_gradients",
     "save_adapters_in_model_order",
     "load_adapters_in_process_order",
+    "learn_in_blocks",
 ]
 CPU = [
     "skip_device_synchronize",

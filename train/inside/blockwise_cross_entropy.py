@@ -1,0 +1,165 @@
+"""The cross entropy of a language model's head, a block of the vocabulary at a time.
+
+The logits of all tokens never exist together: the forward pass keeps each token's maximum and sum of
+exponentials, and the backward pass computes a block's logits again. Source of the running maximum and sum:
+Milakov and Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3.
+
+The head's gradient is exact in every block, as a block has all tokens. Blocks of tokens would have to add up
+their parts of it in 16 bits, or in a second copy.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+BLOCK_LOGITS = 2**26
+"""At most this many logits exist at a time, in float32 and in the weights' format: 0.4 GiB with bf16."""
+
+
+def mean_cross_entropy(hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None) -> Any:
+    """Return the mean loss of the learned tokens, a float32 scalar: those whose label is not `ignored`.
+
+    `hidden` is (..., width) and `labels` (...), in the same order. `weight` is (vocabulary, width), or this
+    process's rows of it, if `group` is the group of processes that share the vocabulary. Without a learned
+    token the mean is NaN.
+    """
+    import paddle
+
+    labels = labels.flatten()
+    learned = paddle.nonzero(labels != ignored).flatten()
+    hidden = hidden.reshape([-1, hidden.shape[-1]])
+    if not learned.shape[0]:
+        return hidden.astype("float32").sum() * float("nan")
+    losses = _token_losses().apply(hidden.gather(learned), weight, labels.gather(learned), group)
+    return losses.sum() / losses.shape[0]
+
+
+@cache
+def _token_losses() -> Any:
+    """Return the layer of the losses of single tokens, float32 (tokens,)."""
+    import paddle
+    from paddle.autograd import PyLayer
+
+    class TokenLosses(PyLayer):  # type: ignore[misc]  # paddle has no types
+        @staticmethod
+        def forward(ctx: Any, hidden: Any, weight: Any, labels: Any, group: Any) -> Any:
+            ctx.needs = (not hidden.stop_gradient, not weight.stop_gradient)
+            ctx.group = group
+            # Mixed precision is written out below: it would also turn the exponentials into 16 bits.
+            ctx.dtype = paddle.get_autocast_dtype() if paddle.is_autocast_enabled() else hidden.dtype
+            with paddle.amp.auto_cast(enable=False):
+                highest, total, target = _reduce_logits(hidden.astype(ctx.dtype), weight, labels, group)
+            ctx.save_for_backward(hidden, weight, labels, highest, total)
+            return total.log() - (target - highest)
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            hidden, weight, labels, highest, total = ctx.saved_tensor()
+            with paddle.amp.auto_cast(enable=False):
+                tokens = _Tokens(hidden.astype(ctx.dtype), labels, highest, total, gradient)
+                to_hidden, to_weight = _gradients(tokens, weight, ctx.group, ctx.needs)
+            return (
+                None if to_hidden is None else to_hidden.astype(hidden.dtype),
+                to_weight,
+                None,
+            )
+
+    return TokenLosses
+
+
+def _reduce_logits(hidden: Any, weight: Any, labels: Any, group: Any) -> tuple[Any, Any, Any]:
+    """Return each token's highest logit, its sum of exponentials relative to that, and its label's logit."""
+    import paddle
+
+    tokens = hidden.shape[0]
+    state = (paddle.full([tokens], float("-inf")), paddle.zeros([tokens]), paddle.zeros([tokens]))
+    for start, rows in _blocks(weight, tokens):
+        state = _add_block(*state, hidden, rows, labels - (start + _first_row(weight, group)))
+    highest, total, target = state
+    if group is not None:
+        own, highest = highest, highest.clone()
+        paddle.distributed.all_reduce(highest, op=paddle.distributed.ReduceOp.MAX, group=group)
+        total *= (own - highest).exp()
+        for part in (total, target):
+            paddle.distributed.all_reduce(part, group=group)
+    return highest, total, target
+
+
+def _add_block(
+    highest: Any, total: Any, target: Any, hidden: Any, rows: Any, columns: Any
+) -> tuple[Any, Any, Any]:
+    """Return what _reduce_logits returns for the blocks until now and this one."""
+    import paddle
+
+    logits = _logits(hidden, rows)
+    places, inside = _places(columns, rows.shape[0])
+    target = target + (logits.take_along_axis(places, axis=1, broadcast=False) * inside).squeeze(1)
+    higher = paddle.maximum(highest, logits.max(axis=1))
+    exponentials = logits.subtract_(higher.unsqueeze(1)).exp_()
+    return higher, total * (highest - higher).exp() + exponentials.sum(axis=1), target
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Learned tokens: hidden states (tokens, width), and labels, sums and loss gradients, all (tokens,)."""
+
+    hidden: Any
+    labels: Any
+    highest: Any
+    total: Any
+    gradient: Any
+
+
+def _gradients(tokens: _Tokens, weight: Any, group: Any, needs: tuple[bool, bool]) -> tuple[Any, Any]:
+    """Return the gradients of hidden states, in float32, and of the weight; None for one without need."""
+    import paddle
+
+    hidden = tokens.hidden
+    to_hidden = paddle.zeros(hidden.shape, dtype="float32") if needs[0] else None
+    to_weight = paddle.empty(weight.shape, dtype=weight.dtype) if needs[1] else None
+    for start, rows in _blocks(weight, hidden.shape[0]):
+        shares = _logit_gradients(tokens, rows, start + _first_row(weight, group))
+        if to_hidden is not None:
+            to_hidden.add_(paddle.matmul(shares, rows.astype(hidden.dtype)).astype("float32"))
+        if to_weight is not None:
+            part = paddle.matmul(shares, hidden, transpose_x=True)
+            to_weight[start : start + rows.shape[0]] = part.astype(weight.dtype)
+        del shares  # before the next block's logits
+    if to_hidden is not None and group is not None:
+        paddle.distributed.all_reduce(to_hidden, group=group)
+    return to_hidden, to_weight
+
+
+def _logit_gradients(tokens: _Tokens, rows: Any, start: int) -> Any:
+    """Return the gradients of a block's logits in the format of the hidden states, (tokens, rows)."""
+    shares = _logits(tokens.hidden, rows).subtract_(tokens.highest.unsqueeze(1)).exp_()
+    shares.multiply_((tokens.gradient / tokens.total).unsqueeze(1))
+    places, inside = _places(tokens.labels - start, rows.shape[0])
+    shares.put_along_axis_(places, -inside * tokens.gradient.unsqueeze(1), axis=1, reduce="add")
+    return shares.astype(tokens.hidden.dtype)
+
+
+def _blocks(weight: Any, tokens: int) -> Iterator[tuple[int, Any]]:
+    """Yield the first row of each block of the weight, and the block's rows."""
+    step = max(1, BLOCK_LOGITS // tokens)
+    for start in range(0, weight.shape[0], step):
+        yield start, weight[start : start + step]
+
+
+def _logits(hidden: Any, rows: Any) -> Any:
+    """Return the logits of a block, float32 (tokens, rows), as a tensor that may be written to."""
+    import paddle
+
+    return paddle.matmul(hidden, rows.astype(hidden.dtype), transpose_y=True).astype("float32")
+
+
+def _first_row(weight: Any, group: Any) -> int:
+    """Return the vocabulary's entry in the first row of this process."""
+    return 0 if group is None else int(group.rank * weight.shape[0])
+
+
+def _places(columns: Any, rows: int) -> tuple[Any, Any]:
+    """Return the columns of labels in a block (0 for one elsewhere), and 1.0 for those in it: (tokens, 1)."""
+    inside = (columns >= 0) & (columns < rows)
+    return (columns * inside.astype(columns.dtype)).unsqueeze(1), inside.astype("float32").unsqueeze(1)
