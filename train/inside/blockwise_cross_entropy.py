@@ -142,9 +142,14 @@ def _logit_gradients(tokens: _Tokens, rows: Any, start: int) -> Any:
 
 def _blocks(weight: Any, tokens: int) -> Iterator[tuple[int, Any]]:
     """Yield the first row of each block of the weight, and the block's rows."""
-    step = max(1, BLOCK_LOGITS // tokens)
+    step = block_rows(tokens)
     for start in range(0, weight.shape[0], step):
         yield start, weight[start : start + step]
+
+
+def block_rows(tokens: int) -> int:
+    """Return how many entries of the vocabulary a block has at most, for a number of learned tokens."""
+    return max(1, BLOCK_LOGITS // tokens)
 
 
 def _logits(hidden: Any, rows: Any) -> Any:
