@@ -4,6 +4,9 @@ The logits of all tokens never exist together: the forward pass keeps each token
 exponentials, and the backward pass computes a block's logits again. Source of the running maximum and sum:
 Milakov and Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3.
 
+The label's own logit is kept apart from the sum of the others: loss = log(1 + exp(others - label)). Next to
+the exponential of a label that is nearly certain, those of the others would be rounded away.
+
 The head's gradient is exact in every block, as a block has all tokens. Blocks of tokens would have to add up
 their parts of it in 16 bits, or in a second copy.
 """
@@ -15,6 +18,9 @@ from typing import Any
 
 BLOCK_LOGITS = 2**26
 """At most this many logits exist at a time, in float32 and in the weights' format: 0.4 GiB with bf16."""
+
+LOWEST = -1e30
+"""Less than any logit, and yet a number: the difference of two infinities would be none."""
 
 
 def mean_cross_entropy(hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None) -> Any:
@@ -32,7 +38,8 @@ def mean_cross_entropy(hidden: Any, weight: Any, labels: Any, ignored: int, grou
     if not learned.shape[0]:
         return hidden.astype("float32").sum() * float("nan")
     losses = _token_losses().apply(hidden.gather(learned), weight, labels.gather(learned), group)
-    return losses.sum() / losses.shape[0]
+    # Among zeros they are added in the order of all tokens: the sum is rounded as that of a whole loss is.
+    return paddle.scatter(paddle.zeros([labels.shape[0]]), learned, losses).sum() / losses.shape[0]
 
 
 @cache
@@ -50,14 +57,18 @@ def _token_losses() -> Any:
             ctx.dtype = paddle.get_autocast_dtype() if paddle.is_autocast_enabled() else hidden.dtype
             with paddle.amp.auto_cast(enable=False):
                 highest, total, target = _reduce_logits(hidden.astype(ctx.dtype), weight, labels, group)
-            ctx.save_for_backward(hidden, weight, labels, highest, total)
-            return total.log() - (target - highest)
+                losses = paddle.nn.functional.softplus(total.log() + (highest - target))
+                with_label = paddle.maximum(highest, target)
+                total = total * (highest - with_label).exp() + (target - with_label).exp()
+            ctx.save_for_backward(hidden, weight, labels, with_label, total, losses)
+            return losses
 
         @staticmethod
         def backward(ctx: Any, gradient: Any) -> Any:
-            hidden, weight, labels, highest, total = ctx.saved_tensor()
+            hidden, weight, labels, highest, total, losses = ctx.saved_tensor()
             with paddle.amp.auto_cast(enable=False):
-                tokens = _Tokens(hidden.astype(ctx.dtype), labels, highest, total, gradient)
+                at_label = gradient * (-losses).expm1()  # the label's share less 1
+                tokens = _Tokens(hidden.astype(ctx.dtype), labels, highest, gradient / total, at_label)
                 to_hidden, to_weight = _gradients(tokens, weight, ctx.group, ctx.needs)
             return (
                 None if to_hidden is None else to_hidden.astype(hidden.dtype),
@@ -69,11 +80,14 @@ def _token_losses() -> Any:
 
 
 def _reduce_logits(hidden: Any, weight: Any, labels: Any, group: Any) -> tuple[Any, Any, Any]:
-    """Return each token's highest logit, its sum of exponentials relative to that, and its label's logit."""
+    """Return the highest of each token's other logits, their exponentials' sum, and the label's logit.
+
+    All are float32 (tokens,), and the same on all processes of the group. The sum is relative to the highest.
+    """
     import paddle
 
     tokens = hidden.shape[0]
-    state = (paddle.full([tokens], float("-inf")), paddle.zeros([tokens]), paddle.zeros([tokens]))
+    state = (paddle.full([tokens], LOWEST), paddle.zeros([tokens]), paddle.zeros([tokens]))
     for start, rows in _blocks(weight, tokens):
         state = _add_block(*state, hidden, rows, labels - (start + _first_row(weight, group)))
     highest, total, target = state
@@ -93,22 +107,24 @@ def _add_block(
     import paddle
 
     logits = _logits(hidden, rows)
-    places, inside = _places(columns, rows.shape[0])
-    target = target + (logits.take_along_axis(places, axis=1, broadcast=False) * inside).squeeze(1)
+    own = _replace_labels(logits, columns, paddle.full_like(highest, float("-inf")))
     higher = paddle.maximum(highest, logits.max(axis=1))
     exponentials = logits.subtract_(higher.unsqueeze(1)).exp_()
-    return higher, total * (highest - higher).exp() + exponentials.sum(axis=1), target
+    return higher, total * (highest - higher).exp() + exponentials.sum(axis=1), target + own
 
 
 @dataclass(frozen=True)
 class _Tokens:
-    """Learned tokens: hidden states (tokens, width), and labels, sums and loss gradients, all (tokens,)."""
+    """Learned tokens: their hidden states (tokens, width), and what makes a logit's gradient, all (tokens,).
+
+    That is exp(logit - highest) x factor, and `at_label` for the label's.
+    """
 
     hidden: Any
     labels: Any
     highest: Any
-    total: Any
-    gradient: Any
+    factor: Any
+    at_label: Any
 
 
 def _gradients(tokens: _Tokens, weight: Any, group: Any, needs: tuple[bool, bool]) -> tuple[Any, Any]:
@@ -134,9 +150,8 @@ def _gradients(tokens: _Tokens, weight: Any, group: Any, needs: tuple[bool, bool
 def _logit_gradients(tokens: _Tokens, rows: Any, start: int) -> Any:
     """Return the gradients of a block's logits in the format of the hidden states, (tokens, rows)."""
     shares = _logits(tokens.hidden, rows).subtract_(tokens.highest.unsqueeze(1)).exp_()
-    shares.multiply_((tokens.gradient / tokens.total).unsqueeze(1))
-    places, inside = _places(tokens.labels - start, rows.shape[0])
-    shares.put_along_axis_(places, -inside * tokens.gradient.unsqueeze(1), axis=1, reduce="add")
+    shares.multiply_(tokens.factor.unsqueeze(1))
+    _replace_labels(shares, tokens.labels - start, tokens.at_label)
     return shares.astype(tokens.hidden.dtype)
 
 
@@ -164,7 +179,15 @@ def _first_row(weight: Any, group: Any) -> int:
     return 0 if group is None else int(group.rank * weight.shape[0])
 
 
-def _places(columns: Any, rows: int) -> tuple[Any, Any]:
-    """Return the columns of labels in a block (0 for one elsewhere), and 1.0 for those in it: (tokens, 1)."""
-    inside = (columns >= 0) & (columns < rows)
-    return (columns * inside.astype(columns.dtype)).unsqueeze(1), inside.astype("float32").unsqueeze(1)
+def _replace_labels(block: Any, columns: Any, values: Any) -> Any:
+    """Write values at labels' columns in a block (tokens, rows); return what was there, (tokens,).
+
+    A column outside of the block writes nothing, and 0 is returned for it.
+    """
+    import paddle
+
+    inside = (columns >= 0) & (columns < block.shape[1])
+    places = (columns * inside.astype(columns.dtype)).unsqueeze(1)
+    found = block.take_along_axis(places, axis=1, broadcast=False).squeeze(1)
+    block.put_along_axis_(places, paddle.where(inside, values, found).unsqueeze(1), axis=1)
+    return found * inside.astype(found.dtype)
