@@ -19,6 +19,10 @@ from typing import Any
 BLOCK_LOGITS = 2**26
 """At most this many logits exist at a time, in float32 and in the weights' format: 0.4 GiB with bf16."""
 
+BLOCK_ROWS = 8192
+"""At most this many entries of the vocabulary are in a block, however few the tokens are: a block of a few
+tokens stays in a processor's cache, and sums of fewer numbers are rounded less."""
+
 LOWEST = -1e30
 """Less than any logit, and yet a number: the difference of two infinities would be none."""
 
@@ -164,7 +168,7 @@ def _blocks(weight: Any, tokens: int) -> Iterator[tuple[int, Any]]:
 
 def block_rows(tokens: int) -> int:
     """Return how many entries of the vocabulary a block has at most, for a number of learned tokens."""
-    return max(1, BLOCK_LOGITS // tokens)
+    return max(1, min(BLOCK_ROWS, BLOCK_LOGITS // tokens))
 
 
 def _logits(hidden: Any, rows: Any) -> Any:

@@ -38,7 +38,7 @@ def count_loss(
 
     That is an upper bound: of a record with a picture, the answer alone is learned, some fifth of the tokens.
     Hidden states, their gradient and a block of the vocabulary are counted for the learned tokens. A block
-    has at most BLOCK_LOGITS logits, so it stays of one size; it has more entries for fewer tokens.
+    has at most BLOCK_LOGITS logits; those of few tokens have less, as BLOCK_ROWS is their limit.
     """
     shape = find_family(config).text_shape(config)
     number, tokens = number_bytes(recipe), token_count(recipe)

@@ -19,6 +19,7 @@ WITHOUT_EFFECT: tuple[tuple[str, Any, str], ...] = (
     ("lora", ANY, "fine_tuning: LoRA or full decides"),
     ("bf16", ANY, "compute_type decides"),
     ("fp16", ANY, "compute_type decides"),
+    ("weight_quantize_algo", ANY, "compute_type decides"),
     ("enable_thinking", ANY, "the template decides: qwen3_vl_nothink"),
     ("unified_checkpoint", True, "save_checkpoint_format decides"),
     ("eval_with_do_generation", True, "it is switched off for a model with a chat template"),
@@ -67,6 +68,26 @@ def task(recipe: TrainRecipe) -> Iterator[str]:
         yield "output_dir: is missing"
     if recipe.number("seed", 1) < 1:
         yield f"seed: {recipe.get('seed')} is refused by PaddleFormers: write a number from 1"
+
+
+LOSS_KEYS = ("use_filtered_label_loss", "use_fused_head_and_loss_fn", "loss_subbatch_sequence_length")
+
+
+def loss_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The plain classes compute the logits of learned tokens in blocks, whatever these keys say.
+
+    use_fused_head_and_loss_fn would leave a model in training without logits to answer with.
+    """
+    for name in LOSS_KEYS:
+        value = recipe.values.get(name)
+        if recipe.get("grounding_backend") != "fleet" and value not in (None, False, -1):
+            yield f"{name}: the loss computes learned tokens in blocks without it: leave it out"
+
+
+def quantized_weights(recipe: TrainRecipe) -> Iterator[str]:
+    """4-bit weights need a package that is built from its sources, with CUDA (paddleformers/quantization)."""
+    if recipe.get("compute_type") == "nf4" and find_spec("paddleslim_ops") is None:
+        yield "compute_type: nf4 needs PaddleSlim with its CUDA extension, which is not installed: write bf16"
 
 
 def number_format(recipe: TrainRecipe) -> Iterator[str]:
@@ -143,6 +164,8 @@ KEY_CHECKS = (
     wrong_types,
     keys_without_effect,
     task,
+    loss_keys,
+    quantized_weights,
     number_format,
     attention,
     pixel_limits,

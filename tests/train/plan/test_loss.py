@@ -9,7 +9,7 @@ import yaml
 
 from models.lookup import find_family, published_configs
 from train.inside import blockwise_cross_entropy
-from train.inside.blockwise_cross_entropy import BLOCK_LOGITS, mean_cross_entropy
+from train.inside.blockwise_cross_entropy import BLOCK_LOGITS, BLOCK_ROWS, mean_cross_entropy
 from train.plan import loss as loss_module
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.loss import LossMemory, count_loss
@@ -61,9 +61,9 @@ def test_a_trained_heads_gradient_is_counted_where_it_stays() -> None:
     assert plan.gradients == 4 * plan.trainable + tied.waiting
 
 
-def test_few_tokens_need_the_logits_that_they_have() -> None:
+def test_few_tokens_have_small_blocks() -> None:
     short = loss_of(LORA, max_seq_len=16)
-    assert short.peak == 16 * WIDTH * 6 + 16 * VOCABULARY * 6
+    assert short.peak == 16 * WIDTH * 6 + 16 * BLOCK_ROWS * 6
 
 
 def test_paddlefleets_classes_keep_all_logits() -> None:
