@@ -61,7 +61,8 @@ def _token_losses() -> Any:
             ctx.dtype = paddle.get_autocast_dtype() if paddle.is_autocast_enabled() else hidden.dtype
             with paddle.amp.auto_cast(enable=False):
                 highest, total, target = _reduce_logits(hidden.astype(ctx.dtype), weight, labels, group)
-                losses = paddle.nn.functional.softplus(total.log() + (highest - target))
+                behind = total.log() + (highest - target)
+                losses = behind.clip(min=0) + (-behind.abs()).exp().log1p()  # log(1 + exp(behind))
                 with_label = paddle.maximum(highest, target)
                 total = total * (highest - with_label).exp() + (target - with_label).exp()
             ctx.save_for_backward(hidden, weight, labels, with_label, total, losses)

@@ -96,6 +96,28 @@ def test_large_logits_stay_finite(monkeypatch: pytest.MonkeyPatch, block: int, s
         np.testing.assert_allclose(gradient, same, rtol=1e-4, atol=1e-6 * spread)
 
 
+def test_a_large_vocabulary_is_summed_as_precisely() -> None:
+    """A sum of all 120,000 exponentials in one go is 1e-4 off on a CPU."""
+    import paddle
+
+    chance = np.random.default_rng(3)
+    states, rows = chance.normal(0, 1, (6, 32)), chance.normal(0, 0.4, (120_000, 32))
+    labels = chance.integers(0, len(rows), len(states))
+    hidden, weight = (paddle.to_tensor(numbers, dtype="float32") for numbers in (states, rows))
+    logits = hidden.numpy().astype(float) @ weight.numpy().astype(float).T
+    expected = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(labels)), labels]
+    loss = float(in_blocks(hidden, weight, paddle.to_tensor(labels)))
+    assert loss == pytest.approx(expected.mean(), abs=2e-6)
+
+
+def test_a_label_that_is_nearly_certain_keeps_its_small_loss() -> None:
+    import paddle
+
+    hidden, weight = paddle.ones([1, 1]), paddle.to_tensor([[20.0], *[[0.0]] * 300])
+    loss = float(in_blocks(hidden, weight, paddle.to_tensor([0])))
+    assert loss == pytest.approx(300 * math.exp(-20.0), rel=1e-6)
+
+
 def test_nothing_to_learn_is_no_loss_of_zero() -> None:
     hidden, weight, labels = inputs()
     assert math.isnan(float(in_blocks(hidden, weight, labels * 0 + IGNORED)))
