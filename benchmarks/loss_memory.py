@@ -4,7 +4,8 @@ The tiny model gets Qwen3-VL's vocabulary of 151,936 entries and trains by Paddl
 once as it is and once without the patch learn_in_blocks, in turns. The ways are full, LoRA, and split: full
 on two tensor parallel processes. The table has the seconds of a step (median), the peak of what a process has
 allocated while it trains (Paddle's own count of all tensors), and the largest difference between the losses
-of any step.
+of any step. Before it stands how far both losses are from float64: Paddle's kernel rounds the sum of so many
+exponentials, which the differences of the losses contain.
 """
 
 import argparse
@@ -92,16 +93,19 @@ def main() -> None:
     parser.add_argument("ways", metavar="WAY", nargs="*", default=list(WAYS), help=f"of {', '.join(WAYS)}")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--vocabulary", type=int, default=VOCABULARY, help="0: the tiny model's own")
     arguments = parser.parse_args()
+    sys.stdout.write(f"{precision()}\n")
     with tempfile.TemporaryDirectory(prefix="loss_memory_") as name:
-        sys.stdout.write(report(Path(name), arguments.ways, arguments.steps, arguments.rounds))
+        words = make_task(Path(name), arguments.steps, arguments.vocabulary)
+        sys.stdout.write(f"{arguments.steps} steps, vocabulary {arguments.vocabulary or 'as it is'}, ")
+        sys.stdout.write(report(Path(name), words, arguments.ways, arguments.rounds))
 
 
-def report(folder: Path, ways: list[str], steps: int, rounds: int) -> str:
+def report(folder: Path, words: list[str], ways: list[str], rounds: int) -> str:
     """Train in a folder and return the table."""
-    words = make_task(folder, steps)
     lines = [
-        f"{steps} steps of {RECORDS} records, vocabulary {VOCABULARY:,}, {rounds} x in turns; "
+        f"{RECORDS} records a step, {rounds} x in turns; "
         f"{os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}",
         f"{'':34}{'s a step':>10}{'peak GiB':>10}{'last loss':>11}",
     ]
@@ -121,7 +125,37 @@ def report(folder: Path, ways: list[str], steps: int, rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def make_task(folder: Path, steps: int) -> list[str]:
+def precision() -> str:
+    """Return how far Paddle's loss and ours are from float64, for tokens with a loss near 1."""
+    import numpy as np
+    import paddle
+
+    from train.inside.blockwise_cross_entropy import mean_cross_entropy
+
+    chance = np.random.default_rng(0)
+    tokens, width = 40, 128
+    hidden = chance.normal(0, 1, (tokens, width)).astype(np.float32)
+    weight = chance.normal(0, 0.1, (VOCABULARY, width)).astype(np.float32)
+    labels = chance.integers(0, VOCABULARY, tokens)
+    weight[labels] += hidden * (12 / width)
+    logits = hidden.astype(float) @ weight.astype(float).T
+    highest = logits.max(axis=1)
+    sums = np.exp(logits - highest[:, None]).sum(axis=1)
+    exact = np.log(sums) + highest - logits[np.arange(tokens), labels]
+    states, rows, numbers = map(paddle.to_tensor, (hidden, weight, labels))
+    whole = paddle.nn.functional.cross_entropy(
+        paddle.matmul(states, rows, transpose_y=True), numbers, reduction="none"
+    )
+    ours = [
+        float(mean_cross_entropy(states[i : i + 1], rows, numbers[i : i + 1], -100)) for i in range(tokens)
+    ]
+    apart = [np.abs(found - exact).max() for found in (whole.numpy().ravel(), np.array(ours))]
+    return (
+        f"a token's loss of {exact.mean():.2f}: {apart[0]:.1e} {WITHOUT}, {apart[1]:.1e} {WITH}, from float64"
+    )
+
+
+def make_task(folder: Path, steps: int, vocabulary: int) -> list[str]:
     """Make data and model, and return the overrides that point the tiny recipe at them."""
     call("prepare.shapes", folder / "source", "images=400", "val_images=8")
     call(
@@ -131,7 +165,8 @@ def make_task(folder: Path, steps: int) -> list[str]:
         f"output_dir={folder / 'data'}",
     )
     call("train.tiny", folder / "base")
-    enlarge_vocabulary(folder / "base")
+    if vocabulary:
+        enlarge_vocabulary(folder / "base", vocabulary)
     return [
         f"model_name_or_path={folder / 'base'}",
         f"train_dataset_path={folder / 'data' / 'train.jsonl'}",
@@ -142,14 +177,14 @@ def make_task(folder: Path, steps: int) -> list[str]:
     ]
 
 
-def enlarge_vocabulary(model: Path) -> None:
-    """Give a tiny model as many entries as Qwen3-VL has; its tokenizer uses the first of them."""
+def enlarge_vocabulary(model: Path, vocabulary: int) -> None:
+    """Give a tiny model a larger vocabulary; its tokenizer uses the first entries of it."""
     from safetensors.numpy import save_file
 
     from train.tiny.model import random_weights
 
     config = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    config["text_config"]["vocab_size"] = VOCABULARY
+    config["text_config"]["vocab_size"] = vocabulary
     (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
     save_file(random_weights(config, seed=0), model / "model.safetensors", metadata={"format": "pt"})
 
