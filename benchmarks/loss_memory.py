@@ -172,6 +172,7 @@ def make_task(folder: Path, steps: int, vocabulary: int) -> list[str]:
         f"train_dataset_path={folder / 'data' / 'train.jsonl'}",
         f"eval_dataset_path={folder / 'data' / 'val.jsonl'}",
         f"per_device_train_batch_size={RECORDS}",
+        "dataloader_num_workers=0",  # a worker of a split run would outlive it
         *(f"max_steps={steps}", "logging_steps=1", f"save_steps={10 * steps}"),
         *("do_eval=false", 'evaluation_strategy="no"', "grounding_eval_samples=0"),
     ]
