@@ -1,6 +1,7 @@
 """Checks of a recipe's keys and values."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from grounding.layout import JSONL_FILES
 from grounding.recipe.schema import suggestion
 from models.lookup import FAMILIES
 from train.keys import known_keys, type_problem
-from train.recipe import SPLITS, TrainRecipe
+from train.recipe import SPLITS, TrainRecipe, uses_fleet
 
 RENAMED = {"attn_impl": "_attn_implementation", "sharding_degree": "sharding_parallel_size"}
 
@@ -66,6 +67,26 @@ def task(recipe: TrainRecipe) -> Iterator[str]:
         yield f"template: is missing: write {' or '.join(family.template for family in FAMILIES)}"
     if not recipe.values.get("output_dir"):
         yield "output_dir: is missing"
+
+
+LOSS_KEYS = ("use_filtered_label_loss", "use_fused_head_and_loss_fn", "loss_subbatch_sequence_length")
+
+
+def loss_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The plain classes compute the logits of learned tokens in blocks, whatever these keys say.
+
+    use_fused_head_and_loss_fn would leave a model in training without logits to answer with.
+    """
+    for name in LOSS_KEYS:
+        value = recipe.values.get(name)
+        if not uses_fleet(recipe.values) and value not in (None, False, -1):
+            yield f"{name}: the loss computes learned tokens in blocks without it: leave it out"
+
+
+def quantized_weights(recipe: TrainRecipe) -> Iterator[str]:
+    """4-bit weights need a package that is built from its sources, with CUDA (paddleformers/quantization)."""
+    if recipe.get("compute_type") == "nf4" and find_spec("paddleslim_ops") is None:
+        yield "compute_type: nf4 needs PaddleSlim with its CUDA extension, which is not installed: write bf16"
 
 
 def number_format(recipe: TrainRecipe) -> Iterator[str]:
@@ -135,6 +156,8 @@ KEY_CHECKS = (
     wrong_types,
     keys_without_effect,
     task,
+    loss_keys,
+    quantized_weights,
     number_format,
     attention,
     pixel_limits,

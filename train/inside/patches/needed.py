@@ -58,6 +58,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resum
 )
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
+from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
     load_adapters_in_process_order,
 )
@@ -84,6 +85,7 @@ PLAIN_CLASSES: tuple[Patch, ...] = (
     sum_head_norm_gradients,
     save_adapters_in_model_order,
     load_adapters_in_process_order,
+    learn_in_blocks,
 )
 FLEET_CLASSES: tuple[Patch, ...] = (freeze_by_parameters, name_adapters_of_sublayers)
 CPU: tuple[Patch, ...] = (

@@ -22,6 +22,7 @@ PLAIN = [
     "sum_head_norm_gradients",
     "save_adapters_in_model_order",
     "load_adapters_in_process_order",
+    "learn_in_blocks",
 ]
 FLEET = ["freeze_by_parameters", "name_adapters_of_sublayers"]
 CPU = [
