@@ -1,0 +1,58 @@
+"""The results of steps on disk: a step that has passed is not run again, unless something has changed."""
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.files import read_json, write_json
+from train.gpu_check.finding import PASSED, Found
+from train.gpu_check.workplace import Workplace
+from train.launch.provenance import ROOT, git_state, package_versions
+
+RESULT_FILE = "result.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a step found, how long it took, and the circumstances that it holds for."""
+
+    expected: str
+    found: str
+    verdict: str
+    seconds: float
+    circumstances: str
+
+
+def circumstances_of(place: Workplace) -> str:
+    """Return a hash of all that a step's result depends on: models, cards, packages, the project's commit."""
+    settings = {
+        key: value for key, value in dataclasses.asdict(place.settings).items() if key != "output_dir"
+    }
+    content = [settings, dataclasses.asdict(place.machine), package_versions(), git_state(ROOT)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read_passed(folder: Path, circumstances: str) -> Result | None:
+    """Return the result of a step that has passed under the same circumstances; None otherwise."""
+    try:
+        result = Result(**read_json(folder / RESULT_FILE))
+    except (UserError, TypeError):  # it has not run, or another version wrote it
+        return None
+    return result if result.verdict == PASSED and result.circumstances == circumstances else None
+
+
+def begin_step(folder: Path) -> None:
+    """Remove what an earlier start of a step has left, and make its folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def save_result(folder: Path, found: Found, seconds: float, circumstances: str) -> Result:
+    """Write result.json, when all else of a step is written."""
+    result = Result(found.expected, found.found, found.verdict, round(seconds, 1), circumstances)
+    write_json(folder / RESULT_FILE, dataclasses.asdict(result))
+    return result

@@ -1,0 +1,17 @@
+"""What a user asks the check for: the models, and where everything goes."""
+
+from dataclasses import dataclass
+
+from grounding.recipe.schema import setting
+
+SMALL_MODEL = "Qwen/Qwen3-VL-2B-Instruct"
+"""The model that is checked on GPUs, where none is named."""
+
+
+@dataclass(frozen=True)
+class GpuCheckSettings:
+    """The keys of `python -m train.gpu_check`."""
+
+    model: str | None = setting(f"folder or hub id (null: {SMALL_MODEL}; on a CPU the tiny model)", None)
+    mixture: str | None = setting("folder or hub id with experts (null: on a CPU a tiny one)", None)
+    output_dir: str = setting("folder of logs, runs, results and the report", "checkpoints/gpu_check")
