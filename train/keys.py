@@ -11,6 +11,8 @@ from functools import cache
 from io import StringIO
 from typing import Any
 
+from models.libraries import hide_paddlefleet
+
 NONE_TYPE = type(None)
 
 
@@ -24,13 +26,24 @@ class Key:
 
 
 OWN_PREFIX = "grounding_"
-OWN_KEYS = (Key("grounding_eval_samples", int, 0),)
+
+
+class Backend(enum.Enum):
+    """The classes that a run's model is made of: PaddleFormers' plain Paddle ones, or paddlefleet's."""
+
+    PLAIN = "plain"
+    FLEET = "fleet"
+
+
+BACKEND_KEY = "grounding_backend"
+OWN_KEYS = (Key("grounding_eval_samples", int, 0), Key(BACKEND_KEY, Backend, Backend.PLAIN.value))
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Suppress what Paddle and its companions print and warn when they are imported."""
+    """Suppress what Paddle and its companions print and warn when they are imported; paddlefleet is not."""
+    hide_paddlefleet()
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         yield

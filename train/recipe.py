@@ -10,9 +10,8 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import known_keys
+from train.keys import BACKEND_KEY, Backend, known_keys
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
 SAMPLING = re.compile(r"#\d+$")
@@ -53,6 +52,11 @@ class TrainRecipe:
         return str(self.get("fine_tuning")).lower() == "lora"
 
     @property
+    def is_fleet(self) -> bool:
+        """Whether the model is made of paddlefleet's classes, and not of PaddleFormers' plain ones."""
+        return uses_fleet(self.values)
+
+    @property
     def output_dir(self) -> Path | None:
         """The run's folder, None if the recipe names none."""
         value = self.values.get("output_dir")
@@ -67,6 +71,11 @@ class TrainRecipe:
         """Return the files of a split, "train" or "eval", without the `#100` behind a path."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
         return [Path(SAMPLING.sub("", word.strip())) for word in words if word.strip()]
+
+
+def uses_fleet(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe asks for paddlefleet's classes; nothing else decides, installed or not."""
+    return bool(values.get(BACKEND_KEY) == Backend.FLEET.value)
 
 
 @dataclass(frozen=True)
@@ -136,11 +145,6 @@ def read_resolved(path: Path) -> dict[str, Any]:
 
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return {name: value for name, value in values.items() if name not in NOT_IDENTITY}
-
-
-def is_hub_id(name: str) -> bool:
-    """Tell whether a name is a hub's `owner/model`: one slash, and `owner` is no folder here."""
-    return bool(HUB_ID.fullmatch(name)) and not Path(name).exists() and not Path(name.split("/")[0]).is_dir()
 
 
 def has_weights(folder: Path, since: float = 0.0) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 from grounding.errors import UserError
 from grounding.images.image_formats import IMAGE_FORMATS
 from models.family import Prompt
-from models.libraries import quiet
+from models.libraries import hide_paddlefleet, quiet
 from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
@@ -32,6 +32,7 @@ class PromptEncoder:
         Raises:
             UserError: they cannot be loaded, or the tokenizer has no chat template.
         """
+        hide_paddlefleet()
         with quiet():
             from paddleformers.datasets.template.mm_plugin import get_mm_plugin
 

@@ -10,8 +10,9 @@ from grounding.errors import UserError
 from grounding.files import read_json, replacing, write_json
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
+from models.hub_downloads import is_hub_id
 from train.keys import quiet_imports
-from train.recipe import is_hub_id, resolve_recipe
+from train.recipe import resolve_recipe
 
 log = logging.getLogger(__name__)
 

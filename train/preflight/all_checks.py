@@ -9,6 +9,7 @@ from grounding.errors import UserError
 from train.inside.patches.supported import refuse_other_versions
 from train.machine import visible_gpus
 from train.nodes import node_count
+from train.preflight.backend_keys import backend_fits_machine, backend_keys
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[TrainRecipe], Iterable[str]]
 
-RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, degree_keys)
+RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, degree_keys, backend_keys)
 """Checks that need the recipe and nothing else."""
 
 PLACE_CHECKS: tuple[Check, ...] = (
@@ -32,6 +33,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     model_folder,
     output_folder,
     cpu_keys,
+    backend_fits_machine,
     devices,
     model_fits_degrees,
 )

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from models.hub_downloads import is_hub_id
 from models.lookup import shaped_config
 from train.machine import smallest_gpu_bytes
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
-from train.recipe import CheckOptions, TrainRecipe, is_hub_id
+from train.recipe import CheckOptions, TrainRecipe
 
 SHOWN_FAULTS = 3
 

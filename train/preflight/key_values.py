@@ -1,7 +1,6 @@
 """Checks of a recipe's keys and values."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +130,6 @@ def box_curve_keys(recipe: TrainRecipe) -> Iterator[str]:
         yield f"grounding_eval_samples: {samples} must be 0 (no curves of boxes) or more"
     if samples > 0 and not recipe.get("do_eval"):
         yield "grounding_eval_samples: does nothing without do_eval: true"
-    if samples > 0 and find_spec("paddlefleet") is not None:
-        yield "grounding_eval_samples: a model of paddlefleet cannot be asked while it is trained: write 0"
     path = Path(str(recipe.get("eval_dataset_path")))
     if samples > 0 and path.name != JSONL_FILES["val"]:
         yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"

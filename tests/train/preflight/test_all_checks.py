@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
+from models.hub_downloads import is_hub_id
 from train.check import main
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
-from train.recipe import is_hub_id, resolve_recipe, save_train_recipe
+from train.recipe import resolve_recipe, save_train_recipe
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes" / "train").glob("*.yaml"))
 NEEDS_GPU = ("Paddle finds no GPU here", "sharding_parallel_size: does not run on CPUs")

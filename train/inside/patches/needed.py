@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,10 @@ from train.inside.patches.paddleformers_1_2.cpu_speed.remember_patch_positions i
     remember_patch_positions,
 )
 from train.inside.patches.paddleformers_1_2.cpu_speed.rotate_by_rolling import rotate_by_rolling
+from train.inside.patches.paddleformers_1_2.fleet_classes.freeze_by_parameters import freeze_by_parameters
+from train.inside.patches.paddleformers_1_2.fleet_classes.name_adapters_of_sublayers import (
+    name_adapters_of_sublayers,
+)
 from train.inside.patches.paddleformers_1_2.gloo.leave_together import leave_together
 from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use_gloo_collectives
 from train.inside.patches.paddleformers_1_2.gloo.wrap_optimizer_without_norm_log import (
@@ -60,6 +63,7 @@ from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradient
 from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
     use_plain_paddle_classes,
 )
+from train.recipe import uses_fleet
 
 Patch = Callable[[], str]
 
@@ -71,6 +75,7 @@ PLAIN_CLASSES: tuple[Patch, ...] = (
     save_adapters_in_model_order,
     load_adapters_in_process_order,
 )
+FLEET_CLASSES: tuple[Patch, ...] = (freeze_by_parameters, name_adapters_of_sublayers)
 CPU: tuple[Patch, ...] = (
     skip_device_synchronize,
     evaluate_without_workers,
@@ -107,8 +112,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_since_resume
-    if find_spec("paddlefleet") is None:
-        yield from PLAIN_CLASSES
+    yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
