@@ -63,13 +63,14 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
     from train.gpu_check.all_steps import all_steps
     from train.gpu_check.cards import find_machine
     from train.gpu_check.execution.child_runs import ChildRuns
-    from train.gpu_check.execution.choosing import choose_steps, unmet_need
+    from train.gpu_check.execution.choosing import check_models, choose_steps, unmet_need
     from train.gpu_check.execution.running import alone_in, run_steps
     from train.gpu_check.finding import LEFT_OUT, PASSED
     from train.gpu_check.reporting.pasted_report import REPORT_FILE, outcome_table, report_text
     from train.gpu_check.workplace import Workplace
     from train.machine import visible_gpus
 
+    check_models(settings)
     steps, asked = choose_steps(all_steps(with_fleet=with_fleet), named)
     machine = find_machine(visible_gpus)
     folder = Path(settings.output_dir).resolve()

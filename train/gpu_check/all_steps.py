@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from train.gpu_check.step import FLEET, PLAIN, Step
+from train.gpu_check.step import FLEET, PLAIN, Step, name_for
 from train.gpu_check.steps import (
     adapter_export,
     falling_loss,
@@ -18,6 +18,9 @@ from train.gpu_check.steps import (
     zero_step,
 )
 
+NO_FLEET = name_for(split_model.ADAPTER_NAME, FLEET)
+"""There is no such step: adapters that paddlefleet splits are refused (train/preflight/backend_keys.py)."""
+
 
 def all_steps(*, with_fleet: bool) -> list[Step]:
     """Return the steps with plain classes and, if asked for, those with paddlefleet's, by their numbers."""
@@ -25,6 +28,7 @@ def all_steps(*, with_fleet: bool) -> list[Step]:
     steps += _training_steps(PLAIN)
     if with_fleet:
         steps += [packages.fleet_step(), *map(_with_fleet, _training_steps(FLEET))]
+        steps = [step for step in steps if step.name != NO_FLEET]
     return sorted(steps, key=lambda step: step.number)
 
 

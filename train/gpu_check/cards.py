@@ -5,7 +5,8 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
+
+from train.preflight.backend_keys import fleet_is_installed
 
 QUERY = ("nvidia-smi", "--query-gpu=name,compute_cap,memory.total,driver_version", "--format=csv,noheader")
 ROW = re.compile(r"(?P<name>.+), (?P<major>\d+)\.(?P<minor>\d+), (?P<mebibytes>\d+) MiB, (?P<driver>[\d.]+)")
@@ -61,7 +62,7 @@ class Machine:
 
 def find_machine(visible_gpus: Callable[[], int]) -> Machine:
     """Return this machine; `visible_gpus` counts the cards that Paddle can compute on."""
-    has_fleet = find_spec("paddlefleet") is not None
+    has_fleet = fleet_is_installed()
     number = visible_gpus()
     if number == 0:
         return Machine(has_fleet=has_fleet)

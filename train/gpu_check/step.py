@@ -1,13 +1,14 @@
 """A step of the check: what it will show, what it needs, what it does, and what it found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from train.gpu_check.finding import Found
 from train.gpu_check.training_words import Training
 from train.gpu_check.workplace import Workplace
+from train.keys import Backend
 
-PLAIN, FLEET = "plain", "fleet"
+PLAIN, FLEET = Backend.PLAIN.value, Backend.FLEET.value
 """The classes that a model is trained with: PaddleFormers' plain Paddle classes, or those of paddlefleet."""
 
 
@@ -25,12 +26,17 @@ class Needs:
     mixture: bool = False
 
 
+def _trains_nothing(place: Workplace) -> Sequence[Training]:
+    del place
+    return ()
+
+
 @dataclass(frozen=True)
 class Step:
     """One step.
 
     `work` runs its commands in the step's folder. `judge` reads the files that are there, and runs nothing.
-    `trains` tells which training takes the most memory, for the plan; None where nothing is trained.
+    `trains` names its trainings, whose memory decides whether they fit.
     """
 
     number: int
@@ -39,7 +45,7 @@ class Step:
     work: Callable[[Workplace], None]
     judge: Callable[[Workplace], Found]
     needs: Needs = Needs()
-    trains: Callable[[Workplace], Training] | None = None
+    trains: Callable[[Workplace], Sequence[Training]] = _trains_nothing
 
     def check(self, place: Workplace) -> Found:
         """Run the step and judge it.

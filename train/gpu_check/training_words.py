@@ -9,6 +9,7 @@ from typing import Any
 from grounding.layout import JSONL_FILES
 from train.gpu_check.finding import StepFailedError
 from train.gpu_check.workplace import Workplace
+from train.keys import BACKEND_KEY, Backend
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes" / "train"
@@ -87,13 +88,24 @@ def plan_training(
         "eval_dataset_path": str(place.data / JSONL_FILES["val"]),
         "output_dir": str(folder),
         "logging_dir": str(folder / "visualdl"),
+        BACKEND_KEY: backend,
         **SHORT,
         **(ON_GPU if has_gpu else ON_CPU),
         **({} if kind == FULL else {"learning_rate": ADAPTER_RATE[has_gpu]}),
+        **_needs_of_classes(kind, backend),
         **changes,
     }
     overlay = None if has_gpu or kind != MIXTURE else RECIPES / "overlays" / "cpu.yaml"
     return Training(recipe, overlay, keys, folder, gpus)
+
+
+def _needs_of_classes(kind: str, backend: str) -> dict[str, Any]:
+    """Return the keys that one of the two kinds of classes needs (train/preflight/backend_keys.py)."""
+    if kind == MIXTURE and backend == Backend.PLAIN.value:
+        return {"expert_model_parallel_size": 1, "use_expert_parallel": False}
+    if kind == ADAPTER and backend == Backend.FLEET.value:
+        return {"freeze_config": "freeze_vision freeze_aligner"}
+    return {}
 
 
 def run_training(place: Workplace, step: str, training: Training) -> None:

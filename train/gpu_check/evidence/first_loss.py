@@ -59,7 +59,7 @@ def sum_losses(recipe: TrainRecipe) -> tuple[float, int]:
     folder = Path(recipe.model)
     model = family_of_folder(folder).load_model(folder, None, LoadOptions("float32", has_gpu=False))
     total, count = 0.0, 0
-    for sequence in _encoded(recipe):
+    for sequence in encoded_records(recipe):
         with paddle.no_grad():
             logits = model(
                 input_ids=paddle.to_tensor([sequence.token_ids]),
@@ -82,7 +82,7 @@ def token_losses(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDAr
     return np.asarray(logsumexp - picked[np.arange(len(wanted)), wanted], np.float64)
 
 
-def _encoded(recipe: TrainRecipe) -> list[Any]:
+def encoded_records(recipe: TrainRecipe) -> list[Any]:
     """Encode every record of the recipe's data set once."""
     with quiet_imports():
         dataset = training_dataset(recipe, 1)

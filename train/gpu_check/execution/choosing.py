@@ -1,12 +1,16 @@
 """Which steps run on this machine, and why the others do not."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.recipe.schema import suggestion
+from models.folder_files import CONFIG_FILE
+from models.hub_downloads import is_hub_id
 from models.lookup import shaped_config
 from train.gpu_check.step import Step
 from train.gpu_check.training_words import Training
+from train.gpu_check.wanted import SMALL_MODEL, GpuCheckSettings
 from train.gpu_check.workplace import Workplace
 
 
@@ -34,6 +38,21 @@ def _called(steps: Sequence[Step], word: str) -> list[Step]:
         names = [step.name for step in steps]
         raise UserError(f"'{word}' is no step{suggestion(word, names)}: name one of {', '.join(names)}")
     return called
+
+
+def check_models(settings: GpuCheckSettings) -> None:
+    """Refuse a model that is neither a folder with a config nor a hub id.
+
+    Raises:
+        UserError: it is neither.
+    """
+    for key in ("model", "mixture"):
+        name = getattr(settings, key)
+        if name is not None and not is_hub_id(name) and not (Path(name) / CONFIG_FILE).is_file():
+            raise UserError(
+                f"{key}={name}: no model folder with a {CONFIG_FILE}, and no hub id such as {SMALL_MODEL}: "
+                "correct the path"
+            )
 
 
 def unmet_need(step: Step, place: Workplace) -> str | None:
@@ -64,9 +83,9 @@ def unmet_memory(step: Step, place: Workplace) -> str | None:
 
     The models' shapes must be known: the step that finds the models has run.
     """
-    if step.trains is None or not place.machine.has_gpu:
+    if not place.machine.has_gpu:
         return None
-    need = planned_gib(step.trains(place))
+    need = max(map(planned_gib, step.trains(place)), default=0.0)
     if need <= place.machine.memory:
         return None
     return f"needs {need:.0f} GiB on each card, there are {place.machine.memory:.0f}"

@@ -17,7 +17,10 @@ REPORT_FILE = "report.md"
 HEADER = ("step", "expected", "found", "verdict")
 TAIL_LINES = 20
 LONGEST_LINE = 300
-LONGEST_CELL = 70
+OUTPUT = "OUTPUT_DIR"
+"""What stands for the output folder in the report."""
+
+LONGEST_CELL = 60
 """Characters of a cell in a terminal; the report has all of them."""
 
 FENCE = re.compile(r"`{3,}")
@@ -54,7 +57,7 @@ def report_text(outcomes: Sequence[StepOutcome], place: Workplace) -> str:
         markdown_table(HEADER, list(_rows(outcomes))),
         *_failed_logs(outcomes, place),
     ]
-    return without_names("\n".join(parts))
+    return without_names("\n".join(parts).replace(str(place.folder), OUTPUT))
 
 
 def _rows(outcomes: Sequence[StepOutcome]) -> Iterator[tuple[str, str, str, str]]:

@@ -29,7 +29,7 @@ def step(backend: str) -> Step:
         partial(_work, backend=backend),
         partial(_judge, backend=backend),
         Needs((MATERIALS,)),
-        partial(adapter_training, backend=backend),
+        lambda place: [adapter_training(place, backend)],
     )
 
 

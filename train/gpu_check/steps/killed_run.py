@@ -27,7 +27,7 @@ def step(backend: str) -> Step:
         partial(_work, backend=backend),
         partial(_judge, backend=backend),
         Needs((name_for(falling_loss.NAME, backend),)),
-        partial(_training, backend=backend),
+        lambda place: [_training(place, backend)],
     )
 
 

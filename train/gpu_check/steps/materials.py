@@ -7,7 +7,8 @@ from typing import Any
 
 from grounding.files import read_jsonl
 from grounding.layout import JSONL_FILES
-from train.export.folder_writer import base_folder, weight_files
+from models.hub_downloads import named_folder
+from train.export.folder_writer import weight_files
 from train.gpu_check.finding import Found, judged
 from train.gpu_check.step import PLAIN, Step
 from train.gpu_check.training_words import FULL, ROOT, plan_training, run_training, write_lines
@@ -60,12 +61,12 @@ def _records(place: Workplace) -> Path:
 def _model(place: Workplace) -> Path:
     if place.model_name is None:
         return _tiny(place, "tiny")
-    return base_folder(place.model_name, None)
+    return named_folder(place.model_name).resolve()
 
 
 def _mixture(place: Workplace) -> Path | None:
     if place.settings.mixture is not None:
-        return base_folder(place.settings.mixture, None)
+        return named_folder(place.settings.mixture).resolve()
     return None if place.machine.has_gpu else _tiny(place, "tiny_mixture", "experts=4")
 
 

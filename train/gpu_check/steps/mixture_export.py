@@ -29,7 +29,7 @@ def step(backend: str) -> Step:
         partial(_work, backend=backend),
         partial(_judge, backend=backend),
         Needs((MATERIALS,), gpus=GPUS, mixture=True),
-        partial(_training, backend=backend),
+        lambda place: [_training(place, backend)],
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from train.gpu_check.evidence.logged_losses import largest_gap, read_step_losses
 from train.gpu_check.evidence.weights_on_disk import read_vectors
 from train.gpu_check.finding import Found, StepFailedError, judged
-from train.gpu_check.step import Needs, Step, name_for
+from train.gpu_check.step import PLAIN, Needs, Step, name_for
 from train.gpu_check.steps import adapter_export, falling_loss
 from train.gpu_check.training_words import ADAPTER, FULL, Training, plan_training, run_training
 from train.gpu_check.workplace import Workplace
@@ -48,7 +48,7 @@ def step(backend: str) -> Step:
         partial(_work, backend=backend),
         partial(_judge, backend=backend),
         Needs((name_for(falling_loss.NAME, backend),), gpus=PARTS),
-        partial(split_training, backend=backend),
+        lambda place: [split_training(place, backend)],
     )
 
 
@@ -61,7 +61,7 @@ def norms_step(backend: str) -> Step:
         partial(_work_norms, backend=backend),
         partial(_judge_norms, backend=backend),
         Needs((name_for(falling_loss.NAME, backend), name_for(NAME, backend)), gpus=PARTS),
-        lambda place: _norm_runs(place, backend)[0],
+        partial(_norm_runs, backend=backend),
     )
 
 
@@ -74,8 +74,14 @@ def adapter_step(backend: str) -> Step:
         partial(_work_adapter, backend=backend),
         partial(_judge_adapter, backend=backend),
         Needs((name_for(adapter_export.NAME, backend),), gpus=PARTS),
-        partial(_adapter_training, backend=backend),
+        lambda place: [_adapter_training(place, backend)],
     )
+
+
+def _split(backend: str) -> dict[str, Any]:
+    """Return the keys that split a model; paddlefleet's classes sum the norms' gradients with the second."""
+    keys: dict[str, Any] = {"tensor_model_parallel_size": PARTS}
+    return keys if backend == PLAIN else {**keys, "sequence_parallel": True}
 
 
 def split_training(place: Workplace, backend: str) -> Training:
@@ -87,7 +93,7 @@ def split_training(place: Workplace, backend: str) -> Training:
         backend,
         gpus=PARTS,
         max_steps=falling_loss.STEPS,
-        tensor_model_parallel_size=PARTS,
+        **_split(backend),
     )
 
 
@@ -118,7 +124,7 @@ def _norm_runs(place: Workplace, backend: str) -> tuple[Training, Training]:
     name = name_for(NORMS_NAME, backend)
     keys: dict[str, Any] = {**EXACT, "max_steps": EXACT_STEPS}
     one = plan_training(place, name, FULL, backend, run="one", **keys)
-    keys["tensor_model_parallel_size"] = PARTS
+    keys |= _split(backend)
     return one, plan_training(place, name, FULL, backend, run="two", gpus=PARTS, **keys)
 
 

@@ -28,7 +28,7 @@ def step(backend: str) -> Step:
         partial(_work, backend=backend),
         partial(_judge, backend=backend),
         Needs((MATERIALS,)),
-        partial(_training, backend=backend),
+        lambda place: [_training(place, backend)],
     )
 
 
