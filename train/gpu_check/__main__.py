@@ -75,7 +75,7 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
     machine = find_machine(visible_gpus)
     folder = Path(settings.output_dir).resolve()
     with alone_in(folder) as mark:
-        place = Workplace(folder, machine, settings, ChildRuns(mark))
+        place = Workplace(folder, machine, settings, ChildRuns(mark, settings.minutes))
         reasons = {step.name: unmet_need(step, place) for step in steps if step.name in asked}
         if reasons and all(reasons.values()):
             raise UserError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))

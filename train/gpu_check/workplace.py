@@ -21,7 +21,11 @@ class RunPython(Protocol):
     """Starts this Python with words, such as `-m train RECIPE`, and waits for its end."""
 
     def __call__(self, words: Sequence[str], log: Path, variables: Mapping[str, str]) -> int:
-        """Append all that it says to the log, and return its exit code."""
+        """Append all that it says to the log, and return its exit code.
+
+        Raises:
+            StepFailedError: it takes too long.
+        """
         ...
 
 
@@ -101,6 +105,13 @@ def shortened(words: Sequence[str]) -> str:
     """Return the first words of a command: those before its first key=value."""
     first = [word for word in words if "=" not in word][:3]
     return " ".join(os.path.relpath(word) if word.startswith("/") else word for word in first)
+
+
+def hanging(log: Path) -> StepFailedError:
+    """Return the failure of a command that takes too long."""
+    return StepFailedError(
+        f"a command hangs, and was ended (minutes= allows more); its last: {last_line(log)}"
+    )
 
 
 def last_line(log: Path) -> str:

@@ -31,6 +31,7 @@ def test_a_step_runs_once_and_the_report_is_written(tmp_path: Path) -> None:
     [
         (["zero_step"], "'zero_step' is no step, did you mean 'zero-step'?"),
         (["modell=x"], "unknown key 'modell', did you mean 'model'?"),
+        (["minutes=0"], "minutes: 0.0 is not more than 0"),
         (["model=/nowhere"], "model=/nowhere: no model folder with a config.json, and no hub id"),
         (["cards"], "cards: needs 1 GPU"),
         (["--fleet", "3"], "fleet-packages: needs 1 GPU"),

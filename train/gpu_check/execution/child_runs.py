@@ -13,7 +13,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from train.gpu_check.training_words import ROOT
-from train.gpu_check.workplace import last_line
+from train.gpu_check.workplace import hanging, last_line
 from train.launch.processes import MARK, PATIENCE_SECONDS
 
 log = logging.getLogger(__name__)
@@ -26,12 +26,16 @@ TICK_SECONDS = 0.5
 class ChildRuns:
     """A `RunPython` over real processes; each has the mark of this start in its environment."""
 
-    def __init__(self, mark: str) -> None:
-        """Keep the mark, by which the next start finds what a killed one has left."""
-        self.mark = mark
+    def __init__(self, mark: str, minutes: float) -> None:
+        """Keep the mark, by which the next start finds what a killed one has left, and the longest time."""
+        self.mark, self.minutes = mark, minutes
 
     def __call__(self, words: Sequence[str], log: Path, variables: Mapping[str, str]) -> int:
-        """Append the command and all that it says to the log, and return its exit code."""
+        """Append the command and all that it says to the log, and return its exit code.
+
+        Raises:
+            StepFailedError: it takes too long.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         shown = " ".join([*(f"{name}={value}" for name, value in variables.items()), "python", *words])
         with log.open("ab") as output:
@@ -47,7 +51,7 @@ class ChildRuns:
                 start_new_session=True,  # only we get a terminal's Ctrl-C, and we end the rest
             )
         try:
-            return _wait(child, log)
+            return _wait(child, log, time.monotonic() + 60 * self.minutes)
         finally:
             if child.poll() is None:
                 child.terminate()  # `python -m train` ends its own processes then
@@ -62,12 +66,14 @@ def _wait_for_end(child: "subprocess.Popen[bytes]") -> None:
         child.wait()
 
 
-def _wait(child: "subprocess.Popen[bytes]", log_file: Path) -> int:
+def _wait(child: "subprocess.Popen[bytes]", log_file: Path, deadline: float) -> int:
     with _clock(log_file.parent.name) as tick:
         while True:
             try:
                 return child.wait(TICK_SECONDS)
             except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise hanging(log_file) from None
                 tick(log_file)
 
 

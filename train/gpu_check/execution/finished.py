@@ -29,9 +29,7 @@ class Result:
 
 def circumstances_of(place: Workplace) -> str:
     """Return a hash of all that a step's result depends on: models, cards, packages, the project's commit."""
-    settings = {
-        key: value for key, value in dataclasses.asdict(place.settings).items() if key != "output_dir"
-    }
+    settings = [place.settings.model, place.settings.mixture]
     content = [settings, dataclasses.asdict(place.machine), package_versions(), git_state(ROOT)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -12,7 +12,7 @@ from grounding.run_record import read_run
 from train.checkpoints import what_is_missing
 from train.gpu_check.finding import StepFailedError
 from train.gpu_check.training_words import ROOT, Training
-from train.gpu_check.workplace import Workplace, last_line
+from train.gpu_check.workplace import Workplace, hanging, last_line
 from train.launch.processes import marked
 
 POLL_SECONDS = 0.02
@@ -22,9 +22,9 @@ def run_until_killed(place: Workplace, step: str, training: Training, save_step:
     """Start a training, and kill the command and all of its processes at the checkpoint of a step.
 
     Raises:
-        StepFailedError: the training has ended before.
+        StepFailedError: the training has ended before, or takes too long.
     """
-    log = place.log_of(step)
+    log, deadline = place.log_of(step), time.monotonic() + 60 * place.settings.minutes
     with log.open("ab") as output:
         output.write(f"$ python {' '.join(training.words)}\n".encode())
         output.flush()
@@ -42,6 +42,8 @@ def run_until_killed(place: Workplace, step: str, training: Training, save_step:
             if process.poll() is not None:
                 said = last_line(log)
                 raise StepFailedError(f"the training ended before its checkpoint of step {save_step}: {said}")
+            if time.monotonic() > deadline:
+                raise hanging(log)
             time.sleep(POLL_SECONDS)
     finally:
         _kill(process, training)
