@@ -68,17 +68,19 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
     from train.gpu_check.finding import LEFT_OUT, PASSED
     from train.gpu_check.reporting.pasted_report import REPORT_FILE, outcome_table, report_text
     from train.gpu_check.workplace import Workplace
+    from train.launch.processes import new_mark
     from train.machine import visible_gpus
 
     check_models(settings)
     steps, asked = choose_steps(all_steps(with_fleet=with_fleet), named)
     machine = find_machine(visible_gpus)
     folder = Path(settings.output_dir).resolve()
-    with alone_in(folder) as mark:
-        place = Workplace(folder, machine, settings, ChildRuns(mark, settings.minutes))
-        reasons = {step.name: unmet_need(step, place) for step in steps if step.name in asked}
-        if reasons and all(reasons.values()):
-            raise UserError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    mark = new_mark()
+    place = Workplace(folder, machine, settings, ChildRuns(mark, settings.minutes))
+    reasons = {step.name: unmet_need(step, place) for step in steps if step.name in asked}
+    if reasons and all(reasons.values()):
+        raise UserError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    with alone_in(folder, mark):
         log.info("machine: %s", machine.summary)
         log.info("model: %s", place.model_name or "tiny, random weights; on GPUs: model=FOLDER or a hub id")
         outcomes = run_steps(steps, place, asked)

@@ -17,7 +17,7 @@ from train.gpu_check.execution.finished import begin_step, circumstances_of, rea
 from train.gpu_check.finding import LEFT_OUT, PASSED, WRONG, Found, StepFailedError
 from train.gpu_check.step import Step
 from train.gpu_check.workplace import Workplace
-from train.launch.processes import end_processes, new_mark
+from train.launch.processes import end_processes
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ def _say(found: Found, verdict: str) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Iterator[str]:
-    """Hold a folder for this start, end what a killed start has left running, and yield a mark for processes.
+def alone_in(folder: Path, mark: str) -> Iterator[None]:
+    """Hold a folder for this start, end what a killed start has left running, and save this start's mark.
 
     Raises:
         UserError: another check runs in this folder, or the folder cannot be written.
@@ -109,11 +109,11 @@ def alone_in(folder: Path) -> Iterator[str]:
     except OSError as error:
         raise UserError(f"output_dir: '{folder}' cannot be written: {error.strerror or error}") from error
     try:
-        path, mark = folder / MARK_FILE, new_mark()
+        path = folder / MARK_FILE
         if path.is_file():
             end_processes(str(read_json(path)["mark"]))
         write_json(path, {"mark": mark})
-        yield mark
+        yield
         path.unlink()
     finally:
         lock.release()

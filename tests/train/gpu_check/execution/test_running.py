@@ -14,7 +14,7 @@ from train.gpu_check.finding import LEFT_OUT, PASSED, WRONG, Found, StepFailedEr
 from train.gpu_check.step import Needs, Step
 from train.gpu_check.wanted import GpuCheckSettings
 from train.gpu_check.workplace import Workplace
-from train.launch.processes import MARK
+from train.launch.processes import MARK, new_mark
 
 HANG_SECONDS = 60
 
@@ -141,9 +141,9 @@ def test_a_step_that_needs_gpus_is_left_out(make_place: Callable[..., Workplace]
 
 
 def test_two_checks_in_one_folder_are_refused(tmp_path: Path) -> None:
-    with alone_in(tmp_path), pytest.raises(UserError, match="another check runs in"), alone_in(tmp_path):
+    with alone_in(tmp_path, "a"), pytest.raises(UserError, match="another check"), alone_in(tmp_path, "b"):
         pass
-    with alone_in(tmp_path):  # it is free again
+    with alone_in(tmp_path, "c"):  # it is free again
         pass
 
 
@@ -151,7 +151,8 @@ def test_a_start_ends_what_a_killed_one_has_left(tmp_path: Path) -> None:
     started = []
 
     def killed() -> None:
-        with alone_in(tmp_path) as mark:
+        mark = new_mark()
+        with alone_in(tmp_path, mark):
             words = [sys.executable, "-c", "import time; time.sleep(600)"]
             started.append(subprocess.Popen(words, env={**os.environ, MARK: mark}))
             raise KeyboardInterrupt
@@ -160,7 +161,7 @@ def test_a_start_ends_what_a_killed_one_has_left(tmp_path: Path) -> None:
         killed()
     [process] = started
     assert process.poll() is None
-    with alone_in(tmp_path):
+    with alone_in(tmp_path, new_mark()):
         assert process.wait(HANG_SECONDS) != 0
 
 
@@ -168,7 +169,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(UserError, match=r"output_dir: '.*file' cannot be written"),
-        alone_in(tmp_path / "file"),
+        alone_in(tmp_path / "file", "a"),
     ):
         pass
 
