@@ -1,6 +1,5 @@
 """Where the steps work: the folder, the machine, the models, and how commands are started."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +101,9 @@ class Workplace:
 
 
 def shortened(words: Sequence[str]) -> str:
-    """Return the first words of a command: those before its first key=value."""
+    """Return the first words of a command, without its keys and the folders of its files."""
     first = [word for word in words if "=" not in word][:3]
-    return " ".join(os.path.relpath(word) if word.startswith("/") else word for word in first)
+    return " ".join(Path(word).name if word.startswith("/") else word for word in first)
 
 
 def hanging(log: Path) -> StepFailedError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.files import read_json, write_json
 from train.gpu_check.finding import PASSED, Found
-from train.gpu_check.workplace import Workplace
+from train.gpu_check.workplace import LOG_FILE, Workplace
 from train.launch.provenance import ROOT, git_state, package_versions
 
 RESULT_FILE = "result.json"
@@ -44,9 +44,10 @@ def read_passed(folder: Path, circumstances: str) -> Result | None:
 
 
 def begin_step(folder: Path) -> None:
-    """Remove what an earlier start of a step has left, and make its folder."""
+    """Remove what an earlier start of a step has left, and make its folder with an empty log."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    (folder / LOG_FILE).touch()
 
 
 def save_result(folder: Path, found: Found, seconds: float, circumstances: str) -> Result:

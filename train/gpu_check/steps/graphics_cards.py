@@ -13,8 +13,6 @@ LEAST = (8, 0)
 DEEPEP = (9, 0)
 """PaddleFormers' default dispatcher of experts, deepep, needs it; alltoall does not."""
 
-LIST_FILE = "cards.csv"
-
 
 def step() -> Step:
     """Return the step."""
@@ -29,11 +27,11 @@ def step() -> Step:
 
 
 def _work(place: Workplace) -> None:
-    write_text(place.folder_of(NAME) / LIST_FILE, list_cards())
+    write_text(place.log_of(NAME), list_cards())
 
 
 def _judge(place: Workplace) -> Found:
-    cards = read_cards((place.folder_of(NAME) / LIST_FILE).read_text(encoding="utf-8"))
+    cards = read_cards(place.log_of(NAME).read_text(encoding="utf-8"))
     lowest = min((card.capability for card in cards), default=(0, 0))
     shown = ", ".join(sorted({f"{card.name} ({_dotted(card.capability)})" for card in cards})) or "no card"
     deepep = "" if lowest >= DEEPEP or not cards else ": experts need moe_token_dispatcher_type=alltoall"

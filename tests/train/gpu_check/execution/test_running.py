@@ -13,7 +13,7 @@ from train.gpu_check.execution.running import StepOutcome, alone_in, run_steps
 from train.gpu_check.finding import LEFT_OUT, PASSED, WRONG, Found, StepFailedError, judged
 from train.gpu_check.step import Needs, Step
 from train.gpu_check.wanted import GpuCheckSettings
-from train.gpu_check.workplace import Workplace
+from train.gpu_check.workplace import LOG_FILE, Workplace
 from train.launch.processes import MARK, new_mark
 
 HANG_SECONDS = 60
@@ -35,7 +35,8 @@ class Bench:
 
     def _work(self, name: str) -> Callable[[Workplace], None]:
         def work(place: Workplace) -> None:
-            assert not list(place.folder_of(name).iterdir())
+            assert [path.name for path in place.folder_of(name).iterdir()] == [LOG_FILE]
+            assert not place.log_of(name).stat().st_size
             self.ran.append(name)
             (place.folder_of(name) / "left").touch()
             if error := self.broken.get(name):
@@ -90,7 +91,7 @@ def test_a_failure_ends_what_depends_on_it_and_nothing_else(
     assert outcomes["three"].found.found == "needs two, which has FAILED"
     log = outcomes["two"].found.log
     assert log
-    assert (log.is_file() and "Traceback" in log.read_text()) == isinstance(error, KeyError)
+    assert ("Traceback" in log.read_text()) == isinstance(error, KeyError)
 
 
 def test_passed_steps_are_not_run_again_unless_named(bench: Bench, run: Run) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from train.gpu_check.finding import PASSED, WRONG
-from train.gpu_check.steps.graphics_cards import LIST_FILE, NAME, step
+from train.gpu_check.steps.graphics_cards import NAME, step
 from train.gpu_check.workplace import Workplace
 
 
@@ -21,7 +21,7 @@ def test_old_cards_are_found(
 ) -> None:
     place = make_place(2)
     place.folder_of(NAME).mkdir()
-    (place.folder_of(NAME) / LIST_FILE).write_text(listed)
+    place.log_of(NAME).write_text(listed)
     found = step().judge(place)
     assert found.verdict == verdict
     assert found.found.startswith(said)
