@@ -49,7 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_intermixed_args(argv)
     named = [word for word in arguments.words if "=" not in word]
     settings = load_settings(GpuCheckSettings, [word for word in arguments.words if "=" in word])
-    signal.signal(signal.SIGTERM, _interrupt)
     return check_machine(settings, named, with_fleet=arguments.fleet)
 
 
@@ -80,6 +79,7 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
     reasons = {step.name: unmet_need(step, place) for step in steps if step.name in asked}
     if reasons and all(reasons.values()):
         raise UserError("; ".join(f"{name}: {reason}" for name, reason in reasons.items()))
+    _end_signals_interrupt()
     with alone_in(folder, mark):
         log.info("machine: %s", machine.summary)
         log.info("model: %s", place.model_name or "tiny, random weights; on GPUs: model=FOLDER or a hub id")
@@ -88,6 +88,16 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
     write_text(folder / REPORT_FILE, report_text(outcomes, place))
     log.info("report: %s", folder / REPORT_FILE)
     return 0 if all(outcome.found.verdict in (PASSED, LEFT_OUT) for outcome in outcomes) else 1
+
+
+def _end_signals_interrupt() -> None:
+    """Let the signals that end a process raise KeyboardInterrupt, so that the step's processes end, too.
+
+    Paddle, which is imported by now, has set handlers of its own. An ignored signal stays ignored: nohup.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

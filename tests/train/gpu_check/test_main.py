@@ -3,14 +3,18 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from grounding.errors import UserError
+from grounding.files import read_json
 from train.gpu_check.__main__ import main
+from train.launch.processes import marked
 
 ROOT = Path(__file__).resolve().parents[3]
+HANG_SECONDS = 300
 
 
 def test_a_step_runs_and_the_report_is_written(tmp_path: Path) -> None:
@@ -27,6 +31,21 @@ def test_a_step_runs_and_the_report_is_written(tmp_path: Path) -> None:
     assert f"report: {tmp_path / 'report.md'}" in shown.stderr
 
 
+def test_a_signal_ends_the_check_and_what_it_has_started(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "train.gpu_check", "packages", f"output_dir={tmp_path}"]
+    check = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    log, mark = tmp_path / "packages" / "log.txt", tmp_path / "mark.json"
+    while not (log.is_file() and log.stat().st_size):
+        assert check.poll() is None
+        time.sleep(0.05)
+    check.send_signal(signal.SIGTERM)
+    _, said = check.communicate(timeout=HANG_SECONDS)
+    assert check.returncode == 130, said
+    assert said.endswith("interrupted: repeat the command to resume\n")
+    assert marked(read_json(mark)["mark"]) == []
+    assert not (tmp_path / "packages" / "result.json").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -38,10 +57,7 @@ def test_a_step_runs_and_the_report_is_written(tmp_path: Path) -> None:
         (["--fleet", "3"], "fleet-packages: needs 1 GPU"),
     ],
 )
-def test_bad_words_are_refused_before_anything_runs(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+def test_bad_words_are_refused_before_anything_runs(words: list[str], said: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         main([*words, f"output_dir={tmp_path / 'out'}"])
     assert str(error.value).startswith(said)
