@@ -61,7 +61,7 @@ def named_folder(name: str, only: str | None = None) -> Path:
             raise FileNotFoundError(f"there is no {only or WEIGHT_FILES} in it")
     except Exception as error:  # the libraries raise errors of many kinds, those of requests and httpx too
         raise UserError(
-            f"{name}: no such folder, and it cannot be fetched from {hub} ({first_line(error)}): correct the "
+            f"{name}: no such folder, and it cannot be fetched from {hub} ({brief(error)}): correct the "
             f"name, set {HUB_VARIABLE} to another hub, or fetch it where there is a network with "
             f"`{BY_HAND[hub].format(repo=name)}` and name that folder"
         ) from error
@@ -79,7 +79,7 @@ def fetch_repository(hub: str, kind: str, repo: str, patterns: Sequence[str]) ->
     return Path(fetch(kind, repo, list(patterns)))
 
 
-def first_line(error: Exception) -> str:
+def brief(error: Exception) -> str:
     """Return the first line of what an error says, or its name; at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 

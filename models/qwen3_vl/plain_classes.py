@@ -1,7 +1,7 @@
 """PaddleFormers' plain Paddle classes of Qwen3-VL, which run on both devices, and loading them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -65,9 +65,28 @@ def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
             )
         if adapter is not None:
             with linked(adapter) as links, blaming(adapter, "LoRA adapter"):
-                model = LoRAModel.from_pretrained(model, links).model
+                adapted = LoRAModel.from_pretrained(model, links)
+                _check_adapter(adapter, adapted.get_trainable_state_dict().keys())
+                model = adapted.model
         model.eval()
         return model
+
+
+def _check_adapter(folder: Path, known: Collection[str]) -> None:
+    """Refuse an adapter with a part that the plain model does not have: PaddleFormers leaves it out.
+
+    Raises:
+        UserError: such a part is in the adapter's files.
+    """
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("peft_model*.safetensors")):
+        with safe_open(str(file), framework="np") as tensors:
+            if strange := sorted(set(tensors.keys()) - set(known)):
+                raise UserError(
+                    f"{folder}: the plain model has no place for a part of this adapter ({len(strange)} "
+                    f"tensors, first '{strange[0]}'): merge it with `python -m train.export`, and name that"
+                )
 
 
 def _check_size(folder: Path) -> None:

@@ -12,9 +12,11 @@ import pytest
 from grounding.errors import UserError
 from infer.engines.checkpoint import find_checkpoint
 from infer.engines.settings import EngineSettings
+from infer.serve.serve_settings import ServeSettings
 from models import hub_downloads
 from models.hub_downloads import answers, named_folder
 from tests.prepare.sources.shared.hub_server import Hub, serving
+from visualize.app.page_settings import read_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -143,6 +145,12 @@ def test_an_adapter_leads_to_published_models_alone(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match="stranger/model: no such folder"):
         settings.resolve_checkpoint()
     assert asked == ["Qwen/Qwen3-VL-8B-Instruct", "stranger/model"]
+
+
+def test_the_server_and_the_app_pass_the_name_on() -> None:
+    server = ServeSettings().engine_settings(Path("me/tiny"))
+    _, app = read_settings(Path("me/tiny"), [])
+    assert server.checkpoint == app.checkpoint == "me/tiny"
 
 
 def test_an_address_without_a_server_does_not_answer() -> None:

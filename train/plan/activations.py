@@ -93,7 +93,8 @@ def _vision_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLa
     if limit and not recipe.get("packing"):  # one image a record
         patches = min(patches, recipe.degree("per_device_train_batch_size") * limit // shape.patch_size**2)
     scores = _scores(recipe, shape.heads, patches)
-    each = 4 * hidden + (6 * hidden + 2 * size + scores) / spread.tensor
+    split = spread.tensor if recipe.is_fleet else 1  # the plain tower is whole on each GPU
+    each = 4 * hidden + (6 * hidden + 2 * size + scores) / split
     return _Layers(shape.layers, patches * each, patches * hidden)
 
 

@@ -13,12 +13,13 @@ Sources:
         float32 master weights (trainer.py, multi_precision); without O2 weights are float32
         (cli/train/sft/workflow.py); amp_master_grad keeps float32 gradients (MixPrecisionLayer);
         AdamW's two moments are float32; the loss casts the logits to float32 (nn/criterion/sft_loss.py).
-        The vision tower is split by tensor parallelism, never by sequence parallelism (qwen3_vl/
-        modeling_fleet.py), experts by expert parallelism alone (training_args.py).
+        Tensor parallelism splits the vision tower of paddlefleet's classes (qwen3_vl/modeling_fleet.py); the
+        plain one is whole on each GPU (qwen3_vl/modeling.py, line 196). Sequence parallelism splits neither,
+        and expert parallelism alone splits experts (training_args.py).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grounding.errors import UserError
@@ -131,7 +132,7 @@ def plan_memory(
         if recipe.degree(name) > 1:
             raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
     spread = spread_over_gpus(recipe, gpus)
-    model = find_family(config).tensors(config)
+    model = [_as_held(recipe, tensor) for tensor in find_family(config).tensors(config)]
     trained = trained_tensors(recipe, config, model)
     weight = weight_bytes(recipe)
     added = trained if recipe.is_lora else []
@@ -150,6 +151,12 @@ def plan_memory(
         activations=activations.stored,
         peak=max(activations.logits, activations.one_layer),
     )
+
+
+def _as_held(recipe: TrainRecipe, tensor: Tensor) -> Tensor:
+    """Return a tensor with the split that the run's classes give it: a plain vision tower is not split."""
+    is_whole = tensor.name.startswith("model.visual.") and not recipe.is_fleet
+    return replace(tensor, split="none") if is_whole else tensor
 
 
 def weight_bytes(recipe: TrainRecipe) -> int:

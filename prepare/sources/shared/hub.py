@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.hub_downloads import DATASET, fetch_repository, first_line
+from models.hub_downloads import DATASET, brief, fetch_repository
 
 DATASETS_BY_HAND = {
     "huggingface": "hf download --repo-type dataset {repo} --local-dir data/coco_source",
@@ -25,7 +25,7 @@ def download(hub: str, repo: str, patterns: Iterable[str]) -> Path:
         return fetch_repository(hub, DATASET, repo, hub_patterns(patterns))
     except Exception as error:  # the libraries raise errors of many kinds, those of requests and httpx too
         raise UserError(
-            f"source.hub: {repo} cannot be fetched from {hub} ({first_line(error)}). Fetch it by hand, on a "
+            f"source.hub: {repo} cannot be fetched from {hub} ({brief(error)}). Fetch it by hand, on a "
             f"machine with a network, with `{DATASETS_BY_HAND[hub].format(repo=repo)}`, then add "
             "source.hub=local source.path=data/coco_source"
         ) from error

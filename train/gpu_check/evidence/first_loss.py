@@ -21,7 +21,6 @@ from grounding.layout import TRAIN_RECIPE_FILE
 from models.family import LoadOptions
 from models.lookup import family_of_folder
 from train.keys import quiet_imports
-from train.preflight.encode import NOT_LABELLED
 from train.preflight.run_data import training_dataset
 from train.recipe import TrainRecipe, resolve_recipe
 
@@ -75,7 +74,7 @@ def sum_losses(recipe: TrainRecipe) -> tuple[float, int]:
 
 def token_losses(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return each learned token's cross entropy, from logits (tokens, vocabulary) and labels (tokens)."""
-    learned = labels != NOT_LABELLED
+    learned = labels >= 0  # the others are -100
     picked, wanted = logits[learned].astype(np.float64), labels[learned]
     highest = picked.max(axis=-1, keepdims=True)
     logsumexp = np.log(np.exp(picked - highest).sum(axis=-1)) + highest[:, 0]
