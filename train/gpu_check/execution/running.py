@@ -116,4 +116,5 @@ def alone_in(folder: Path, mark: str) -> Iterator[None]:
         yield
         path.unlink()
     finally:
+        end_processes(mark)  # an interrupt can come while a process is being started
         lock.release()

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -9,12 +10,12 @@ import pytest
 
 from grounding.errors import UserError
 from train.gpu_check.execution.finished import RESULT_FILE
-from train.gpu_check.execution.running import StepOutcome, alone_in, run_steps
+from train.gpu_check.execution.running import MARK_FILE, StepOutcome, alone_in, run_steps
 from train.gpu_check.finding import LEFT_OUT, PASSED, WRONG, Found, StepFailedError, judged
 from train.gpu_check.step import Needs, Step
 from train.gpu_check.wanted import GpuCheckSettings
 from train.gpu_check.workplace import LOG_FILE, Workplace
-from train.launch.processes import MARK, new_mark
+from train.launch.processes import MARK, marked, new_mark
 
 HANG_SECONDS = 60
 
@@ -148,22 +149,31 @@ def test_two_checks_in_one_folder_are_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_start_ends_what_a_killed_one_has_left(tmp_path: Path) -> None:
-    started = []
+def start_marked(mark: str) -> "subprocess.Popen[bytes]":
+    words = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return subprocess.Popen(words, env={**os.environ, MARK: mark})
 
-    def killed() -> None:
-        mark = new_mark()
+
+def test_a_start_ends_what_a_killed_one_has_left(tmp_path: Path) -> None:
+    mark = new_mark()
+    process = start_marked(mark)
+    (tmp_path / MARK_FILE).write_text(json.dumps({"mark": mark}))
+    with alone_in(tmp_path, new_mark()):
+        assert process.wait(HANG_SECONDS) != 0
+    assert not (tmp_path / MARK_FILE).exists()
+
+
+def test_an_interrupt_ends_a_process_that_nobody_waits_for(tmp_path: Path) -> None:
+    mark = new_mark()
+
+    def interrupted() -> None:
         with alone_in(tmp_path, mark):
-            words = [sys.executable, "-c", "import time; time.sleep(600)"]
-            started.append(subprocess.Popen(words, env={**os.environ, MARK: mark}))
+            start_marked(mark)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        killed()
-    [process] = started
-    assert process.poll() is None
-    with alone_in(tmp_path, new_mark()):
-        assert process.wait(HANG_SECONDS) != 0
+        interrupted()
+    assert marked(mark) == []
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
