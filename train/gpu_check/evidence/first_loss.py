@@ -57,19 +57,28 @@ def sum_losses(recipe: TrainRecipe) -> tuple[float, int]:
     paddle.set_device("cpu")
     folder = Path(recipe.model)
     model = family_of_folder(folder).load_model(folder, None, LoadOptions("float32", has_gpu=False))
+    known: dict[tuple[object, bytes], npt.NDArray[np.float64]] = {}
     total, count = 0.0, 0
     for sequence in encoded_records(recipe):
-        with paddle.no_grad():
-            logits = model(
-                input_ids=paddle.to_tensor([sequence.token_ids]),
-                pixel_values=sequence.mm_inputs["pixel_values"],
-                image_grid_thw=sequence.mm_inputs["image_grid_thw"],
-            ).logits
-        losses = token_losses(logits[0].numpy(), np.array(sequence.labels))
-        total, count = total + float(losses.sum()), count + len(losses)
+        key = tuple(sequence.token_ids), sequence.mm_inputs["pixel_values"].numpy().tobytes()
+        if key not in known:  # the records of a step may be copies of one
+            known[key] = _record_losses(model, sequence)
+        total, count = total + float(known[key].sum()), count + len(known[key])
     if not count:
         raise UserError("the records of the first step have no token to learn")
     return total, count
+
+
+def _record_losses(model: Any, sequence: Any) -> npt.NDArray[np.float64]:
+    import paddle
+
+    with paddle.no_grad():
+        logits = model(
+            input_ids=paddle.to_tensor([sequence.token_ids]),
+            pixel_values=sequence.mm_inputs["pixel_values"],
+            image_grid_thw=sequence.mm_inputs["image_grid_thw"],
+        ).logits
+    return token_losses(logits[0].numpy(), np.array(sequence.labels))
 
 
 def token_losses(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
