@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,38 +27,36 @@ LOCK_FILE = ".lock"
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """A step with its finding; `seconds` is None for a step that has not run in this start."""
+    """A step with its finding; `mark` is that of its result, None for a step that was left out."""
 
     step: Step
     found: Found
-    seconds: float | None = None
+    mark: str | None = None
 
 
 def run_steps(steps: Sequence[Step], place: Workplace, again: set[str]) -> list[StepOutcome]:
     """Run the steps and return an outcome for each.
 
-    A step that has passed is not run again, unless it is named in `again`, or a step that it needs has run
-    anew.
+    A step that has passed is not run again, unless it is named in `again`, or a step that it needs was run
+    again.
     """
     circumstances = circumstances_of(place)
     outcomes: dict[str, StepOutcome] = {}
     for step in steps:
         log.info("%d %s: %s", step.number, step.name, step.shows)
+        built_on = {name: outcomes[name].mark or "" for name in step.needs.steps if name in outcomes}
         folder = place.folder_of(step.name)
-        is_new = step.name in again or any(
-            outcomes[name].seconds is not None for name in step.needs.steps if name in outcomes
-        )
-        earlier = None if is_new else read_passed(folder, circumstances)
+        earlier = None if step.name in again else read_passed(folder, circumstances, built_on)
         verdicts = {name: outcome.found.verdict for name, outcome in outcomes.items()}
         if earlier:
             found = Found(earlier.expected, earlier.found, earlier.verdict, place.log_of(step.name))
-            outcomes[step.name] = StepOutcome(step, found)
+            outcomes[step.name] = StepOutcome(step, found, earlier.mark)
             _say(found, "passed before")
         elif reason := _why_not(step, place, verdicts):
             outcomes[step.name] = StepOutcome(step, Found(step.shows, reason, LEFT_OUT))
             _say(outcomes[step.name].found, LEFT_OUT)
         else:
-            outcomes[step.name] = _run(step, place, circumstances)
+            outcomes[step.name] = _run(step, place, circumstances, built_on)
     return list(outcomes.values())
 
 
@@ -66,7 +64,7 @@ def _why_not(step: Step, place: Workplace, verdicts: dict[str, str]) -> str | No
     return unmet_need(step, place) or unmet_steps(step, verdicts, PASSED) or unmet_memory(step, place)
 
 
-def _run(step: Step, place: Workplace, circumstances: str) -> StepOutcome:
+def _run(step: Step, place: Workplace, circumstances: str, built_on: dict[str, str]) -> StepOutcome:
     """Run one step, save its result, and return its outcome; whatever it raises is its finding."""
     folder, started = place.folder_of(step.name), time.monotonic()
     begin_step(folder)
@@ -80,11 +78,9 @@ def _run(step: Step, place: Workplace, circumstances: str) -> StepOutcome:
         with place.log_of(step.name).open("a", encoding="utf-8") as file:
             traceback.print_exc(file=file)
         found = Found(step.shows, f"{type(error).__name__}: {error}", WRONG)
-    result = save_result(folder, found, time.monotonic() - started, circumstances)
+    result = save_result(folder, found, time.monotonic() - started, circumstances, built_on)
     _say(found, f"{found.verdict} in {result.seconds:.0f} s")
-    return StepOutcome(
-        step, Found(found.expected, found.found, found.verdict, place.log_of(step.name)), result.seconds
-    )
+    return StepOutcome(step, replace(found, log=place.log_of(step.name)), result.mark)
 
 
 def _say(found: Found, verdict: str) -> None:

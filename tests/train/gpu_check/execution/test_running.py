@@ -58,9 +58,9 @@ def bench() -> Bench:
 
 @pytest.fixture
 def run(bench: Bench, make_place: Callable[..., Workplace]) -> Callable[..., dict[str, StepOutcome]]:
-    def start(*again: str, **settings: object) -> dict[str, StepOutcome]:
+    def start(*again: str, only: int = 4, **settings: object) -> dict[str, StepOutcome]:
         bench.ran.clear()
-        outcomes = run_steps(bench.steps(), make_place(**settings), set(again))
+        outcomes = run_steps(bench.steps()[:only], make_place(**settings), set(again))
         return {outcome.step.name: outcome for outcome in outcomes}
 
     return start
@@ -106,6 +106,18 @@ def test_passed_steps_are_not_run_again_unless_named(bench: Bench, run: Run) -> 
     assert bench.ran == ["two", "three"]  # three was shown with what two had left before
     run("one")
     assert bench.ran == ["one", "two", "three", "four"]
+
+
+def test_what_builds_on_a_step_that_was_run_alone_is_run_again(bench: Bench, run: Run) -> None:
+    run()
+    bench.broken["two"] = None
+    run("two", only=2)
+    assert bench.ran == ["two"]
+    assert verdicts(run()) == [PASSED, WRONG, LEFT_OUT, PASSED]
+    del bench.broken["two"]
+    run("two", only=2)
+    assert verdicts(run()) == [PASSED] * 4
+    assert bench.ran == ["three"]
 
 
 def test_a_killed_step_is_run_again(bench: Bench, run: Run, tmp_path: Path) -> None:
