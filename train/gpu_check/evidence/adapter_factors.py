@@ -9,6 +9,7 @@ from grounding.files import read_json
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.lookup import family_of_folder
 from models.shapes import Tensor
+from train.export.adapter_merge import FLEET_EXPERTS
 from train.plan.trainable import trained_tensors
 from train.recipe import TrainRecipe, resolve_recipe
 
@@ -39,7 +40,7 @@ def read_factors(run: Path, base: Path, *, all_of_recipe: bool) -> AdapterFactor
     config = read_json(base / "config.json")
     tensors = {_stem(tensor.name): tensor for tensor in family_of_folder(base).tensors(config)}
     names = _factor_names(run)
-    stems = {name.removesuffix(DOWN).removesuffix(UP).rstrip("._") for name in names}
+    stems = {_experts_stem(name.removesuffix(DOWN).removesuffix(UP).rstrip("._")) for name in names}
     problems = [
         *_halves(names),
         *(f"{stem}: the model has no such weight" for stem in stems - tensors.keys()),
@@ -85,6 +86,14 @@ def _halves(names: Sequence[str]) -> Iterator[str]:
 
 def _stem(name: str) -> str:
     return name.removesuffix(".weight")
+
+
+def _experts_stem(stem: str) -> str:
+    """Return the plain name of a matrix of experts, which paddlefleet's classes name otherwise."""
+    for fleet, plain in FLEET_EXPERTS.items():
+        if stem.endswith(f".{fleet}"):
+            return stem.removesuffix(fleet) + plain
+    return stem
 
 
 def _stored_names(tensor: Tensor) -> Sequence[str]:
