@@ -46,7 +46,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo prepare show train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo gpu-check prepare show train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -103,6 +103,9 @@ prepare: setup ## prepare a data set, check it, write statistics: DATA
 	$(RUN) prepare $(DATA) $(ARGS)
 	$(RUN) prepare.check $(DATA) $(ARGS)
 	$(RUN) prepare.stats $(DATA) $(ARGS)
+
+gpu-check: setup ## the first hour on GPUs as a command, step by step: ARGS="model=FOLDER"
+	$(RUN) train.gpu_check $(ARGS)
 
 show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)
