@@ -78,6 +78,7 @@ def measured_lengths(dataset: Any, data: Path) -> list[int]:
 def test_measuring_decodes_no_image_and_finds_the_lengths_of_training(
     open_dataset: Open, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    Image.init()  # Pillow's modules decode images of their own when they are imported
     decoded = []
     load = Image.Image.load
     monkeypatch.setattr(Image.Image, "load", lambda image: decoded.append(image) or load(image))

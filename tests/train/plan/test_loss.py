@@ -15,7 +15,7 @@ from train.plan.gpu_layout import spread_over_gpus
 from train.plan.loss import LossMemory, count_loss
 from train.plan.memory import GIB, plan_memory, weight_bytes
 from train.plan.trainable import trained_tensors
-from train.recipe import TrainRecipe
+from train.recipe import TrainRecipe, uses_fleet
 
 FOLDER = Path(__file__).resolve().parents[3] / "recipes" / "train"
 RECIPES = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("qwen3_vl_*.yaml"))}
@@ -34,9 +34,12 @@ def loss_of(
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_has_a_loss_under_a_gib_and_a_half(name: str) -> None:
+def test_every_recipe_of_plain_classes_has_a_loss_under_a_gib_and_a_half(name: str) -> None:
     values = RECIPES[name]
     model = FULL["model_name_or_path"] if "curriculum" in name else values["model_name_or_path"]
+    if uses_fleet(values):  # PaddleFormers' own loss: recipes/README.md says what it needs
+        assert 4 * GIB < loss_of(values, model).peak < 17 * GIB
+        return
     assert loss_of(values, model).peak < 1.5 * GIB
     assert plan_memory(values, published_configs()[model]).peak < 1.5 * GIB
 

@@ -43,7 +43,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """Let `python -m train` start the script beside PaddleFormers' own command line."""
 
     def spoiled(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
-        return [sys.executable, str(SCRIPT), how, *command(recipe, folder, has_gpu)[1:]]
+        words = command(recipe, folder, has_gpu)
+        return [sys.executable, str(SCRIPT), how, *words[words.index("train") :]]
 
     monkeypatch.setattr("train.launch.start.command", spoiled)
 
