@@ -38,6 +38,23 @@ PIECES = {
     "box starts": "<|box_start|>",
     "backslashes": "\\",
     "digits": "9",
+    "ends of thoughts": "</think>",
+    "tags": "<box>",
+    "tags with sides": '<box x1="1" ',
+    "comments": "[//",
+    "long comments": "[/*",
+    "strings in strings": '"\\"[{',
+    "strings without ends": '{"a": "',
+    "quotes in strings": '{"a": "b" c" ',
+    "lines": "1, 2, 3, 4 cat\n",
+    "one line": "1, 2, 3, ",
+    "numbers": "1 ",
+    "curly quotes": "[“",
+    "named sides": "x1=1 ",
+    "names beside lists": "cat: [1,2,3,4] ",
+    "four in round brackets": "(1, 2, 3, 4)",
+    "names in tags": "<ref>",
+    "corners": "[[1, 2], [3, 4]],",
 }
 
 
@@ -56,9 +73,10 @@ class CountingPattern:
         self.scanned.append(len(text))
         return self.pattern.finditer(text)
 
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        self.scanned.append(len(text))
-        return self.pattern.fullmatch(text)
+    def fullmatch(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
+        end = len(text) if end is None else end
+        self.scanned.append(end - start)
+        return self.pattern.fullmatch(text, start, end)
 
     def sub(self, replacement: Any, text: str) -> str:
         self.scanned.append(len(text))
