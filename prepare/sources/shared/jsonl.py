@@ -87,7 +87,7 @@ def open_jsonl(
         [(split, path) for split in files for path in files[split]],
         categories_of(every),
         outside,
-        tuple((split, each) for split in lost for each in lost[split]),
+        tuple((split, each) for split, found in lost.items() for each in found),
     )
 
 
