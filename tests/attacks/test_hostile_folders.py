@@ -152,3 +152,23 @@ def test_control_characters_in_names_reach_no_terminal_and_no_recipe(folder: Pat
     if ended.returncode == 0:
         assert "\nseed" not in recipe.read_text()
         assert "\x1b" not in recipe.read_text()
+
+
+@pytest.mark.parametrize("way", ["path", "link", "link further down"])
+def test_a_names_file_below_gets_no_permission_to_leave_the_folder(folder: Path, way: str) -> None:
+    outside = folder.parent / "outside"
+    SOURCES["yolo"][1](SOURCES["yolo"][0](), outside)
+    (folder / "cfg").mkdir()
+    (folder / "pets").mkdir()
+    if way == "link":
+        (folder / "pets/images").symlink_to(outside / "images")
+    elif way == "link further down":
+        SOURCES["yolo"][1](SOURCES["yolo"][0](), folder / "pets/set")
+        (folder / "pets/set/images").rename(folder / "pets/images")
+        (folder / "pets/images/linked").symlink_to(outside / "images")
+    place = "../../outside" if way == "path" else "../pets"
+    (folder / "cfg/data.yaml").write_text(f"path: {place}\ntrain: images\nnames: [cat, dog]\n")
+    (folder / "pets/set/data.yaml").unlink(missing_ok=True)
+    (sign,) = find_candidates(list_folder(folder))
+    assert "source.outside" not in sign.keys
+    assert "set source.outside=true" in refusal(folder)

@@ -95,3 +95,9 @@ def test_an_order_that_two_readings_fit_is_asked_for(inspect: Inspect) -> None:
         inspect("categories=[cat]", folder=case)
     recipe, _ = inspect("categories=[cat]", "source.boxes=xywh", folder=case)
     assert "  boxes: xywh\n" in recipe.read_text()
+
+
+def test_the_view_that_sizes_fit_is_taken(inspect: Inspect) -> None:
+    case = next(folder for folder in folders() if number(folder) == "e01")
+    recipe, _ = inspect(folder=case)
+    assert recipe.read_text().endswith("exif: turned\n")
