@@ -1,0 +1,88 @@
+"""The records of a split: their images in order, and the objects that their answers name."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grounding.answers.forms import NO_BOX
+from grounding.boxes import Size
+from grounding.errors import UserError
+from grounding.files import read_jsonl
+from grounding.record.contract import Contract
+from grounding.record.conversation import Record, parse_record
+from prepare.export import left_out
+from prepare.export.export_types import ExportedObject
+from prepare.export.image_copies import REPAIR
+
+
+@dataclass
+class ImageRecords:
+    """The records of one image, and its name in the source, "" if the records do not keep it."""
+
+    records: list[Record] = field(default_factory=list)
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class NamedObjects:
+    """The objects of an image: those of categories, and those that a referring expression means."""
+
+    objects: tuple[ExportedObject, ...] = ()
+    phrases: tuple[ExportedObject, ...] = ()
+
+
+def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
+    """Yield the records of a JSONL, each as a row and as typed data.
+
+    Raises:
+        UserError: a line is not a record, or has not one image.
+    """
+    for line, row in read_jsonl(path):
+        try:
+            record = parse_record(row)
+            if len(record.images) != 1:
+                raise ValueError(f"{len(record.images)} images")
+        except ValueError as error:
+            raise UserError(f"{path}, line {line}: {error}: {REPAIR}") from error
+        yield row, record
+
+
+def by_image(path: Path) -> dict[str, ImageRecords]:
+    """Return the records of each image, in the order in which the images first come."""
+    found: dict[str, ImageRecords] = {}
+    for row, record in read_rows(path):
+        image = found.setdefault(record.image, ImageRecords())
+        image.records.append(record)
+        image.source = str(row.get("source") or image.source)
+    return found
+
+
+def objects_in_answers(
+    records: list[Record], size: Size, contract: Contract, dropped: Counter[str]
+) -> NamedObjects:
+    """Return the objects that the answers about an image name, boxes in pixels, as exact as the grid is.
+
+    An object that several questions ask for is one object. What cannot be used is counted in `dropped`.
+    """
+    objects: Counter[ExportedObject] = Counter()
+    phrases: Counter[ExportedObject] = Counter()
+    for record in records:
+        reading = record.read_answers(size)
+        if not reading.detections and not reading.problems:
+            dropped[left_out.ABSENT] += 1
+        for problem in reading.problems:
+            dropped[left_out.TEXT if problem == NO_BOX else left_out.of_answer(problem)] += 1
+        kinds: dict[bool, Counter[ExportedObject]] = {True: Counter(), False: Counter()}
+        for detection in reading.detections:
+            is_known = contract.labels is not None and detection.label in contract.labels
+            if not detection.label:
+                continue  # the reader's problem counts it
+            if not is_known and contract.labels is not None and not contract.is_verbatim:
+                dropped[left_out.UNKNOWN_LABEL] += 1
+                continue
+            kinds[is_known][ExportedObject(detection.label, detection.box)] += 1
+        objects |= kinds[True]
+        phrases |= kinds[False]
+    return NamedObjects(tuple(objects.elements()), tuple(phrases.elements()))
