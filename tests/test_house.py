@@ -34,6 +34,7 @@ def processor_seconds_of_children() -> float:
     [
         "prepare",
         "prepare.check",
+        "prepare.export",
         "prepare.shapes",
         "prepare.show",
         "prepare.stats",

@@ -14,7 +14,7 @@ from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions, find_pred
 from grounding.predictions.prediction_rows import Prediction, read_predictions
 from prepare.export import left_out
 from prepare.export.export_types import ExportedObject
-from prepare.export.image_copies import REPAIR
+from prepare.export.exported_images import REPAIR
 from prepare.export.record_objects import NamedObjects
 
 
@@ -111,7 +111,7 @@ def _joined(found: Iterable[NamedObjects]) -> NamedObjects:
     return NamedObjects(tuple(objects.elements()), tuple(phrases.elements()))
 
 
-def read_run(
+def read_run_answers(
     place: Path, dataset: Path, asked: Mapping[int, Asked]
 ) -> dict[str, list[tuple[Asked, Prediction]]]:
     """Return a run's predictions, each with its question, by image; `place` is the file or its folder.

@@ -19,19 +19,25 @@ from prepare.export.annotated_objects import (
     check_sizes,
     predicted_objects,
     read_asked,
-    read_run,
+    read_run_answers,
     true_objects,
 )
 from prepare.export.export_types import ExportedData, ExportedImage
-from prepare.export.image_copies import REPAIR, measure_images
-from prepare.export.record_objects import ImageRecords, NamedObjects, by_image, objects_in_answers, read_rows
+from prepare.export.exported_images import REPAIR, measure_images
+from prepare.export.record_objects import (
+    ImageAnswers,
+    NamedObjects,
+    by_image,
+    objects_in_answers,
+    read_sound_rows,
+)
 from prepare.sources.shared.identity import derived_id
 
 MOST_DIGITS = 20
 """Of a whole number that names an image file."""
 
 
-def read_truth(dataset: Path) -> ExportedData:
+def true_data(dataset: Path) -> ExportedData:
     """Return the objects of both splits.
 
     Raises:
@@ -56,7 +62,7 @@ def read_truth(dataset: Path) -> ExportedData:
     return ExportedData(_title(dataset), card.categories, images, left_out=dropped)
 
 
-def read_predicted(dataset: Path, run: Path) -> ExportedData:
+def predicted_data(dataset: Path, run: Path) -> ExportedData:
     """Return the validation images that a run has answered, with the objects that it found.
 
     Raises:
@@ -64,7 +70,7 @@ def read_predicted(dataset: Path, run: Path) -> ExportedData:
     """
     card = load_card(dataset)
     asked = read_asked(dataset, card)
-    answers = read_run(run, dataset, asked)
+    answers = read_run_answers(run, dataset, asked)
     dropped: Counter[str] = Counter()
     if unpredicted := len({entry.image for entry in asked.values()} - answers.keys()):
         dropped[left_out.UNPREDICTED] = unpredicted
@@ -77,14 +83,14 @@ def read_predicted(dataset: Path, run: Path) -> ExportedData:
     return ExportedData(_title(dataset), card.categories, images, {}, folder.resolve().name, dropped)
 
 
-def read_conversations(dataset: Path) -> ExportedData:
+def conversation_data(dataset: Path) -> ExportedData:
     """Return the records of both splits as they are, and their images without objects.
 
     Raises:
         UserError: not a prepared data set, or one that is damaged.
     """
     card = load_card(dataset)
-    rows = {split: tuple(row for row, _ in read_rows(dataset / file)) for split, file in JSONL_FILES.items()}
+    rows = {split: tuple(read_sound_rows(dataset / file)) for split, file in JSONL_FILES.items()}
     names = {split: list(dict.fromkeys(row["images"][0] for row in found)) for split, found in rows.items()}
     sizes = _measure(dataset, names)
     dropped: Counter[str] = Counter()
@@ -105,7 +111,7 @@ def _title(dataset: Path) -> str:
     return dataset.resolve().name
 
 
-def _read_records(dataset: Path) -> dict[str, dict[str, ImageRecords]]:
+def _read_records(dataset: Path) -> dict[str, dict[str, ImageAnswers]]:
     return {split: by_image(dataset / file) for split, file in JSONL_FILES.items()}
 
 
@@ -136,10 +142,10 @@ def _measure(dataset: Path, names: Mapping[str, Sequence[str]]) -> dict[str, Siz
 def _images(
     names: Sequence[str],
     sizes: Mapping[str, Size],
-    records: Mapping[str, ImageRecords],
+    records: Mapping[str, ImageAnswers],
     found: Mapping[str, NamedObjects],
 ) -> tuple[ExportedImage, ...]:
-    nothing, unnamed = NamedObjects(), ImageRecords()
+    nothing, unnamed = NamedObjects(), ImageAnswers()
     images = []
     for name in names:
         below, named = name.removeprefix(f"{IMAGES_FOLDER}/"), found.get(name, nothing)

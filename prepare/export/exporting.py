@@ -7,10 +7,10 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.tables import format_table
 from prepare.export import left_out
-from prepare.export.dataset_reading import read_conversations, read_predicted, read_truth
+from prepare.export.dataset_reading import conversation_data, predicted_data, true_data
 from prepare.export.export_settings import ExportSettings, known_formats, open_format
 from prepare.export.export_types import ExportedData, ExportedImage, FormatFacts
-from prepare.export.image_copies import write_images
+from prepare.export.exported_images import write_images
 from prepare.export.new_folder import check_free, new_folder
 
 
@@ -32,9 +32,9 @@ def export_dataset(dataset: Path, settings: ExportSettings, run: Path | None = N
                 f"format={settings.format} holds questions and answers for training, no predictions: "
                 f"choose one of {', '.join(_formats_of_objects())}"
             )
-        data = read_conversations(dataset)
+        data = conversation_data(dataset)
     else:
-        data = read_truth(dataset) if run is None else read_predicted(dataset, run)
+        data = true_data(dataset) if run is None else predicted_data(dataset, run)
         data = _stated(data, facts, settings.format)
     with new_folder(folder) as beside:
         more = writer.save(data, beside)

@@ -10,15 +10,17 @@ from grounding.answers.forms import NO_BOX
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.conversation import Record, parse_record
+from grounding.record.flaws import WARNINGS
 from prepare.export import left_out
 from prepare.export.export_types import ExportedObject
-from prepare.export.image_copies import REPAIR
+from prepare.export.exported_images import REPAIR
 
 
 @dataclass
-class ImageRecords:
+class ImageAnswers:
     """The records of one image, and its name in the source, "" if the records do not keep it."""
 
     records: list[Record] = field(default_factory=list)
@@ -33,7 +35,7 @@ class NamedObjects:
     phrases: tuple[ExportedObject, ...] = ()
 
 
-def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
+def read_record_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
     """Yield the records of a JSONL, each as a row and as typed data.
 
     Raises:
@@ -49,11 +51,24 @@ def read_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
         yield row, record
 
 
-def by_image(path: Path) -> dict[str, ImageRecords]:
+def read_sound_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a JSONL, each of which training would take as it is.
+
+    Raises:
+        UserError: a line is not such a record.
+    """
+    for number, (row, _) in enumerate(read_record_rows(path), start=1):
+        for flaw in check_record(row, Contract(is_verbatim=True)):
+            if flaw.kind not in WARNINGS:
+                raise UserError(f"{path}, record {number}: {flaw}: {REPAIR}")
+        yield row
+
+
+def by_image(path: Path) -> dict[str, ImageAnswers]:
     """Return the records of each image, in the order in which the images first come."""
-    found: dict[str, ImageRecords] = {}
-    for row, record in read_rows(path):
-        image = found.setdefault(record.image, ImageRecords())
+    found: dict[str, ImageAnswers] = {}
+    for row, record in read_record_rows(path):
+        image = found.setdefault(record.image, ImageAnswers())
         image.records.append(record)
         image.source = str(row.get("source") or image.source)
     return found
