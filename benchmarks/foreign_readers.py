@@ -10,8 +10,8 @@ Run it with the Python of an environment that has some of these packages; those 
     ms-swift        ms_swift: every row is loaded; its normalize_bbox gives the boxes of the records again
 
 The exports are written by this project's own Python (--python, else .venv/bin/python) into a temporary
-folder. A line for each: what was read, and by how many pixels a corner of a validation box is off at most. The
-exit code is 1 if a box is missing or off by more than half a pixel, or if a row or an image is missing.
+folder. A line for each: what was read, and by how many pixels a corner of a validation box is off at most.
+The exit code is 1 if a box is missing or off by more than half a pixel, or if a row or an image is missing.
 """
 
 import argparse

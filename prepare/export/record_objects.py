@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grounding.answers.forms import NO_BOX
+from grounding.answers.forms import DUPLICATE, NO_BOX
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import read_jsonl
@@ -88,6 +88,8 @@ def objects_in_answers(
         if not reading.detections and not reading.problems:
             dropped[left_out.ABSENT] += 1
         for problem in reading.problems:
+            if problem == DUPLICATE:
+                continue  # both are kept
             dropped[left_out.TEXT if problem == NO_BOX else left_out.of_answer(problem)] += 1
         kinds: dict[bool, Counter[ExportedObject]] = {True: Counter(), False: Counter()}
         for detection in reading.detections:
