@@ -19,7 +19,7 @@ from prepare.recipe import PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 from tests.prepare.export.made_data_sets import CATEGORIES, Found, read_back, sample, write_dataset
 
-PIXELS_OFF = {"coco_json": 1e-6, "yolo": 1e-5, "voc": 0.5}
+PIXELS_OFF = {"coco_json": 1e-6, "yolo": 1e-5, "voc": 0.5, "label_studio": 1e-6, "cvat": 1e-6, "odvg": 1e-6}
 """How far a corner may move by the format, in pixels."""
 
 HAS_CROWDS = ("coco_json", "voc")
