@@ -105,6 +105,17 @@ def read_back(
     return found
 
 
+def read_entries(folder: Path, kind: str) -> dict[int | None, list[tuple[str | None, Any]]]:
+    """Return labels and corners by the ids of the images, as prepare's own source of the kind has them."""
+    source = open_recipe_source(SourceSettings(kind, "local", None, str(folder)), ())
+    found = {}
+    for annotation in source.scan("train"):  # one file is one split
+        assert not isinstance(annotation, Lost), annotation
+        (query,) = annotation.queries
+        found[annotation.image_id] = list(zip(query.objects.labels, query.objects.boxes, strict=True))
+    return found
+
+
 def box(x1: float, y1: float, x2: float, y2: float, label: str = "cat") -> Detection:
     """Return an object."""
     return Detection(label, Box(x1, y1, x2, y2))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from grounding.boxes import Box, Size
+from grounding.boxes import Size
 from grounding.errors import UserError
-from grounding.samples import Detection, Sample
+from grounding.samples import Sample
 from prepare.export import left_out
 from prepare.export.__main__ import main
 from prepare.export.export_settings import ExportSettings, known_formats
@@ -22,22 +22,6 @@ from tests.prepare.export.made_data_sets import box, sample, write_dataset, writ
 
 ROOT = Path(__file__).parents[3]
 SIZE = Size(100, 50)
-CROWD = Detection("no", Box(0, 0, 90, 40))
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    """Two training images and two validation images, one of these with a crowd."""
-    return write_dataset(
-        tmp_path / "dataset",
-        {
-            "train": [sample(1, SIZE, [box(10, 5, 20, 10)]), sample(2, SIZE, [box(30, 5, 40, 10, "no")])],
-            "val": [
-                sample(11, SIZE, [box(1.25, 2, 30, 20)], crowds=(CROWD,), crowd_areas=(7.0,)),
-                sample(12, SIZE, [box(5, 5, 15, 25, "007"), box(5, 5, 15, 25, "007")]),
-            ],
-        },
-    )
 
 
 def export(dataset: Path, name: str, run: Path | None = None, **settings: Any) -> tuple[Path, Any]:
