@@ -28,7 +28,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-torch lock demo prepare show export-data train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -85,6 +85,9 @@ prepare: setup ## prepare a data set, check it, write statistics: DATA
 
 show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)
+
+export-data: setup ## write a data set for another tool: DATA, ARGS="format=yolo output_dir=FOLDER"
+	$(RUN) prepare.export $(DATA) $(ARGS)
 
 train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 	$(RUN) train $(RECIPE) $(ARGS)
