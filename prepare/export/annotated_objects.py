@@ -29,7 +29,6 @@ class Asked:
     size: Size | None
     expression: str | None
     objects: tuple[ExportedObject, ...]
-    is_negative: bool
 
 
 def read_asked(dataset: Path, card: Card) -> dict[int, Asked]:
@@ -62,13 +61,7 @@ def _asked(path: Path, entry: Mapping[str, Any], objects: list[ExportedObject], 
         raise UserError(f"{path}: image {entry['id']} has no file_name: {REPAIR}")
     size = Size(entry["width"], entry["height"]) if {"width", "height"} <= entry.keys() else None
     asked = entry.get("asked")
-    return Asked(
-        entry["file_name"],
-        size,
-        None if asked in names else asked,
-        tuple(objects),
-        asked is not None and not objects,
-    )
+    return Asked(entry["file_name"], size, None if asked in names else asked, tuple(objects))
 
 
 def check_sizes(asked: Iterable[Asked], sizes: Mapping[str, Size], dataset: Path) -> None:
@@ -86,11 +79,10 @@ def check_sizes(asked: Iterable[Asked], sizes: Mapping[str, Size], dataset: Path
             )
 
 
-def true_objects(asked: Iterable[Asked], dropped: Counter[str]) -> NamedObjects:
+def true_objects(asked: Iterable[Asked]) -> NamedObjects:
     """Return the objects of one image from all of its entries; an object of several entries is one object."""
 
     def parts(entry: Asked) -> NamedObjects:
-        dropped[left_out.ABSENT] += entry.is_negative
         if entry.expression is None:
             return NamedObjects(entry.objects)
         return NamedObjects((), tuple(_named(item, entry.expression) for item in entry.objects))

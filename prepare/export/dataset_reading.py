@@ -28,9 +28,11 @@ from prepare.export.record_objects import (
     ImageAnswers,
     NamedObjects,
     by_image,
+    count_without_boxes,
     objects_in_answers,
     read_sound_rows,
 )
+from prepare.progress import watched
 from prepare.sources.shared.identity import derived_id
 
 MOST_DIGITS = 20
@@ -53,9 +55,11 @@ def true_data(dataset: Path) -> ExportedData:
     contract = contract_of(card)
     found = {
         name: objects_in_answers(image.records, sizes[name], contract, dropped)
-        for name, image in records["train"].items()
+        for name, image in watched(list(records["train"].items()), "reading answers")
     }
-    found |= {name: true_objects(asked.get(name, []), dropped) for name in names["val"]}
+    found |= {name: true_objects(asked.get(name, [])) for name in names["val"]}
+    for name, image in records["val"].items():
+        count_without_boxes(image.records, sizes[name], dropped)
     images = {
         split: _images(names[split], sizes, records[split], found) for split in JSONL_FILES if names[split]
     }

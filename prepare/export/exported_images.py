@@ -16,7 +16,7 @@ from grounding.images.image_formats import IMAGE_FORMATS
 from grounding.images.pixels import UNREADABLE, orientation_of
 from grounding.layout import IMAGES_FOLDER
 from prepare.export.export_types import ExportedImage, FormatFacts
-from prepare.progress import progress_bar
+from prepare.progress import watched
 
 REPAIR = "prepare the data set again (`python -m prepare.check` finds what is wrong)"
 
@@ -30,16 +30,11 @@ def measure_images(dataset: Path, names: Sequence[str]) -> dict[str, Size]:
     """
     strays = set(find_outside((dataset / name for name in names), dataset))
     sizes = {}
-    with progress_bar(len(names), "measuring images") as progress:
-        for name in names:
-            if (
-                dataset / name in strays
-                or not name.startswith(f"{IMAGES_FOLDER}/")
-                or ".." in Path(name).parts
-            ):
-                raise UserError(f"{dataset}: '{name}' is not in {IMAGES_FOLDER}/: {REPAIR}")
-            sizes[name] = _measure(dataset / name)
-            progress.update()
+    for name in watched(names, "measuring images"):
+        is_inside = dataset / name not in strays and ".." not in Path(name).parts
+        if not is_inside or not name.startswith(f"{IMAGES_FOLDER}/"):
+            raise UserError(f"{dataset}: '{name}' is not in {IMAGES_FOLDER}/: {REPAIR}")
+        sizes[name] = _measure(dataset / name)
     return sizes
 
 
@@ -75,14 +70,12 @@ def write_images(
         for split, found in images.items()
         for image in found
     ]
-    with progress_bar(len(pairs), "linking images" if link else "copying images") as progress:
-        for source, target in pairs:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if link:
-                _link(source, target)
-            else:
-                shutil.copyfile(source, target)
-            progress.update()
+    for source, target in watched(pairs, "linking images" if link else "copying images"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if link:
+            _link(source, target)
+        else:
+            shutil.copyfile(source, target)
 
 
 def _link(source: Path, target: Path) -> None:

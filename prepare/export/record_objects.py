@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,16 @@ from typing import Any
 from grounding.answers.forms import DUPLICATE, NO_BOX
 from grounding.boxes import Size
 from grounding.errors import UserError
-from grounding.files import read_jsonl
+from grounding.files import is_regular, read_jsonl
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.conversation import Record, parse_record
 from grounding.record.flaws import WARNINGS
+from grounding.samples import Reading
 from prepare.export import left_out
 from prepare.export.export_types import ExportedObject
 from prepare.export.exported_images import REPAIR
+from prepare.progress import progress_bar
 
 
 @dataclass
@@ -41,14 +44,28 @@ def read_record_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
     Raises:
         UserError: a line is not a record, or has not one image.
     """
-    for line, row in read_jsonl(path):
-        try:
-            record = parse_record(row)
-            if len(record.images) != 1:
-                raise ValueError(f"{len(record.images)} images")
-        except ValueError as error:
-            raise UserError(f"{path}, line {line}: {error}: {REPAIR}") from error
-        yield row, record
+    with progress_bar(_count_lines(path), f"reading {path.name}", "record") as progress:
+        for line, row in read_jsonl(path):
+            progress.update()
+            yield row, _record(row, f"{path}, line {line}")
+
+
+def _count_lines(path: Path) -> int:
+    if not is_regular(path):
+        return 0  # reading it will say so
+    with suppress(OSError), path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    return 0
+
+
+def _record(row: dict[str, Any], where: str) -> Record:
+    try:
+        record = parse_record(row)
+        if len(record.images) != 1:
+            raise ValueError(f"{len(record.images)} images")
+    except ValueError as error:
+        raise UserError(f"{where}: {error}: {REPAIR}") from error
+    return record
 
 
 def read_sound_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -85,12 +102,10 @@ def objects_in_answers(
     phrases: Counter[ExportedObject] = Counter()
     for record in records:
         reading = record.read_answers(size)
-        if not reading.detections and not reading.problems:
-            dropped[left_out.ABSENT] += 1
+        _count_without_boxes(reading, dropped)
         for problem in reading.problems:
-            if problem == DUPLICATE:
-                continue  # both are kept
-            dropped[left_out.TEXT if problem == NO_BOX else left_out.of_answer(problem)] += 1
+            if problem not in (DUPLICATE, NO_BOX):  # of duplicates both are kept
+                dropped[left_out.of_answer(problem)] += 1
         kinds: dict[bool, Counter[ExportedObject]] = {True: Counter(), False: Counter()}
         for detection in reading.detections:
             is_known = contract.labels is not None and detection.label in contract.labels
@@ -103,3 +118,16 @@ def objects_in_answers(
         objects |= kinds[True]
         phrases |= kinds[False]
     return NamedObjects(tuple(objects.elements()), tuple(phrases.elements()))
+
+
+def count_without_boxes(records: list[Record], size: Size, dropped: Counter[str]) -> None:
+    """Count the answers about an image that name no object."""
+    for record in records:
+        _count_without_boxes(record.read_answers(size), dropped)
+
+
+def _count_without_boxes(reading: Reading, dropped: Counter[str]) -> None:
+    if not reading.detections and not reading.problems:
+        dropped[left_out.ABSENT] += 1
+    if NO_BOX in reading.problems:
+        dropped[left_out.TEXT] += 1

@@ -11,6 +11,7 @@ from typing import Any
 from grounding.files import write_text
 from prepare.export.annotation_text import compact_json
 from prepare.export.export_types import ExportedData, ExportedImage, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("COCO JSON, for most detectors and tools", "{split}", has_crowds=True, has_scores=True)
 
@@ -19,7 +20,9 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
     """Write one file for each split; ids of images and categories are those of the data set."""
     numbers = {category.name: category.id for category in data.categories}
     for split, images in data.images.items():
-        annotations = [row for image in images for row in _annotations(image, numbers)]
+        annotations = [
+            row for image in watched(images, f"writing {split}") for row in _annotations(image, numbers)
+        ]
         content = {
             "images": [
                 {

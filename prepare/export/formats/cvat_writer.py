@@ -12,6 +12,7 @@ from pathlib import Path
 from grounding.files import write_json
 from prepare.export.annotation_text import add_text, check_xml_names, write_xml
 from prepare.export.export_types import ExportedData, ExportedImage, ExportedObject, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("CVAT for images 1.1, with labels.json for the task", "{split}/images", has_scores=True)
 
@@ -30,7 +31,8 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
         root = ET.Element("annotations")
         add_text(root, version="1.1")
         root.append(_meta(data, split, len(images)))
-        root.extend(_image(number, image, data.model) for number, image in enumerate(images))
+        listed = enumerate(watched(images, f"writing {split}"))
+        root.extend(_image(number, image, data.model) for number, image in listed)
         write_xml(folder / split / "annotations.xml", root)
     attributes = [SCORE] if data.model else []
     write_json(

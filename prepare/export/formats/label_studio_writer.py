@@ -16,6 +16,7 @@ from urllib.parse import quote
 from grounding.files import write_text
 from prepare.export.annotation_text import check_xml_names, compact_json, write_xml
 from prepare.export.export_types import ExportedData, ExportedImage, ExportedObject, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("Label Studio tasks; a run's boxes as predictions to correct", "images", has_scores=True)
 
@@ -31,7 +32,10 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
     """
     check_xml_names(data.names, "label_studio")
     for split, images in data.images.items():
-        write_text(folder / f"{split}.json", compact_json([_task(image, data.model) for image in images]))
+        write_text(
+            folder / f"{split}.json",
+            compact_json([_task(image, data.model) for image in watched(images, f"writing {split}")]),
+        )
     view = ET.Element("View")
     ET.SubElement(view, "Image", {"name": IMAGE, "value": f"${IMAGE}"})
     labels = ET.SubElement(view, "RectangleLabels", {"name": NAME, "toName": IMAGE})

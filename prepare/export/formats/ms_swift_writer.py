@@ -11,6 +11,7 @@ from typing import Any
 
 from grounding.files import write_jsonl
 from prepare.export.export_types import ExportedData, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("JSONL for ms-swift", "images", has_conversations=True)
 
@@ -21,7 +22,7 @@ STEPS = 1000
 def save(data: ExportedData, folder: Path) -> Counter[str]:
     """Write the records of each split."""
     for split, rows in data.rows.items():
-        write_jsonl(folder / f"{split}.jsonl", map(_row, rows))
+        write_jsonl(folder / f"{split}.jsonl", map(_row, watched(rows, f"writing {split}")))
     return Counter()
 
 

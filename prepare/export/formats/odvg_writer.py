@@ -13,6 +13,7 @@ from typing import Any
 from grounding.files import write_jsonl, write_text
 from prepare.export.annotation_text import compact_json
 from prepare.export.export_types import ExportedData, ExportedImage, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("ODVG, for Grounding DINO (Open-GroundingDino, MMDetection)", "images", has_phrases=True)
 
@@ -24,7 +25,10 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
     """Write a file for each split, and the labels by their index."""
     index = {name: number for number, name in enumerate(data.names)}
     for split, images in data.images.items():
-        write_jsonl(folder / f"{split}.jsonl", (line for image in images for line in _lines(image, index)))
+        write_jsonl(
+            folder / f"{split}.jsonl",
+            (line for image in watched(images, f"writing {split}") for line in _lines(image, index)),
+        )
     write_text(folder / "label_map.json", compact_json({str(number): name for name, number in index.items()}))
     return Counter()
 

@@ -14,6 +14,7 @@ from typing import Any
 from grounding.files import write_text
 from prepare.export.annotation_text import compact_json
 from prepare.export.export_types import ExportedData, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("ShareGPT, for LLaMA-Factory", "images", has_conversations=True)
 
@@ -23,7 +24,10 @@ SPEAKERS = {"user": "human", "assistant": "gpt"}
 def save(data: ExportedData, folder: Path) -> Counter[str]:
     """Write the conversations of each split, and how LLaMA-Factory finds them."""
     for split, rows in data.rows.items():
-        write_text(folder / f"{split}.json", compact_json([_conversation(row) for row in rows]))
+        write_text(
+            folder / f"{split}.json",
+            compact_json([_conversation(row) for row in watched(rows, f"writing {split}")]),
+        )
     name = re.sub(r"[^A-Za-z0-9_]+", "_", data.title).strip("_") or "grounding"
     info = {
         f"{name}_{split}": {

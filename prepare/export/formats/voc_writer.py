@@ -13,6 +13,7 @@ from grounding.files import write_text
 from prepare.export import left_out
 from prepare.export.annotation_text import add_text, check_xml_names, write_xml
 from prepare.export.export_types import ExportedData, ExportedImage, ExportedObject, FormatFacts
+from prepare.progress import watched
 
 if TYPE_CHECKING:
     from grounding.boxes import Box
@@ -29,7 +30,7 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
     check_xml_names(data.names, "voc")
     dropped: Counter[str] = Counter()
     for split, images in data.images.items():
-        for image in images:
+        for image in watched(images, f"writing {split}"):
             write_xml(folder / "Annotations" / f"{image.stem}.xml", _annotation(image, dropped))
         names = "".join(f"{image.stem}\n" for image in images)
         write_text(folder / "ImageSets" / "Main" / f"{split}.txt", names)

@@ -10,6 +10,7 @@ from pathlib import Path
 from grounding.files import write_text
 from prepare.export import left_out
 from prepare.export.export_types import ExportedData, ExportedImage, ExportedObject, FormatFacts
+from prepare.progress import watched
 
 FORMAT = FormatFacts("YOLO (Ultralytics), with data.yaml", "images/{split}")
 
@@ -24,7 +25,7 @@ def save(data: ExportedData, folder: Path) -> Counter[str]:
     dropped: Counter[str] = Counter()
     index = {name: number for number, name in enumerate(data.names)}
     for split, images in data.images.items():
-        for image in images:
+        for image in watched(images, f"writing {split}"):
             path = folder / "labels" / split / f"{image.stem}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             lines = [_line(item, image, index) for item in image.objects]

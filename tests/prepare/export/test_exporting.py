@@ -126,14 +126,15 @@ def test_phrases_go_where_they_can_be_stated(phrases: Path) -> None:
 
 
 def test_text_without_boxes_and_unknown_labels_are_counted(dataset: Path) -> None:
-    path = dataset / "train.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    rows[0]["messages"][2]["content"], rows[0]["objects"] = "A quiet street.", None
-    rows[1]["objects"]["ref"] = ["zebra"]
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    for split, label in (("train", "zebra"), ("val", "007")):
+        path = dataset / f"{split}.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows[0]["messages"][2]["content"], rows[0]["objects"] = "A quiet street.", None
+        rows[1]["objects"]["ref"] = [label] * len(rows[1]["objects"]["ref"])
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     _, data = export(dataset, "coco_json")
-    assert data.left_out == {left_out.TEXT: 1, left_out.UNKNOWN_LABEL: 1}
-    assert "1  answer without boxes" in describe_export(data)
+    assert data.left_out == {left_out.TEXT: 2, left_out.UNKNOWN_LABEL: 1}
+    assert "2  answer without boxes" in describe_export(data)
 
 
 def found(label: str, *corners: float, score: float | None = 0.5) -> dict[str, Any]:
