@@ -74,9 +74,14 @@ class SourceSettings:
         check_word("source.crowds", self.crowds, CROWD_CHOICES)
         if self.max_text < 1:
             raise ValueError(f"source.max_text: {self.max_text} is not a positive number of characters")
-        for key, value, kind in (("label", self.label, "via"), ("val_split", self.val_split, "refcoco")):
-            if value is not None and self.kind != kind:
-                raise ValueError(f"source.{key}: only read with source.kind={kind}: remove the key")
+        for key, value, kinds in (
+            ("label", self.label, ("via",)),
+            ("val_split", self.val_split, ("refcoco", "refcoco_parquet")),
+        ):
+            if value is not None and self.kind not in kinds:
+                raise ValueError(
+                    f"source.{key}: only read with source.kind={' or '.join(kinds)}: remove the key"
+                )
         self._check_place()
         if self.kind == "yolo" and (self.train_files or self.val_files):
             raise ValueError("source.train_files: for source.kind=yolo the names file lists the images")

@@ -10,13 +10,14 @@ import math
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
-from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
+from prepare.reasons import IMAGE_IN_NO_SPLIT, REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle
 from prepare.sources.shared.file_patterns import source_folder
@@ -85,7 +86,12 @@ def read_cvat(path: Path, longest: int) -> FileEntries:
         raise UserError(f"{path}: {error}") from error
     except (ET.ParseError, OSError, ValueError, LookupError) as error:
         raise UserError(f"{path}: not readable as XML: {error}") from error
-    return FileEntries(entries, left)
+    if any(entry.split == "train" for entry in entries):
+        kept = [entry for entry in entries if entry.split in ("train", "val")]
+    else:  # subsets of other names are no splits
+        kept = [entry if entry.split == "val" else replace(entry, split=None) for entry in entries]
+    left[IMAGE_IN_NO_SPLIT] += len(entries) - len(kept)
+    return FileEntries(kept, left)
 
 
 def _entry(element: ET.Element, path: Path, longest: int, left: Counter[str]) -> ImageEntry:

@@ -20,7 +20,7 @@ from prepare.source_types import BoxFormat
 from prepare.sources.lookup.image_names import spellings
 from prepare.sources.parts.outlines import around_points
 from prepare.sources.shared.file_patterns import source_folder
-from prepare.sources.shared.listed import IMAGE_SUFFIXES, ListedSource, UnreadableError
+from prepare.sources.shared.listed import ListedSource, UnreadableError
 from prepare.sources.shared.source_values import (
     BadValueError,
     brief_value,
@@ -37,6 +37,7 @@ from prepare.sources.tool_files.described_images import (
     Region,
     fixed_boxes,
 )
+from prepare.sources.tool_files.paired_images import image_named
 from prepare.sources.tool_files.split_words import find_split_files
 from prepare.sources.tool_files.text_files import load_small_json
 
@@ -94,10 +95,8 @@ def _name(path: Path, folder: Path, stated: str) -> str:
     for spelled in spellings(stated):
         if is_regular(path.parent / spelled):
             return posixpath.normpath(posixpath.join(below, spelled))
-    beside = [path.with_suffix(suffix) for suffix in sorted(IMAGE_SUFFIXES)]
-    if found := next((image for image in beside if is_regular(image)), None):
-        return found.relative_to(folder).as_posix()
-    return stated
+    beside = image_named(path.with_suffix(""), path)
+    return beside.relative_to(folder).as_posix() if beside else stated
 
 
 def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Region]:

@@ -5,7 +5,7 @@ pickle, a list of dicts with ann_id, image_id, split and sentences; the text of 
 are xywh in pixels.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,30 +13,26 @@ from typing import Any
 
 from grounding.categories import Category
 from grounding.errors import UserError
-from grounding.files import is_unicode
 from prepare.reasons import (
     ANNOTATION_WITHOUT_IMAGE,
-    EXPRESSION_IN_NO_SPLIT,
-    EXPRESSION_UNREADABLE,
     EXPRESSION_WITHOUT_BOX,
 )
 from prepare.source_types import BoxFormat
 from prepare.sources.parts.coco_entries import AnnotationRow, Entries, add_category, add_image, read_row
-from prepare.sources.parts.expression_query import ANYTHING, LabelledBox, query_of_expression
+from prepare.sources.parts.expression_query import ANYTHING
 from prepare.sources.shared.file_patterns import check_outside, find_files, list_files, source_folder
-from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_key
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry
+from prepare.sources.tool_files.described_images import DescribedSource, FileEntries
 from prepare.sources.tool_files.plain_pickles import load_plain
+from prepare.sources.tool_files.referred_objects import ExpressionCollector, ReferredImage
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
 
 FILES, INSTANCES = "**/refs(*.p", "instances.json"
 LISTS = ("categories", "images", "annotations")
-TRAIN, VAL = "train", "val"
 
 
 @dataclass
@@ -81,39 +77,25 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
 
 def _read_refs(path: Path, instances: Path, source: SourceSettings) -> FileEntries:
-    val = source.val_split or VAL
-    refs, left = [], Counter[str]()
-    splits: Counter[str] = Counter()
-    for number, ref, sentences in _refs_in(path):
-        split = str(ref.get("split"))
-        splits[split] += 1
-        if split in (TRAIN, val):
-            refs.append((number, ref, sentences))
+    collector = ExpressionCollector(source, path)
+    refs = [ref for ref in _refs_in(path) if collector.takes(str(ref.get("split")), ref["sentences"])]
+    stated = _read_instances(instances, {ref["ann_id"] for ref in refs}, source)
+    for ref in refs:
+        image_id, texts = ref["image_id"], collector.read_texts(ref["sentences"])
+        row, image = stated.rows.get(ref["ann_id"]), stated.images.get(image_id)
+        if image is None:
+            collector.left[ANNOTATION_WITHOUT_IMAGE] += len(texts)
+        elif row is None:
+            collector.left[EXPRESSION_WITHOUT_BOX] += len(texts)
         else:
-            left[EXPRESSION_IN_NO_SPLIT] += len(sentences)
-    if TRAIN not in splits or (source.val_split and val not in splits):
-        missing, key = (val, "val_split") if TRAIN in splits else (TRAIN, "train_files")
-        raise UserError(
-            f"source.{key}: {path}: no split '{missing}'; there are {', '.join(sorted(splits)) or 'none'}"
-        )
-    stated = _read_instances(instances, {ref["ann_id"] for _, ref, _ in refs}, source)
-    found: dict[tuple[str, Any], dict[str, list[LabelledBox]]] = defaultdict(lambda: defaultdict(list))
-    for _, ref, sentences in refs:
-        row, is_listed = stated.rows.get(ref["ann_id"]), ref["image_id"] in stated.images
-        texts = [text for text in map(_text_of, sentences) if text]
-        left[EXPRESSION_UNREADABLE] += len(sentences) - len(texts)
-        if not is_listed or row is None:
-            left[EXPRESSION_WITHOUT_BOX if is_listed else ANNOTATION_WITHOUT_IMAGE] += len(texts)
-            continue
-        pair = row.box, stated.names.get(row.category_id, ANYTHING)
-        for text in texts:
-            boxes = found["train" if ref["split"] == TRAIN else "val", ref["image_id"]][text]
-            boxes.extend([] if pair in boxes else [pair])
-    return FileEntries(list(_entries(found, stated.images, path, source.max_text)), left)
+            label = stated.names.get(row.category_id, ANYTHING)
+            referred = ReferredImage(*image, image_id, f"{path}, image {image_id}")
+            collector.add(ref["split"], referred, (row.box, label), texts)
+    return collector.finish()
 
 
-def _refs_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any], Sequence[Any]]]:
-    """Yield number, values and sentences of each object that expressions are about.
+def _refs_in(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the values of each object that expressions are about.
 
     Raises:
         UserError: values of other types.
@@ -130,13 +112,7 @@ def _refs_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any], Sequence[Any]
                 read_key(ref.get(key), f"{where}.{key}")
         except BadValueError as error:
             raise UserError(f"{path}, {error}") from error
-        yield number, ref, ref["sentences"]
-
-
-def _text_of(sentence: Any) -> str:
-    """Return the text of a sentence, "" if it has none that can be written."""
-    text = sentence.get("sent") if isinstance(sentence, dict) else None
-    return " ".join(text.split()) if isinstance(text, str) and is_unicode(text) else ""
+        yield ref
 
 
 def _read_instances(path: Path, wanted: set[Any], source: SourceSettings) -> _Instances:
@@ -165,19 +141,3 @@ def _read_instances(path: Path, wanted: set[Any], source: SourceSettings) -> _In
     if missing := set(LISTS) - keys.keys():
         raise UserError(f"{path}: no {', '.join(sorted(missing))}: not the instances of RefCOCO")
     return stated
-
-
-def _entries(
-    found: Mapping[tuple[str, Any], Mapping[str, Sequence[LabelledBox]]],
-    images: Entries,
-    path: Path,
-    longest: int,
-) -> Iterator[ImageEntry]:
-    for (split, image_id), expressions in found.items():
-        name, size = images[image_id]
-        queries = tuple(
-            query_of_expression(plain_name(name), text, boxes, longest) for text, boxes in expressions.items()
-        )
-        yield ImageEntry(
-            name, f"{path}, image {image_id}", (), size, image_id, split, image=None, queries=queries
-        )

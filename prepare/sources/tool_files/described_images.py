@@ -117,7 +117,10 @@ class DescribedSource:
                     for reason, number in content.left.items()
                     if number
                 ]
-                found = [(entry.split or split, entry) for entry in content.entries]
+                is_own = not self.source.val_files  # else the recipe's patterns decide
+                found = [
+                    (entry.split if entry.split and is_own else split, entry) for entry in content.entries
+                ]
                 if is_one_image_each:
                     waiting += found
                 else:

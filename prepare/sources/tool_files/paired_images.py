@@ -45,6 +45,9 @@ def image_beside(labels: Path, folder: Path, folders: Mapping[str, Sequence[str]
 
     `folders` has the names of image folders for each name of a label folder. Without such a folder, the image
     is beside the labels. If there is no image, the path where it should be is returned.
+
+    Raises:
+        UserError: several images have that name.
     """
     parts = labels.relative_to(folder).with_suffix("").parts
     tried = [
@@ -53,10 +56,21 @@ def image_beside(labels: Path, folder: Path, folders: Mapping[str, Sequence[str]
         for name in folders.get(parts[place], ())
     ]
     tried.append(labels.with_suffix(""))
-    for path in tried:
-        for suffix in sorted(IMAGE_SUFFIXES):
-            for spelled in (suffix, suffix.upper()):
-                image = path.with_name(f"{path.name}{spelled}")
-                if image.exists():
-                    return image
-    return tried[0].with_name(f"{tried[0].name}.jpg")
+    found = (image_named(path, labels) for path in tried)
+    return next((image for image in found if image), tried[0].with_name(f"{tried[0].name}.jpg"))
+
+
+def image_named(path: Path, labels: Path) -> Path | None:
+    """Return the image of a path without its suffix, None if there is none; `labels` is for messages.
+
+    Raises:
+        UserError: there are several.
+    """
+    suffixes = [spelled for suffix in sorted(IMAGE_SUFFIXES) for spelled in (suffix, suffix.upper())]
+    images = [path.with_name(f"{path.name}{suffix}") for suffix in suffixes]
+    found = [image for image in images if image.exists()]
+    if len(found) > 1 and not found[0].samefile(found[1]):  # some file systems ignore letter case
+        raise UserError(
+            f"{labels}: its image can be {found[0]} or {found[1]}: keep only the one that was annotated"
+        )
+    return found[0] if found else None

@@ -12,6 +12,7 @@ from prepare.sources.source_settings import SourceSettings
 
 TRAIN_WORDS = frozenset({"train", "training"})
 VAL_WORDS = frozenset({"val", "valid", "validation"})
+TEST_WORDS = frozenset({"test", "testing"})
 
 Losses = tuple[tuple[str, Lost], ...]
 
@@ -19,11 +20,10 @@ _NOT_LETTERS = re.compile(r"[^a-z]+")
 
 
 def split_of(text: str) -> str | None:
-    """Return the split that a whole word of a path or a text names, None if none does."""
+    """Return the split that a whole word of a path or a text names: train, val or test; None if none does."""
     words = set(_NOT_LETTERS.split(text.lower()))
-    if words & VAL_WORDS:
-        return "val"
-    return "train" if words & TRAIN_WORDS else None
+    known = (("val", VAL_WORDS), ("test", TEST_WORDS), ("train", TRAIN_WORDS))
+    return next((split for split, names in known if words & names), None)
 
 
 def find_split_files(
@@ -35,7 +35,8 @@ def find_split_files(
     """Return the files of both splits in the order of their paths, and those that are in neither.
 
     source.train_files replaces `pattern`; with source.val_files, the two patterns decide. Otherwise words in
-    the paths do: where some name train, files that name no split (such as test) are counted and left out.
+    the paths do: where some name train and others val or test, all that name neither train nor val are
+    counted and left out. Where only train is named it can be anything, such as the name of a category.
 
     Raises:
         UserError: no folder, no file for training, or files outside the folder.
@@ -50,7 +51,9 @@ def find_split_files(
     splits = {path: split_of(path.relative_to(folder).as_posix()) for path in found}
     train = [path for path in found if splits[path] == "train"]
     val = [path for path in found if splits[path] == "val"]
-    others = [path for path in found if splits[path] is None]
+    others = [path for path in found if splits[path] not in ("train", "val")]
+    if train and not {"val", "test"} & set(splits.values()):
+        train, others = found, []
     if not train:
         train, others = others or val, []
         val = [] if train == val else val

@@ -9,6 +9,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.reasons import (
     BOX_NOT_FOUR_NUMBERS,
     BOX_UPSIDE_DOWN,
+    IMAGE_IN_NO_SPLIT,
     IMAGE_MISSING,
     REGION_UNREADABLE,
     REGION_WITHOUT_BOX,
@@ -94,13 +95,20 @@ def test_what_is_left_out_is_counted(tmp_path: Path, recipe_for: Make) -> None:
 
 def test_subsets_are_splits(tmp_path: Path, recipe_for: Make) -> None:
     subsets = [
-        image(n, BOX, more=f' subset="{name}" task_id="3"') for n, name in enumerate(("Train", "Validation"))
+        image(n, BOX, more=f' subset="{name}" task_id="3"')
+        for n, name in enumerate(("Train", "Validation", "Test"))
     ]
-    write(tmp_path / "source", *subsets, count=2)
-    prepare_dataset(recipe_for("cvat"))
-    names = ["0.png", "1.png"]
+    write(tmp_path / "source", *subsets, count=3)
+    assert prepare_dataset(recipe_for("cvat")).dropped == {IMAGE_IN_NO_SPLIT: 1}
+    names = ["0.png", "1.png", "2.png"]
     assert list(boxes_in(tmp_path / "dataset", names)) == ["0.png"]
     assert list(boxes_in(tmp_path / "dataset", names, "val")) == ["1.png"]
+
+
+def test_subsets_of_other_names_are_no_splits(tmp_path: Path, recipe_for: Make) -> None:
+    images = [image(n, BOX, more=f' subset="{name}"') for n, name in enumerate(("default", "monday"))]
+    write(tmp_path / "source", *images, count=2)
+    assert prepare_dataset(recipe_for("cvat", val_ratio=0.0)).counts["train"]["images"] == 2
 
 
 def test_names_in_sub_folders(tmp_path: Path, recipe_for: Make) -> None:

@@ -145,3 +145,23 @@ def test_keys_without_effect_are_refused(source: Path, recipe_for: Make) -> None
         prepare_dataset(recipe_for("labelme", {"boxes": "xywh"}))
     with pytest.raises(ValueError, match=r"source\.label: only read with source\.kind=via"):
         recipe_for("labelme", {"label": "class"})
+
+
+def test_a_category_called_train_is_no_split(tmp_path: Path, recipe_for: Make) -> None:
+    names = ["train/0.png", "bus/0.png"]
+    write_pictures(tmp_path / "source", names)
+    for name in names:
+        path = tmp_path / "source" / name.replace("png", "json")
+        write(path, [shape("rectangle", [[10, 10], [60, 40]], name.partition("/")[0])], "0.png")
+    prepare_dataset(recipe_for("labelme", val_ratio=0.0))
+    assert boxes_in(tmp_path / "dataset", names) == {
+        "train/0.png": [("train", [10, 10, 60, 40])],
+        "bus/0.png": [("bus", [10, 10, 60, 40])],
+    }
+
+
+def test_two_images_of_one_name_are_no_guess(source: Path, recipe_for: Make) -> None:
+    write(source / "0.json", [shape("rectangle", [[10, 10], [60, 40]])], "gone.png")
+    (source / "0.JPG").write_bytes((source / "0.png").read_bytes())
+    with pytest.raises(UserError, match=r"0\.json: its image can be .*0\.JPG or .*0\.png: keep only"):
+        prepare_dataset(recipe_for("labelme"))

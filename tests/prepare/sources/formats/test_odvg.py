@@ -97,3 +97,11 @@ def test_other_boxes(tmp_path: Path, recipe_for: Make) -> None:
     write(tmp_path / "source", grounding("0.png", ("cat", [0.05, 0.1, 0.25, 0.3])))
     prepare_dataset(recipe_for("odvg", {"boxes": "xywh", "units": "relative"}))
     assert boxes_in(tmp_path / "dataset", ["0.png"]) == {"0.png": [("cat", BOX)]}
+
+
+def test_a_byte_order_mark(tmp_path: Path, recipe_for: Make) -> None:
+    write(tmp_path / "source", grounding("0.png", ("cat", BOX)))
+    file = tmp_path / "source/train.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    prepare_dataset(recipe_for("odvg"))
+    assert boxes_in(tmp_path / "dataset", ["0.png"]) == {"0.png": [("cat", BOX)]}
