@@ -21,7 +21,6 @@ def new_folder(output_dir: Path) -> Iterator[Path]:
         UserError: output_dir holds something, another run is writing it, or it cannot be written.
     """
     output_dir = output_dir.absolute()
-    check_free(output_dir)
     beside = output_dir.with_name(f".{output_dir.name}.exporting")
     lock = FileLock(beside.with_name(f"{beside.name}.lock"), fallback_to_soft=False)
     try:

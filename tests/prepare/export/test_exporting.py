@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from prepare.export.__main__ import main
 from prepare.export.export_settings import ExportSettings, known_formats
 from prepare.export.exporting import describe_export, export_dataset
 from prepare.export.formats import coco_json_writer
+from prepare.export.new_folder import new_folder
 from tests.prepare.export.made_data_sets import box, sample, write_dataset, write_predictions
 
 ROOT = Path(__file__).parents[3]
@@ -292,3 +294,25 @@ def test_a_writer_that_fails_leaves_nothing(dataset: Path, monkeypatch: pytest.M
     with pytest.raises(UserError, match="cannot be written: No space left on device"):
         export(dataset, "coco_json")
     assert [path.name for path in dataset.parent.iterdir()] == ["dataset"]
+
+
+def test_content_that_comes_meanwhile_is_kept(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = dataset.parent / "out_coco_json"
+
+    def save(*_: Any) -> Counter[str]:
+        folder.mkdir()
+        (folder / "thesis.txt").write_text("mine")
+        return Counter()
+
+    monkeypatch.setattr(coco_json_writer, "save", save)
+    with pytest.raises(UserError, match=r"holds thesis\.txt"):
+        export(dataset, "coco_json")
+    assert files_of(folder) == {"thesis.txt": b"mine"}
+
+
+def test_one_run_at_a_time(dataset: Path) -> None:
+    with new_folder(dataset.parent / "out_voc"):
+        with pytest.raises(UserError, match="another run is writing"):
+            export(dataset, "voc")
+        (dataset.parent / ".out_voc.exporting" / "x").write_text("first")
+    assert files_of(dataset.parent / "out_voc") == {"x": b"first"}

@@ -24,6 +24,9 @@ PIXELS_OFF = {"coco_json": 1e-6, "yolo": 1e-5, "voc": 0.5, "label_studio": 1e-6,
 
 HAS_CROWDS = ("coco_json", "voc")
 
+CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
+"""Suppressed: every example has a folder of its own, and a busy machine is no fault."""
+
 LEAST_SIDE = 1.5
 """Pixels: above half a pixel and half a step, so that no rounding takes a box away."""
 
@@ -89,7 +92,7 @@ def compare(
 
 
 @pytest.mark.parametrize("kind", PIXELS_OFF)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=CHECKS)
 @given(train=samples(1), val=samples(101))
 def test_boxes_and_labels_come_back(
     kind: str, tmp_path: Path, train: list[Sample], val: list[Sample]
@@ -106,7 +109,7 @@ def test_boxes_and_labels_come_back(
         compare(found, expected(split, has_crowds=kind in HAS_CROWDS), sizes, PIXELS_OFF[kind], steps)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=CHECKS)
 @given(train=samples(1), val=samples(101))
 def test_ms_swift_comes_back_as_the_same_records(
     tmp_path: Path, train: list[Sample], val: list[Sample]
