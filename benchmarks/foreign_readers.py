@@ -4,10 +4,11 @@
 
 Run it with the Python of an environment that has some of these packages; those that are missing are skipped:
 
-    pycocotools     coco_json
-    supervision     coco_json, yolo and voc
-    llamafactory    sharegpt: dataset_info.json is found, every row is converted, every image is there
-    ms-swift        ms_swift: every row is loaded; its normalize_bbox gives the boxes of the records again
+    pycocotools       coco_json
+    supervision       coco_json, yolo and voc
+    label-studio-sdk  label_studio: valid for the labelling interface, and through its converter to COCO
+    llamafactory      sharegpt: dataset_info.json is found, every row is converted, every image is there
+    ms-swift          ms_swift: every row is loaded; its normalize_bbox gives the boxes of the records again
 
 The exports are written by this project's own Python (--python, else .venv/bin/python) into a temporary
 folder. A line for each: what was read, and by how many pixels a corner of a validation box is off at most.
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-FORMATS = ("coco_json", "yolo", "voc", "sharegpt", "ms_swift")
+FORMATS = ("coco_json", "yolo", "voc", "label_studio", "sharegpt", "ms_swift")
 MOST_PIXELS = 0.5
 GRID = 1000
 
@@ -55,14 +56,14 @@ def main() -> int:
             if arguments.only not in (None, package):
                 continue
             if importlib.util.find_spec(package) is None:
-                print(f"{package:<14}{kind:<12}skipped: not installed here")
+                print(f"{package:<18}{kind:<14}skipped: not installed here")
                 continue
             read += 1
             try:
-                print(f"{package:<14}{kind:<12}{check(dataset, place / kind)}")
+                print(f"{package:<18}{kind:<14}{check(dataset, place / kind)}")
             except MismatchError as error:
                 failures += 1
-                print(f"{package:<14}{kind:<12}FAILED: {error}")
+                print(f"{package:<18}{kind:<14}FAILED: {error}")
     print(f"{read} readings, {failures} failed")
     return int(failures > 0 or read == 0)
 
@@ -249,12 +250,40 @@ def check_grid(row: dict[str, Any], record: dict[str, Any], template: Any) -> No
         raise MismatchError(f"{objects['ref']} {objects['bbox']}, not {wanted}")
 
 
+def read_label_studio(dataset: Path, folder: Path) -> str:
+    """Check every task against the labelling interface, and convert all with Label Studio's converter."""
+    from label_studio_sdk.converter import Converter
+    from label_studio_sdk.label_interface import LabelInterface
+
+    view = folder / "label_config.xml"
+    interface = LabelInterface(view.read_text(encoding="utf-8"))
+    tasks = json.loads((folder / "val.json").read_text(encoding="utf-8"))
+    for number, task in enumerate(tasks, start=1):
+        (annotation,) = task["annotations"]
+        if not interface.validate_annotation(annotation):
+            raise MismatchError(f"{task['data']['image_name']}: not an annotation of this interface")
+        task["id"] = annotation["id"] = number  # as Label Studio numbers them at the import
+    (folder / "val.json").write_text(json.dumps(tasks), encoding="utf-8")
+    converter = Converter(config=str(view), project_dir=None, download_resources=False)
+    out = folder / "converted"
+    converter.convert_to_coco(str(folder / "val.json"), str(out), str(out / "images"), is_dir=False)
+    content = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    files = {row["id"]: Path(row["file_name"]).name for row in content["images"]}
+    names = {row["id"]: row["name"] for row in content["categories"]}
+    found: Boxes = {name: [] for name in files.values()}
+    for row in content["annotations"]:
+        x, y, width, height = row["bbox"]
+        found[files[row["image_id"]]].append((names[row["category_id"]], [x, y, x + width, y + height]))
+    return compare(found, truth(dataset, crowds=False))
+
+
 Check = Callable[[Path, Path], str]
 CHECKS: tuple[tuple[str, str, Check], ...] = (
     ("pycocotools", "coco_json", read_pycocotools),
     ("supervision", "coco_json", read_supervision),
     ("supervision", "yolo", read_supervision),
     ("supervision", "voc", read_supervision),
+    ("label_studio_sdk", "label_studio", read_label_studio),
     ("llamafactory", "sharegpt", read_llamafactory),
     ("swift", "ms_swift", read_swift),
 )
