@@ -7,6 +7,7 @@ Run it with the Python of an environment that has some of these packages; those 
     pycocotools       coco_json
     supervision       coco_json, yolo and voc
     label-studio-sdk  label_studio: valid for the labelling interface, and through its converter to COCO
+    datumaro          cvat
     llamafactory      sharegpt: dataset_info.json is found, every row is converted, every image is there
     ms-swift          ms_swift: every row is loaded; its normalize_bbox gives the boxes of the records again
 
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-FORMATS = ("coco_json", "yolo", "voc", "label_studio", "sharegpt", "ms_swift")
+FORMATS = ("coco_json", "yolo", "voc", "label_studio", "cvat", "sharegpt", "ms_swift")
 MOST_PIXELS = 0.5
 GRID = 1000
 
@@ -277,6 +278,22 @@ def read_label_studio(dataset: Path, folder: Path) -> str:
     return compare(found, truth(dataset, crowds=False))
 
 
+def read_datumaro(dataset: Path, folder: Path) -> str:
+    """Read the validation task with Datumaro, the library behind CVAT's imports."""
+    import datumaro
+
+    loaded = datumaro.Dataset.import_from(str(folder / "val"), "cvat")
+    labels = loaded.categories()[datumaro.AnnotationType.label]
+    found: Boxes = {}
+    for item in loaded:
+        if not Path(item.media.path).is_file():
+            raise MismatchError(f"no image {item.media.path}")
+        found[Path(item.media.path).name] = [
+            (labels[box.label].name, [float(number) for number in box.points]) for box in item.annotations
+        ]
+    return f"{compare(found, truth(dataset, crowds=False))} (datumaro {datumaro.__version__})"
+
+
 Check = Callable[[Path, Path], str]
 CHECKS: tuple[tuple[str, str, Check], ...] = (
     ("pycocotools", "coco_json", read_pycocotools),
@@ -284,6 +301,7 @@ CHECKS: tuple[tuple[str, str, Check], ...] = (
     ("supervision", "yolo", read_supervision),
     ("supervision", "voc", read_supervision),
     ("label_studio_sdk", "label_studio", read_label_studio),
+    ("datumaro", "cvat", read_datumaro),
     ("llamafactory", "sharegpt", read_llamafactory),
     ("swift", "ms_swift", read_swift),
 )

@@ -42,6 +42,7 @@ NAMED = {
     "via": ("1.png1234", "filename"),
     "image_folder": (1, "file_name"),
     "refcoco": ("instances", "images", 1, "file_name"),
+    "refcoco_parquet": (1, "image_path"),
 }
 """Where the formats name an image."""
 
@@ -61,6 +62,7 @@ FOLDERS = {
     "kitti": "image_2",
     "image_folder": ".",
     "refcoco": "images",
+    "refcoco_parquet": "images",
 }
 ANNOTATIONS = {
     "coco_json": "instances_train.json",
@@ -79,6 +81,7 @@ ANNOTATIONS = {
     "kitti": "label_2/1.txt",
     "image_folder": "metadata.jsonl",
     "refcoco": "refs(unc).p",
+    "refcoco_parquet": "train-00000-of-00001.parquet",
 }
 COUNTED_ALONE = ("yolo", "labelme", "visdrone", "kitti")
 """Kinds with a file for each image: one that cannot be read is counted, and the others are prepared."""
@@ -237,7 +240,12 @@ def test_a_pipe_in_place_of_annotations_never_blocks(kind: str, tmp_path: Path) 
     file.unlink()
     os.mkfifo(file)
     words = [f"{key}={value}" for key, value in SETTINGS.get(kind, {}).items()]
-    command = [sys.executable, "-m", "prepare", f"recipes/prepare/{kind.removesuffix('_parquet')}.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "prepare",
+        f"recipes/prepare/{'coco' if kind == 'coco_parquet' else kind}.yaml",
+    ]
     command += [f"source.{word}" for word in words] + [f"source.path={tmp_path / 'source'}"]
     command += [f"output_dir={tmp_path / 'dataset'}", "val_ratio=0", "max_bad_share=0.5"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

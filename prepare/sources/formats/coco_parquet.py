@@ -25,7 +25,7 @@ from prepare.source_types import (
     Query,
     RawObjects,
 )
-from prepare.sources.parts.parquet_layout import ParquetLayout, read_layout
+from prepare.sources.parts.parquet_layout import ParquetLayout, find_layout
 from prepare.sources.shared.file_patterns import find_files, find_splits, source_folder
 from prepare.sources.shared.identity import derived_id, plain_name
 from prepare.sources.shared.parquet_file import (
@@ -69,7 +69,7 @@ class CocoParquet:
             UserError: a file that cannot be opened, or has other columns.
         """
         paths = [path for split in self.files.values() for path in split]
-        return {path: read_layout(path, open_parquet(path).schema_arrow) for path in paths}
+        return {path: find_layout(path, open_parquet(path).schema_arrow) for path in paths}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class CocoParquet:
             UserError: a file that cannot be opened, or has other columns.
         """
         for path in self.files[split]:
-            for batch in read_annotations(path, self.layouts[path], self.layouts[path].columns):
+            for batch in read_columns(path, self.layouts[path], self.layouts[path].columns):
                 if isinstance(batch, Lost):
                     yield batch
                 else:
@@ -228,7 +228,7 @@ def _size(row: dict[str, Any], layout: ParquetLayout) -> Size | None:
     return None
 
 
-def read_annotations(
+def read_columns(
     path: Path, layout: ParquetLayout, columns: Sequence[str]
 ) -> Iterator[tuple[int, Any] | Lost]:
     """Yield some columns of a file in batches, each with the number of its first row, and what is lost.
@@ -284,7 +284,7 @@ def _labels_in(layouts: Mapping[Path, ParquetLayout]) -> list[str]:
     names: set[str] = set()
     for path, layout in layouts.items():
         column = layout.objects or layout.label
-        for batch in read_annotations(path, layout, [column]):
+        for batch in read_columns(path, layout, [column]):
             if not isinstance(batch, Lost):
                 keys = [name for name in (layout.box, layout.area, layout.crowd) if name]
                 for value in batch[1].column(column).to_pylist():
@@ -304,7 +304,7 @@ def _has_distinct_paths(layouts: Mapping[Path, ParquetLayout]) -> bool:
             continue
         if not layout.has_paths:
             return False
-        for batch in read_annotations(path, layout, [f"{layout.image}.path"]):
+        for batch in read_columns(path, layout, [f"{layout.image}.path"]):
             if not isinstance(batch, Lost):
                 paths = [plain_name(name) for name in layout.paths_of(batch[1]) if name]
                 seen.update(paths)

@@ -26,7 +26,7 @@ from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_key
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import DescribedSource, FileEntries
-from prepare.sources.tool_files.plain_pickles import load_plain
+from prepare.sources.tool_files.plain_pickles import load_plain_pickle
 from prepare.sources.tool_files.referred_objects import ExpressionCollector, ReferredImage
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
@@ -100,7 +100,7 @@ def _refs_in(path: Path) -> Iterator[Mapping[str, Any]]:
     Raises:
         UserError: values of other types.
     """
-    refs = load_plain(path)
+    refs = load_plain_pickle(path)
     if not isinstance(refs, list):
         raise UserError(f"{path}: a list of refs is needed, there is {type(refs).__name__}")
     for number, ref in enumerate(refs):

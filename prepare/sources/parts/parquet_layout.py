@@ -100,7 +100,7 @@ class ParquetLayout:
         return {key: stated.get(key) or () for key in keys} if stated else dict.fromkeys(keys, ())
 
 
-def read_layout(path: Path, schema: Any) -> ParquetLayout:
+def find_layout(path: Path, schema: Any) -> ParquetLayout:
     """Find the columns of a file.
 
     Raises:

@@ -41,7 +41,7 @@ class PlainUnpickler(pickle.Unpickler):
         raise NamedCodeError("an object outside of it")
 
 
-def load_plain(path: Path) -> Any:
+def load_plain_pickle(path: Path) -> Any:
     """Return the values in a pickle, also one of Python 2, whose texts are UTF-8.
 
     Raises:

@@ -67,9 +67,16 @@ def find_split_files(
 
 
 def _find(folder: Path, pattern: str) -> list[Path]:
-    """Return what matches, without folders and hidden files; a pipe is refused when it is read."""
+    """Return what matches, without folders and hidden files (._*, .ipynb_checkpoints).
+
+    A pipe is refused when it is read.
+    """
     try:
-        found = [path for path in folder.glob(pattern) if not path.is_dir() and path.name[0] != "."]
+        found = [path for path in folder.glob(pattern) if not path.is_dir() and not _is_hidden(path, folder)]
     except (ValueError, NotImplementedError) as error:
         raise UserError(f"'{pattern}': not a pattern for files in {folder}: {error}") from error
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)

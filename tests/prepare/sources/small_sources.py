@@ -234,6 +234,14 @@ def refcoco() -> Any:
     return {"refs": refs, "instances": coco_json()}
 
 
+def refcoco_parquet() -> Any:
+    return [
+        {"image_path": f"{n}.png", "image_id": n, "split": "train", "bbox": box_of(n)}
+        | {"sentences": [{"sent": f"cat {n}", "raw": f"Cat {n}", "sent_id": n, "tokens": ["cat"]}]}
+        for n in range(IMAGES)
+    ]
+
+
 def _write_images(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(IMAGES):
@@ -272,7 +280,7 @@ def write_voc(content: Any, folder: Path) -> None:
 
 def write_coco_parquet(content: Any, folder: Path) -> None:
     """Write what Arrow can hold: a column of one type; a row group of mixed types raises ArrowException."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     rows = content if isinstance(content, list) else [content]
     table = pa.Table.from_pylist([row for row in rows if isinstance(row, dict)])
     pq.write_table(table, folder / "train-00000-of-00001.parquet")
@@ -305,6 +313,11 @@ def write_odvg(content: Any, folder: Path) -> None:
 def write_image_folder(content: Any, folder: Path) -> None:
     write_lines(content, folder)
     (folder / "train.jsonl").rename(folder / "metadata.jsonl")
+
+
+def write_refcoco_parquet(content: Any, folder: Path) -> None:
+    _write_images(folder / "images")
+    write_coco_parquet(content, folder)
 
 
 def write_refcoco(content: Any, folder: Path) -> None:
@@ -375,6 +388,7 @@ SOURCES: dict[str, tuple[Callable[[], Any], Callable[[Any, Path], None]]] = {
     "kitti": (kitti, write_kitti),
     "image_folder": (image_folder, write_image_folder),
     "refcoco": (refcoco, write_refcoco),
+    "refcoco_parquet": (refcoco_parquet, write_refcoco_parquet),
 }
 """For each kind, the content of a good source, and what writes it."""
 

@@ -48,7 +48,11 @@ READ: dict[str, tuple[tuple[str, ...], int, list[Any]]] = {
         4,
         ["cat", [50, 100, 300, 400]],
     ),
-    "p05_refcoco_pickle": (("refcoco",), 8, ["left one", [50, 100, 300, 400]]),
+    "p05_refcoco_pickle": (
+        ("refcoco", "answer_format=objects", "prompt=expression"),
+        8,
+        ["left one", [50, 100, 300, 400]],
+    ),
     "v01_same_stem_subfolders": (VOC, 4, ["dog", [300, 100, 550, 400]]),
     "v02_roboflow_voc": (VOC, 5, ["cat", [250, 100, 500, 400]]),
     "v03_paddledet_lists": (VOC, 4, ["cat", [350, 100, 600, 400]]),

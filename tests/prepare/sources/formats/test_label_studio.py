@@ -196,3 +196,25 @@ def test_truncated(tmp_path: Path, recipe_for: Make) -> None:
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(UserError, match=r"export\.json: not readable as JSON"):
         prepare_dataset(recipe_for("label_studio"))
+
+
+@pytest.mark.parametrize("spelling", ["{}", "../../secret.png", "/data/local-files/?d={}"])
+def test_names_that_lead_outside(spelling: str, tmp_path: Path, recipe_for: Make) -> None:
+    write_pictures(tmp_path, ["secret.png"])
+    stated = spelling.format(tmp_path / "secret.png")
+    content = [task(0, annotation(region("rectanglelabels", BOX)), data={"image": stated})]
+    write(tmp_path / "source", content)
+    with pytest.raises(UserError, match=r"secret\.png: lies outside source\.path, .*source\.outside=true"):
+        prepare_dataset(recipe_for("label_studio"))
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_two_uploads_of_one_name_are_no_guess(tmp_path: Path, recipe_for: Make) -> None:
+    names = ("1a2b3c4d-0.png", "5e6f7a8b-0.png")
+    tasks = [
+        task(n, annotation(region("rectanglelabels", BOX)), data={"image": f"/data/upload/4/{name}"})
+        for n, name in enumerate(names)
+    ]
+    write(tmp_path / "source", tasks)
+    with pytest.raises(UserError, match=r"task 10 and .*task 11 both describe .*0\.png: keep one of them"):
+        prepare_dataset(recipe_for("label_studio"))

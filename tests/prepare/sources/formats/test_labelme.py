@@ -165,3 +165,10 @@ def test_two_images_of_one_name_are_no_guess(source: Path, recipe_for: Make) -> 
     (source / "0.JPG").write_bytes((source / "0.png").read_bytes())
     with pytest.raises(UserError, match=r"0\.json: its image can be .*0\.JPG or .*0\.png: keep only"):
         prepare_dataset(recipe_for("labelme"))
+
+
+def test_hidden_files_are_no_annotations(source: Path, tmp_path: Path, recipe_for: Make) -> None:
+    for name in ("0.json", "._0.json", ".ipynb_checkpoints/0-checkpoint.json"):
+        write(source / name, [shape("rectangle", [[10, 10], [60, 40]])], "0.png")
+    assert prepare_dataset(recipe_for("labelme")).dropped == {}
+    assert boxes_in(tmp_path / "dataset", ["0.png"]) == {"0.png": [("cat", [10, 10, 60, 40])]}
