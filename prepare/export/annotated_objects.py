@@ -15,7 +15,7 @@ from grounding.predictions.prediction_rows import Prediction, read_predictions
 from prepare.export import left_out
 from prepare.export.export_types import ExportedObject
 from prepare.export.exported_images import REPAIR
-from prepare.export.record_objects import NamedObjects
+from prepare.export.record_objects import NamedObjects, join_objects
 
 
 @dataclass(frozen=True)
@@ -87,20 +87,11 @@ def true_objects(asked: Iterable[Asked]) -> NamedObjects:
             return NamedObjects(entry.objects)
         return NamedObjects((), tuple(_named(item, entry.expression) for item in entry.objects))
 
-    return _joined(map(parts, asked))
+    return join_objects([parts(entry) for entry in asked])
 
 
 def _named(item: ExportedObject, expression: str) -> ExportedObject:
     return ExportedObject(expression, item.box, item.score, item.is_crowd, item.area)
-
-
-def _joined(found: Iterable[NamedObjects]) -> NamedObjects:
-    objects: Counter[ExportedObject] = Counter()
-    phrases: Counter[ExportedObject] = Counter()
-    for part in found:
-        objects |= Counter(part.objects)
-        phrases |= Counter(part.phrases)
-    return NamedObjects(tuple(objects.elements()), tuple(phrases.elements()))
 
 
 def read_run_answers(
@@ -134,7 +125,9 @@ def predicted_objects(
 ) -> NamedObjects:
     """Return what a run found in one image, clipped to it; what cannot be used is counted in `dropped`."""
     names = {category.name for category in card.categories}
-    return _joined(_predicted(entry, prediction, size, names, dropped) for entry, prediction in answers)
+    return join_objects(
+        [_predicted(entry, prediction, size, names, dropped) for entry, prediction in answers]
+    )
 
 
 def _predicted(

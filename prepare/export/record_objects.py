@@ -1,7 +1,7 @@
 """The records of a split: their images in order, and the objects that their answers name."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,15 +98,14 @@ def objects_in_answers(
 
     An object that several questions ask for is one object. What cannot be used is counted in `dropped`.
     """
-    objects: Counter[ExportedObject] = Counter()
-    phrases: Counter[ExportedObject] = Counter()
+    parts: list[NamedObjects] = []
     for record in records:
         reading = record.read_answers(size)
         _count_without_boxes(reading, dropped)
         for problem in reading.problems:
             if problem not in (DUPLICATE, NO_BOX):  # of duplicates both are kept
                 dropped[left_out.of_answer(problem)] += 1
-        kinds: dict[bool, Counter[ExportedObject]] = {True: Counter(), False: Counter()}
+        kinds: dict[bool, list[ExportedObject]] = {True: [], False: []}
         for detection in reading.detections:
             is_known = contract.labels is not None and detection.label in contract.labels
             if not detection.label:
@@ -114,10 +113,9 @@ def objects_in_answers(
             if not is_known and contract.labels is not None and not contract.is_verbatim:
                 dropped[left_out.UNKNOWN_LABEL] += 1
                 continue
-            kinds[is_known][ExportedObject(detection.label, detection.box)] += 1
-        objects |= kinds[True]
-        phrases |= kinds[False]
-    return NamedObjects(tuple(objects.elements()), tuple(phrases.elements()))
+            kinds[is_known].append(ExportedObject(detection.label, detection.box))
+        parts.append(NamedObjects(tuple(kinds[True]), tuple(kinds[False])))
+    return join_objects(parts)
 
 
 def count_without_boxes(records: list[Record], size: Size, dropped: Counter[str]) -> None:
@@ -131,3 +129,27 @@ def _count_without_boxes(reading: Reading, dropped: Counter[str]) -> None:
         dropped[left_out.ABSENT] += 1
     if NO_BOX in reading.problems:
         dropped[left_out.TEXT] += 1
+
+
+def join_objects(parts: Sequence[NamedObjects]) -> NamedObjects:
+    """Return the objects of several questions about one image, in order.
+
+    An object of several questions is one object; one that is twice in a question is two.
+    """
+    return NamedObjects(
+        _join([part.objects for part in parts]),
+        _join([part.phrases for part in parts]),
+    )
+
+
+def _join(parts: Sequence[Sequence[ExportedObject]]) -> tuple[ExportedObject, ...]:
+    joined: list[ExportedObject] = []
+    there: Counter[ExportedObject] = Counter()
+    for part in parts:
+        found: Counter[ExportedObject] = Counter()
+        for item in part:
+            found[item] += 1
+            if found[item] > there[item]:
+                there[item] += 1
+                joined.append(item)
+    return tuple(joined)
