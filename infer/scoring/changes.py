@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, named_dataset
-from infer.runs.predictions import read_predictions
+from grounding.predictions.prediction_rows import read_predictions
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.metrics.catalogue import measure

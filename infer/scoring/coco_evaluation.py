@@ -8,7 +8,7 @@ import numpy as np
 
 from grounding.boxes import Box
 from grounding.matching import AT_50, AT_75
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.resampling.average_precision import RankedDetections, rank_detections
 
 STATISTICS = {

@@ -8,8 +8,8 @@ from typing import Any
 from grounding.annotations import category_by_image
 from grounding.card import Card
 from grounding.matching import Matches, match_detections
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
 

@@ -7,8 +7,8 @@ from grounding.annotations import expressions_by_image, objects_by_image, read_a
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
+from grounding.predictions.prediction_rows import read_predictions
 from infer.recipe import saved_recipe
-from infer.runs.predictions import read_predictions
 from infer.scoring.evaluation import Evaluation
 
 

@@ -2,7 +2,8 @@
 
 Source of the format: docs.cvat.ai, "XML annotation format", version 1.1, and CVAT's
 `cvat/apps/dataset_manager/formats/cvat.py`. Corners are in pixels; boxes and ellipses are turned around their
-centres, in degrees. The ids of the images are kept; `subset` of an image is its split.
+centres, in degrees. A number in the file name, as COCO and `prepare.export` write it, is the id of an image,
+else CVAT's own, which begins at 0 in each task. `subset` of an image is its split.
 """
 
 import math
@@ -20,6 +21,7 @@ from prepare.reasons import IMAGE_IN_NO_SPLIT, REGION_UNREADABLE, REGION_WITHOUT
 from prepare.source_types import BoxFormat
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle
 from prepare.sources.shared.file_patterns import source_folder
+from prepare.sources.shared.identity import number_in_name
 from prepare.sources.shared.listed import ListedSource
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
 from prepare.sources.signs.folder_listing import FolderListing
@@ -130,7 +132,9 @@ def _entry(element: ET.Element, path: Path, longest: int, left: Counter[str]) ->
             left[REGION_WITHOUT_LABEL] += 1
         else:
             regions.append(Region(box, label))
-    image_id = int(stated) if stated.isdecimal() and len(stated) < 19 else None
+    image_id = number_in_name(name)
+    if image_id is None and stated.isdecimal() and len(stated) < 19:
+        image_id = int(stated)
     split = split_of(element.get("subset", ""))
     return ImageEntry(
         name, f"{path}, {where} ({name})", regions, Size(int(sides[0]), int(sides[1])), image_id, split

@@ -1,7 +1,8 @@
 """Label Studio's JSON export: a list of tasks, each with one image.
 
-Source of the format: see `prepare.sources.tool_files.studio_tasks`. The ids of the tasks are kept. Files of
-the export JSON-MIN, and the single tasks that Label Studio writes into a storage, are read as well.
+Source of the format: see `prepare.sources.tool_files.studio_tasks`. The ids of the tasks are kept;
+an `image_id` in the data of a task, as `prepare.export` writes it, comes first. Files of the export JSON-MIN,
+and the single tasks that Label Studio writes into a storage, are read as well.
 """
 
 import re
@@ -110,10 +111,14 @@ def read_export(path: Path, longest: int) -> tuple[list[ImageEntry], Counter[str
             regions, size = read_results(results, where, longest, left)
         except BadValueError as error:
             raise UserError(f"{path}: {error}") from error
-        entries.append(
-            ImageEntry(name, f"{path}, task {task.get('id', number)}", regions, size, task.get("id"))
-        )
+        image_id = _image_id(task)
+        entries.append(ImageEntry(name, f"{path}, task {task.get('id', number)}", regions, size, image_id))
     return entries, left
+
+
+def _image_id(task: Mapping[str, Any]) -> Any:
+    """Return the id that `prepare.export` gave the image, which outlives Label Studio; else the task's id."""
+    return task["data"].get("image_id", task.get("id"))
 
 
 def _plain_task(stated: dict[str, Any]) -> Mapping[str, Any]:
@@ -131,4 +136,5 @@ def _plain_task(stated: dict[str, Any]) -> Mapping[str, Any]:
         if isinstance(region, dict)
     ]
     data = {key: value for key, value in stated.items() if isinstance(value, str)}
-    return {"id": stated.get("id"), "data": data, "annotations": [{"result": regions}]}
+    number = {key: stated[key] for key in ("image_id",) if key in stated}
+    return {"id": stated.get("id"), "data": data | number, "annotations": [{"result": regions}]}
