@@ -154,7 +154,7 @@ def test_control_characters_in_names_reach_no_terminal_and_no_recipe(folder: Pat
         assert "\x1b" not in recipe.read_text()
 
 
-@pytest.mark.parametrize("way", ["path", "link", "link further down"])
+@pytest.mark.parametrize("way", ["path", "link", "link further down", "list"])
 def test_a_names_file_below_gets_no_permission_to_leave_the_folder(folder: Path, way: str) -> None:
     outside = folder.parent / "outside"
     SOURCES["yolo"][1](SOURCES["yolo"][0](), outside)
@@ -166,6 +166,8 @@ def test_a_names_file_below_gets_no_permission_to_leave_the_folder(folder: Path,
         SOURCES["yolo"][1](SOURCES["yolo"][0](), folder / "pets/set")
         (folder / "pets/set/images").rename(folder / "pets/images")
         (folder / "pets/images/linked").symlink_to(outside / "images")
+    elif way == "list":
+        (folder / "pets/images").write_text(f"{outside}/images/0.png\n")
     place = "../../outside" if way == "path" else "../pets"
     (folder / "cfg/data.yaml").write_text(f"path: {place}\ntrain: images\nnames: [cat, dog]\n")
     (folder / "pets/set/data.yaml").unlink(missing_ok=True)

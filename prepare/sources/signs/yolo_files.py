@@ -18,7 +18,7 @@ from prepare.sources.signs.sign import Sign, files_with
 
 _LINE = re.compile(r"\d+(?:\s+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}")
 
-SPLITS = ("train", "val")
+SPLITS = ("train", "val", "test")
 
 MOST_LISTS = 100
 """Lists of names that are looked into."""
@@ -79,7 +79,7 @@ def _sign(name: str, evidence: str, labels: list[str], listing: FolderListing) -
 
 
 def _is_spread(names_file: Path, listing: FolderListing) -> bool:
-    """Tell whether a names file names places outside its own folder that lie inside the folder looked into.
+    """Tell whether a names file names folders outside its own one that lie inside the folder looked into.
 
     With links that leave the folder, or files that were not listed, nothing is allowed beyond the usual.
     """
@@ -90,14 +90,18 @@ def _is_spread(names_file: Path, listing: FolderListing) -> bool:
     content = read_names_file(names_file)
     try:
         bases = [*(Path(own) / place for place in read_places(content, "path", names_file)), Path(own)]
-        places = [place for split in SPLITS for place in read_places(content, split, names_file)]
+        stated = [read_places(content, split, names_file) for split in SPLITS]
     except UserError:
         return False
-    real = [
-        next((os.path.realpath(base / place) for base in bases if (base / place).exists()), own)
-        for place in places
-    ]
-    return all(_is_below(path, root) for path in real) and not all(_is_below(path, own) for path in real)
+    real: list[str] = []
+    for place in (place for places in stated for place in places):
+        spellings = (place, place.removeprefix("../"))  # the source tries both, too
+        there = {os.path.realpath(base / spelled) for base in bases for spelled in spellings}
+        found = [path for path in there if Path(path).exists()]
+        if not found or not all(_is_below(path, root) and Path(path).is_dir() for path in found):
+            return False  # lists can name any file
+        real += found
+    return not all(_is_below(path, own) for path in real)
 
 
 def _is_below(path: str, folder: str) -> bool:
