@@ -1,12 +1,13 @@
-"""`python benchmarks/fuzz_answers.py [--count N] [--seed S]`: does reading mutated answers keep its promises?
+"""`python benchmarks/fuzz_answers.py [--count N] [--seed S] [--processes P]`: the reader and mutated answers.
 
-Writes answers in every format, deletes, doubles, swaps and inserts pieces, and reads the result. The reader
+Writes answers in every spelling, deletes, doubles, swaps and inserts pieces, and reads the result. The reader
 promises: it never raises; boxes lie inside the image and have an area and a span in the text; labels can be
 encoded; a text with a digit outside of thoughts gives a detection or a problem. No answer may take longer
 than a second of processor time, nor may a megabyte of one repeated piece. Exit code 1 if one does.
 """
 
 import argparse
+import json
 import random
 import sys
 import time
@@ -20,22 +21,39 @@ from tqdm import tqdm
 from grounding.answers.forms import ANSWER_FORMATS
 from grounding.answers.reader import read_answer
 from grounding.answers.writer import write_answer
-from grounding.boxes import Box, Size
+from grounding.boxes import Box, Size, to_grid
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 
 SIZE = Size(640, 480)
 LABELS = ("cat", "red cup, left", "man's hat", "杯子", "don't-walk 2", 'a "b"', "[x]", "(1,2)")
+SPELLINGS = (
+    '{{"bbox_2d": <|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>, "label": "{label}"}}, // {label}\n',
+    '{{"Box 2D": [[{x1}, {y1}], [{x2}, {y2}]], "Name": "the "{label}" one"}}',
+    '{{"label": "{label}", "bbox": {{"x1": {x1}, "y2": {y2}, "x2": {x2}, "y1": {y1}}}, "score": .5}}',
+    '{{"{label}": [[{x1},{y1},{x2},{y2}]], /* [1,2,3,4] */}}',
+    '["{label}", [{x1}, {y1}, {x2}, {y2}]]',
+    "<ref>{label}</ref><box>[[{x1}, {y1}, {x2}, {y2}]]</box>",
+    '<box x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}">{label}</box>',
+    "{x1}, {y1}, {x2}, {y2} {label}",
+    "{label}: ({x1}, {y1}, {x2}, {y2})",
+    "{label}: x1={x1}, y1={y1}, x2={x2}, y2={y2}",
+    "{label} ({x1}, {y1})",
+)
+BETWEEN = (", ", "\n", "")
 PIECES = (
     '"', "'", "\\", "[", "]", "{", "}", "(", ")", ",", ":", "<|box_start|>", "<|object_ref_end|>", "<think>",
-    "```json\n", "bbox_2d", "\ud800", "1e999", "-5", "1001", "０", "\n", "[]", "，",
+    "```json\n", "bbox_2d", "\ud800", "1e999", "-5", "1001", "０", "\n", "[]", "，", "</think>", "%", "//",
+    "/*", '\\"', "<box>", "</box>", "<ref>", "“", "”", "=", "x1", ".1",
 )  # fmt: skip
 CHUNK = 5000
 MEGABYTE = 1_000_000
 REPEATED = (
     "cat(1,2),(30,40), ", "cat(1,2),(30,40) ", "(1,2),(30,", "(1,", '{"bbox_2d":',
     '{"bbox_2d": [1, 2, 30, 40], "label": "cat"}, ', "I see no box here, my friend. ", "[", "[ {\n", '["',
-    "['a'b", "<think>", "<|box_start|>", "\\", "9",
+    "['a'b", "<think>", "<|box_start|>", "\\", "9", "</think>", "<box>", "<box x1=", '<box x1="1" ', "[//",
+    "[/*", '"\\"[{', '{"a": "', '{"a": "b" c" ', "1, 2, 3, 4 cat\n", "1, 2, 3, ", "1 ", "[“", "x1=1 ",
+    "cat: [1,2,3,4] ", "(1, 2, 3, 4)", "<ref>", ".1", "%", "[[1, 2], [3, 4]],",
 )  # fmt: skip
 """Pieces that a model may repeat until it is cut off."""
 
@@ -62,7 +80,8 @@ def fuzz(seed: int) -> float:
             found.label.encode()
             assert found.box.has_area, text
             assert found.box.clipped(SIZE) == found.box, text
-        says_something = any(digit in text.partition("<think>")[0] for digit in "0123456789")
+        answer = text.rpartition("</think>")[2].partition("<think>")[0]
+        says_something = any(digit in answer for digit in "0123456789")
         assert reading.detections or reading.problems or not says_something, text
     return longest
 
@@ -86,7 +105,21 @@ def write(chance: random.Random) -> str:
         objects.append(Detection(chance.choice(LABELS), box))
     answer = write_answer(chance.choice(ANSWER_FORMATS), objects, SIZE)
     (text,) = fill_placeholders([answer.content], answer.objects)
+    if objects and chance.random() < 0.6:
+        text = chance.choice(BETWEEN).join(respell(found, chance) for found in objects)
+    if chance.random() < 0.2:
+        text = json.dumps({"answer": text}, ensure_ascii=chance.random() < 0.5)
+    if chance.random() < 0.2:
+        text = f"see [1, 2, 3, 4]</think>{text}"
     return text if chance.random() < 0.7 else f"Here it is:\n```json\n{text}\n```"
+
+
+def respell(found: Detection, chance: random.Random) -> str:
+    """Write an object in one of the spellings of other models."""
+    unit = chance.choice(("", "", "%"))
+    x1, y1, x2, y2 = (f"{number}{unit}" for number in to_grid(found.box, SIZE))
+    spelling = chance.choice(SPELLINGS)
+    return spelling.format(label=found.label, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
 def mutate(text: str, chance: random.Random) -> str:
@@ -114,10 +147,11 @@ def main() -> None:
     )
     parser.add_argument("--count", type=int, default=1_000_000, help="answers (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, help="default: one for each processor")
     arguments = parser.parse_args()
     chunks = -(-arguments.count // CHUNK)
     seeds = range(arguments.seed, arguments.seed + chunks)
-    with Pool() as pool:
+    with Pool(arguments.processes) as pool:
         times = list(tqdm(pool.imap_unordered(fuzz, seeds), total=chunks, unit="chunk"))
     print(f"{chunks * CHUNK:,} answers kept every promise; the slowest took {1000 * max(times):.1f} ms")
     repeated = {piece: megabyte_seconds(piece) for piece in REPEATED}

@@ -46,9 +46,11 @@ class Reading:
     """The objects in the text of an answer, and the names of the problems with everything else.
 
     `spans` has the parts of the text that each detection was read from: its label, if any, and its box.
-    Several boxes can share a label.
+    Several boxes can share a label. `confidences` are what the text states about each detection, in [0, 1],
+    None where it states nothing.
     """
 
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
     spans: tuple[tuple[Span, ...], ...] = field(default=(), compare=False)
+    confidences: tuple[float | None, ...] = field(default=(), compare=False)

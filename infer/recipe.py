@@ -14,6 +14,7 @@ from infer.run_settings import RunSettings
 
 ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
+ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
 SAME_ANSWERS = ("batch_size", "base_url", "concurrency", "timeout", "retries", "shard", "overwrite")
 """The keys that change where and how fast questions are asked, but not the answers."""
@@ -38,6 +39,13 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
     wording: str | None = setting(
         "of grounding/wordings.yaml, in which per_category and verify ask (null: the data set's)", None
     )
+    answer_units: str = setting(
+        " | ".join(ANSWER_UNITS)
+        + ": of the coordinates in answers; a model trained here writes grid, others "
+        "may write fractions of the image, its pixels, or those of the image as the processor resizes it "
+        "(Qwen2.5-VL)",
+        ANSWER_UNITS[0],
+    )
     agree: int = setting("answers sampled per question; a box needs half of the votes (1: no vote)", 1)
 
     def __post_init__(self) -> None:
@@ -48,8 +56,13 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         """
         EngineSettings.__post_init__(self)
         RunSettings.__post_init__(self)
-        check_choices(self, {"zoom": ZOOMS, "verify": VERIFIES})
+        check_choices(self, {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS})
         check_counts(self, ("agree",))
+        if self.answer_units == "pixels_resized" and self.checkpoint is None:
+            raise ValueError(
+                "answer_units: pixels_resized needs checkpoint, the model's folder: its image processor "
+                "tells to what size an image is resized"
+            )
         if self.agree > 1 and not self.is_sampled:
             raise ValueError(
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "

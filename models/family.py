@@ -18,12 +18,13 @@ class Prompt:
     """An encoded question: token ids, with one image token for each vision token, and the image.
 
     `pixel_values` is (patches, channels x frames x height x width of a patch). `image_grid_thw` is (1, 3):
-    frames, rows and columns of patches.
+    frames, rows and columns of patches. `opens_thought` says that the template ends within a thought.
     """
 
     token_ids: list[int]
     pixel_values: Any
     image_grid_thw: Any
+    opens_thought: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,28 @@ ANSWER_FORMATS = ("objects", "json")
 NOTHING_FOUND = {"objects": "None of them is in the image.", "json": "[]"}
 """The answer of each format when there is nothing to find."""
 
-BOX_KEYS = ("bbox_2d", "bbox", "box")
-LABEL_KEYS = ("label", "name", "category", "class", "ref")
-"""The keys under which models give a box and its label in JSON."""
+BOX_KEYS = (
+    *("bbox_2d", "bbox", "box", "box_2d", "bounding_box", "bboxes", "boxes", "bbox2d", "box2d", "bboxes_2d"),
+    *("boxes_2d", "bounding_boxes", "boundingbox", "bndbox", "coordinates", "coords"),
+)
+LABEL_KEYS = (
+    *("label", "name", "category", "class", "ref", "text_content", "text", "labels", "class_name"),
+    *("category_name", "label_name", "object_name", "object", "description", "caption", "phrase", "title"),
+)
+CONFIDENCE_KEYS = ("confidence", "score", "conf", "probability", "prob")
+"""The keys under which models give a box, its label and how sure they are in JSON; `plain_key` of theirs."""
+
+CONTAINER_KEYS = frozenset(
+    {
+        *("annotation", "annotations", "answer", "answers", "arguments", "data", "detection", "detections"),
+        *("elements", "entities", "final_answer", "found", "image", "instances", "item", "items", "json"),
+        *("list", "object", "objects", "output", "outputs", "parameters", "prediction", "predictions"),
+        *("region", "regions", "response", "result", "results", "content", "message", "value", "values"),
+        *("position", "location", "rect", "rectangle", "roi", "area"),
+        *("point", "points", "point_2d", "center"),
+    }
+)
+"""Keys that hold answers, and name no object."""
 
 EMPTY_ANSWER = "empty answer"
 NO_BOX = "no box in the answer"
@@ -16,7 +35,10 @@ TRUNCATED = "truncated"
 UNLABELLED = "box without a label"
 LABEL_ONLY = "label without a box"
 NOT_FOUR_NUMBERS = "not four numbers"
+POINT = "a point, not a box"
+FRACTIONS = "no coordinate above 1: fractions of the image?"
 OUT_OF_RANGE = "coordinate outside 0..1000"
+OUT_OF_IMAGE = "coordinate outside the image"
 UPSIDE_DOWN = "upside down"
 NO_AREA = "no area"
 DUPLICATE = "duplicate"

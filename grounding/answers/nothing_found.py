@@ -24,7 +24,7 @@ _NOTHING = re.compile(
 )
 _CLAUSE_END = re.compile(r"[.!;。！；，\n]")
 _FENCE = re.compile(r"```(?:json)?")
-_EMPTY_JSON = re.compile(r'\[\s*\]|\{\s*(?:"[^"]*"\s*:\s*\[\s*\]\s*)?\}')
+_EMPTY_JSON = re.compile(r'\[\s*\]|\{\s*(?:"[^"]*"\s*:\s*\[\s*\]\s*,?\s*)*\}')
 
 
 def says_nothing(text: str) -> bool:

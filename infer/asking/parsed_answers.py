@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from grounding.answers.forms import TRUNCATED
-from grounding.answers.reader import read_answer
+from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Size
 from grounding.samples import Detection
 from infer.asking.token_scores import token_scores
 from infer.engines.protocol import RawAnswer, Request
 
 NO_SCORE = "no probabilities to score by"
+NO_CONFIDENCE = "no confidence in the answer"
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,30 @@ class WayOfAsking(Protocol):
         """Return an answer for each request, in their order and in the pixels of their images."""
 
 
-def parse_raw_answer(answer: RawAnswer, size: Size, score: str = "none") -> ParsedAnswer:
-    """Parse an engine's answer about an image of this size; `score` is the recipe's key."""
-    reading = read_answer(answer.text, size)
+def parse_raw_answer(
+    answer: RawAnswer,
+    size: Size,
+    score: str = "none",
+    scale: AnswerScale = ON_GRID,
+    *,
+    thinks: bool = False,
+) -> ParsedAnswer:
+    """Parse an engine's answer about an image of this size; `score` is the recipe's key.
+
+    `thinks` says whether the request asks for a thought; the engine may know better.
+    """
+    in_thought = thinks if answer.in_thought is None else answer.in_thought
+    reading = read_answer(answer.text, size, scale, thinks=in_thought)
     detections, problems = reading.detections, list(reading.problems)
     if answer.is_cut and TRUNCATED not in problems:
         problems.append(TRUNCATED)
     if score != "none" and detections:
-        scores = token_scores(answer.tokens, reading.spans, score)
+        scores: Sequence[float | None] = (
+            reading.confidences if score == "answer" else token_scores(answer.tokens, reading.spans, score)
+        )
         detections = tuple(
             replace(found, score=value) for found, value in zip(detections, scores, strict=True)
         )
         if None in scores:
-            problems.append(NO_SCORE)
+            problems.append(NO_CONFIDENCE if score == "answer" else NO_SCORE)
     return ParsedAnswer(answer.text, tuple(detections), tuple(problems))

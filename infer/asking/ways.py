@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION
+from infer.asking.answer_units import ScaleOf, choose_scale, on_the_grid
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking, parse_raw_answer
 from infer.asking.per_category import AskPerCategory
@@ -22,11 +23,16 @@ from infer.recipe import InferRecipe
 
 @dataclass(frozen=True)
 class AskOnce:
-    """Asks the engine each request once, `batch_size` at a time; `score` is the recipe's key."""
+    """Asks the engine each request once, `batch_size` at a time; `score` is the recipe's key.
+
+    `scale_of` tells the scale of the coordinates in an answer, `thinks` whether requests ask for thoughts.
+    """
 
     engine: Engine
     batch_size: int
     score: str
+    scale_of: ScaleOf = on_the_grid
+    thinks: bool = False
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
         """Ask and parse, batch after batch."""
@@ -35,7 +41,7 @@ class AskOnce:
             batch = requests[start : start + self.batch_size]
             answers = self.engine.answer([item.request for item in batch])
             parsed += [
-                parse_raw_answer(answer, item.size, self.score)
+                parse_raw_answer(answer, item.size, self.score, self.scale_of(item.size), thinks=self.thinks)
                 for answer, item in zip(answers, batch, strict=True)
             ]
         return parsed
@@ -57,7 +63,7 @@ def choose_way(engine: Engine, recipe: InferRecipe) -> WayOfAsking:
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    once = AskOnce(engine, recipe.batch_size, recipe.score)
+    once = AskOnce(engine, recipe.batch_size, recipe.score, choose_scale(recipe), recipe.thinks)
     sampled: WayOfAsking = AskAndVote(once, recipe.agree) if recipe.agree > 1 else once
     ask = sampled
     if recipe.per_category:

@@ -1,7 +1,7 @@
 """What a model is asked and what it answers, whichever framework runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,12 +34,14 @@ class Token:
 class RawAnswer:
     """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
-    `tokens` together are the text; () where the engine was not asked for probabilities.
+    `tokens` together are the text; () where the engine was not asked for probabilities. `in_thought` says
+    whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
     """
 
     text: str
     is_cut: bool
     tokens: tuple[Token, ...] = ()
+    in_thought: bool | None = field(default=None, compare=False)
 
 
 class Engine(Protocol):

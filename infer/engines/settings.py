@@ -12,7 +12,8 @@ from infer.engines.checkpoint import Checkpoint, find_checkpoint
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-SCORES = ("none", "mean_logprob", "min_prob")
+SCORES = ("none", "mean_logprob", "min_prob", "answer")
+TOKEN_SCORES = SCORES[1:3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,9 @@ class EngineSettings:
     device: str = setting(" | ".join(DEVICES), "auto")
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
-    score: str = setting(" | ".join(SCORES) + ": of a box, from its tokens", SCORES[0])
+    score: str = setting(
+        " | ".join(SCORES) + ": of a box, from its tokens, or what the answer states", SCORES[0]
+    )
     base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
     model: str | None = setting("openai: the name that the server gives the model", None)
     concurrency: int = setting("openai: images asked about at a time", 16)
@@ -83,7 +86,14 @@ class EngineSettings:
     @property
     def with_tokens(self) -> bool:
         """Whether answers come with the log-probabilities of their tokens: scores are made of these."""
-        return self.score != "none"
+        return self.score in TOKEN_SCORES
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the fields of every request tell the server that the model shall think first."""
+        template = self.request.get("chat_template_kwargs")
+        fields = [self.request, template if isinstance(template, dict) else {}]
+        return any(field.get(name) is True for field in fields for name in ("enable_thinking", "thinking"))
 
     @property
     def is_sampled(self) -> bool:

@@ -7,6 +7,7 @@ from grounding.layout import COCO_RESULTS_FILE, SCORES_FILE, SCORES_REPORT_FILE
 from grounding.run_record import add_scores
 from infer.recipe import saved_recipe
 from infer.scoring.inputs import read_evaluation
+from infer.scoring.likely_cause import likely_cause
 from infer.scoring.metrics.coco_ap import results_of
 from infer.scoring.resampling.bootstrap import DRAWS
 from infer.scoring.score_report import markdown_report, terminal_report
@@ -39,7 +40,9 @@ def write_scores(
     images, total = evaluation.predictions, evaluation.images_in_data_set
     note = "" if len(images) == total else " (limit)"
     files = ", ".join(written)
-    return f"{terminal_report(scores)}\n{len(images)} of {total} images scored{note}: {files}\n"
+    cause = likely_cause(images, scores)
+    report = terminal_report(scores) if cause is None else f"{terminal_report(scores)}\n{cause}\n"
+    return f"{report}\n{len(images)} of {total} images scored{note}: {files}\n"
 
 
 def add_to_run_record(folder: Path, dataset: Path | None, scores: Scores) -> None:

@@ -12,6 +12,7 @@ from models.libraries import blaming, quiet
 from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
+THOUGHT_START = "<think>"
 IMAGE_PLUGIN = "qwen3_vl"
 """PaddleFormers' reader of images."""
 
@@ -62,7 +63,7 @@ class PromptEncoder:
         before, _, after = text.partition(IMAGE_TOKEN)
         text = f"{before}{IMAGE_TOKEN * tokens}{after}"
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return Prompt(list(ids), inputs["pixel_values"], grid)
+        return Prompt(list(ids), inputs["pixel_values"], grid, after.rstrip().endswith(THOUGHT_START))
 
 
 def _check_texts(messages: Sequence[Mapping[str, Any]]) -> None:

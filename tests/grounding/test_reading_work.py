@@ -38,6 +38,23 @@ PIECES = {
     "box starts": "<|box_start|>",
     "backslashes": "\\",
     "digits": "9",
+    "ends of thoughts": "</think>",
+    "tags": "<box>",
+    "tags with sides": '<box x1="1" ',
+    "comments": "[//",
+    "long comments": "[/*",
+    "strings in strings": '"\\"[{',
+    "strings without ends": '{"a": "',
+    "quotes in strings": '{"a": "b" c" ',
+    "lines": "1, 2, 3, 4 cat\n",
+    "one line": "1, 2, 3, ",
+    "numbers": "1 ",
+    "curly quotes": "[“",
+    "named sides": "x1=1 ",
+    "names beside lists": "cat: [1,2,3,4] ",
+    "four in round brackets": "(1, 2, 3, 4)",
+    "names in tags": "<ref>",
+    "corners": "[[1, 2], [3, 4]],",
 }
 
 

@@ -33,9 +33,13 @@ def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
         NoLogprobsError: no list of log-probabilities.
     """
     choice = _first_choice(_parsed(body))
-    text = _text(_object(choice.get("message"), "choices[0].message").get("content"))
+    message = _object(choice.get("message"), "choices[0].message")
+    text = _text(message.get("content"))
+    # Servers that keep thoughts apart send them beside the content.
+    has_thought = any(isinstance(message.get(key), str) for key in ("reasoning_content", "reasoning"))
     is_cut = choice.get("finish_reason") == "length"
-    return RawAnswer(text, is_cut, _tokens(choice.get("logprobs"), text) if with_tokens else ())
+    tokens = _tokens(choice.get("logprobs"), text) if with_tokens else ()
+    return RawAnswer(text, is_cut, tokens, in_thought=False if has_thought else None)
 
 
 def error_text(body: bytes) -> str:

@@ -118,7 +118,10 @@ class PaddleEngine:
             sources = [self.decoding.source(request) for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
             rows = [row for part in parts for row in self.generate(prompts[part], sources[part])]
-        return [RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row)) for row in rows]
+        return [
+            RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row), prompt.opens_thought)
+            for row, prompt in zip(rows, prompts, strict=True)
+        ]
 
     def generate(self, prompts: Sequence[Prompt], sources: Sequence[Random] = ()) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled."""

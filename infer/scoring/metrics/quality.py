@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from grounding.annotations import image_sizes
-from grounding.answers.forms import OUT_OF_RANGE, TRUNCATED
+from grounding.answers.forms import OUT_OF_IMAGE, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Size
 from grounding.samples import Detection
 from infer.runs.predictions import Prediction
@@ -45,7 +45,7 @@ def quality_ratios(
     images = [1] * len(predictions)
     found = [len(item.detections) for item in predictions]
     unknown = [len(_unknown_labels(item, categories, expressions)) for item in predictions]
-    clipped = [item.problems.count(OUT_OF_RANGE) for item in predictions]
+    clipped = [item.problems.count(OUT_OF_RANGE) + item.problems.count(OUT_OF_IMAGE) for item in predictions]
     outside = [
         sum(_sticks_out(detection, sizes.get(item.image_id)) for detection in item.detections)
         for item in predictions

@@ -6,6 +6,7 @@ from grounding.answers.forms import (
     ANSWER_FORMATS,
     DUPLICATE,
     EMPTY_ANSWER,
+    FRACTIONS,
     LABEL_ONLY,
     NO_AREA,
     NO_BOX,
@@ -163,8 +164,8 @@ def test_labels_that_json_has_to_escape_are_read_back() -> None:
             [("a", (1, 2, 3, 4))] * 2,
             (DUPLICATE,),
         ),
-        # the scale is never guessed: small numbers are grid steps, too
-        ("cat(0.1,0.2),(0.5,0.9)", [("cat", (0.1, 0.2, 0.5, 0.9))], ()),
+        # the scale is never guessed: small numbers are grid steps, too; that all are fractions is said
+        ("cat(0.1,0.2),(0.5,0.9)", [("cat", (0.1, 0.2, 0.5, 0.9))], (FRACTIONS,)),
     ],
 )
 def test_forms_of_answers(text: str, expected: list[object], problems: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from grounding.answers.forms import FRACTIONS
 from grounding.run_record import RunRecord, read_run, write_run
 from infer.recipe import InferRecipe, save_recipe
 from infer.scoring.outputs import write_scores
@@ -63,3 +64,13 @@ def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> N
     assert entry["scores"] == {name: saved[name] for name in entry["scores"]}
     assert {"AP50", "f1_50", "readable"} <= entry["scores"].keys()
     assert (entry["dataset"], entry["split"], entry["limit"]) == (str(dataset.path), "val", 3)
+
+
+def test_the_report_names_the_likely_cause_of_bad_scores(dataset: Any, tmp_path: Path) -> None:
+    rows = right_answers(dataset.path)
+    path = write_rows(tmp_path / "mine.jsonl", rows)
+    assert "likely cause" not in write_scores(path, dataset.path, draws=10)
+    for row in rows:
+        row["problems"] = [FRACTIONS]
+    report = write_scores(write_rows(path, rows), dataset.path, draws=10)
+    assert f"likely cause: {len(rows)} of {len(rows)} answers hold only numbers up to 1" in report

@@ -1,0 +1,63 @@
+"""The scanner of answers: boxes as they are written in a text, in every form that models write.
+
+It takes time linear in the length of the text, and never raises. What numbers mean is not its business.
+"""
+
+import re
+
+from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
+from grounding.answers.json_boxes import JsonReader
+from grounding.answers.nothing_found import says_nothing
+from grounding.answers.plain_characters import Piece, plain_piece, without_wrapping
+from grounding.answers.plain_lines import labels_beside, read_lines
+from grounding.answers.prose_boxes import BOX_TAG, TWO_POINTS, has_point, is_half_box, read_points
+from grounding.answers.tagged_boxes import read_tags
+from grounding.answers.written_boxes import Found
+
+_SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
+_KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
+_STRUCTURE = re.compile(
+    # A box key in quotes, or the first key of an object.
+    rf"""["'“”](?:{_KEY})[\\]{{0,4}}["'“”]|\{{\s{{0,40}}[\\]{{0,4}}["'“][^"'“”{{}}\n]{{1,600}}["'”]\s{{0,9}}:""",
+    re.IGNORECASE,
+)
+
+
+def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
+    """Return what a text holds, in its order: boxes with the places of their parts, and named problems.
+
+    () says, without a problem, that nothing is there.
+
+    `thinks` says that the text begins inside of a thought, whose opening tag is in the prompt.
+    """
+    original = text.encode("utf-8", "replace").decode("utf-8")
+    bare = without_wrapping(original, thinks=thinks)
+    if bare is None:
+        return (TRUNCATED,)
+    stripped = _SPECIAL_TOKEN.sub("", bare).strip()
+    if not stripped:
+        return (EMPTY_ANSWER,)
+    if says_nothing(stripped):
+        return ()
+    piece = plain_piece(bare, original)
+    return tuple(_read(piece)) or (_name_problem(piece.plain),)
+
+
+def _read(piece: Piece) -> list[Found]:
+    """Read a text in the form that it seems to have; if there is nothing in that form, in the others."""
+    is_tagged = BOX_TAG.search(piece.plain) is not None
+    if _STRUCTURE.search(piece.plain) is None and (is_tagged or TWO_POINTS.search(piece.plain)):
+        return read_points(piece)
+    if "=" in piece.plain and "<" in piece.plain and (tags := read_tags(piece)):
+        return tags
+    found, is_cut_off = JsonReader(piece, _read, labels_beside).read()
+    if not found and not is_cut_off:
+        found = read_points(piece) if TWO_POINTS.search(piece.plain) else read_lines(piece)
+    return [*found, TRUNCATED] if is_cut_off and TRUNCATED not in found[-1:] else found
+
+
+def _name_problem(text: str) -> str:
+    """Return the problem of a text in which nothing was found."""
+    if is_half_box(text):
+        return TRUNCATED
+    return POINT if has_point(text) else NO_BOX

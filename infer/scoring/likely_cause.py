@@ -1,0 +1,36 @@
+"""The likely cause of bad scores: coordinates in other units than the recipe says."""
+
+from collections.abc import Sequence
+
+from grounding.answers.forms import FRACTIONS, OUT_OF_RANGE
+from infer.runs.predictions import Prediction
+from infer.scoring.scorecard import Scores
+
+MOST = 0.5
+"""Share of the answers with boxes of which a kind is the rule, not an accident."""
+
+_CAUSES = (
+    (FRACTIONS, "hold only numbers up to 1", "fractions of the image", "answer_units=fractions"),
+    (
+        OUT_OF_RANGE,
+        "have coordinates outside 0..1000",
+        "pixels",
+        "answer_units=pixels, or answer_units=pixels_resized (Qwen2.5-VL)",
+    ),
+)
+
+
+def likely_cause(predictions: Sequence[Prediction], scores: Scores) -> str | None:
+    """Return a line that names the likely cause of bad scores, and the key; None where there is none.
+
+    There is one if most of the answers with boxes are in other units, or any is and the AP50 is 0.
+    """
+    for problem, what, units, key in _CAUSES:
+        answers = [item for item in predictions if item.detections or item.problems]
+        found = sum(problem in item.problems for item in answers)
+        if found > MOST * len(answers) or (found and scores.values.get("AP50") == 0):
+            return (
+                f"likely cause: {found:,} of {len(answers):,} answers {what}: if the model writes {units}, "
+                f"ask again with {key}"
+            )
+    return None
