@@ -36,13 +36,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--draws", metavar="N", type=int, default=1000,
         help="bootstrap draws of the images for the intervals; 0: no intervals (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--max-detections", metavar="N", type=int,
+        help="detections of a category that count in an image (default: that of infer.yaml, else COCO's 100)",
+    )  # fmt: skip
     arguments = parser.parse_args(argv)
+    if arguments.max_detections is not None and arguments.max_detections < 1:
+        raise UserError(
+            f"--max-detections {arguments.max_detections}: give a number of detections, 1 or more"
+        )
     if arguments.draws < 0:
         raise UserError(f"--draws {arguments.draws}: give a number of draws, 0 or more")
     from infer.scoring.outputs import write_scores
 
     predictions = find_predictions_file(arguments.predictions)
-    print_result(write_scores(predictions, arguments.dataset, arguments.draws, arguments.curves).rstrip("\n"))
+    report = write_scores(
+        predictions, arguments.dataset, arguments.draws, arguments.curves, arguments.max_detections
+    )
+    print_result(report.rstrip("\n"))
     return 0
 
 

@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, named_dataset
+from grounding.files import read_json
+from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, SCORES_FILE, named_dataset
 from infer.runs.predictions import read_predictions
+from infer.scoring.advice.cut_detections import KEY
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.metrics.catalogue import measure
 from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.scoring.scorecard import LIMITS_KEY
 
 
 class NotComparableError(Exception):
@@ -69,7 +72,8 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
     common = frozenset(ids[0] & ids[1])
     if not common:
         raise NotComparableError("no image was answered in both")
-    old, new = (read_evaluation(path, dataset, common) for path in paths)
+    limit = _common_limit([path.parent for path in paths])
+    old, new = (read_evaluation(path, dataset, common, limit) for path in paths)
     return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
 
 
@@ -81,6 +85,23 @@ def _common_dataset(predictions: Sequence[Path]) -> Path:
     if len(named) < len(predictions) or not (named[0] / ANNOTATIONS_FILE).is_file():
         raise NotComparableError("no infer.yaml names a data set that is there (add --dataset DIR)")
     return named[0]
+
+
+def _common_limit(folders: Sequence[Path]) -> int | None:
+    """Return the max_detections of the runs' scores.json; None where no scores name one."""
+    saved = [read_json(folder / SCORES_FILE) for folder in folders if (folder / SCORES_FILE).is_file()]
+    limits = {limit for scores in saved if isinstance(limit := _limit_in(scores), int)}
+    if len(limits) > 1:
+        first, second, *_ = sorted(limits)
+        raise NotComparableError(
+            f"one run was scored with max_detections={first}, another with {second}: score one of them again"
+        )
+    return next(iter(limits), None)
+
+
+def _limit_in(scores: Any) -> Any:
+    limits = scores.get(LIMITS_KEY) if isinstance(scores, dict) else None
+    return limits.get(KEY) if isinstance(limits, dict) else None
 
 
 def metric_changes(before: Evaluation, after: Evaluation, draws: int = DRAWS) -> dict[str, MetricChange]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from grounding.boxes import Box
 from grounding.matching import AT_50, AT_75
+from infer.run_settings import MAX_DETECTIONS
 from infer.runs.predictions import Prediction
 from infer.scoring.resampling.average_precision import RankedDetections, rank_detections
 
@@ -20,7 +21,7 @@ STATISTICS = {
     "AP_large": 5,
     "AR": 8,
 }
-"""Metric -> place in COCO's list of 12. AR: at 100 detections. Source: cocodataset.org/#detection-eval."""
+"""Metric -> place in COCO's list of 12. AR: at `max_detections`. Source: cocodataset.org/#detection-eval."""
 
 SCORE_OF_GREEDY_ANSWERS = 1.0
 
@@ -50,12 +51,13 @@ def coco_scores(
     category_ids: Mapping[str, int],
     *,
     with_scores: bool = True,
+    max_detections: int = MAX_DETECTIONS,
 ) -> CocoScores:
     """Evaluate predictions against COCO annotations of the same images.
 
     Detections whose label is no category are left out. A detection without a score gets 1.0, and so do all
     detections with `with_scores=False`. Detections with equal scores rank in the order of the answer; at
-    most 100 detections of a category count in an image, those with the highest rank.
+    most `max_detections` of a category count in an image, those with the highest rank.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -64,6 +66,9 @@ def coco_scores(
     results = coco_results(predictions, category_ids, with_scores=with_scores)
     found = COCO(_as_annotations(annotations, results), **silent)
     evaluation = COCOeval_faster(truth, found, iouType="bbox", **silent)
+    if max_detections != MAX_DETECTIONS:
+        # Three, as COCO has three; AR at 1 and at 10 detections is not read.
+        evaluation.params.maxDets = [max_detections] * 3
     evaluation.run()
     values = [float(value) for value in evaluation.stats]
     return CocoScores(

@@ -9,6 +9,7 @@ from grounding.annotations import category_by_image
 from grounding.card import Card
 from grounding.matching import Matches, match_detections
 from grounding.samples import Detection
+from infer.run_settings import MAX_DETECTIONS
 from infer.runs.predictions import Prediction
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
@@ -20,7 +21,8 @@ class Evaluation:
 
     `annotations` are COCO's, of the predicted images only. `objects` and `crowds` are the same as detections,
     by image id. `expressions` are the referring expressions of the questions about one, by image id: in such
-    a question, the objects have the expression as label, as a right answer has.
+    a question, the objects have the expression as label, as a right answer has. AP and AR count at most
+    `max_detections` of a category in an image.
     """
 
     card: Card
@@ -30,6 +32,7 @@ class Evaluation:
     objects: Mapping[int, Sequence[Detection]] = field(repr=False)
     crowds: Mapping[int, Sequence[Detection]] = field(repr=False)
     expressions: Mapping[int, str] = field(repr=False)
+    max_detections: int = MAX_DETECTIONS
 
     @property
     def category_ids(self) -> dict[str, int]:

@@ -8,16 +8,21 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
 from infer.recipe import saved_recipe
+from infer.run_settings import MAX_DETECTIONS
 from infer.runs.predictions import read_predictions
 from infer.scoring.evaluation import Evaluation
 
 
 def read_evaluation(
-    predictions_path: Path, dataset: Path | None = None, only: frozenset[int] | None = None
+    predictions_path: Path,
+    dataset: Path | None = None,
+    only: frozenset[int] | None = None,
+    max_detections: int | None = None,
 ) -> Evaluation:
     """Read a predictions file and the annotations of its images.
 
     Without `dataset`, the data set is the one that infer.yaml names. `only` keeps the images of these ids.
+    Without `max_detections`, it is that of infer.yaml, else COCO's.
 
     Raises:
         UserError: no such file, a prediction for an unknown image, or images without a prediction although
@@ -45,6 +50,7 @@ def read_evaluation(
         images_in_data_set,
         *objects_by_image(annotations, card),
         expressions_by_image(annotations, card),
+        max_detections or (MAX_DETECTIONS if recipe is None else recipe.max_detections),
     )
 
 

@@ -16,17 +16,21 @@ from infer.scoring.visualdl_scalars import find_curves, trained_steps, write_cur
 
 
 def write_scores(
-    predictions: Path, dataset: Path | None = None, draws: int = DRAWS, curves: Path | None = None
+    predictions: Path,
+    dataset: Path | None = None,
+    draws: int = DRAWS,
+    curves: Path | None = None,
+    max_detections: int | None = None,
 ) -> str:
     """Score a predictions file, write the results beside it, and return the report for the terminal.
 
     If the predictions belong to a training run, its folder gets curves, and its run.json the metrics.
-    `curves` is another folder for the curves.
+    `curves` is another folder for the curves, `max_detections` another limit than that of infer.yaml.
 
     Raises:
         UserError: see `read_evaluation`.
     """
-    evaluation = read_evaluation(predictions, dataset)
+    evaluation = read_evaluation(predictions, dataset, max_detections=max_detections)
     scores = score(evaluation, draws)
     folder = predictions.parent
     write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))

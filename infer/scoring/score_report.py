@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from grounding.tables import format_table, markdown_table
+from infer.scoring.advice.cut_detections import cut_line
 from infer.scoring.metric_texts import show_interval, show_value
 from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.metrics.metric import GROUPS
@@ -34,6 +35,8 @@ def terminal_report(scores: Scores) -> str:
     if scores.problems:
         counts = ", ".join(f"{name} {count}" for name, count in scores.problems.items())
         pieces.append(f"problems in the answers: {counts}")
+    if line := cut_line(scores.limits):
+        pieces.append(line)
     return "\n\n".join(pieces) + "\n"
 
 
@@ -44,6 +47,8 @@ def markdown_report(scores: Scores, title: str) -> str:
         pieces.append(
             f"The intervals hold {LEVEL} % of {draws:,} bootstrap draws (images drawn with replacement).\n"
         )
+    if line := cut_line(scores.limits):
+        pieces.append(f"{line}\n")
     for group, keys in _by_group(scores.metrics):
         rows = [[METRICS[key].name, *_row(key, scores)] for key in keys]
         pieces.append(_section(group.capitalize(), ("what", "key", "value", f"{LEVEL} % interval"), rows))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infer.scoring.advice.cut_detections import count_cut
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.metrics.catalogue import METRICS, METRICS_AS_SAVED, measure
@@ -15,6 +16,9 @@ from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, Interval, int
 
 UNKNOWN_LABELS_KEPT = 50
 
+LIMITS_KEY = "limits"
+"""The key of scores.json that holds `max_detections`, and what it cut."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -22,7 +26,8 @@ class Scores:
 
     `values` has a number for each key of `infer.scoring.metrics.catalogue.METRICS`; None, or no entry, means
     that the data set does not define the metric: no such object or question, or no scores. `intervals` are
-    bootstrap intervals of the metrics that are means over the images.
+    bootstrap intervals of the metrics that are means over the images. `limits` has `max_detections`, and how
+    many images it cut.
     """
 
     values: Mapping[str, Value]
@@ -32,6 +37,7 @@ class Scores:
     negatives_by_choice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: Mapping[str, int] = field(default_factory=dict)
     most_frequent_unknown_labels: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def metrics(self) -> dict[str, float | int]:
@@ -55,6 +61,7 @@ class Scores:
             "negatives_by_choice": self.negatives_by_choice,
             "problems": self.problems,
             "most_frequent_unknown_labels": self.most_frequent_unknown_labels,
+            LIMITS_KEY: self.limits,
         }
         return {**always, **tables, **optional}
 
@@ -85,4 +92,5 @@ def score(evaluation: Evaluation, draws: int = DRAWS) -> Scores:
         negatives_by_choice=false_positives_by_choice(predictions, evaluation.annotations, categories),
         problems=count_problems(predictions),
         most_frequent_unknown_labels=dict(list(unknown.items())[:UNKNOWN_LABELS_KEPT]),
+        limits=count_cut(evaluation),
     )

@@ -57,9 +57,10 @@ class MeasuredCoco:
 def measure_coco(evaluation: Evaluation) -> MeasuredCoco:
     """Measure AP and AR by the predictions' own scores and, where they have scores, AP without them."""
     arguments = evaluation.annotations, label_with_categories(evaluation), evaluation.category_ids
+    limit = evaluation.max_detections
     return MeasuredCoco(
-        coco_scores(*arguments),
-        coco_scores(*arguments, with_scores=False) if evaluation.has_scores else None,
+        coco_scores(*arguments, max_detections=limit),
+        coco_scores(*arguments, with_scores=False, max_detections=limit) if evaluation.has_scores else None,
     )
 
 

@@ -18,9 +18,6 @@ from infer.scoring.resampling.ratios import FloatArray
 RECALLS: FloatArray = np.linspace(0.0, 1.0, 101)
 """COCO reads the precision-recall curve at these recalls."""
 
-MAX_DETECTIONS = 100
-"""At most this many detections of a category count in an image."""
-
 NUMBERS_AT_ONCE = 500_000
 """Draws are processed in blocks of this many numbers, so that a block fits into the processor's cache."""
 
@@ -103,8 +100,10 @@ def rank_detections(
     """Yield the ranked detections of each category from an evaluation of faster-coco-eval.
 
     `evaluation.ious[image id, category id]` has a row for each detection, the highest score first, and a
-    column for each object, in the order of the annotations.
+    column for each object, in the order of the annotations. `evaluation.params.maxDets[-1]` is how many
+    detections of a category count in an image.
     """
+    most = evaluation.params.maxDets[-1]
     places = {int(image_id): place for place, image_id in enumerate(evaluation.params.imgIds)}
     scores: dict[tuple[int, int], list[float]] = {}
     crowds: dict[tuple[int, int], list[bool]] = {}
@@ -119,7 +118,7 @@ def rank_detections(
             objects[places[image_id]] = flags.count(False)
         pieces = []
         for image_id, place in places.items():
-            if found := sorted(scores.get((category, image_id), ()), reverse=True)[:MAX_DETECTIONS]:
+            if found := sorted(scores.get((category, image_id), ()), reverse=True)[:most]:
                 is_crowd = np.array(crowds.get((category, image_id), []), np.bool_)
                 ious = np.asarray(evaluation.ious[image_id, category]).reshape(len(found), len(is_crowd))
                 pieces.append((np.array(found), np.full(len(found), place), *match_as_coco(ious, is_crowd)))

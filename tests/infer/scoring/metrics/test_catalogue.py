@@ -34,7 +34,7 @@ def test_every_metric_that_is_written_has_a_name(dataset: Any, tmp_path: Path) -
     saved = json.loads((runs["after"] / "scores.json").read_text(encoding="utf-8"))
     flat = flat_metrics(saved)
     assert len(flat) > 20
-    tables = {"intervals", "bootstrap", "per_category", "negatives_by_choice", "problems"}
+    tables = {"intervals", "bootstrap", "per_category", "negatives_by_choice", "problems", "limits"}
     assert set(saved) - set(METRICS) == tables | {"most_frequent_unknown_labels"}
     assert set(METRICS) <= set(saved)
     assert "per_category" in saved
