@@ -22,7 +22,7 @@ class Evaluation:
     `annotations` are COCO's, of the predicted images only. `objects` and `crowds` are the same as detections,
     by image id. `expressions` are the referring expressions of the questions about one, by image id: in such
     a question, the objects have the expression as label, as a right answer has. AP and AR count at most
-    `max_detections` of a category in an image.
+    `max_detections` of a category in an image. `notes` say how the file was read, if it is another tool's.
     """
 
     card: Card
@@ -33,6 +33,7 @@ class Evaluation:
     crowds: Mapping[int, Sequence[Detection]] = field(repr=False)
     expressions: Mapping[int, str] = field(repr=False)
     max_detections: int = MAX_DETECTIONS
+    notes: tuple[str, ...] = ()
 
     @property
     def category_ids(self) -> dict[str, int]:
