@@ -24,9 +24,11 @@ A line in the report says how such a file was read.
 
 examples:
   python -m infer.score checkpoints/demo/eval_after
+  python -m infer.score checkpoints/demo/eval_after --by kind --by category
   python -m infer.score coco_results.json --dataset data/coco
   python -m infer.score swift.jsonl --dataset data/coco --answer-units pixels"""
 
+TABLES = ("kind", "category")
 BOX_NOTATIONS = ("xyxy", "xywh")
 UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 """As in infer.scoring.other_tools.habits and infer.recipe, which --help does not load."""
@@ -34,6 +36,32 @@ UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Score, write the results beside the predictions, and print the report."""
+    arguments = _parser().parse_args(argv)
+    if arguments.max_detections is not None and arguments.max_detections < 1:
+        raise UserError(
+            f"--max-detections {arguments.max_detections}: give a number of detections, 1 or more"
+        )
+    if arguments.draws < 0:
+        raise UserError(f"--draws {arguments.draws}: give a number of draws, 0 or more")
+    from infer.scoring.other_tools.habits import PredictionHabits
+    from infer.scoring.outputs import write_scores
+
+    predictions = find_predictions_file(arguments.predictions)
+    habits = PredictionHabits(arguments.boxes, arguments.answer_units, arguments.checkpoint)
+    report = write_scores(
+        predictions,
+        arguments.dataset,
+        arguments.draws,
+        arguments.curves,
+        arguments.max_detections,
+        habits,
+        arguments.by,
+    )
+    print_result(report.rstrip("\n"))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m infer.score",
         description=__doc__,
@@ -52,6 +80,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="detections of a category that count in an image (default: that of infer.yaml, else COCO's 100)",
     )  # fmt: skip
     parser.add_argument(
+        "--by", choices=TABLES, action="append", default=[],
+        help="kind: scores by objects an image, size, shape and frequency; category: all, with intervals",
+    )  # fmt: skip
+    parser.add_argument(
         "--boxes", choices=BOX_NOTATIONS,
         help="what the four numbers of a box are (default: `box` is xyxy, COCO's `bbox` is xywh)",
     )  # fmt: skip
@@ -63,23 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--checkpoint", metavar="DIR", type=Path,
         help="for --answer-units pixels_resized: the model's folder, with its image processor",
     )  # fmt: skip
-    arguments = parser.parse_args(argv)
-    if arguments.max_detections is not None and arguments.max_detections < 1:
-        raise UserError(
-            f"--max-detections {arguments.max_detections}: give a number of detections, 1 or more"
-        )
-    if arguments.draws < 0:
-        raise UserError(f"--draws {arguments.draws}: give a number of draws, 0 or more")
-    from infer.scoring.other_tools.habits import PredictionHabits
-    from infer.scoring.outputs import write_scores
-
-    predictions = find_predictions_file(arguments.predictions)
-    habits = PredictionHabits(arguments.boxes, arguments.answer_units, arguments.checkpoint)
-    report = write_scores(
-        predictions, arguments.dataset, arguments.draws, arguments.curves, arguments.max_detections, habits
-    )
-    print_result(report.rstrip("\n"))
-    return 0
+    return parser
 
 
 if __name__ == "__main__":

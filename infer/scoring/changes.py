@@ -109,7 +109,7 @@ def metric_changes(before: Evaluation, after: Evaluation, draws: int = DRAWS) ->
     weights = before.draw(draws)
     old, new = measure(before), measure(after)
     old_values, new_values = old.values, new.values
-    old_drawn, new_drawn = old.resample(weights), new.resample(weights)
+    old_drawn, new_drawn = old.resample(weights).values, new.resample(weights).values
     changes = {}
     for key, value in old_values.items():
         other = new_values[key]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from grounding.annotations import category_by_image
@@ -23,6 +24,7 @@ class Evaluation:
     by image id. `expressions` are the referring expressions of the questions about one, by image id: in such
     a question, the objects have the expression as label, as a right answer has. AP and AR count at most
     `max_detections` of a category in an image. `notes` say how the file was read, if it is another tool's.
+    `dataset` is the folder of the data set.
     """
 
     card: Card
@@ -34,6 +36,7 @@ class Evaluation:
     expressions: Mapping[int, str] = field(repr=False)
     max_detections: int = MAX_DETECTIONS
     notes: tuple[str, ...] = ()
+    dataset: Path | None = None
 
     @property
     def category_ids(self) -> dict[str, int]:

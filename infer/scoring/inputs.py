@@ -56,6 +56,7 @@ def read_evaluation(
         expressions_by_image(annotations, card),
         max_detections or (MAX_DETECTIONS if recipe is None else recipe.max_detections),
         given.notes,
+        dataset,
     )
 
 

@@ -7,8 +7,12 @@ from typing import Any
 from infer.runs.predictions import Prediction
 from infer.scoring.coco_evaluation import CocoScores, coco_results, coco_scores
 from infer.scoring.evaluation import Evaluation
-from infer.scoring.metrics.metric import BOXES, Metric, MetricFamily, Value
-from infer.scoring.resampling.average_precision import average_precisions
+from infer.scoring.metrics.metric import BOXES, Drawn, Metric, MetricFamily, Value
+from infer.scoring.resampling.average_precision import (
+    PRECISIONS,
+    category_precisions,
+    mean_over_categories,
+)
 from infer.scoring.resampling.ratios import FloatArray
 
 _METRICS = {
@@ -49,9 +53,16 @@ class MeasuredCoco:
         """AP, AP50, AP75 and AR of each category."""
         return self.with_scores.per_category
 
-    def resample(self, weights: FloatArray) -> Mapping[str, FloatArray]:
-        """Return AP, AP50 and AP75 of each draw."""
-        return average_precisions(self.with_scores.ranked, weights)
+    def resample(self, weights: FloatArray) -> Drawn:
+        """Return AP, AP50 and AP75 of each draw, also of each category."""
+        found = category_precisions(self.with_scores.ranked, weights)
+        return Drawn(
+            mean_over_categories(found),
+            {
+                name: dict(zip(PRECISIONS, found[place], strict=True))
+                for name, place in self.with_scores.places.items()
+            },
+        )
 
 
 def measure_coco(evaluation: Evaluation) -> MeasuredCoco:
