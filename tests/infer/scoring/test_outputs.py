@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.answers.forms import FRACTIONS
-from grounding.run_record import RunRecord, read_run, write_run
+from grounding.run_record import RunRecord, Start, read_run, write_run
 from infer.recipe import InferRecipe, save_recipe
 from infer.scoring.outputs import write_scores
 from tests.infer.scoring.made_predictions import right_answers, write_rows
@@ -44,7 +44,7 @@ def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> N
         versions={},
         git=None,
         data={},
-        starts=(),
+        starts=(Start("2026-01-01T00:00:00+00:00"),),
     )
     write_run(tmp_path / "model", record)
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])
