@@ -14,8 +14,26 @@ PYTHON ?= $(firstword $(shell for python in python3 python3.12 python3.11 python
 
 SUPPORTED := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
-PADDLE_INDEX ?= https://www.paddlepaddle.org.cn/packages
-GPU_PACKAGES := paddlepaddle-gpu==3.3.1 "paddleformers[paddlefleet]==1.2.0"
+# Paddle's own packages come from Paddle's own index and from no other: several of them are not on the public one, where
+# anybody could register their names. So the first of two calls of pip knows no other place (no configuration, no
+# variables) and installs no dependencies. The second takes the rest from the public index, with the first's packages
+# pinned as they are installed.
+PADDLE_INDEX   ?= https://www.paddlepaddle.org.cn/packages
+CUDAS          := cu126 cu129 cu130
+GPU_PACKAGES   := paddlepaddle-gpu==3.3.1
+FLEET_PACKAGES := paddlepaddle-gpu==3.4.0 paddlefleet==0.3.0 paddlefleet-ops==0.3.0
+FLEET_PYTHON   ?= python3.12
+
+# From Paddle's index: $(call from_paddle,FOLDER OF THE VENV,PACKAGES)
+from_paddle = PIP_CONFIG_FILE=/dev/null $(1)/bin/pip --isolated $(if $(PIP_CERT),--cert $(PIP_CERT)) install \
+  --no-deps --index-url $(PADDLE_INDEX)/stable/$(CUDA)/ $(2)
+# From the public index, under the lock file's pins: $(call from_public,FOLDER OF THE VENV)
+from_public = $(1)/bin/pip list --format=freeze | grep -i '^paddle' > $(1)/paddle.lock && \
+  grep -v '^paddlepaddle==' $(LOCK) > $(1)/public.lock && \
+  $(1)/bin/pip install --disable-pip-version-check -r $(1)/paddle.lock -r $(1)/public.lock && $(1)/bin/pip check
+
+known_cuda = $(if $(and $(filter 1,$(words $(CUDA))),$(filter $(CUDAS),$(CUDA))),,$(error CUDA=$(CUDA) is none of \
+  $(CUDAS): name the newest that the driver runs (nvidia-smi says it)))
 
 # The tests compare exported checkpoints with these; all other pins are in the lock file.
 TORCH         := 2.13.0
@@ -28,7 +46,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-torch lock demo prepare show train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo gpu-check prepare show train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -41,13 +59,16 @@ setup: ## create .venv with the pinned CPU builds (other targets do it if needed
 	  echo "making .venv with $(PYTHON): 2 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv && $(BIN)/pip install --disable-pip-version-check -r $(LOCK) && cp $(LOCK) .venv/$(LOCK); }
 
-setup-gpu: ## create .venv with the GPU builds: make setup-gpu CUDA=cu126
-	$(PYTHON) -m venv --clear .venv
-	grep -v -e '^paddlepaddle==' -e '^paddleformers==' $(LOCK) > .venv/gpu.lock
-	$(BIN)/pip install --disable-pip-version-check -r .venv/gpu.lock
-	$(BIN)/pip install --disable-pip-version-check -c .venv/gpu.lock $(GPU_PACKAGES) \
-	  --extra-index-url $(PADDLE_INDEX)/stable/$(CUDA)/ --extra-index-url $(PADDLE_INDEX)/nightly/$(CUDA)/
+setup-gpu: ## create .venv with Paddle's GPU build: make setup-gpu CUDA=cu126 (or cu129, cu130)
+	$(known_cuda)$(PYTHON) -m venv --clear .venv
+	$(call from_paddle,.venv,$(GPU_PACKAGES))
+	$(call from_public,.venv)
 	cp $(LOCK) .venv/$(LOCK)
+
+setup-fleet: ## create .venv-fleet with paddlefleet and its Paddle, for grounding_backend: fleet; Python 3.12: CUDA
+	$(known_cuda)$(FLEET_PYTHON) -m venv --clear .venv-fleet
+	$(call from_paddle,.venv-fleet,$(FLEET_PACKAGES))
+	$(call from_public,.venv-fleet)
 
 setup-torch: ## create .venv-torch for the tests that compare with torch; TORCH_INDEX= names an index of CPU builds
 	@$(TORCH_PYTHON) -c "from importlib.metadata import version as v; \
@@ -82,6 +103,9 @@ prepare: setup ## prepare a data set, check it, write statistics: DATA
 	$(RUN) prepare $(DATA) $(ARGS)
 	$(RUN) prepare.check $(DATA) $(ARGS)
 	$(RUN) prepare.stats $(DATA) $(ARGS)
+
+gpu-check: setup ## the first hour on GPUs as a command, step by step: ARGS="model=FOLDER"
+	$(RUN) train.gpu_check $(ARGS)
 
 show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)

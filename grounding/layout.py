@@ -11,6 +11,9 @@ ANNOTATIONS_FILE = "annotations_val.json"
 JSONL_FILES = {"train": "train.jsonl", "val": "val.jsonl"}
 """The records of each split."""
 
+TOKEN_LENGTHS_FILE = "token_lengths.json"
+"""How many tokens each record has in training, kept beside the records for the next start of a run."""
+
 SCORED_SPLIT = "val"
 """The split that has annotations to score and to draw."""
 

@@ -1,6 +1,7 @@
 """run.json: how a checkpoint was made, kept beside its weights, and its scores."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,8 +83,8 @@ class _RunTypes(TypedDict):
     data: dict[str, dict[str, Any]]
     starts: list[_StartTypes]
     step: NotRequired[int]
-    loss: NotRequired[float | None]
-    evaluation: NotRequired[dict[str, float]]
+    loss: NotRequired[float | str | None]
+    evaluation: NotRequired[dict[str, float | str]]
     scores: NotRequired[dict[str, _ScoreTypes]]
     process: NotRequired[int]
     mark: NotRequired[str]
@@ -93,7 +94,15 @@ class _RunTypes(TypedDict):
 
 def write_run(folder: Path, record: RunRecord) -> None:
     """Write run.json into a checkpoint's folder."""
-    write_json(folder / RUN_FILE, dataclasses.asdict(record))
+    content = dataclasses.asdict(record)
+    content["loss"] = _as_json(record.loss)
+    content["evaluation"] = {name: _as_json(value) for name, value in record.evaluation.items()}
+    write_json(folder / RUN_FILE, content)
+
+
+def _as_json(number: float | None) -> float | str | None:
+    """Return a number as JSON can write it: NaN and infinity are the texts "nan", "inf" and "-inf"."""
+    return number if number is None or math.isfinite(number) else str(number)
 
 
 def read_run(folder: Path) -> RunRecord | None:
@@ -112,6 +121,9 @@ def read_run(folder: Path) -> RunRecord | None:
             raise ValueError("no starts")
         starts = tuple(Start(**start) for start in content.pop("starts"))
         record = RunRecord(starts=starts, **content)
+        evaluation = {name: float(value) for name, value in record.evaluation.items()}
+        loss = None if record.loss is None else float(record.loss)
+        record = dataclasses.replace(record, loss=loss, evaluation=evaluation)
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: not a record of a run ({error}): remove it") from error
     if record.version != RUN_VERSION:

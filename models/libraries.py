@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+
+FLEET_PACKAGES = ("paddlefleet", "paddlefleet_ops")
+"""The package of GPU layers that PaddleFormers imports where it is installed, and its kernels."""
 
 
 @contextmanager
@@ -24,6 +28,17 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def hide_paddlefleet() -> None:
+    """Keep paddlefleet from being imported in this process, even where it is installed.
+
+    PaddleFormers imports it wherever it can be found, builds another model with it, and its kernels ask for a
+    GPU when they are imported. A process that has imported it already keeps it: it trains with it.
+    """
+    if sys.modules.get(FLEET_PACKAGES[0]) is None:
+        for name in FLEET_PACKAGES:
+            sys.modules[name] = None  # type: ignore[assignment]
 
 
 @contextmanager

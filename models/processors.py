@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from grounding.errors import UserError
-from models.libraries import blaming, keep_model_code_out
+from models.libraries import blaming, hide_paddlefleet, keep_model_code_out
 
 MOST_PATCH = 1024
 """The largest side of a patch, in pixels, that is taken for a model's; Qwen3-VL's have 16."""
@@ -21,6 +21,7 @@ def load_processor(model: object, **options: Any) -> Any:
     Raises:
         UserError: they cannot be loaded, or a setting of the image processor is none.
     """
+    hide_paddlefleet()
     from paddleformers.transformers import AutoProcessor
 
     keep_model_code_out()
@@ -37,6 +38,7 @@ def load_tokenizer(model: object) -> Any:
     Raises:
         UserError: it cannot be loaded.
     """
+    hide_paddlefleet()
     from paddleformers.transformers import AutoTokenizer
 
     keep_model_code_out()

@@ -47,6 +47,11 @@ EXPRESSION_TOO_LONG = "expression is longer than source.max_text"
 
 RECORD_WITH_BAD_BOX = "record has a box that cannot be used"
 RECORD_UNREADABLE = "record has boxes in a form that cannot be rewritten"
+RECORD_POINT = "record has a point in its text, which cannot be rewritten"
+RECORD_UNNAMED = "record has a box without a name, and its question names none"
+RECORD_AMBIGUOUS = "record does not tell which name belongs to which box"
+RECORD_WITHOUT_IMAGE = "record has no image"
+RECORD_SEVERAL_IMAGES = "record has several images"
 RECORD_UNMATCHED = "record's placeholders and objects differ in number"
 RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
 RECORD_LABEL_TOO_LONG = "record has a label longer than source.max_text"
@@ -80,6 +85,9 @@ NO_QUESTION_LEFT = (
     EXPRESSION_TOO_LONG,
     RECORD_WITH_BAD_BOX,
     RECORD_UNREADABLE,
+    RECORD_POINT,
+    RECORD_UNNAMED,
+    RECORD_AMBIGUOUS,
     RECORD_UNMATCHED,
     RECORD_IMAGE_UNMATCHED,
     RECORD_LABEL_TOO_LONG,

@@ -17,6 +17,15 @@ class BoxFormat:
     units: str
 
 
+@dataclass(frozen=True)
+class StatedBox:
+    """A box whose source states order or units beside it; None leaves them to the source's format."""
+
+    numbers: tuple[float, ...]
+    order: str | None
+    units: str | None
+
+
 PLAIN_BOXES = BoxFormat("xyxy", "pixels")
 
 

@@ -42,6 +42,7 @@ def processor_seconds_of_children() -> float:
         "train.plan",
         "train.tiny",
         "train.export",
+        "train.gpu_check",
         "train.runs",
         "infer",
         "infer.score",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
-from train.recipe import is_hub_id
+from models.hub_downloads import is_hub_id
 
 MORE_VARIABLES = "VISUAL_GROUNDING_ENV"
 """The variable with more names to pass on, separated by commas; `*` stands for any letters."""

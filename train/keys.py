@@ -11,6 +11,8 @@ from functools import cache
 from io import StringIO
 from typing import Any
 
+from models.libraries import hide_paddlefleet
+
 NONE_TYPE = type(None)
 
 
@@ -24,13 +26,24 @@ class Key:
 
 
 OWN_PREFIX = "grounding_"
-OWN_KEYS = (Key("grounding_eval_samples", int, 0),)
+
+
+class Backend(enum.Enum):
+    """The classes that a run's model is made of: PaddleFormers' plain Paddle ones, or paddlefleet's."""
+
+    PLAIN = "plain"
+    FLEET = "fleet"
+
+
+BACKEND_KEY = "grounding_backend"
+OWN_KEYS = (Key("grounding_eval_samples", int, 0), Key(BACKEND_KEY, Backend, Backend.PLAIN.value))
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 
 
 @contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Suppress what Paddle and its companions print and warn when they are imported."""
+    """Suppress what Paddle and its companions print and warn when they are imported; paddlefleet is not."""
+    hide_paddlefleet()
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -61,10 +74,16 @@ def type_problem(key: Key, value: Any) -> str | None:
         return f"{key.name}: '{value}' is text to a YAML reader: write {example}"
     choices = next(([member.value for member in arm] for arm in arms if _is_enum(arm)), None)
     if choices:
-        hint = ' (YAML reads a bare no as false: write "no")' if value is False else ""
+        hint = ' (YAML reads a bare no as false: write "no")' if value in (False, "false") else ""
         return f"{key.name}: '{value}' is none of {', '.join(map(str, choices))}{hint}"
     names = " or ".join(getattr(arm, "__name__", str(arm)) for arm in arms if arm is not NONE_TYPE)
     return f"{key.name}: {value!r} is {type(value).__name__}, must be {names}"
+
+
+def takes_words(key: Key) -> bool:
+    """Tell whether a key's value is a word, which YAML must not turn into a switch."""
+    arms = _arms(key.type)
+    return bool not in arms and any(arm is str or _is_enum(arm) for arm in arms)
 
 
 def _arms(hint: Any) -> list[Any]:

@@ -23,3 +23,26 @@ def smallest_gpu_bytes() -> int | None:
 
     properties = [paddle.device.cuda.get_device_properties(number) for number in range(visible_gpus())]
     return min((int(gpu.total_memory) for gpu in properties), default=None)
+
+
+DISPATCHER_KEY = "moe_token_dispatcher_type"
+DEEPEP, ALL_TO_ALL = "deepep", "alltoall"
+DEEPEP_CAPABILITY = (9, 0)
+"""What deepep's kernels need at least; PaddleFormers takes deepep unless it is told otherwise."""
+
+
+def token_dispatchers(capability: tuple[int, int] | None) -> list[str]:
+    """Return how experts on several GPUs have to get their tokens; nothing if PaddleFormers' choice runs.
+
+    `capability` is the lowest compute capability of the GPUs, None without GPUs.
+    """
+    return [ALL_TO_ALL] if capability is not None and capability < DEEPEP_CAPABILITY else []
+
+
+def lowest_capability() -> tuple[int, int] | None:
+    """Return the lowest compute capability of the visible GPUs, None if there is no GPU."""
+    with quiet_imports():
+        import paddle
+
+    pairs = [paddle.device.cuda.get_device_capability(number) for number in range(visible_gpus())]
+    return min(((int(major), int(minor)) for major, minor in pairs), default=None)

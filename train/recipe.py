@@ -1,5 +1,6 @@
 """A train recipe: its values, read by PaddleFormers' rules, and the folders and files that it names."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,8 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import known_keys
+from train.keys import BACKEND_KEY, Backend, known_keys, takes_words
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
 SAMPLING = re.compile(r"#\d+$")
@@ -53,6 +53,11 @@ class TrainRecipe:
         return str(self.get("fine_tuning")).lower() == "lora"
 
     @property
+    def is_fleet(self) -> bool:
+        """Whether the model is made of paddlefleet's classes, and not of PaddleFormers' plain ones."""
+        return uses_fleet(self.values)
+
+    @property
     def output_dir(self) -> Path | None:
         """The run's folder, None if the recipe names none."""
         value = self.values.get("output_dir")
@@ -67,6 +72,11 @@ class TrainRecipe:
         """Return the files of a split, "train" or "eval", without the `#100` behind a path."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
         return [Path(SAMPLING.sub("", word.strip())) for word in words if word.strip()]
+
+
+def uses_fleet(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe asks for paddlefleet's classes; nothing else decides, installed or not."""
+    return bool(values.get(BACKEND_KEY) == Backend.FLEET.value)
 
 
 @dataclass(frozen=True)
@@ -98,8 +108,8 @@ def split_options(overrides: Iterable[str]) -> tuple[list[str], CheckOptions]:
             value = float(text) if name == "gpu_memory_gb" else int(text)
         except ValueError as error:
             raise UserError(f"{word}: write a number") from error
-        if value <= 0 and name != "check_samples":
-            raise UserError(f"{word}: must be more than 0")
+        if not math.isfinite(value) or value < 0 or (value == 0 and name != "check_samples"):
+            raise UserError(f"{word}: must be {'0 or ' if name == 'check_samples' else ''}more than 0")
         given[name] = value
     return keys, CheckOptions(**given)  # type: ignore[arg-type]
 
@@ -115,11 +125,24 @@ def resolve_recipe(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
 
     read_yaml(path)  # raises the UserErrors
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    given = OmegaConf.to_container(parse_overrides(overrides))
+    words = list(overrides)
+    given = _with_words_kept(OmegaConf.to_container(parse_overrides(words)), words)
     if "output_dir" in given and "logging_dir" not in given and "logging_dir" in values:
         # The curves stay in the run's folder.
         given["logging_dir"] = f"{given['output_dir']}/{Path(values['logging_dir']).name}"
     return {str(name): value for name, value in {**values, **given}.items()}
+
+
+def _with_words_kept(given: Any, words: Iterable[str]) -> dict[str, Any]:
+    """Put back the words that YAML 1.1 takes for switches, such as `no`, where a key takes words."""
+    texts = {name: text for name, _, text in (word.partition("=") for word in words)}
+    keys = known_keys()
+    return {
+        name: texts[name].strip()
+        if isinstance(value, bool) and name in texts and name in keys and takes_words(keys[name])
+        else value
+        for name, value in given.items()
+    }
 
 
 def save_train_recipe(recipe: Mapping[str, Any], folder: Path) -> None:
@@ -136,11 +159,6 @@ def read_resolved(path: Path) -> dict[str, Any]:
 
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return {name: value for name, value in values.items() if name not in NOT_IDENTITY}
-
-
-def is_hub_id(name: str) -> bool:
-    """Tell whether a name is a hub's `owner/model`: one slash, and `owner` is no folder here."""
-    return bool(HUB_ID.fullmatch(name)) and not Path(name).exists() and not Path(name.split("/")[0]).is_dir()
 
 
 def has_weights(folder: Path, since: float = 0.0) -> bool:

@@ -61,7 +61,8 @@ def describe_run(run: Path, record: RunRecord) -> tuple[str, ...]:
     step, loss, total = record.step, record.loss, record.max_steps
     if record.starts[-1].state == RUNNING:  # run.json gets these values at the end; the log has them now
         progress = read_progress(log_of(run), record.log_start)
-        step, loss, total = progress.step or step, progress.loss or loss, progress.max_steps or total
+        step, total = progress.step or step, progress.max_steps or total
+        loss = loss if progress.loss is None else progress.loss
     seconds = sum(start.seconds or 0 for start in record.starts)
     return (
         record.model,

@@ -19,7 +19,7 @@ from grounding.answers.forms import (
     UPSIDE_DOWN,
 )
 from grounding.answers.scanner import scan_answer
-from grounding.answers.written_boxes import WrittenBox
+from grounding.answers.spellings.written_boxes import WrittenBox
 from grounding.boxes import GRID, Size, from_grid
 from grounding.samples import Detection, Reading, Span
 

@@ -6,13 +6,20 @@ It takes time linear in the length of the text, and never raises. What numbers m
 import re
 
 from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
-from grounding.answers.json_boxes import JsonReader
 from grounding.answers.nothing_found import says_nothing
-from grounding.answers.plain_characters import Piece, plain_piece, without_wrapping
-from grounding.answers.plain_lines import labels_beside, read_lines
-from grounding.answers.prose_boxes import BOX_TAG, TWO_POINTS, has_point, is_half_box, read_points
-from grounding.answers.tagged_boxes import read_tags
-from grounding.answers.written_boxes import Found
+from grounding.answers.spellings.json_boxes import JsonReader
+from grounding.answers.spellings.plain_characters import Piece, plain_piece, without_wrapping
+from grounding.answers.spellings.plain_lines import labels_beside, read_plain_lines
+from grounding.answers.spellings.prose_boxes import (
+    BOX_TAG,
+    TWO_POINTS,
+    has_named_boxes,
+    has_point,
+    is_half_box,
+    read_points,
+)
+from grounding.answers.spellings.tagged_boxes import read_tags
+from grounding.answers.spellings.written_boxes import Found
 
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
@@ -45,14 +52,14 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
 
 def _read(piece: Piece) -> list[Found]:
     """Read a text in the form that it seems to have; if there is nothing in that form, in the others."""
-    is_tagged = BOX_TAG.search(piece.plain) is not None
+    is_tagged = BOX_TAG.search(piece.plain) is not None or has_named_boxes(piece.plain)
     if _STRUCTURE.search(piece.plain) is None and (is_tagged or TWO_POINTS.search(piece.plain)):
         return read_points(piece)
     if "=" in piece.plain and "<" in piece.plain and (tags := read_tags(piece)):
         return tags
     found, is_cut_off = JsonReader(piece, _read, labels_beside).read()
     if not found and not is_cut_off:
-        found = read_points(piece) if TWO_POINTS.search(piece.plain) else read_lines(piece)
+        found = read_points(piece) if TWO_POINTS.search(piece.plain) else read_plain_lines(piece)
     return [*found, TRUNCATED] if is_cut_off and TRUNCATED not in found[-1:] else found
 
 

@@ -29,6 +29,10 @@ TURNED = range(2, 9)
 """The values of the EXIF orientation that change the picture (EXIF 2.3, tag 0x0112)."""
 
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+METADATA_CHUNKS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+"""Chunks of PNG files with EXIF or XMP data."""
+
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 """What Pillow raises about damaged files, and about files of more pixels than it decodes."""
 
@@ -106,6 +110,8 @@ def is_plain(image: Image.Image) -> bool:
 
 def orientation_of(image: Image.Image) -> int:
     """Return the EXIF orientation; 1, upright, if the file states none or an unknown one."""
+    if image.format == "PNG" and not _png_has_metadata(image):
+        return 1  # Pillow would decode the picture to look behind it
     found = image.getexif().get(ExifTags.Base.Orientation, 1)
     return found if found in TURNED else 1
 
@@ -113,6 +119,27 @@ def orientation_of(image: Image.Image) -> int:
 def upright_size(image: Image.Image) -> Size:
     """Return the size of `model_pixels`, without decoding the image."""
     return Size(*image.size).turned(orientation_of(image))
+
+
+def _png_has_metadata(image: Image.Image) -> bool:
+    """Tell whether a PNG file has a chunk that can hold an orientation, before or behind its pixels.
+
+    Source of the chunks' layout: PNG specification, section 5.3: length, type, content, CRC.
+    """
+    file = getattr(image, "fp", None)
+    if file is None:  # decoded already: everything is known
+        return True
+    place = file.tell()
+    try:
+        file.seek(len(PNG_SIGNATURE))
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind in METADATA_CHUNKS:
+                return True
+            file.seek(length + 4, io.SEEK_CUR)
+    finally:
+        file.seek(place)
+    return False
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
+    ACCEPTED_BY_TRAINING,
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
@@ -22,6 +23,7 @@ from grounding.record.flaws import (
     Flaw,
 )
 from grounding.record.pieces import check_answer_text, check_box, check_label, excerpt
+from grounding.record.read_back import check_reading_back
 
 _PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}")
 
@@ -46,7 +48,10 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         return
     yield from _check_image_places(messages, images)
     yield from _check_system_prompt(messages, contract)
-    yield from _check_objects(messages, objects, contract)
+    in_objects = list(_check_objects(messages, objects, contract))
+    yield from in_objects
+    if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
+        yield from check_reading_back(messages, objects)
     for message in messages:
         if message["role"] == "assistant" and not _PLACEHOLDER.search(message["content"]):
             yield from check_answer_text(message["content"], contract)

@@ -30,6 +30,9 @@ _KINDS = {
     forms.UNLABELLED: BAD_LABEL,
     forms.DUPLICATE: TWICE_IN_ANSWER,
 }
+_BOX_KEYS = forms.BOX_KEYS[:3]
+"""The keys of a box of four numbers; under others, models write other forms."""
+
 _ON_GRID = Size(GRID, GRID)
 _MAX_PIECE = 100
 
@@ -63,7 +66,7 @@ def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
     if contract.is_verbatim and not (rows and all(_has_box(row) for row in rows)):
         return
     if rows is not None:
-        yield from _check_rows(rows, contract.labels)
+        yield from _check_rows(rows, contract)
     elif contract.answer_format == "json":
         yield Flaw(BAD_ANSWER, excerpt(text))
     elif contract.answer_format is not None or "bbox" in text or BOX_START in text:
@@ -71,11 +74,13 @@ def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
     # else it is plain text without boxes, and no card promised any
 
 
-def _check_rows(rows: list[dict[str, Any]], labels: frozenset[str] | None) -> Iterator[Flaw]:
+def _check_rows(rows: list[dict[str, Any]], contract: Contract) -> Iterator[Flaw]:
     seen: set[str] = set()
     for row in rows:
-        yield from check_box(next((row[key] for key in forms.BOX_KEYS if key in row), None))
-        yield from check_label(next((row[key] for key in forms.LABEL_KEYS if key in row), None), labels)
+        yield from check_box(next((row[key] for key in _BOX_KEYS if key in row), None))
+        label = next((row[key] for key in forms.LABEL_KEYS if key in row), None)
+        if not (contract.is_verbatim and label is None):  # a question can name the box
+            yield from check_label(label, contract.labels)
         if (written := json.dumps(row)) in seen:
             yield Flaw(TWICE_IN_ANSWER, written)
         seen.add(written)
@@ -101,7 +106,9 @@ def _json_rows(text: str) -> list[dict[str, Any]] | None:
 
 
 def _has_box(row: dict[str, Any]) -> bool:
-    return any(key in row for key in forms.BOX_KEYS)
+    boxes = [row[key] for key in _BOX_KEYS if key in row]
+    is_nested = any(isinstance(box, list) and any(isinstance(item, list) for item in box) for box in boxes)
+    return bool(boxes) and not is_nested
 
 
 def excerpt(value: Any) -> str:

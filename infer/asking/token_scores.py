@@ -24,9 +24,11 @@ def token_scores(tokens: Sequence[Token], spans: Sequence[Sequence[Span]], score
     for parts in spans:
         chosen: set[int] = set()
         for start, end in parts:
-            # A token without text is a part of the next token's first character: it counts with that token.
+            # A token that ends within the span's first character counts; one without text always does.
             first = bisect_right(ends, start)
-            while first > 0 and not tokens[first - 1].text:
+            while first > 0 and (
+                not tokens[first - 1].text or (tokens[first - 1].is_unfinished and ends[first - 1] == start)
+            ):
                 first -= 1
             chosen |= set(range(first, min(bisect_left(ends, end) + 1, len(tokens))))
         logprobs = [tokens[place].logprob for place in sorted(chosen)]

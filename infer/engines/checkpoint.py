@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from models.folder_files import ADAPTER_INDEX, WEIGHTS_INDEX, named_shards, read_object
+from models.hub_downloads import is_hub_id, named_folder
 
 LORA_CONFIG = "lora_config.json"
 MODEL_CONFIG = "config.json"
@@ -39,7 +40,10 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
         UserError: a file is missing; the message says what to do.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such checkpoint folder: train first (make train), or set checkpoint=")
+        raise UserError(
+            f"{folder}: no such checkpoint folder: train first (make train), or set checkpoint= to a folder "
+            "or to a model on a hub, such as Qwen/Qwen3-VL-8B-Instruct"
+        )
     if not (folder / LORA_CONFIG).is_file():
         if base is not None:
             raise UserError(
@@ -55,7 +59,7 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
     named = read_object(folder / LORA_CONFIG).get("base_model_name_or_path")
     if named is not None and not isinstance(named, str):
         raise UserError(f"{folder / LORA_CONFIG}: base_model_name_or_path is no text: set base_checkpoint=")
-    model = base or (Path(named) if named else None)
+    model = base or (_named_base(named, folder / LORA_CONFIG) if named else None)
     if model is None:
         raise UserError(f"{folder / LORA_CONFIG}: names no base model: set base_checkpoint=")
     if not model.is_dir():
@@ -63,6 +67,20 @@ def find_checkpoint(folder: Path, base: Path | None = None) -> Checkpoint:
     _check_model(model)
     own = (folder / IMAGE_CONFIG).is_file() and (folder / TOKENIZER_CONFIG).is_file()
     return Checkpoint(model, folder, _check_processor(folder if own else model))
+
+
+def _named_base(name: str, config: Path) -> Path:
+    """Return the folder of the base model that an adapter names.
+
+    An adapter may be a stranger's: of all models on a hub, it leads to the published ones alone.
+    """
+    if not is_hub_id(name):
+        return Path(name)
+    from models.lookup import published_configs
+
+    if name not in published_configs():
+        raise UserError(f"{config}: no base model folder '{name}': set base_checkpoint=")
+    return named_folder(name)
 
 
 def fingerprint_checkpoint(checkpoint: Checkpoint) -> str:

@@ -24,10 +24,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an answer as text, and the natural logarithm of its probability."""
+    """A token of an answer as text, and the natural logarithm of its probability.
+
+    A character that takes several tokens is in the text of the last of them; each of the others
+    `is_unfinished`: it ends within the character that comes next.
+    """
 
     text: str
     logprob: float
+    is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
 
 
 @dataclass(frozen=True)

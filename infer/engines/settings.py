@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from grounding.recipe.schema import setting
 from infer.engines.checkpoint import Checkpoint, find_checkpoint
+from models.hub_downloads import named_folder
 
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
@@ -23,7 +23,9 @@ class EngineSettings:
     The recipe of `python -m infer` has these keys, too. The server and the web app offer some of them.
     """
 
-    checkpoint: str | None = setting("model folder, or a LoRA run's (openai: may be left out)", None)
+    checkpoint: str | None = setting(
+        "model folder, LoRA run's folder, or model on a hub (openai: may be left out)", None
+    )
     base_checkpoint: str | None = setting("model under a LoRA adapter (null: the one it names)", None)
     engine: str = setting(" | ".join(ENGINES) + " (a server that speaks OpenAI's protocol)", ENGINES[0])
     batch_size: int = setting("images answered together", 8)
@@ -75,13 +77,15 @@ class EngineSettings:
     def resolve_checkpoint(self) -> Checkpoint | None:
         """Find the folders of the model; None where none is named, as a server's model may be elsewhere.
 
+        A model on a hub is fetched into the cache of the hub's library (models/hub_downloads.py).
+
         Raises:
-            UserError: a missing or incomplete checkpoint folder.
+            UserError: a missing or incomplete checkpoint folder, or a model that cannot be fetched.
         """
         if self.checkpoint is None:
             return None
-        base = None if self.base_checkpoint is None else Path(self.base_checkpoint)
-        return find_checkpoint(Path(self.checkpoint), base)
+        base = None if self.base_checkpoint is None else named_folder(self.base_checkpoint)
+        return find_checkpoint(named_folder(self.checkpoint), base)
 
     @property
     def with_tokens(self) -> bool:

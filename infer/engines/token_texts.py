@@ -18,6 +18,16 @@ def split_text(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     return texts
 
 
+def end_within_characters(tokenizer: Any, ids: Sequence[int]) -> list[bool]:
+    """Tell for each token whether it ends within a character, which a later token completes."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    within = []
+    for token in tokenizer.convert_ids_to_tokens(list(ids)):
+        decoder.decode(_bytes_of(token))
+        within.append(bool(decoder.getstate()[0]))
+    return within
+
+
 def _bytes_of(token: str) -> bytes:
     """Return the bytes that a token stands for; an added token is spelled literally."""
     known = _byte_of_character()

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="keys:\n" + "\n".join(describe_keys(ServeSettings)) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, help="model folder, or a LoRA run's folder")
+    parser.add_argument("checkpoint", type=Path, help="model folder, LoRA run's folder, or a hub's model")
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as port=8009")
     arguments = parser.parse_args(argv)
     serve(arguments.checkpoint, load_settings(ServeSettings, plain_words(arguments.overrides)))

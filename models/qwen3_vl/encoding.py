@@ -8,7 +8,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.images.pixels import UNREADABLE, read_pixels
 from models.family import Prompt
-from models.libraries import blaming, quiet
+from models.libraries import blaming, hide_paddlefleet, quiet
 from models.processors import load_processor
 
 IMAGE_TOKEN, VIDEO_TOKEN = "<|image_pad|>", "<|video_pad|>"
@@ -26,6 +26,7 @@ class PromptEncoder:
         Raises:
             UserError: they cannot be loaded, or the tokenizer has no chat template.
         """
+        hide_paddlefleet()
         with quiet():
             from paddleformers.datasets.template.mm_plugin import get_mm_plugin
 

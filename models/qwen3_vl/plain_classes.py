@@ -1,10 +1,9 @@
 """PaddleFormers' plain Paddle classes of Qwen3-VL, which run on both devices, and loading them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +12,7 @@ from grounding.errors import UserError
 from grounding.files import read_json
 from models.checked_pickles import checked_pickles
 from models.family import LoadOptions
-from models.libraries import blaming, keep_model_code_out, linked, quiet
+from models.libraries import blaming, hide_paddlefleet, keep_model_code_out, linked, quiet
 from models.qwen3_vl import parameters
 
 PLAIN_CLASSES = {
@@ -27,6 +26,7 @@ FLEET_LAYERS = "paddleformers.transformers.qwen3_vl.modeling_fleet"
 
 def plain_class(model_type: str) -> Any:
     """Return the plain Paddle class of a model type."""
+    hide_paddlefleet()
     with quiet(), _importable_without_paddlefleet():
         module = import_module(f"paddleformers.transformers.{model_type}.modeling")
     return getattr(module, PLAIN_CLASSES[model_type])
@@ -40,6 +40,7 @@ def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
     Raises:
         UserError: the folders' files cannot be loaded as this model.
     """
+    hide_paddlefleet()
     with quiet(), checked_pickles():
         from paddleformers.peft import LoRAModel
         from paddleformers.transformers import AutoConfig
@@ -64,9 +65,28 @@ def load_plain(folder: Path, adapter: Path | None, options: LoadOptions) -> Any:
             )
         if adapter is not None:
             with linked(adapter) as links, blaming(adapter, "LoRA adapter"):
-                model = LoRAModel.from_pretrained(model, links).model
+                adapted = LoRAModel.from_pretrained(model, links)
+                _check_adapter(adapter, adapted.get_trainable_state_dict().keys())
+                model = adapted.model
         model.eval()
         return model
+
+
+def _check_adapter(folder: Path, known: Collection[str]) -> None:
+    """Refuse an adapter with a part that the plain model does not have: PaddleFormers leaves it out.
+
+    Raises:
+        UserError: such a part is in the adapter's files.
+    """
+    from safetensors import safe_open
+
+    for file in sorted(folder.glob("peft_model*.safetensors")):
+        with safe_open(str(file), framework="np") as tensors:
+            if strange := sorted(set(tensors.keys()) - set(known)):
+                raise UserError(
+                    f"{folder}: the plain model has no place for a part of this adapter ({len(strange)} "
+                    f"tensors, first '{strange[0]}'): merge it with `python -m train.export`, and name that"
+                )
 
 
 def _check_size(folder: Path) -> None:
@@ -88,11 +108,11 @@ def _check_size(folder: Path) -> None:
 
 @contextmanager
 def _importable_without_paddlefleet() -> Iterator[None]:
-    """Let the classes with experts be imported where paddlefleet is not installed.
+    """Let the classes with experts be imported in a process without paddlefleet.
 
     Their file imports two of its layers, which the plain classes do not use.
     """
-    if find_spec("paddlefleet") is not None or FLEET_LAYERS in sys.modules:
+    if sys.modules.get("paddlefleet") is not None or FLEET_LAYERS in sys.modules:
         yield
         return
     stand_in = ModuleType(FLEET_LAYERS)

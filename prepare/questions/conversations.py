@@ -1,10 +1,12 @@
 """Existing records: kept as they are, except for their boxes, which are converted to the 0..1000 grid."""
 
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from grounding.answers.forms import BOX_KEYS
 from grounding.boxes import grid_has_area, to_grid
+from grounding.markup import REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import WARNINGS
@@ -17,7 +19,10 @@ from prepare.reasons import (
     UnusableQueryError,
 )
 from prepare.source_types import Frame, Query
-from prepare.sources.shared.record_text import find_placeholders, first_key, json_objects
+from prepare.sources.record_parts.placeholder_names import fill_json_template, is_json_template
+from prepare.sources.record_parts.record_reader import record_boxes, record_parts
+from prepare.sources.record_parts.record_text import ROW_KEYS, find_placeholders, first_key, json_objects
+from prepare.sources.record_parts.text_boxes import find_text_boxes, rewrite_text_boxes
 from prepare.sources.shared.source_values import read_numbers
 
 
@@ -30,45 +35,66 @@ def rewrite_record(
         UnusableQueryError: one box cannot be used (without it, placeholders and objects would not match), or
             training would drop, skip or garble the record.
     """
-    row = query.record or {}
     objects = reader.read(query, frame)
     if len(objects.trainable) != len(query.objects.boxes):
         raise UnusableQueryError(RECORD_WITH_BAD_BOX)
+    parts = record_parts(query.record or {})
+    filling = _Filling(
+        iter(parts.labels),
+        iter(record_boxes(parts)),
+        lambda box: _on_grid(box, frame, reader),
+        is_grid=reader.box_format.units == "grid",
+    )
     try:
-        messages = [_rewrite_message(message, frame, reader) for message in row["messages"]]
-        record: dict[str, Any] = {"messages": messages, "images": [image]}
-        if given := row.get("objects"):
-            boxes = [_on_grid(numbers, frame, reader) for numbers in given.get("bbox") or ()]
-            record["objects"] = {"ref": list(given.get("ref") or ()), "bbox": boxes}
+        messages = [{"role": role, "content": filling.rewrite(role, text)} for role, text in parts.turns]
     except UnusableBoxError as error:
         raise UnusableQueryError(RECORD_WITH_BAD_BOX) from error
+    record: dict[str, Any] = {"messages": messages, "images": [image]}
+    if filling.labels or filling.boxes:
+        record["objects"] = {"ref": filling.labels, "bbox": filling.boxes}
     if any(flaw.kind not in WARNINGS for flaw in check_record(record, Contract(is_verbatim=True))):
         raise UnusableQueryError(RECORD_FLAWED)
     return record, objects
 
 
-def _rewrite_message(message: dict[str, Any], frame: Frame, reader: ObjectReader) -> dict[str, Any]:
-    content = message["content"]
-    if message["role"] == "assistant" and not find_placeholders(content):
-        content = _rewrite_json(content, frame, reader)
-    return {"role": message["role"], "content": content}
+@dataclass
+class _Filling:
+    """Rewrites messages in their order; `labels` and `boxes` are those of the placeholders that stay."""
 
+    given_labels: Iterator[Any]
+    given_boxes: Iterator[Any]
+    on_grid: Callable[[Any], list[int]]
+    is_grid: bool
+    labels: list[Any] = field(default_factory=list)
+    boxes: list[list[int]] = field(default_factory=list)
 
-def _rewrite_json(text: str, frame: Frame, reader: ObjectReader) -> str:
-    """Return a JSON answer with its boxes on the grid; an answer without boxes is returned unchanged."""
-    items = json_objects(text)
-    if not items:
+    def rewrite(self, role: str, text: str) -> str:
+        """Return a message with its boxes on the grid; all else stays."""
+        if role == "assistant" and not find_placeholders(text) and (rows := json_objects(text)):
+            return self._rewrite_json(rows)
+        if role == "assistant" or (role == "user" and not self.is_grid):
+            stated, inside = find_text_boxes(text, is_question=role == "user", on_grid=True)
+            text = rewrite_text_boxes(text, [*stated, *inside], self.on_grid)
+        if is_json_template(text):
+            return fill_json_template(text, self.given_labels, map(self.on_grid, self.given_boxes))
+        for mark in find_placeholders(text):
+            if mark == REF_PLACEHOLDER:
+                self.labels.append(next(self.given_labels))
+            else:
+                self.boxes.append(self.on_grid(next(self.given_boxes)))
         return text
-    rows = []
-    for item in items:
-        key = first_key(item, BOX_KEYS)
-        rest = {name: value for name, value in item.items() if name != key}
-        rows.append({"bbox_2d": _on_grid(item[key], frame, reader), **rest})
-    return json.dumps(rows, ensure_ascii=False)
+
+    def _rewrite_json(self, rows: list[dict[str, Any]]) -> str:
+        written = []
+        for row in rows:
+            key = first_key(row, ROW_KEYS)
+            rest = {name: value for name, value in row.items() if name != key}
+            written.append({"bbox_2d": self.on_grid(read_numbers(row[key])), **rest})
+        return json.dumps(written, ensure_ascii=False)
 
 
 def _on_grid(numbers: Any, frame: Frame, reader: ObjectReader) -> list[int]:
-    _, inside = reader.read_box(read_numbers(numbers), frame)
+    _, inside = reader.read_box(numbers, frame)
     on_grid = to_grid(inside, frame.upright)
     if not grid_has_area(on_grid):
         raise UnusableBoxError(BOX_NO_AREA_ON_GRID)

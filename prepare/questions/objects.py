@@ -22,7 +22,7 @@ from prepare.reasons import (
     UnusableBoxError,
     UnusableImageError,
 )
-from prepare.source_types import BoxFormat, Frame, Query, RawObjects
+from prepare.source_types import BoxFormat, Frame, Query, RawObjects, StatedBox
 
 CLIP_TOLERANCE = 1.0
 """Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""
@@ -138,10 +138,14 @@ class ObjectReader:
         Raises:
             UnusableBoxError: not a box, or not in the image.
         """
+        order, units = self.box_format.order, self.box_format.units
+        if isinstance(numbers, StatedBox):
+            order, units = numbers.order or order, numbers.units or units
+            numbers = numbers.numbers
         try:
             if len(numbers) != 4:
                 raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS)
-            box = read_box(numbers, self.box_format.order, self.box_format.units, frame.size)
+            box = read_box(numbers, order, units, frame.size)
         except (TypeError, ValueError) as error:  # null, words
             raise UnusableBoxError(BOX_NOT_FOUR_NUMBERS) from error
         if not box.is_finite:

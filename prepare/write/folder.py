@@ -16,7 +16,7 @@ from grounding.card import CARD_FILE, Card, load_card, save_card
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl, replacing, write_json
 from grounding.images.image_formats import EXTENSIONS
-from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, JSONL_FILES
+from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, JSONL_FILES, TOKEN_LENGTHS_FILE
 from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
 from prepare.write.extraction import PreparedSplit
@@ -79,7 +79,7 @@ def begin_folder(folder: Path, card: Card) -> bool:
         logger.info("%s: resuming an interrupted run", folder)
     # The marker is written before anything is removed: without one, the folder would not look like ours.
     write_json(folder / MARKER, identity if is_resumed or is_fresh else {})
-    for name in (CARD_FILE, *JSONL_FILES.values(), ANNOTATIONS_FILE):
+    for name in (CARD_FILE, *JSONL_FILES.values(), ANNOTATIONS_FILE, TOKEN_LENGTHS_FILE):
         (folder / name).unlink(missing_ok=True)
     if not is_resumed and not is_fresh:
         _remove_strays(folder, set())

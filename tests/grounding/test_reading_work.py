@@ -73,9 +73,10 @@ class CountingPattern:
         self.scanned.append(len(text))
         return self.pattern.finditer(text)
 
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        self.scanned.append(len(text))
-        return self.pattern.fullmatch(text)
+    def fullmatch(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
+        end = len(text) if end is None else end
+        self.scanned.append(end - start)
+        return self.pattern.fullmatch(text, start, end)
 
     def sub(self, replacement: Any, text: str) -> str:
         self.scanned.append(len(text))

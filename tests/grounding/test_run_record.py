@@ -1,10 +1,12 @@
+import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from grounding.errors import UserError
-from grounding.run_record import RunRecord, Start, add_scores, read_run, write_run
+from grounding.run_record import RUN_FILE, RunRecord, Start, add_scores, read_run, write_run
 
 RECORD = RunRecord(
     model="base",
@@ -49,3 +51,14 @@ def test_a_record_of_another_kind_is_named(tmp_path: Path, change: dict[str, obj
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(UserError, match=r"run\.json"):
         read_run(tmp_path)
+
+
+def test_numbers_that_are_not_finite_are_kept_in_proper_json(tmp_path: Path) -> None:
+    record = dataclasses.replace(RECORD, loss=math.nan, evaluation={"loss": math.inf, "ppl": 1.5})
+    write_run(tmp_path, record)
+    json.loads((tmp_path / RUN_FILE).read_text(), parse_constant=pytest.fail)
+    back = read_run(tmp_path)
+    assert back
+    assert back.loss is not None
+    assert math.isnan(back.loss)
+    assert back.evaluation == {"loss": math.inf, "ppl": 1.5}

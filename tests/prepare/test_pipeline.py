@@ -212,6 +212,7 @@ def test_another_data_set_is_refused_and_can_be_overwritten(
     prepare_dataset(make_recipe())
     (folder / "notes.txt").write_text("mine")
     (folder / "images/holiday.jpg").write_text("mine too")
+    (folder / "token_lengths.json").write_text("a training's")
     with pytest.raises(UserError, match=r"holds another data set \(seed 42 there, 7 here\).*overwrite=true"):
         prepare_dataset(make_recipe(seed=7))
     prepare_dataset(make_recipe(seed=7, overwrite=True))

@@ -51,7 +51,7 @@ def check(recipe: Path, overrides: list[str]) -> None:
 def train(folder: Path) -> None:
     recipe = yaml.safe_load((folder / TRAIN_RECIPE_FILE).read_text(encoding="utf-8"))
     os.environ.update(environment(recipe, folder, has_gpu=False))
-    sys.argv = command(recipe, folder, has_gpu=False)
+    sys.argv = command(recipe, folder, has_gpu=False)[1:]  # without the interpreter
     launch()
 
 

@@ -4,7 +4,7 @@ PaddleFormers' own export writes another model than the one that was trained: it
 query-key-value matrix into three blocks, and the model groups it by key-value head.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,15 @@ QKV = ("q_proj", "k_proj", "v_proj")
 GATE_UP = ("gate_proj", "up_proj")
 FUSED = {"qkv_proj": QKV, "up_gate_proj": GATE_UP}
 """PaddleFormers' fused matrices, and the ones that Hugging Face stores instead."""
+
+FLEET_EXPERTS = {
+    "grouped_gemm_experts.weight1": "experts.gate_up_proj",
+    "grouped_gemm_experts.weight2": "experts.down_proj",
+}
+"""The experts' matrices of paddlefleet's classes, which hold the same numbers as Hugging Face's.
+
+Source: _gen_inv_aoa_config in paddleformers/transformers/qwen3_vl_moe/modeling.py, lines 418 and 419.
+"""
 
 METADATA = {"format": "pt"}
 """Hugging Face's tools need this in a weight file's header."""
@@ -34,23 +43,42 @@ def read_deltas(run: Path, scaling: float, text_config: dict[str, Any]) -> dict[
     a layer as (experts, in, rank) and (experts, rank, out).
 
     Raises:
-        UserError: a file cannot be read, or holds half of a matrix.
+        UserError: a file cannot be read, or the adapter has a tensor that is not one of two such factors.
     """
     factors: dict[str, Any] = {}
     for file in sorted(run.glob("peft_model*.safetensors")):
         factors |= load_tensors(file)
+    names = sorted(name.removesuffix("lora_A") for name in factors if name.endswith("lora_A"))
+    _check_factors(run, factors.keys(), names)
     deltas: dict[str, Delta] = {}
-    for name in sorted(factor.removesuffix("lora_A") for factor in factors if factor.endswith("lora_A")):
-        if f"{name}lora_B" not in factors:
-            raise UserError(f"{run}: the adapter has {name}lora_A and no {name}lora_B: copy it again")
+    for name in names:
         product = partial(_product, factors[f"{name}lora_A"], factors[f"{name}lora_B"], scaling)
         layer, _, matrix = name[:-1].rpartition(".")
         if name.endswith("_"):  # gate_up_proj_lora_A: experts, which are stored as (experts, in, out)
-            deltas[f"{layer}.{matrix}"] = product
+            deltas[_experts_name(name[:-1])] = product
             continue
         for part in FUSED.get(matrix, (matrix,)):
             deltas[f"{layer}.{part}.weight"] = partial(_part, product, matrix, part, text_config)
     return deltas
+
+
+def _check_factors(run: Path, found: Collection[str], names: Iterable[str]) -> None:
+    """Refuse an adapter with anything but pairs of factors: a part that is not merged would be lost."""
+    pairs = [{f"{name}lora_A", f"{name}lora_B"} for name in names]
+    known = set().union(*(pair for pair in pairs if pair <= set(found)))
+    if strange := sorted(set(found) - known):
+        raise UserError(
+            f"{run}: its adapter has tensors that are no pair of lora_A and lora_B ({len(strange)}, first "
+            f"'{strange[0]}'): the export would lose them: train a LoRA adapter with this project's recipes"
+        )
+
+
+def _experts_name(name: str) -> str:
+    """Return Hugging Face's name for the experts' matrices of a layer."""
+    for ours, theirs in FLEET_EXPERTS.items():
+        if name.endswith(f".{ours}"):
+            return name.removesuffix(ours) + theirs
+    return name
 
 
 def _product(down: Any, up: Any, scaling: float) -> Any:

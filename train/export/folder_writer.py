@@ -13,9 +13,10 @@ from grounding.files import replacing, write_json
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
 from models.folder_files import WEIGHTS_INDEX, named_shards, read_object
+from models.hub_downloads import is_hub_id
 from models.lookup import check_shapes
 from train.keys import quiet_imports
-from train.recipe import is_hub_id, resolve_recipe
+from train.recipe import resolve_recipe
 
 log = logging.getLogger(__name__)
 

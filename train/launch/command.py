@@ -3,43 +3,49 @@
 import os
 import socket
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.arithmetic import fast_arithmetic
+from models.hub_downloads import is_hub_id
 from train.child_environment import passed_variables
 from train.launch.run_folder import log_folder
+from train.machine import DISPATCHER_KEY, lowest_capability, token_dispatchers
 from train.nodes import this_node
-from train.recipe import is_hub_id
+from train.recipe import uses_fleet
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = ROOT / "train" / "inside" / "plugin.py"
+INSIDE = ROOT / "train" / "inside"
+PLUGIN = INSIDE / "plugin.py"
 
 FORGOTTEN_FILES = ("vocab.json", "merges.txt")
 """Tokenizer files that slow tokenizers read, and that PaddleFormers does not save with a checkpoint."""
 
 
 def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
-    """Return the command line of PaddleFormers for this recipe on this machine."""
+    """Return the command line of PaddleFormers for this recipe on this machine.
+
+    With plain classes it is started without paddlefleet (train/inside/plain_command.py).
+    """
     extra = [f"custom_register_path={PLUGIN}"]
     if "copy_custom_file_list" not in recipe:
         extra.append(f"copy_custom_file_list='{' '.join(_forgotten(recipe['model_name_or_path']))}'")
+    if uses_fleet(recipe) and DISPATCHER_KEY not in recipe:
+        extra += [f"{DISPATCHER_KEY}={word}" for word in token_dispatchers(lowest_capability())]
     arguments = ["train", str(folder / TRAIN_RECIPE_FILE), *extra]
     processes = cpu_processes(recipe)
     if has_gpu or processes == 1:
-        return [str(_program("paddleformers-cli")), *arguments]
+        return [*_paddleformers(recipe), *arguments]
     # On a CPU, PaddleFormers' command starts one process whatever the recipe says.
-    launcher = Path(_package_folder("paddleformers")) / "cli" / "launcher.py"
     node = this_node()
     return [
         *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
         *("--nnodes", str(node.count), "--rank", str(node.rank)),
         *("--master", node.master or f"127.0.0.1:{free_port()}"),
         *("--run_mode", "collective", "--log_dir", str(log_folder(folder))),
-        *(str(launcher), *arguments),
+        *(str(INSIDE / "plain_process.py"), *arguments),
     ]
 
 
@@ -94,15 +100,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _program(name: str) -> Path:
-    program = Path(sys.executable).parent / name
+def _paddleformers(recipe: dict[str, Any]) -> list[str]:
+    """Return the words that start PaddleFormers' own command, with paddlefleet if the recipe asks for it."""
+    program = Path(sys.executable).with_name("paddleformers-cli")
     if not program.is_file():
         raise UserError(f"{program}: no such program: install the dependencies, `make setup`")
-    return program
-
-
-def _package_folder(name: str) -> str:
-    spec = find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError(f"{name} is not installed: `make setup`")
-    return spec.submodule_search_locations[0]
+    return [str(program)] if uses_fleet(recipe) else [sys.executable, str(INSIDE / "plain_command.py")]

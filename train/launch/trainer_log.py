@@ -6,16 +6,25 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-STEP = re.compile(r"\bloss: ([\d.eE+-]+), learning_rate: ([\d.eE+-]+), global_step: (\d+)")
-EVAL_LOSS = re.compile(r"\beval_loss: ([\d.eE+-]+)")
-EVAL_VALUES = re.compile(r"\beval_(\w+): (-?[\d.]+(?:e[+-]?\d+)?)")
+NUMBER = r"([+-]?(?:\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+|nan|inf(?:inity)?)\b)"
+"""A number as Python writes it, a loss that is NaN or infinite too."""
+
+STEP = re.compile(rf"(?i:\bloss: {NUMBER}, learning_rate: {NUMBER}), global_step: (\d+)")
+EVAL_LOSS = re.compile(rf"(?i:\beval_loss: {NUMBER})")
+EVAL_VALUES = re.compile(rf"\beval_(\w+): (?i:{NUMBER})")
 NO_SCORES = ("runtime", "samples_per_second", "steps_per_second")
 BOXES = re.compile(r"\bboxes at step .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
+MEASURED = re.compile(r"\btoken lengths: ([\d,]+) of ([\d,]+) records")
+"""Our own line: the lengths of so many records are known, and the number of steps when all are."""
+
 ERROR = re.compile(r"^\w*(?:\.\w+)*(?:Error|Exception|Exit|Interrupt)\b.*")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 """The system's words for a full disk, a full quota and `ulimit -f`."""
+
+NOT_FINITE = re.compile(r"^FloatingPointError: ")
+"""The error with which a run ends whose numbers are NaN or infinite: its message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +73,8 @@ def meaningful_errors(tail: Sequence[str], count: int = 3) -> list[str]:
 def is_disk_full(tail: Sequence[str]) -> bool:
     """Tell whether the last lines of a log say that the disk is full."""
     return any(DISK_FULL.search(line) for line in tail)
+
+
+def is_not_finite(tail: Sequence[str]) -> bool:
+    """Tell whether the last lines of a log say that the numbers are NaN or infinite."""
+    return any(NOT_FINITE.match(line) for line in tail)

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from train.launch.trainer_log import BOXES, EVAL_LOSS, STEP, TOTAL
+from train.launch.trainer_log import BOXES, EVAL_LOSS, MEASURED, STEP, TOTAL
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -25,8 +25,11 @@ class TrainingBar:
 
     def read(self, text: str) -> None:
         """Show a line of the trainer's log."""
+        if found := MEASURED.search(text):
+            self._measure(*(int(count.replace(",", "")) for count in found.groups()))
         if found := TOTAL.search(text):
             self.total = int(found[1].replace(",", ""))
+            self.bar.unit = "step"
             self.bar.reset(total=self.total)
             self.bar.set_description("training")
         if found := STEP.search(text):
@@ -35,6 +38,14 @@ class TrainingBar:
             self._say(f"eval loss {float(found[1]):.4f}")
         if found := BOXES.search(text):
             self._say(found[0])
+
+    def _measure(self, known: int, total: int) -> None:
+        self.status = f"token lengths of {known:,} of {total:,} records"
+        if self.bar.total != total:
+            self.bar.unit = "record"
+            self.bar.reset(total=total)
+            self.bar.set_description("token lengths")
+        self.bar.update(known - self.bar.n)
 
     def _step(self, *, loss: float, rate: float, step: int) -> None:
         self.status = f"step {step}/{self.total} loss {loss:.4f} learning rate {rate:.2e}"

@@ -15,7 +15,7 @@ from typing import IO, NoReturn
 from tqdm import tqdm
 
 from train.launch.processes import MARK, PATIENCE_SECONDS, end_processes, new_mark
-from train.launch.trainer_log import is_disk_full, meaningful_errors, without_colour
+from train.launch.trainer_log import is_disk_full, is_not_finite, meaningful_errors, without_colour
 from train.launch.training_bar import TrainingBar
 
 log = logging.getLogger(__name__)
@@ -86,8 +86,11 @@ def _say_failure(folder: Path, log_file: Path, tail: Sequence[str], advice: str)
     is_full = is_disk_full(tail)
     for line in () if is_full else meaningful_errors(tail):
         log.error("%s", line)
-    reason = "the disk is full: make room, then " if is_full else ""
-    log.error("%s: the training failed: %s%s; all it said: %s", folder, reason, advice, log_file)
+    if is_full:
+        advice = f"the disk is full: make room, then {advice}"
+    elif is_not_finite(tail):
+        advice = "its numbers are not finite any more"
+    log.error("%s: the training failed: %s; all it said: %s", folder, advice, log_file)
 
 
 @contextmanager

@@ -13,12 +13,11 @@ FLOAT32 = 4
 
 @dataclass(frozen=True)
 class Activations:
-    """Bytes on one GPU: kept for the backward pass, of one recomputed layer, of logits with their loss."""
+    """Bytes on one GPU: kept for the backward pass, and of one recomputed layer."""
 
     tokens: int
     stored: int
     one_layer: int
-    logits: int
 
 
 def count_activations(
@@ -28,8 +27,8 @@ def count_activations(
 
     Every record has max_seq_len tokens. All of them are image tokens, up to the limit that max_pixels sets.
     """
-    number = 2 if recipe.get("compute_type") in ("bf16", "fp16") else FLOAT32
-    tokens = recipe.degree("per_device_train_batch_size") * recipe.degree("max_seq_len")
+    number = number_bytes(recipe)
+    tokens = token_count(recipe)
     text = _text_layers(recipe, config, spread, tokens)
     vision = _vision_layers(recipe, config, spread, tokens)
     vision_kept, vision_one = (0, vision.layer) if frozen_vision else _kept(recipe, vision)
@@ -37,15 +36,21 @@ def count_activations(
     shape, tower = find_family(config).text_shape(config), find_family(config).vision_shape(config)
     mergers = (1 + tower.deepstack) * tokens * (3 * tower.merged_size + shape.hidden_size)
     embeddings = 2 * tokens * shape.hidden_size
-    vocabulary = shape.vocab_size / (spread.tensor if recipe.get("tensor_parallel_output") else 1)
-    # The logits as computed, and in float32 the copy of them, the softmax and its gradient.
-    each_logit = (number if number < FLOAT32 else 0) + 3 * FLOAT32
     return Activations(
         tokens=tokens,
         stored=int(number * (text_kept + vision_kept + mergers + embeddings)),
         one_layer=int(number * max(text_one, vision_one)),
-        logits=int(tokens * vocabulary * each_logit),
     )
+
+
+def number_bytes(recipe: TrainRecipe) -> int:
+    """Return the bytes of a number that the model computes."""
+    return 2 if recipe.get("compute_type") in ("bf16", "fp16") else FLOAT32
+
+
+def token_count(recipe: TrainRecipe) -> int:
+    """Return the tokens of the longest micro-batch: max_seq_len for each of its records."""
+    return recipe.degree("per_device_train_batch_size") * recipe.degree("max_seq_len")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def _vision_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLa
     if limit and not recipe.get("packing"):  # one image a record
         patches = min(patches, recipe.degree("per_device_train_batch_size") * limit // shape.patch_size**2)
     scores = _scores(recipe, shape.heads, patches)
-    each = 4 * hidden + (6 * hidden + 2 * size + scores) / spread.tensor
+    split = spread.tensor if recipe.is_fleet else 1  # the plain tower is whole on each GPU
+    each = 4 * hidden + (6 * hidden + 2 * size + scores) / split
     return _Layers(shape.layers, patches * each, patches * hidden)
 
 

@@ -12,13 +12,17 @@ Sources:
     Sizes of numbers, PaddleFormers 1.2.0: fp16_opt_level O2 loads 16-bit weights and asks the optimizer for
         float32 master weights (trainer.py, multi_precision); without O2 weights are float32
         (cli/train/sft/workflow.py); amp_master_grad keeps float32 gradients (MixPrecisionLayer);
-        AdamW's two moments are float32; the loss casts the logits to float32 (nn/criterion/sft_loss.py).
-        The vision tower is split by tensor parallelism, never by sequence parallelism (qwen3_vl/
-        modeling_fleet.py), experts by expert parallelism alone (training_args.py).
+        AdamW's two moments are float32.
+        Tensor parallelism splits the vision tower of paddlefleet's classes (qwen3_vl/modeling_fleet.py); the
+        plain one is whole on each GPU (qwen3_vl/modeling.py, line 196). Sequence parallelism splits neither,
+        and expert parallelism alone splits experts (training_args.py).
+    Loss: at most BLOCK_LOGITS logits at a time, and every token learned (train/plan/loss.py). PaddleFormers'
+        own loss, which paddlefleet's classes take, keeps all logits in float32, their softmax and its
+        gradient (nn/criterion/sft_loss.py).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grounding.errors import UserError
@@ -26,6 +30,7 @@ from models.lookup import find_family
 from models.shapes import Tensor
 from train.plan.activations import count_activations
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
+from train.plan.loss import count_loss
 from train.plan.trainable import trained_tensors
 from train.recipe import TrainRecipe
 
@@ -44,9 +49,10 @@ class MemoryPlan:
     """The peak memory of one GPU in bytes, and the number of parameters of the whole model.
 
     `trainable` counts the parameters that the optimizer updates: with LoRA the adapter's, which `parameters`
-    does not include. `peak` is the larger one of logits with their loss and of one recomputed layer, as the
-    two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each of its
-    records.
+    does not include. `gradients` include the one of a head that is also the embedding, which waits until the
+    backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
+    layer, as the two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each
+    of its records.
     """
 
     parameters: int
@@ -131,13 +137,14 @@ def plan_memory(
         if recipe.degree(name) > 1:
             raise UserError(f"{name}: {recipe.get(name)} is not counted by the memory plan: leave it out")
     spread = spread_over_gpus(recipe, gpus)
-    model = find_family(config).tensors(config)
+    model = [_as_held(recipe, tensor) for tensor in find_family(config).tensors(config)]
     trained = trained_tensors(recipe, config, model)
     weight = weight_bytes(recipe)
     added = trained if recipe.is_lora else []
     shard_weights = spread.sharding if spread.stage >= 3 else 1
     shard_gradients = spread.sharding if spread.stage >= 2 else 1
     activations = count_activations(recipe, config, spread, frozen_vision=_is_frozen(trained, "model.visual"))
+    loss = count_loss(recipe, config, spread, model, trained, weight)
     return MemoryPlan(
         parameters=sum(tensor.size for tensor in model),
         trainable=sum(tensor.size for tensor in trained),
@@ -145,11 +152,17 @@ def plan_memory(
         tokens=activations.tokens,
         gpu_memory=round(gpu_memory_gb * GIB),
         weights=_spread([*model, *added], spread) * weight // shard_weights,
-        gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients,
+        gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients + loss.waiting,
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
-        peak=max(activations.logits, activations.one_layer),
+        peak=max(loss.peak, activations.one_layer),
     )
+
+
+def _as_held(recipe: TrainRecipe, tensor: Tensor) -> Tensor:
+    """Return a tensor with the split that the run's classes give it: a plain vision tower is not split."""
+    is_whole = tensor.name.startswith("model.visual.") and not recipe.is_fleet
+    return replace(tensor, split="none") if is_whole else tensor
 
 
 def weight_bytes(recipe: TrainRecipe) -> int:

@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from models.lookup import shaped_config
+from models.folder_files import CONFIG_FILE
+from models.hub_downloads import is_hub_id, named_folder
+from models.lookup import published_configs, shaped_config
 from train.machine import smallest_gpu_bytes, visible_gpus
 from train.nodes import node_count
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, MemoryPlan, plan_memory
@@ -14,11 +16,14 @@ def plan_recipe(path: Path, overrides: Sequence[str] = ()) -> MemoryPlan:
     """Plan a recipe's run on the GPUs that the overrides name, or on the visible ones.
 
     Raises:
-        UserError: a bad recipe or override, or a model whose shapes are not known.
+        UserError: a bad recipe or override, a model whose shapes are not known, or one that is on no hub.
     """
     words, options = split_options(overrides)
     values = resolve_recipe(path, words)
-    config = shaped_config(str(values.get("model_name_or_path") or ""))
+    model = str(values.get("model_name_or_path") or "")
+    if is_hub_id(model) and model not in published_configs():
+        model = str(named_folder(model, CONFIG_FILE))
+    config = shaped_config(model)
     card = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB or DEFAULT_GPU_MEMORY_GB
     return plan_memory(values, config, options.gpus or visible_gpus() * node_count() or None, card)
 

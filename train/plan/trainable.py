@@ -61,8 +61,7 @@ def _adapters(tensors: Sequence[Tensor], targets: Sequence[str], rank: int) -> I
         if any(re.fullmatch(target, layer) for target in targets):
             *experts, inputs, outputs = tensor.shape
             is_row = layer.endswith(ROW_PARALLEL)
-            by_expert = tensor.split == "expert"
-            first: Split = "expert" if by_expert else "tensor" if is_row else "none"
-            second: Split = "expert" if by_expert else "none" if is_row else "tensor"
+            first: Split = tensor.split if is_row or tensor.split == "expert" else "none"
+            second: Split = "none" if is_row and tensor.split == "tensor" else tensor.split
             yield Tensor(f"{tensor.name}.lora_A", (*experts, inputs, rank), first)
             yield Tensor(f"{tensor.name}.lora_B", (*experts, rank, outputs), second)

@@ -9,8 +9,11 @@ from grounding.errors import UserError
 from train.inside.patches.supported import refuse_other_versions
 from train.machine import visible_gpus
 from train.nodes import node_count
+from train.preflight.backend_keys import backend_fits_machine, backend_keys
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
+from train.preflight.limits.number_ranges import out_of_range
+from train.preflight.limits.word_choices import outside_lists
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
     CheckOptions,
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[TrainRecipe], Iterable[str]]
 
-RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, degree_keys)
+RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, out_of_range, outside_lists, degree_keys, backend_keys)
 """Checks that need the recipe and nothing else."""
 
 PLACE_CHECKS: tuple[Check, ...] = (
@@ -32,6 +35,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     model_folder,
     output_folder,
     cpu_keys,
+    backend_fits_machine,
     devices,
     model_fits_degrees,
 )
@@ -39,7 +43,8 @@ PLACE_CHECKS: tuple[Check, ...] = (
 
 ENCODING_KEYS = (
     *("train_dataset", "model_name_or_path", "template", "stage", "max_seq_len", "truncation_strategy"),
-    *("min_pixels", "max_pixels", "packing", "mix_strategy", "per_device_train_batch_size"),
+    *("min_pixels", "max_pixels", "packing", "mix_strategy", "per_device_train_batch_size", "seed"),
+    "num_samples_each_epoch",
 )
 """Keys that the encoding of records needs: a problem with one of them has to be solved first."""
 
@@ -99,7 +104,8 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
         else:
             problems.extend(encoding_problems(recipe, encoding))
             yield from encoding_lines(recipe, encoding)
-    if not any(problem.startswith((*ENCODING_KEYS, *DEGREE_KEYS)) for problem in problems):
+    is_possible = not any(out_of_range(recipe))  # steps and memory of an impossible size mean nothing
+    if is_possible and not any(problem.startswith((*ENCODING_KEYS, *DEGREE_KEYS)) for problem in problems):
         yield step_line(recipe, encoding)
         try:
             line, too_large = memory_line(recipe, options)

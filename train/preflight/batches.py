@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import SimpleNamespace
 
 from train.keys import quiet_imports
@@ -43,11 +42,10 @@ def padded_batches(recipe: TrainRecipe, encoding: Encoding) -> Batches:
 def padded_length(recipe: TrainRecipe) -> int | None:
     """Return the length to which the collator pads; None if it pads to the longest of each batch.
 
-    Source: run_sft in paddleformers/cli/train/sft/workflow.py, which has another rule with paddlefleet.
+    Source: run_sft in paddleformers/cli/train/sft/workflow.py, line 621. Its other rule, for models with
+    is_fleet, is never used: Qwen3VLForConditionalGeneration of paddlefleet does not have that mark.
     """
     full = recipe.number("max_seq_len")
-    if find_spec("paddlefleet") is not None and recipe.has_gpu and not recipe.is_lora:
-        return full if recipe.degree("per_device_train_batch_size") > 1 else None
     fixed = (
         recipe.get("packing") or recipe.get("sequence_parallel") or recipe.degree("context_parallel_size") > 1
     )

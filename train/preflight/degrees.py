@@ -5,7 +5,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from models.lookup import find_family, shaped_config
-from train.plan.gpu_layout import STAGES, spread_over_gpus
+from train.plan.gpu_layout import spread_over_gpus
 from train.recipe import TrainRecipe
 
 
@@ -41,9 +41,6 @@ def devices(recipe: TrainRecipe) -> Iterator[str]:
 def degree_keys(recipe: TrainRecipe) -> Iterator[str]:
     """Some degrees have no effect, or PaddleFormers refuses them, on any machine."""
     sharding = recipe.get("sharding")
-    stage = str(sharding).split(" ")[0]
-    if sharding and stage not in STAGES:
-        yield f"sharding: '{sharding}' is none of {', '.join(STAGES)}"
     if recipe.number("sharding_parallel_size") > 1 and not sharding:
         yield "sharding_parallel_size: has no effect without sharding: write sharding: stage1"
     if recipe.degree("expert_tensor_model_parallel_size") > 1:

@@ -12,15 +12,18 @@ from typing import Any
 from tqdm import tqdm
 
 from train.keys import quiet_imports
+from train.preflight.learned_text import NOT_LABELLED, unread_answers
 from train.preflight.run_data import is_sampled, training_dataset
 from train.recipe import TrainRecipe
 
 NO_LIMIT = 2**31
-NOT_LABELLED = -100
-"""The label of a token without loss."""
 
 TOO_LONG = "longer than max_seq_len"
 NOTHING_TO_LEARN = "no token to learn"
+
+PREPARE_AGAIN = "prepare the data set again"
+CUT = "it is cut at max_seq_len: write more, or truncation_strategy: delete"
+"""What to do about a record whose learned text does not read back."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Encoding:
     tokens before any limit, and `learned` is the number of tokens with loss. `packs` are the token ids of
     the kept sequences, as the run groups them; without packing each group is one sequence. `dropped` counts
     by reason the records that the run drops silently. `faults` names each of them that is not just too long.
+    `unread` names each kept record whose learned text does not read back as the record's objects.
     """
 
     total: int
@@ -39,6 +43,7 @@ class Encoding:
     dropped: Counter[str]
     faults: tuple[str, ...]
     packs: tuple[tuple[tuple[int, ...], ...], ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -65,6 +70,7 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     lengths: list[int] = []
     dropped: Counter[str] = Counter()
     faults: list[str] = []
+    unread: list[str] = []
     kept: list[Any] = []
     for example in tqdm(examples, desc="encoding", unit="record", delay=2, disable=None):
         with _quiet():
@@ -74,6 +80,9 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
         if sequence is not None:
             sequence.mm_inputs = {}  # frees the pixels
             kept.append(sequence)
+            for problem in unread_answers(dataset.tokenizer, example, sequence.labels):
+                mend = PREPARE_AGAIN if length == len(sequence.token_ids) else CUT
+                unread.append(f"record with {_name(example)}: the text that is learned: {problem}: {mend}")
             continue
         dropped[reason] += 1
         if reason != TOO_LONG:
@@ -86,6 +95,7 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
         dropped=dropped,
         faults=tuple(faults),
         packs=_grouped(dataset, kept),
+        unread=tuple(unread),
     )
 
 

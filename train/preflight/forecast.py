@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from models.hub_downloads import is_hub_id
 from models.lookup import shaped_config
 from train.machine import smallest_gpu_bytes
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
-from train.recipe import CheckOptions, TrainRecipe, is_hub_id
+from train.recipe import CheckOptions, TrainRecipe
 
 SHOWN_FAULTS = 3
 
@@ -41,12 +42,18 @@ def model_on_disk(model: str) -> Path | None:
 
 
 def encoding_problems(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
-    """Yield the records that the run would drop silently; too long ones are a problem only if all are."""
+    """Yield the records that the run would drop silently, or teach in a form that cannot be read back.
+
+    Records that are too long are a problem only if all are.
+    """
     for fault in encoding.faults[:SHOWN_FAULTS]:
         yield f"train_dataset_path: {fault}"
     if len(encoding.faults) > SHOWN_FAULTS:
         more = len(encoding.faults) - SHOWN_FAULTS
         yield f"train_dataset_path: and {more} more of {encoding.count} records"
+    if encoding.unread:
+        others = len(encoding.unread) - 1
+        yield f"train_dataset_path: {encoding.unread[0]}{f' (and {others} more like it)' if others else ''}"
     if encoding.lengths and encoding.dropped[TOO_LONG] == len(encoding.lengths):
         yield (
             f"max_seq_len: {recipe.get('max_seq_len')} is less than any of {encoding.count} records needs, "

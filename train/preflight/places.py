@@ -6,15 +6,16 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.layout import TRAIN_RECIPE_FILE
 from models.folder_files import CONFIG_FILE, read_object
+from models.hub_downloads import is_hub_id
 from models.lookup import known_model_types, shaped_config
 from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
+from train.keys import BACKEND_KEY, Backend
 from train.recipe import (
     NOT_IDENTITY,
     SPLITS,
     WEIGHTS,
     TrainRecipe,
     has_weights,
-    is_hub_id,
     read_resolved,
 )
 
@@ -126,6 +127,7 @@ def cpu_keys(recipe: TrainRecipe) -> Iterator[str]:
         "_attn_implementation": "eager",
         "use_attn_mask_startend_row_indices": False,
         "compute_type": "float32",
+        BACKEND_KEY: Backend.PLAIN.value,
     }
     wrong = [f"{name}={str(value).lower()}" for name, value in wanted.items() if recipe.get(name) != value]
     if wrong:

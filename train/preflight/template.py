@@ -9,9 +9,10 @@ from typing import Any
 from grounding.errors import UserError
 from models.family import Family
 from models.folder_files import CONFIG_FILE, TABLE_BYTES, read_object
+from models.hub_downloads import is_hub_id
 from models.lookup import find_family, known_model_types
 from train.keys import quiet_imports
-from train.recipe import TrainRecipe, is_hub_id
+from train.recipe import TrainRecipe
 
 SPECIAL_TOKEN = re.compile(r"<\|[a-z_]+\|>")
 

@@ -63,6 +63,8 @@ class TinySettings:
     max_pixels: int = setting("larger images are shrunk to this many pixels (attention is dense)", 256 * 256)
     min_pixels: int = setting("smaller images are enlarged to this many pixels", 32 * 32)
     experts: int = setting("experts per layer, two of them for each token; 0 makes a dense model", 0)
+    tokenizer: str = setting("a folder whose tokenizer to take, such as a Qwen3-VL's; empty for its own", "")
+    vocabulary: int = setting("entries of the vocabulary, 151936 in Qwen3-VL; 0 for the tokenizer's", 0)
 
 
 def model_files(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from grounding.errors import UserError
@@ -28,10 +29,12 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
     The weights are drawn with numpy, so the bytes depend on the seed alone.
 
     Raises:
-        UserError: pixel limits that no image can meet, or too few experts.
+        UserError: pixel limits that no image can meet, too few experts, a tokenizer that cannot be taken, or
+            a vocabulary that does not hold it.
     """
     from safetensors.numpy import save
 
+    from train.tiny.adopted_tokenizer import adopt_tokenizer
     from train.tiny.tokenizer import write_tokenizer
 
     settings = settings or TinySettings()
@@ -40,8 +43,12 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
     if settings.experts and settings.experts < EXPERTS_PER_TOKEN:
         raise UserError(f"experts={settings.experts}: must be 0 or at least {EXPERTS_PER_TOKEN}")
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = write_tokenizer(folder)
-    vocabulary_size = -(-len(tokens) // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
+    with TemporaryDirectory(dir=folder, prefix=".tokenizer") as beside:
+        source, drafts = Path(settings.tokenizer), Path(beside)
+        tokens = adopt_tokenizer(source, drafts) if settings.tokenizer else write_tokenizer(drafts)
+        vocabulary_size = _vocabulary_size(max(tokens.values()) + 1, settings.vocabulary)
+        for draft in drafts.iterdir():
+            draft.replace(folder / draft.name)
     files = model_files(settings, tokens, vocabulary_size)
     for name, content in files.items():
         write_json(folder / name, content)
@@ -51,6 +58,15 @@ def write_tiny_model(folder: Path, settings: TinySettings | None = None) -> int:
     with replacing(folder / "model.safetensors") as file:
         file.write(save(weights, metadata={"format": "pt"}))
     return sum(int(weight.size) for weight in weights.values())
+
+
+def _vocabulary_size(entries: int, asked: int) -> int:
+    if asked and (asked < entries or asked % VOCABULARY_MULTIPLE):
+        raise UserError(
+            f"vocabulary={asked}: must be a multiple of {VOCABULARY_MULTIPLE}, and at least the tokenizer's "
+            f"{entries} entries"
+        )
+    return asked or -(-entries // VOCABULARY_MULTIPLE) * VOCABULARY_MULTIPLE
 
 
 def random_weights(config: Mapping[str, Any], seed: int) -> "dict[str, numpy.ndarray[Any, Any]]":

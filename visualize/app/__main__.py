@@ -47,7 +47,9 @@ def _parse(argv: Sequence[str] | None) -> tuple[Path | None, list[str]]:
         epilog=f"keys:\n{keys}\n\n{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("words", metavar="CHECKPOINT", nargs="?", help="model folder, or a LoRA run's")
+    parser.add_argument(
+        "words", metavar="CHECKPOINT", nargs="?", help="model folder, LoRA run's folder, or a hub's model"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings")
     arguments = parser.parse_args(argv)
     words = [word for word in (arguments.words, *arguments.overrides) if word is not None]

@@ -22,7 +22,7 @@ def align_tokens(text: str, pieces: Sequence[tuple[bytes, float]]) -> tuple[Toke
     position = 0
     for piece, logprob in pieces:
         if piece and content.startswith(piece, position):
-            tokens.append(Token(decoder.decode(piece), logprob))
+            tokens.append(Token(decoder.decode(piece), logprob, bool(decoder.getstate()[0])))
             position += len(piece)
         elif piece and not _SPECIAL_TOKEN.fullmatch(piece.decode("utf-8", "replace")):
             return ()

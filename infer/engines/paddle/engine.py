@@ -14,7 +14,7 @@ from infer.engines.paddle.group import own_part
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
-from infer.engines.token_texts import split_text
+from infer.engines.token_texts import end_within_characters, split_text
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
@@ -146,7 +146,8 @@ class PaddleEngine:
         if not self.decoding.with_logprobs:
             return ()
         texts = split_text(self.encoder.tokenizer, row.token_ids)
-        return tuple(Token(*pair) for pair in zip(texts, row.logprobs, strict=True))
+        within = end_within_characters(self.encoder.tokenizer, row.token_ids)
+        return tuple(Token(*parts) for parts in zip(texts, row.logprobs, within, strict=True))
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

@@ -40,7 +40,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 def _read_rows(name: str, rows: Rows, usual: str, longest: int) -> tuple[Query, ...]:
     found: dict[str, list[tuple[tuple[float, ...], str]]] = {}
     for line, row in rows.lines:
-        where = f"{rows.file}, line {line}"
+        where = rows.where(line)
         expression = row.get("expression")
         if not isinstance(expression, str) or not expression.strip():
             raise UserError(f"{where}: no expression: a text is needed")

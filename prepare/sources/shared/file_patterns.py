@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
@@ -51,9 +51,15 @@ def check_outside(source: SourceSettings, folder: Path, paths: Iterable[Path]) -
 
 
 def find_splits(
-    source: SourceSettings, folder: Path, train_pattern: str, val_pattern: str
+    source: SourceSettings,
+    folder: Path,
+    train_pattern: str,
+    val_pattern: str,
+    is_val: Callable[[Path], bool] | None = None,
 ) -> dict[str, tuple[Path, ...]]:
     """Return the annotation files of both splits, in the order of their names; a val file is never train.
+
+    With `is_val`, only files for which it is true validate; others that match are for training.
 
     Raises:
         UserError: no folder, no training files, files outside the folder, or a numbered set with missing
@@ -62,6 +68,7 @@ def find_splits(
     if not folder.is_dir():
         raise UserError(f"source.path: {folder}: no folder")
     train, val = find_files(folder, train_pattern), find_files(folder, val_pattern)
+    val = tuple(path for path in val if is_val is None or is_val(path))
     train = tuple(path for path in train if path not in val)
     if not train:
         raise UserError(

@@ -50,17 +50,44 @@ def stream_lists(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
         raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
 
 
-def _find_start(file: IO[bytes]) -> int:
+def stream_array(path: Path) -> Iterator[Any]:
+    """Yield every item of a JSON array. A file with NaN or Infinity is read as a whole.
+
+    Raises:
+        UserError: no such file, or not a JSON array.
+    """
+    try:
+        if path.exists() and not is_regular(path):
+            raise UserError(f"{path}: not a regular file")
+        with path.open("rb") as file:
+            start = _find_start(file, b"[")
+            file.seek(start)
+            check_shape(file)
+            has_special_numbers = _has_special_numbers(file)
+            file.seek(start)
+            if has_special_numbers:
+                yield from json.load(file)
+            else:
+                yield from ijson.items(file, "item", use_float=True, buf_size=CHUNK)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (ValueError, OSError, ijson.JSONError) as error:
+        raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
+
+
+def _find_start(file: IO[bytes], opening: bytes = b"{") -> int:
     """Return where the text begins: a byte order mark is skipped.
 
     Raises:
-        ValueError: it does not begin with an object.
+        ValueError: it does not begin with this bracket.
     """
     head = file.read(CHUNK)
     start = len(codecs.BOM_UTF8) if head.startswith(codecs.BOM_UTF8) else 0
     text = head[start:].lstrip(SPACE)
-    if not text.startswith(b"{"):
-        raise ValueError(f"'{{' expected, {text[:1].decode(errors='replace') or 'the end'!r} found")
+    if not text.startswith(opening):
+        raise ValueError(
+            f"{opening.decode()!r} expected, {text[:1].decode(errors='replace') or 'the end'!r} found"
+        )
     return start
 
 

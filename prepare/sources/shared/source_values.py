@@ -16,7 +16,7 @@ LARGEST_ID = (1 << 63) - 1
 
 SHOWN = 60
 
-_NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)([eE][-+]?\d{1,3})?")
+_NUMBER = re.compile(r"[-+]?([0-9]{1,20}([.,][0-9]{0,30})?|[.,][0-9]{1,30})([eE][-+]?[0-9]{1,3})?")
 
 
 class BadValueError(ValueError):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grounding.answers.forms import FRACTIONS, NO_BOX, NOT_FOUR_NUMBERS, POINT, TRUNCATED, UNLABELLED
 from grounding.answers.reader import read_answer
 from grounding.answers.scanner import scan_answer
-from grounding.answers.written_boxes import WrittenBox, number_spans
+from grounding.answers.spellings.written_boxes import WrittenBox, number_spans
 from grounding.boxes import GRID, Size
 
 HERE = Path(__file__).parent
@@ -219,6 +219,13 @@ def test_each_number_knows_its_place(rows: list[Row], data: st.DataObject) -> No
         ('<box x1="10" y1="10" x2="60" y2="40">cat</box>', [["cat", [10, 10, 60, 40]]], ()),
         ("<object label='a cat' bbox='10,10,60,40'/>", [["a cat", [10, 10, 60, 40]]], ()),
         ("cat: x1=1, y1=2, x2=30, y2=40", [["cat", [1, 2, 30, 40]]], ()),
+        # tokens in quotes
+        (
+            '[{"bbox_2d": <|box_start|>(1,2),(3,4)<|box_end|>, '
+            '"label": "<|object_ref_start|>cat<|object_ref_end|>"}]',
+            [["cat", [1, 2, 3, 4]]],
+            (),
+        ),
         # labels beside lists, in parallel lists and in lists of both
         ('{"boxes": [[1,2,3,4],[5,6,7,8]], "labels": ["a","b"]}', [["a", [1, 2, 3, 4]], ["b", [5, 6, 7, 8]]], ()),  # noqa: E501
         ('["a", [1,2,3,4], "b", [5,6,7,8]]', [["a", [1, 2, 3, 4]], ["b", [5, 6, 7, 8]]], ()),
@@ -231,6 +238,7 @@ def test_each_number_knows_its_place(rows: list[Row], data: st.DataObject) -> No
         ("[512, 300]", [], (POINT,)),
         ('[{"point_2d": [512, 300], "label": "cat"}]', [], (POINT,)),
         ("cat(5,6), dog(7,8)", [], (POINT,)),
+        ("cat(1,2),(3,4), dog(5,6)", [["cat", [1, 2, 3, 4]]], (POINT,)),
         ("<|box_start|>(5,6)<|box_end|>", [], (POINT,)),
         # what is cut, and what is not
         ("cat(5,", [], (TRUNCATED,)),
@@ -244,6 +252,7 @@ def test_each_number_knows_its_place(rows: list[Row], data: st.DataObject) -> No
         ("1, 2, 3, 4 here is the cat", [["", [1, 2, 3, 4]]], (UNLABELLED,)),
         ("The bounding box is 1, 2, 3, 4", [["", [1, 2, 3, 4]]], (UNLABELLED,)),
         ("0 0.5 0.5 0.1 0.1", [], (NO_BOX,)),
+        ("boxes: 1, 2, 3, 4, 5, 6", [], (NO_BOX,)),
         ('{"bbox": [10%, 10, 30%, 50], "label": "cat"}', [], (NOT_FOUR_NUMBERS,)),
     ],
 )  # fmt: skip

@@ -134,3 +134,24 @@ def test_a_png_of_the_pixels_is_plain_and_the_same(tmp_path: Path) -> None:
     with open_picture(tmp_path / "x.png") as written:
         assert is_plain(written)
         assert written.convert("RGB").tobytes() == model_pixels(opened).tobytes()
+
+
+@pytest.mark.parametrize("place", ["none", "before", "behind"])
+def test_the_orientation_of_a_png_is_found_without_decoding_it(
+    tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "x.png", exif=exif if place != "none" else Image.Exif())
+    content = (tmp_path / "x.png").read_bytes()
+    if place == "behind":
+        start = content.index(b"eXIf") - 4
+        end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+        last = content.index(b"IEND") - 4
+        content = content[:start] + content[end:last] + content[start:end] + content[last:]
+    opened = Image.open(io.BytesIO(content))
+    if place != "behind":
+        monkeypatch.setattr(opened, "load", lambda: pytest.fail("decoded") if place == "none" else None)
+    assert orientation_of(opened) == (1 if place == "none" else 6)
+    monkeypatch.undo()
+    assert model_pixels(opened).size == ((30, 20) if place == "none" else (20, 30))

@@ -64,6 +64,20 @@ def test_tokens_without_a_character_count_with_the_next_one() -> None:
     assert token_scores(tokens, [((3, 14),)], "min_prob") == [0.9]
 
 
+def test_a_token_with_text_that_ends_within_the_label_counts() -> None:
+    """A blank and the first byte of the label can be one token of Qwen's."""
+    texts = (
+        ("a,", 0.01, False),
+        (" ", 0.2, True),
+        ("", 0.3, True),
+        ("红", 0.9, False),
+        ("(1,2),(3,4)", 0.9, False),
+    )
+    tokens = [Token(text, math.log(probability), is_cut) for text, probability, is_cut in texts]
+    assert token_scores(tokens, [((3, 4), (4, 15))], "min_prob") == [0.2]
+    assert token_scores(tokens, [((4, 15),)], "min_prob") == [0.9]
+
+
 def test_an_answer_without_tokens_has_boxes_without_a_score() -> None:
     answered = parse_raw_answer(RawAnswer("cat(1,2),(3,4)", False), SIZE, "min_prob")
     assert [found.score for found in answered.detections] == [None]

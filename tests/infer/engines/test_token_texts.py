@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infer.engines.token_texts import split_text
+from infer.engines.token_texts import end_within_characters, split_text
 
 SAMPLE = "<|object_ref_start|>红色的正方形 été 🦓<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"
 
@@ -49,3 +49,11 @@ def test_a_character_cut_at_the_end_is_shown_as_such(tokenizer: Any) -> None:
     ids = tokenizer.inner.encode("红", add_special_tokens=False).ids
     assert split_text(tokenizer, ids[:1]) == ["\ufffd"]
     assert split_text(tokenizer, []) == []
+
+
+def test_tokens_that_end_within_a_character_are_known(tokenizer: Any) -> None:
+    ids = tokenizer.inner.encode("a红(", add_special_tokens=False).ids
+    within = end_within_characters(tokenizer, ids)
+    texts = split_text(tokenizer, ids)
+    assert within == [False, *([True] * (len(ids) - 3)), False, False]
+    assert [text for text, cut in zip(texts, within, strict=True) if not cut] == ["a", "红", "("]

@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from grounding.errors import UserError
+from grounding.errors import UserError, run_command
 from train.export.__main__ import main
 from train.export.adapter_merge import split_fused
 from train.export.folder_writer import export
@@ -111,6 +111,80 @@ def test_merged_model_equals_the_adapter(
     assert sorted(path.name for path in folder.glob("*.*") if path.suffix in (".json", ".jinja", ".txt")) == (
         sorted(COMPLETE)
     )
+
+
+FLEET_NAMES = {
+    "experts.gate_up_proj_": "grouped_gemm_experts.weight1_",
+    "experts.down_proj_": "grouped_gemm_experts.weight2_",
+}
+
+
+def change_factors(run: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    [file] = run.glob("peft_model*.safetensors")
+    save_file(change(load_file(file)), file)
+
+
+def written_weights(folder: Path) -> dict[str, Any]:
+    return {name: value for file in folder.glob("*.safetensors") for name, value in load_file(file).items()}
+
+
+@pytest.mark.parametrize("base", ["experts"], indirect=True)
+def test_the_experts_of_paddlefleet_are_merged_under_their_own_names(lora_run: tuple[Path, Any]) -> None:
+    """The adapter is the plain one with the names that LoRAModel gives to paddlefleet's experts."""
+    run, _ = lora_run
+    expected = written_weights(export(run))
+
+    def rename(factors: dict[str, Any]) -> dict[str, Any]:
+        for plain, fleet in FLEET_NAMES.items():
+            assert any(plain in name for name in factors)
+            factors = {name.replace(plain, fleet): value for name, value in factors.items()}
+        return factors
+
+    change_factors(run, rename)
+    found = written_weights(export(run))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize("base", ["experts"], indirect=True)
+@pytest.mark.parametrize(
+    ("gone", "added"),
+    [
+        ("", "model.language_model.layers.0.mlp.grouped_gemm_experts.weight1_lora_C"),
+        ("", "model.language_model.layers.0.self_attn.q_proj.lora_magnitude"),
+        ("", "model.language_model.layers.0.self_attn.o_proj.bias"),
+        ("", "model.language_model.layers.0.mlp.experts.weight3_lora_A"),
+        ("model.language_model.layers.0.mlp.experts.down_proj_lora_B", ""),
+        ("model.language_model.layers.0.mlp.experts.down_proj_lora_A", ""),
+    ],
+)
+def test_a_factor_that_the_export_does_not_know_is_refused(
+    lora_run: tuple[Path, Any], gone: str, added: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _ = lora_run
+
+    def change(factors: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: value for name, value in factors.items() if name != gone}
+        assert len(kept) == len(factors) - bool(gone)
+        return kept | ({added: np.zeros((4, 8, 8), np.float32)} if added else {})
+
+    change_factors(run, change)
+    assert run_command(lambda: export(run) and 0) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    partner = gone[:-1] + {"A": "B", "B": "A", "": ""}[gone[-1:]]
+    assert f"(1, first '{added or partner}')" in line
+    assert sorted(path.name for path in run.iterdir() if path.is_dir()) == []
+
+
+@pytest.mark.parametrize("base", ["experts"], indirect=True)
+def test_a_pair_for_a_matrix_that_the_model_does_not_have_is_refused(lora_run: tuple[Path, Any]) -> None:
+    run, _ = lora_run
+    strange = "model.language_model.layers.0.mlp.grouped_gemm_experts.weight3_lora_"
+    pair = {f"{strange}A": np.zeros((4, 8, 2), np.float32), f"{strange}B": np.zeros((4, 2, 8), np.float32)}
+    change_factors(run, lambda factors: factors | pair)
+    with pytest.raises(UserError, match=r"the adapter changes '.*weight3', which .* does not have"):
+        export(run)
 
 
 @pytest.mark.slow

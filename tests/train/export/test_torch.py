@@ -17,21 +17,8 @@ from train.export.folder_writer import export
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
 
-ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = Path(__file__).with_name("torch_answers.py")
 TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def torch_python() -> Path:
-    """The Python of .venv-torch, which is made where it is missing; skipped where it cannot be."""
-    made = subprocess.run(["make", "setup-torch"], cwd=ROOT, capture_output=True, text=True)
-    python = ROOT / ".venv-torch" / "bin" / "python"
-    if made.returncode:
-        said = (made.stderr.strip() or made.stdout.strip()).splitlines()
-        reasons = [line for line in said if line.startswith("ERROR")] or said
-        pytest.skip(f"make setup-torch: {reasons[-1]}")
-    return python
 
 
 @pytest.fixture(scope="module")

@@ -121,12 +121,9 @@ def test_a_wrong_key_is_found(
     assert message in str(caught.value)
 
 
-def test_a_model_of_paddlefleet_is_refused(
-    make_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("train.preflight.key_values.find_spec", lambda name: name)
-    with pytest.raises(UserError, match="a model of paddlefleet cannot be asked"):
-        check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4))
+def test_a_model_of_paddlefleet_is_refused(make_recipe: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="a model of grounding_backend fleet cannot be asked"):
+        check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4, grounding_backend="fleet"))
 
 
 def test_curves_need_a_prepared_data_set(make_recipe: Callable[..., Path], drawn_data: Path) -> None:

@@ -14,7 +14,7 @@ from grounding.errors import UserError, run_command
 from grounding.run_record import read_run
 from models.arithmetic import fast_arithmetic
 from tests.train.conftest import HANG_SECONDS
-from train.launch.command import PLUGIN, command, cpu_processes, environment, free_port
+from train.launch.command import INSIDE, PLUGIN, command, cpu_processes, environment, free_port
 from train.launch.processes import MARK, end_earlier_start, is_training, marked
 from train.launch.run_folder import remove_run
 from train.launch.start import train
@@ -39,17 +39,50 @@ def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
 def test_one_process_uses_paddleformers_own_command(tmp_path: Path) -> None:
     recipe = {"model_name_or_path": str(tmp_path)}
     words = command(recipe, tmp_path, has_gpu=False)
-    assert Path(words[0]).name == "paddleformers-cli"
-    assert words[1:3] == ["train", str(tmp_path / "train.yaml")]
+    assert words[:2] == [sys.executable, str(INSIDE / "plain_command.py")]
+    assert words[2:4] == ["train", str(tmp_path / "train.yaml")]
     assert f"custom_register_path={PLUGIN}" in words
     assert PLUGIN.is_file()
+    assert Path(words[1]).is_file()
+
+
+@pytest.mark.parametrize("has_gpu", [False, True])
+def test_one_word_decides_whether_paddlefleet_is_let_in(tmp_path: Path, *, has_gpu: bool) -> None:
+    model = {"model_name_or_path": str(tmp_path)}
+    plain = command({**model, "grounding_backend": "plain"}, tmp_path, has_gpu)
+    assert plain == command(model, tmp_path, has_gpu)
+    fleet = command({**model, "grounding_backend": "fleet"}, tmp_path, has_gpu)
+    assert Path(fleet[0]).name == "paddleformers-cli"
+    assert fleet[1:] == plain[2:]
+
+
+@pytest.mark.parametrize(
+    ("capability", "added"),
+    [((8, 0), ["moe_token_dispatcher_type=alltoall"]), ((9, 0), []), (None, [])],
+)
+def test_older_cards_get_a_dispatcher_that_runs_on_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capability: tuple[int, int] | None,
+    added: list[str],
+) -> None:
+    monkeypatch.setattr("train.launch.command.lowest_capability", lambda: capability)
+
+    def dispatchers(**keys: str) -> list[str]:
+        words = command({"model_name_or_path": "a/b", **keys}, tmp_path, has_gpu=True)
+        return [word for word in words if word.startswith("moe_token_dispatcher_type")]
+
+    assert dispatchers(grounding_backend="fleet") == added
+    assert dispatchers() == dispatchers(grounding_backend="plain") == []
+    assert dispatchers(grounding_backend="fleet", moe_token_dispatcher_type="alltoall") == []
 
 
 def test_tensor_parallel_cpu_run_has_a_process_each(tmp_path: Path) -> None:
     recipe = {"model_name_or_path": "Qwen/Qwen3-VL-8B-Instruct", "tensor_model_parallel_size": 2}
     words = command(recipe, tmp_path, has_gpu=False)
     assert words[words.index("--nproc_per_node") + 1] == "2"
-    assert Path(command(recipe, tmp_path, has_gpu=True)[0]).name == "paddleformers-cli"
+    assert str(INSIDE / "plain_process.py") in words
+    assert Path(command(recipe, tmp_path, has_gpu=True)[1]) == INSIDE / "plain_command.py"
     assert cpu_processes({"tensor_model_parallel_size": -1}) == 1
     assert "copy_custom_file_list='vocab.json merges.txt'" in words
 

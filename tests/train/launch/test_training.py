@@ -20,7 +20,7 @@ from tests.train.conftest import HANG_SECONDS, SAVE_STEPS, SLOW, STEPS
 from train.launch.processes import marked
 from train.runs import runs_table
 
-START = re.compile(r"^[-\d]+ [:\d]+ \S+paddleformers-cli train ", re.MULTILINE)
+START = re.compile(r"^[-\d]+ [:\d]+ \S+ \S+plain_command\.py train ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
 COMPLETE += ("preprocessor_config.json", "video_preprocessor_config.json")
@@ -129,6 +129,10 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
     assert f"resumes from checkpoint-{2 * SAVE_STEPS}" in said
 
+    skipped = 2 * SAVE_STEPS * SLOW["gradient_accumulation_steps"]
+    log = (run / "logs" / "train.log").read_text()
+    assert f"resume: the first {skipped} batches are skipped without encoding their records" in log
+
     whole = dict(losses(full_run))
     after = dict(losses(run))
     assert list(after) == list(range(2 * SAVE_STEPS + 1, STEPS + 1))
@@ -157,7 +161,7 @@ def trainer_of(processes: list[int]) -> int:
     trainers = [
         process
         for process, line in lines.items()
-        if "launcher.py" in line and "paddle.distributed.launch" not in line
+        if "plain_process.py" in line and "paddle.distributed.launch" not in line
     ]
     [trainer] = [
         process

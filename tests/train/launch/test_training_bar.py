@@ -47,3 +47,41 @@ def test_progress_without_a_terminal_is_a_few_lines(caplog: pytest.LogCaptureFix
             progress.read(line)
         progress.tick()
         assert caplog.messages == ["eval loss 1.2500", "step 1060/1060 loss 1.1900 learning rate 3.51e-05"]
+
+
+MEASURING = ["[    INFO] - token lengths: 4,100 of 15,000 records", LOG[0]]
+
+
+def test_measuring_the_records_has_a_bar_of_its_own() -> None:
+    screen = io.StringIO()
+    with tqdm(total=None, unit="step", desc="starting", file=screen) as bar:
+        progress = TrainingBar(bar)
+        progress.read(MEASURING[0])
+        assert (bar.total, bar.n, bar.unit) == (15000, 4100, "record")
+        assert "token lengths" in str(bar)
+        progress.read(MEASURING[0].replace("4,100", "15,000"))
+        assert bar.n == 15000
+        progress.read(MEASURING[1])
+        assert (bar.total, bar.n, bar.unit) == (1060, 0, "step")
+        assert "training" in str(bar)
+
+
+def test_measuring_without_a_terminal_is_the_status(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.launch.training_bar.QUIET_SECONDS", 0)
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        progress.read(MEASURING[0])
+        progress.tick()
+    assert caplog.messages == ["token lengths of 4,100 of 15,000 records"]
+
+
+@pytest.mark.parametrize("word", ["nan", "inf"])
+def test_a_loss_that_is_not_finite_is_shown(caplog: pytest.LogCaptureFixture, word: str) -> None:
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        for line in (*LOG[:2], LOG[2].replace("1.25", word), LOG[3].replace("1.19", word)):
+            progress.read(line)
+    shown = [f"eval loss {word}", f"step 1060/1060 loss {word} learning rate 3.51e-05"]
+    assert caplog.messages == shown

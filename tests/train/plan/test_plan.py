@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grounding.errors import UserError
+from models import hub_downloads
 from models.lookup import find_family, model_config, published_configs
 from models.shapes import Tensor
 from train.plan.__main__ import main
@@ -188,17 +189,36 @@ def test_activations_are_those_of_a_layer_written_out() -> None:
     assert kept == 2 * tokens * hidden
 
 
-def test_logits_are_spread_over_the_vocabulary() -> None:
-    assert plan_of(1, LORA).peak == pytest.approx(8192 * 151936 * 14)
-    shared = plan_of(4, LORA, tensor_model_parallel_size=4)
-    assert shared.peak == pytest.approx(plan_of(1, LORA).peak / 4)
-
-
 def test_an_adapter_needs_no_more_than_its_own_states() -> None:
     result = plan_of(1, LORA)
     assert result.optimizer == 12 * result.trainable
     assert result.weights == 2 * (result.parameters + result.trainable)
     assert result.trainable < result.parameters / 100
+
+
+def test_a_plain_vision_block_is_whole_on_each_gpu(tiny_model: Path) -> None:
+    from paddleformers.transformers import AutoConfig
+    from paddleformers.transformers.qwen3_vl import modeling
+
+    config = AutoConfig.from_pretrained(str(tiny_model)).vision_config
+    config.tensor_model_parallel_size, config._attn_implementation = 2, "eager"
+    held = sum(parameter.size for parameter in modeling.Qwen3VLVisionBlock(config).parameters())
+    whole = tensors(json.loads((tiny_model / "config.json").read_text()))
+    assert held == sum(tensor.size for tensor in whole if tensor.name.startswith("model.visual.blocks.0."))
+
+
+@pytest.mark.parametrize("values", [FULL, LORA], ids=["full", "LoRA"])
+def test_tensor_parallelism_splits_the_vision_tower_of_paddlefleet_alone(values: dict[str, Any]) -> None:
+    split = {**values, "tensor_model_parallel_size": 4, "sharding_parallel_size": 1}
+    plain, fleet = (plan_of(4, split, grounding_backend=word) for word in ("plain", "fleet"))
+    weights = [tensor for tensor in tensors(model_config(LARGE)) if tensor.name.startswith("model.visual.")]
+    matrices = sum(tensor.size for tensor in weights if tensor.split == "tensor")
+    assert 0.5e9 < matrices < 0.7e9
+    extra = plain.weights - fleet.weights
+    assert 0 <= extra - 2 * matrices * 3 // 4 <= (0 if values is FULL else 2 * plain.trainable)
+    assert plain.activations >= fleet.activations
+    assert plain.optimizer > fleet.optimizer
+    assert plain.trainable == fleet.trainable
 
 
 def test_a_frozen_vision_tower_keeps_no_activations() -> None:
@@ -248,7 +268,9 @@ def test_layouts_are_those_of_the_training_arguments() -> None:
         spread_over_gpus(TrainRecipe({"sharding_parallel_size": 3}), 8)
 
 
-def test_the_command_shows_a_table_and_refuses_what_does_not_fit(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_command_shows_a_table_and_refuses_what_does_not_fit(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.INFO)
     recipe = str(RECIPES / "qwen3_vl_8b_lora.yaml")
     assert main([recipe, "gpus=1"]) == 0
@@ -256,8 +278,13 @@ def test_the_command_shows_a_table_and_refuses_what_does_not_fit(caplog: pytest.
         assert word in caplog.text
     with pytest.raises(UserError, match=r"of 24 GiB .* DOES NOT FIT .* most of it is weights"):
         main([recipe, "gpus=1", "gpu_memory_gb=24"])
-    with pytest.raises(UserError, match="shapes of 'Some/Model' are not known"):
+    asked: list[object] = []
+    monkeypatch.setattr(hub_downloads, "fetch_repository", lambda *words: asked.append(words) or Path("gone"))
+    with pytest.raises(
+        UserError, match="Some/Model: no such folder, and it cannot be fetched from huggingface"
+    ):
         main([recipe, "model_name_or_path=Some/Model"])
+    assert asked == [("huggingface", "model", "Some/Model", ["config.json"])]
     with pytest.raises(UserError, match="pipeline_model_parallel_size: 2 is not counted"):
         main([recipe, "pipeline_model_parallel_size=2"])
 
@@ -276,7 +303,14 @@ def test_options_are_told_from_keys() -> None:
     words, options = split_options(["max_steps=3", "gpus=8", "gpu_memory_gb=24", "check_samples=0"])
     assert words == ["max_steps=3"]
     assert (options.gpus, options.gpu_memory_gb, options.check_samples) == (8, 24.0, 0)
-    for word in ("gpus=many", "gpus=0", "gpu_memory_gb=-1"):
+    for word in (
+        "gpus=many",
+        "gpus=0",
+        "gpu_memory_gb=-1",
+        "gpu_memory_gb=nan",
+        "gpu_memory_gb=inf",
+        "check_samples=-5",
+    ):
         with pytest.raises(UserError, match=word):
             split_options([word])
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
+from models.hub_downloads import is_hub_id
 from train.check import main
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
-from train.recipe import is_hub_id, resolve_recipe, save_train_recipe
+from train.recipe import resolve_recipe, save_train_recipe
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes" / "train").glob("*.yaml"))
 NEEDS_GPU = ("Paddle finds no GPU here", "sharding_parallel_size: does not run on CPUs")
@@ -65,6 +66,11 @@ TRAPS = {
     "thinking": ({"enable_thinking": False}, "enable_thinking: has no effect"),
     "unified": ({"unified_checkpoint": True}, "unified_checkpoint: has no effect"),
     "bf16": ({"bf16": True}, "bf16: has no effect"),
+    "weights in 4 bits": ({"weight_quantize_algo": "nf4"}, "weight_quantize_algo: has no effect"),
+    "no package for nf4": ({"compute_type": "nf4"}, "compute_type: nf4 needs PaddleSlim"),
+    "filtered loss": ({"use_filtered_label_loss": True}, "use_filtered_label_loss: the loss computes"),
+    "fused head": ({"use_fused_head_and_loss_fn": True}, "use_fused_head_and_loss_fn: the loss computes"),
+    "loss in parts": ({"loss_subbatch_sequence_length": 64}, "loss_subbatch_sequence_length: the loss"),
     "own plug-in": ({"custom_register_path": "x.py"}, "custom_register_path: has no effect"),
     "think template": ({"template": "qwen3_vl"}, "write qwen3_vl_nothink"),
     "no template": ({"template": ...}, "template: is missing"),

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from train.inside.patches.paddleformers_1_2.always.average_loss_over_all_steps import (
     average_loss_over_all_steps,
 )
+from train.inside.patches.paddleformers_1_2.always.count_steps_without_pixels import (
+    count_steps_without_pixels,
+)
+from train.inside.patches.paddleformers_1_2.always.end_when_not_finite import end_when_not_finite
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
@@ -18,6 +21,9 @@ from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code
 from train.inside.patches.paddleformers_1_2.always.read_pixels_as_everywhere import read_pixels_as_everywhere
 from train.inside.patches.paddleformers_1_2.always.run_no_model_code import run_no_model_code
 from train.inside.patches.paddleformers_1_2.always.seal_before_rotation import seal_before_rotation
+from train.inside.patches.paddleformers_1_2.always.skip_trained_records_unencoded import (
+    skip_trained_records_unencoded,
+)
 from train.inside.patches.paddleformers_1_2.always.start_adapters_alike import start_adapters_alike
 from train.inside.patches.paddleformers_1_2.cpu.evaluate_without_workers import evaluate_without_workers
 from train.inside.patches.paddleformers_1_2.cpu.leave_out_fused_norm import leave_out_fused_norm
@@ -37,6 +43,10 @@ from train.inside.patches.paddleformers_1_2.cpu_speed.remember_patch_positions i
     remember_patch_positions,
 )
 from train.inside.patches.paddleformers_1_2.cpu_speed.rotate_by_rolling import rotate_by_rolling
+from train.inside.patches.paddleformers_1_2.fleet_classes.freeze_by_parameters import freeze_by_parameters
+from train.inside.patches.paddleformers_1_2.fleet_classes.name_adapters_of_sublayers import (
+    name_adapters_of_sublayers,
+)
 from train.inside.patches.paddleformers_1_2.gloo.leave_together import leave_together
 from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use_gloo_collectives
 from train.inside.patches.paddleformers_1_2.gloo.wrap_optimizer_without_norm_log import (
@@ -48,6 +58,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resum
 )
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
+from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
     load_adapters_in_process_order,
 )
@@ -63,6 +74,7 @@ from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradient
 from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
     use_plain_paddle_classes,
 )
+from train.recipe import uses_fleet
 
 Patch = Callable[[], str]
 
@@ -73,7 +85,9 @@ PLAIN_CLASSES: tuple[Patch, ...] = (
     sum_head_norm_gradients,
     save_adapters_in_model_order,
     load_adapters_in_process_order,
+    learn_in_blocks,
 )
+FLEET_CLASSES: tuple[Patch, ...] = (freeze_by_parameters, name_adapters_of_sublayers)
 CPU: tuple[Patch, ...] = (
     skip_device_synchronize,
     evaluate_without_workers,
@@ -111,8 +125,10 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation
     yield average_loss_over_all_steps
-    if find_spec("paddlefleet") is None:
-        yield from PLAIN_CLASSES
+    yield end_when_not_finite
+    yield partial(count_steps_without_pixels, recipe)
+    yield skip_trained_records_unencoded
+    yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))

@@ -8,8 +8,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import RawAnswer, Request
@@ -144,6 +147,15 @@ def test_an_adapter_is_loaded_unmerged(
     )
     assert new_tokens(loaded, requests) == expected
     assert expected != plain
+
+    # With a part that the plain model has no place for, the adapter would be another one.
+    file = next((tmp_path / "lora").glob("peft_model*.safetensors"))
+    strange = "model.language_model.layers.0.mlp.grouped_gemm_experts.weight1_lora_A"
+    save_file({**load_file(file), strange: np.zeros((4, 8, 4), np.float32)}, file)
+    with pytest.raises(
+        UserError, match=rf"no place for a part of this adapter \(1 tensors, first '{strange}'\)"
+    ):
+        PaddleEngine(EngineSettings(checkpoint=str(tmp_path / "lora"), device="cpu"))
 
 
 def test_loading_leaves_the_folder_as_it_was(engine: PaddleEngine, any_checkpoint: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.reasons import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX
+from prepare.reasons import EXPRESSION_WITH_MARKUP, EXPRESSION_WITHOUT_BOX, RECORD_WITHOUT_IMAGE
 from prepare.sources.shared.identity import derived_id
 
 SAMPLE = Path(__file__).parents[5] / "shared" / "refexp_sample"
@@ -161,7 +161,7 @@ def test_what_cannot_be_asked_is_counted_and_not_made_a_negative(
     [
         ({"image": "a.png", "expression": "x"}, "line 2: no bbox: write null"),
         ({"image": "a.png", "bbox": None}, "line 2: no expression"),
-        ({"expression": "x", "bbox": None}, "line 2: no image"),
+        ({"image": 5, "expression": "x", "bbox": None}, "line 2: no image"),
         ({"image": "a.png", "expression": "x", "bbox": "1,2,3,4"}, "line 2: bbox '1,2,3,4'"),
         ({"image": "a.png", "expression": "x", "bbox": None, "width": 4}, "line 2: width 4, height None"),
     ],
@@ -172,6 +172,51 @@ def test_a_line_of_another_form_names_itself(
     write_source([{"image": "a.png", "expression": "y", "bbox": [0, 0, 9, 9]}, row])
     with pytest.raises(UserError, match=message):
         prepare_dataset(phrases_for())
+
+
+def test_a_line_without_an_image_is_counted_and_a_file_of_them_refused(
+    write_source: Make, phrases_for: Make, tmp_path: Path
+) -> None:
+    odd = {"expression": "x", "bbox": None}
+    write_source([{"image": "a.png", "expression": "y", "bbox": [0, 0, 9, 9]}, odd])
+    assert prepare_dataset(phrases_for()).dropped == {RECORD_WITHOUT_IMAGE: 1}
+    write_source([odd, odd], "more.jsonl")
+    with pytest.raises(UserError, match=r"more\.jsonl, line 1: no image: .* no line of the file has it"):
+        prepare_dataset(phrases_for(overwrite=True))
+
+
+def test_numbers_as_texts_are_numbers(write_source: Make, phrases_for: Make, read_rows: Make) -> None:
+    write_source(
+        [
+            {"image": "a.png", "expression": "y", "bbox": ["4", "2", "20", "10.0"]},
+            {"image": "b.png", "expression": "z", "bbox": ["4", "2", "twenty", "10"]},
+            {"image": "b.png", "expression": "none", "bbox": None},
+        ]
+    )
+    card = prepare_dataset(phrases_for())
+    answers = {row["source"]: row["messages"][-1]["content"] for row in read_rows("train")}
+    assert json.loads(answers["a.png"]) == [{"bbox_2d": [100, 100, 500, 500], "label": "y"}]
+    assert card.dropped == {"box is not four numbers": 1, EXPRESSION_WITHOUT_BOX: 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("retrieval.jsonl", "train"),
+        ("medieval_art.jsonl", "train"),
+        ("refs_val.jsonl", "val"),
+        ("val2017.jsonl", "val"),
+        ("my-validation.jsonl", "val"),
+        ("Eval.val.jsonl", "val"),
+    ],
+)
+def test_only_the_whole_word_makes_a_file_validate(
+    write_source: Make, phrases_for: Make, read_rows: Make, name: str, split: str
+) -> None:
+    write_source([{"image": "a.png", "expression": "y", "bbox": [0, 0, 9, 9]}], "other.jsonl")
+    write_source([{"image": "b.png", "expression": "y", "bbox": [0, 0, 9, 9]}], name)
+    prepare_dataset(phrases_for())
+    assert "b.png" in {row["source"] for row in read_rows(split)}
 
 
 @pytest.mark.parametrize(

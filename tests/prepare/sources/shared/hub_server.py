@@ -1,4 +1,4 @@
-"""A hub on loopback: the parts of two hubs' APIs by which one small data set repository is fetched.
+"""A hub on loopback: the parts of two hubs' APIs by which one small repository is fetched.
 
 Source: the requests that huggingface_hub and modelscope make; the Hub API page.
 """
@@ -22,11 +22,14 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub:
     """The files of the repository `me/tiny`, the requests that came, and what goes wrong on the way.
 
+    `kind` is datasets or models.
+
     The next answer with the bytes of `break_file` ends after `break_after` of them: the connection is
     closed, or with `stalls` stays open without another byte.
     """
 
     files: dict[str, bytes]
+    kind: str = "datasets"
     break_file: str = ""
     break_after: int = 0
     stalls: bool = False
@@ -58,23 +61,24 @@ def serving(hub: Hub) -> Iterator[Hub]:
         def _answer(self) -> None:
             path = urlsplit(self.path).path
             asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            if path == "/api/v1/datasets/me/tiny/repo":  # ModelScope names the file in the query
+            kind, prefix = hub.kind, "/datasets" if hub.kind == "datasets" else ""
+            if path == f"/api/v1/{kind}/me/tiny/repo":  # ModelScope names the file in the query
                 path = f"{path}/{asked['FilePath']}"
             hub.requests.append((self.command, path, self.headers.get("Range")))
             if path == "/":
                 self._send(200, b"hub")
-            elif re.fullmatch(r"/api/datasets/me/tiny(/revision/main)?", path):
+            elif re.fullmatch(rf"/api/{kind}/me/tiny(/revision/main)?", path):
                 siblings = [{"rfilename": name} for name in hub.files]
                 self._send_json({"id": "me/tiny", "sha": COMMIT, "private": False, "siblings": siblings})
-            elif path.startswith("/api/datasets/me/tiny/tree/"):
+            elif path.startswith(f"/api/{kind}/me/tiny/tree/"):
                 rows = [
                     {"type": "file", "path": name, "size": len(data), "oid": _etag(data)}
                     for name, data in hub.files.items()
                 ]
                 self._send_json(rows)
-            elif found := re.fullmatch(rf"/datasets/me/tiny/resolve/(?:{COMMIT}|main)/(.+)", path):
+            elif found := re.fullmatch(rf"{prefix}/me/tiny/resolve/(?:{COMMIT}|main)/(.+)", path):
                 self._send_file(found[1])
-            elif path == "/api/v1/datasets/me/tiny/repo/tree":
+            elif path in (f"/api/v1/{kind}/me/tiny/repo/tree", f"/api/v1/{kind}/me/tiny/repo/files"):
                 rows = [
                     {"Type": "blob", "Path": name, "Name": name.rpartition("/")[2], "Size": len(data),
                      "Sha256": hashlib.sha256(data).hexdigest(), "Revision": COMMIT}
@@ -83,8 +87,8 @@ def serving(hub: Hub) -> Iterator[Hub]:
                 self._send_json(
                     {"Code": 200, "Success": True, "Data": {"Files": rows, "TotalCount": len(rows)}}
                 )
-            elif path.startswith("/api/v1/datasets/me/tiny/repo/"):
-                self._send_file(path.removeprefix("/api/v1/datasets/me/tiny/repo/"))
+            elif path.startswith(f"/api/v1/{kind}/me/tiny/repo/"):
+                self._send_file(path.removeprefix(f"/api/v1/{kind}/me/tiny/repo/"))
             else:
                 self._send(404, b"{}")
 

@@ -8,6 +8,7 @@ from huggingface_hub.utils import filter_repo_objects
 
 from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
+from models import hub_downloads
 from prepare.sources.formats.coco_parquet import open_source
 from prepare.sources.shared import hub
 from prepare.sources.source_settings import SourceSettings
@@ -34,7 +35,7 @@ def test_files_come_from_the_folder_that_the_hub_names(
         return str(tmp_path)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    monkeypatch.setattr(hub, "answers", lambda endpoint: True)
+    monkeypatch.setattr(hub_downloads, "answers", lambda endpoint: True)
     files = open_source(SourceSettings(hub="huggingface"), COCO_CATEGORIES).files
     assert [path.name for path in (*files["train"], *files["val"])] == ["train-0.parquet", "val-0.parquet"]
     assert asked["repo"] == "detection-datasets/coco"
@@ -47,7 +48,7 @@ def test_without_a_network_the_cache_is_asked(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(
         huggingface_hub, "snapshot_download", lambda repo, **options: asked.update(options) or tmp_path
     )
-    monkeypatch.setattr(hub, "answers", lambda endpoint: False)
+    monkeypatch.setattr(hub_downloads, "answers", lambda endpoint: False)
     assert hub.download("huggingface", "me/mine", PATTERNS) == tmp_path
     assert asked["local_files_only"]
 
@@ -58,13 +59,8 @@ def test_no_such_repository_names_the_command(monkeypatch: pytest.MonkeyPatch) -
         raise ValueError(f"404: no {repo}\nsecond line")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
-    monkeypatch.setattr(hub, "answers", lambda endpoint: True)
+    monkeypatch.setattr(hub_downloads, "answers", lambda endpoint: True)
     with pytest.raises(UserError) as caught:
         hub.download("huggingface", "me/mine", PATTERNS)
     assert "(404: no me/mine)" in str(caught.value)
     assert "`hf download --repo-type dataset me/mine --local-dir data/coco_source`" in str(caught.value)
-
-
-def test_an_address_without_a_server_does_not_answer() -> None:
-    assert not hub.answers("http://127.0.0.1:9")
-    assert not hub.answers("no address")

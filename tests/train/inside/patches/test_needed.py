@@ -1,8 +1,10 @@
 """Which patches a run gets, in which order; and each patch says what it is for."""
 
 import ast
+import sys
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,7 +22,9 @@ PLAIN = [
     "sum_head_norm_gradients",
     "save_adapters_in_model_order",
     "load_adapters_in_process_order",
+    "learn_in_blocks",
 ]
+FLEET = ["freeze_by_parameters", "name_adapters_of_sublayers"]
 CPU = [
     "skip_device_synchronize",
     "evaluate_without_workers",
@@ -42,6 +46,9 @@ EVERY = [
     "one_image_resolution",
     "seal_before_rotation",
     "average_loss_over_all_steps",
+    "end_when_not_finite",
+    "count_steps_without_pixels",
+    "skip_trained_records_unencoded",
 ]
 
 
@@ -56,14 +63,12 @@ def be(
     processes: int = 1,
     on_this_node: int | None = None,
     has_gpu: bool = False,
-    has_fleet: bool = False,
 ) -> None:
     import paddle
 
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", str(processes))
     monkeypatch.setenv("PADDLE_LOCAL_SIZE", str(on_this_node or processes))
     monkeypatch.setattr(paddle.device, "is_compiled_with_cuda", lambda: has_gpu)
-    monkeypatch.setattr(needed, "find_spec", lambda name: name if has_fleet else None)
 
 
 def test_one_cpu_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,13 +86,16 @@ def test_several_cpu_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names({}) == ["share_one_folder", *EVERY, *PLAIN, "start_adapters_alike", *CPU, *GLOO]
 
 
-def test_gpus_with_paddlefleet(monkeypatch: pytest.MonkeyPatch) -> None:
-    be(monkeypatch, processes=8, has_gpu=True, has_fleet=True)
-    assert names({}) == [*EVERY, "start_adapters_alike"]
+def test_the_recipe_chooses_the_classes_on_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch, processes=8, has_gpu=True)
+    assert names({"grounding_backend": "fleet"}) == [*EVERY, *FLEET, "start_adapters_alike"]
+    assert names({"grounding_backend": "plain"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
+    monkeypatch.setitem(sys.modules, "paddlefleet", ModuleType("paddlefleet"))  # installed, and imported
+    assert names({}) == [*EVERY, *PLAIN, "start_adapters_alike"]
 
 
 def test_every_patch_is_used_somewhere() -> None:
-    used = {*EVERY, *PLAIN, *CPU, *GLOO}
+    used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO}
     used |= {"share_one_folder", "draw_box_curves", "start_adapters_alike", "initialise_fleet_for_resume"}
     assert {path.stem for path in PATCHES} == used
 

@@ -1,1 +1,1 @@
-"""Patches for the plain Paddle model classes, which run without paddlefleet."""
+"""Patches for the plain Paddle model classes, which need no paddlefleet (grounding_backend: plain)."""

@@ -1,0 +1,1 @@
+"""How models spell boxes: in JSON, in grounding tokens, in tags, and on lines of text."""

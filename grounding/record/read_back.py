@@ -1,0 +1,109 @@
+"""Whether the objects of a record come back when the reader reads its answers."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grounding.answers.reader import read_answer
+from grounding.boxes import GRID, Size
+from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.filling import fill_placeholders
+from grounding.record.flaws import LOST_IN_READING, Flaw
+
+_MARKS = re.compile(f"{re.escape(REF_PLACEHOLDER)}|{re.escape(BOX_PLACEHOLDER)}")
+_PLAIN_ANSWER = re.compile(rf"{REF_PLACEHOLDER}{BOX_PLACEHOLDER}(?:, {REF_PLACEHOLDER}{BOX_PLACEHOLDER})*")
+_PLAIN_LABEL = re.compile(r"[^<>|\"'`()\[\]{}]*")
+_ON_GRID = Size(GRID, GRID)
+_SHOWN = 160
+
+
+@dataclass(frozen=True)
+class MeantObject:
+    """An object that an answer is meant to name, its box on the grid; `label` is None if any will do."""
+
+    label: str | None
+    box: tuple[float, ...]
+
+
+Meant = tuple[MeantObject, ...]
+
+
+def meant_by_placeholders(
+    messages: Sequence[Mapping[str, str]], objects: Mapping[str, Any] | None
+) -> list[Meant]:
+    """Return for each assistant message the objects that its placeholders stand for, in their order.
+
+    A box has the label before it in its message. A box in a message without labels may have any.
+
+    Raises:
+        ValueError, TypeError, AttributeError: `objects` is not of this form.
+    """
+    given = objects or {}
+    labels, boxes = iter(given.get("ref", ())), iter(given.get("bbox", ()))
+    meant: list[Meant] = []
+    for message in messages:
+        found, label = [], None
+        for mark in _MARKS.findall(message["content"]):
+            if mark == REF_PLACEHOLDER:
+                label = str(next(labels, mark)).strip()
+            elif (box := next(boxes, None)) is not None:
+                found.append(MeantObject(label, tuple(int(number) for number in box)))
+        if message["role"] == "assistant":
+            meant.append(tuple(found))
+    return meant
+
+
+def read_objects(text: str) -> Meant:
+    """Return the objects that the reader finds in an answer, on the grid."""
+    reading = read_answer(text, _ON_GRID)
+    return tuple(
+        MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2))
+        for found in reading.detections
+    )
+
+
+def lost_in_reading(text: str, meant: Meant) -> str | None:
+    """Say how the objects that the reader finds in a text differ from those that are meant; None if not."""
+    if leftover := _MARKS.search(text):
+        return f"{leftover.group()} is left over in '{_shown(text)}'"
+    found = read_objects(text)
+    if len(found) != len(meant):
+        return f"{len(found)} of {len(meant)} objects are read in '{_shown(text)}'"
+    for one, other in zip(found, meant, strict=True):
+        if any(abs(x - y) > 1e-6 for x, y in zip(one.box, other.box, strict=True)):
+            return f"box {list(other.box)} is read as {[round(x) for x in one.box]} in '{_shown(text)}'"
+        if other.label is not None and one.label != other.label:
+            return f"label '{other.label}' is read as '{one.label}' in '{_shown(text)}'"
+    return None
+
+
+def check_reading_back(
+    messages: Sequence[Mapping[str, str]], objects: Mapping[str, Any] | None
+) -> Iterator[Flaw]:
+    """Yield each answer whose objects do not come back from the text that its placeholders are filled to.
+
+    The record has passed the checks of its form, its labels and its boxes.
+    """
+    texts = fill_placeholders([message["content"] for message in messages], objects)
+    answers = [
+        (message["content"], text)
+        for message, text in zip(messages, texts, strict=True)
+        if message["role"] == "assistant"
+    ]
+    for (content, text), meant in zip(answers, meant_by_placeholders(messages, objects), strict=True):
+        if BOX_PLACEHOLDER not in content or _surely_reads_back(content, meant):
+            continue
+        if problem := lost_in_reading(text, meant):
+            yield Flaw(LOST_IN_READING, problem)
+
+
+def _surely_reads_back(content: str, meant: Meant) -> bool:
+    """Tell whether an answer is one that `prepare` writes, about plain labels: reading it takes longer."""
+    return _PLAIN_ANSWER.fullmatch(content) is not None and all(
+        found.label is not None and _PLAIN_LABEL.fullmatch(found.label) for found in meant
+    )
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

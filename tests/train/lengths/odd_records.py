@@ -1,0 +1,42 @@
+"""Records with images of many sizes and kinds, and some that a run drops."""
+
+import json
+import random
+from pathlib import Path
+
+from PIL import Image
+
+SIZES = ((64, 64), (40, 300), (300, 40), (7, 9), (1, 250), (250, 1), (127, 65), (16, 400), (33, 47))
+
+
+def write_records(folder: Path, count: int) -> Path:
+    """Write records with images of many sizes and kinds, none or two of them, and some that a run drops."""
+    chance = random.Random(f"{folder.name} {count}")
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number in range(count):
+        size, mode = chance.choice(SIZES), chance.choice(("RGB", "L", "P", "RGBA"))
+        name = f"images/{number}.png"
+        Image.new(mode, size, 100).save(folder / name)
+        objects = chance.randint(1, 12)
+        rows.append(
+            {
+                "messages": [
+                    {"role": "system", "content": "You are a helpful assistant."},
+                    {"role": "user", "content": "<image>Task: Object Detection"},
+                    {"role": "assistant", "content": ", ".join(["<ref-object><bbox>"] * objects)},
+                ],
+                "images": [name],
+                "objects": {"ref": ["red square"] * objects, "bbox": [[1, 2, 300, 400]] * objects},
+            }
+        )
+    rows[3]["images"] = ["images/missing.png"]
+    (folder / "images" / "broken.png").write_bytes(b"no picture")
+    rows[5]["images"] = ["images/broken.png"]
+    rows[7] |= {"images": [], "messages": [{"role": "user", "content": "red?"}, rows[7]["messages"][-1]]}
+    rows[8]["messages"][1]["content"] = "<image>and<image>Task: Object Detection"  # type: ignore[index]
+    rows[8]["images"] = ["images/0.png", "images/1.png"]
+    rows[9]["messages"][1]["content"] = "no placeholder"  # type: ignore[index]
+    rows[10]["label"] = [0]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder / "train.jsonl"

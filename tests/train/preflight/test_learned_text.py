@@ -1,0 +1,98 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.errors import USER_ERROR_EXIT_CODE, run_command
+from models.processors import load_tokenizer
+from train.check import main
+from train.preflight.encode import encode_sample
+from train.preflight.learned_text import learned_texts, unread_answers
+from train.recipe import TrainRecipe, resolve_recipe
+
+JSON_WITH_TOKENS = '[{"label": "<ref-object>", "bbox_2d": <bbox>}]'
+
+
+@pytest.fixture
+def changed_data(drawn_data: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Return the drawn records in a folder of this test's own, with changes of some of them."""
+
+    def write(changes: dict[int, Callable[[dict[str, Any]], Any]]) -> Path:
+        rows = [json.loads(line) for line in (drawn_data / "train.jsonl").read_text().splitlines()]
+        for number, change in changes.items():
+            change(rows[number])
+        folder = tmp_path / "data"
+        folder.mkdir()
+        (folder / "images").symlink_to(drawn_data / "images")
+        (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder / "train.jsonl"
+
+    return write
+
+
+def spell(row: dict[str, Any]) -> None:
+    row["messages"][-1]["content"] = JSON_WITH_TOKENS
+
+
+def test_a_record_with_tokens_inside_json_is_refused_in_one_line(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = make_recipe(train_dataset_path=str(changed_data({7: spell, 30: spell})))
+    assert run_command(lambda: main([str(path), "check_samples=2"])) == USER_ERROR_EXIT_CODE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "train.jsonl, line 8: answer does not read back as the record's objects: 0 of 1 objects" in said
+    assert "(and 1 more lines like it)" in said
+
+
+def test_the_text_that_is_encoded_is_what_the_record_means(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path]
+) -> None:
+    def encoding(file: Path, **changes: object) -> tuple[str, ...]:
+        values = resolve_recipe(make_recipe(train_dataset_path=str(file)))
+        return encode_sample(TrainRecipe({**values, **changes}), 48).unread
+
+    file = changed_data({3: spell})
+    (problem,) = encoding(file)
+    assert problem.startswith(
+        "record with image train_3.png: the text that is learned: 0 of 1 objects are read in "
+    )
+    assert '"bbox_2d": <|box_start|>(' in problem
+    assert problem.endswith(": prepare the data set again")
+    cut = encoding(file, max_seq_len=60, truncation_strategy="right")
+    assert len(cut) > 40
+    assert cut[0].endswith("it is cut at max_seq_len: write more, or truncation_strategy: delete")
+
+
+def test_answers_are_compared_one_by_one_if_they_are_learned(tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(str(tiny_model))
+    one, two = (
+        "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>",
+        '[{"bbox_2d": [5, 6, 7, 8], "label": "red square"}]',
+    )
+    ids = [tokenizer(f"{text}<|im_end|>\n")["input_ids"] for text in (one, two)]
+    labels = [-100, *ids[0], -100, -100, *ids[1], -100]
+    assert learned_texts(tokenizer, labels) == [f"{one}<|im_end|>\n", f"{two}<|im_end|>\n"]
+    messages = [
+        {"role": "user", "content": "<image>One?"},
+        {"role": "assistant", "content": "<ref-object><bbox>"},
+        {"role": "user", "content": "Two?"},
+        {"role": "assistant", "content": two},
+    ]
+    example = {
+        "messages": messages,
+        "objects": {"ref": ["red square"], "bbox": [[1, 2, 3, 4]]},
+        "label": [1, 1],
+    }
+    assert list(unread_answers(tokenizer, example, labels)) == []
+    assert list(unread_answers(tokenizer, example, labels[: -len(ids[1]) - 1])) == [
+        "1 of its 2 answers are in the text that is learned"
+    ]
+    assert list(unread_answers(tokenizer, {**example, "label": [1, 0]}, labels[: -len(ids[1]) - 1])) == []
+    other = {**example, "objects": {"ref": ["red square"], "bbox": [[1, 2, 3, 5]]}}
+    (problem,) = unread_answers(tokenizer, other, labels)
+    assert problem.startswith("box [1, 2, 3, 5] is read as [1, 2, 3, 4] in ")
+    swapped = [-100, *ids[1], -100, *ids[0]]
+    assert len(list(unread_answers(tokenizer, example, swapped))) == 2

@@ -1,0 +1,1 @@
+"""What the steps leave behind, read back: weights, losses, answers, adapters."""
