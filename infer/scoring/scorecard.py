@@ -124,10 +124,12 @@ def _intervals(drawn: Mapping[str, FloatArray]) -> dict[str, Interval]:
 
 
 def _training_images(evaluation: Evaluation) -> tuple[dict[str, int] | None, tuple[str, ...]]:
-    """Return the training images of each category, None where they cannot be counted, and notes."""
+    """Return the training images of each category, None where none is counted, and notes."""
     if evaluation.dataset is None:
         return None, ()
     try:
-        return count_training_images(evaluation.dataset), ()
+        counts = count_training_images(evaluation.dataset) or {}
     except UserError as error:
         return None, (f"no scores by category frequency: {error}",)
+    known = {name: counts[name] for name in evaluation.category_ids if name in counts}
+    return known or None, ()  # without a category, all answers name expressions

@@ -35,14 +35,20 @@ class ImageNames:
                 self._short.setdefault(short, []).append(name)
 
     def by_id(self, value: Any) -> Sequence[ImageId]:
-        """Return the image with this id, as a number or a text; a name counts as well. None: ()."""
+        """Return the image with this id, a number or a text; a name counts as well. None: ().
+
+        A text of digits that begins with 0 is first a file name without ending, then an id.
+        """
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # as tables write whole numbers
         text = str(value).strip()
         found = self._ids.get(text)
-        if found is None and re.fullmatch(r"0+[0-9]+", text):
+        if found is not None:
+            return (found,)
+        named = self.by_name(text)
+        if not named and re.fullmatch(r"0+[0-9]+", text):
             found = self._ids.get(text.lstrip("0") or "0")
-        return self.by_name(value) if found is None else (found,)
+        return named if found is None else (found,)
 
     def by_name(self, value: Any) -> Sequence[ImageId]:
         """Return the ids of the image at this path or with this name, () where there is none.

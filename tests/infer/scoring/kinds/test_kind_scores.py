@@ -173,6 +173,11 @@ def test_a_broken_training_file_is_said_and_a_missing_one_leaves_the_kind_out(
     report = write_scores(path, dataset.path, draws=0, by=("kind",))
     assert "no scores by category frequency: " in report
     assert "line 1: not a training record" in report
+    asked = {"ref": ["the one at the left"], "bbox": [[1, 2, 3, 4]]}
+    row = {"messages": [], "images": ["a.png"], "objects": asked}
+    (dataset.path / "train.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    scores = score(read_evaluation(path, dataset.path), draws=0)
+    assert FREQUENCY not in scores.by_kind  # expressions are no categories
     (dataset.path / "train.jsonl").unlink()
     scores = score(read_evaluation(path, dataset.path), draws=0)
     assert FREQUENCY not in scores.by_kind

@@ -274,6 +274,19 @@ def test_a_failed_request_is_an_unreadable_answer(dataset: Any, tmp_path: Path) 
     assert scores.values["readable"] == pytest.approx(5 / 7)
 
 
+def test_digits_with_zeros_are_a_file_before_they_are_an_id(dataset: Any, tmp_path: Path) -> None:
+    path = dataset.path / "annotations_val.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for image in content["images"]:
+        image["file_name"] = f"{308 - image['id']:06}.png"  # the file of image 101 is 000207.png, and so on
+    content["images"][0]["file_name"] = "000102.png"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    rows = [{"image_id": Path(image["file_name"]).stem, "raw": ANSWER} for image in content["images"]]
+    theirs = write_rows(tmp_path / "theirs.jsonl", rows)
+    ids = {item.image_id for item in read_evaluation(theirs, dataset.path).predictions}
+    assert ids == {image["id"] for image in content["images"]}
+
+
 def test_one_name_in_two_folders_needs_more_of_the_path(dataset: Any, tmp_path: Path) -> None:
     path = dataset.path / "annotations_val.json"
     content = json.loads(path.read_text(encoding="utf-8"))
