@@ -1,6 +1,7 @@
 """How many training images have each category, counted in train.jsonl."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,23 @@ from grounding.record.conversation import parse_record
 def count_training_images(dataset: Path) -> dict[str, int] | None:
     """Return the number of images in train.jsonl with an object of each label; None without the file.
 
+    A process counts a file once: a training scores the same data set at every evaluation.
+
     Raises:
         UserError: a line is not a training record.
     """
-    from tqdm import tqdm
-
     path = dataset / JSONL_FILES["train"]
     if not is_regular(path):
         return None
+    state = path.stat()
+    return dict(_count_images(path.resolve(), state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=4)
+def _count_images(path: Path, modified: int, size: int) -> Mapping[str, int]:
+    """Count the images of each label in a file, which is known by its time and size."""
+    from tqdm import tqdm
+
     images: dict[str, set[str]] = {}
     rows = tqdm(read_jsonl(path), desc="training images", unit="record", delay=2, leave=False)
     for line, row in rows:

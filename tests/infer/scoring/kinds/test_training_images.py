@@ -26,5 +26,8 @@ def test_images_count_once_in_every_answer_format(tmp_path: Path) -> None:
     rows[4]["messages"][0]["content"] = "<image>Is there a <ref-object>?"
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     assert count_training_images(tmp_path) == {"cat": 3}
+    with (tmp_path / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(rows[0] | {"images": ["d.png"]}) + "\n")
+    assert count_training_images(tmp_path) == {"cat": 4}
     (tmp_path / "train.jsonl").unlink()
     assert count_training_images(tmp_path) is None
