@@ -26,6 +26,7 @@ from infer.scoring.other_tools.coco_rows import is_coco_row, read_coco_rows
 from infer.scoring.other_tools.file_rows import file_rows
 from infer.scoring.other_tools.habits import XYWH, XYXY
 from infer.scoring.other_tools.known_images import ImageNames
+from infer.scoring.other_tools.order_check import order_notes
 from infer.scoring.other_tools.row_images import RowImages
 
 Located = tuple[str, dict[str, Any]]
@@ -67,7 +68,7 @@ def read_given_predictions(
         empty = [image["id"] for image in images[: recipe.limit]]
         return _with_empty(found, empty, notes)
     order = [image["id"] for image in images[: recipe.limit]]
-    return _read_rows(rows, RowReader(names, order, sizes, recipe, boxes))
+    return _read_rows(rows, RowReader(names, order, sizes, annotations, recipe, boxes))
 
 
 def _with_empty(
@@ -90,6 +91,7 @@ class RowReader:
     names: ImageNames
     order: Sequence[int]
     sizes: Mapping[int, Size]
+    annotations: Mapping[str, Any]
     recipe: InferRecipe
     boxes: str | None
 
@@ -117,6 +119,9 @@ def _read_rows(rows: Sequence[Located], by: RowReader) -> GivenPredictions:
             )
         found[prediction.image_id] = prediction
     notes = (*_text_notes(answers, images, by.recipe), *text_notation_notes(read))
+    if images is not None and images.by_order:
+        plain = [row for _, row in texts]
+        notes = (*notes, *order_notes(plain, images.ids, by.sizes, by.annotations, scale_of))
     return GivenPredictions(
         list(found.values()), (*notes, *notation_notes(boxed, by.sizes, by.boxes or XYXY))
     )

@@ -30,6 +30,7 @@ class RowImages:
     ) -> None:
         self.taken: Counter[tuple[int, ...]] = Counter()
         self.names = names
+        self.by_order = False
         self.key = next((key for key in (ID_KEY, *NAME_KEYS) if rows and key in rows[0][1]), None)
         if self.key is not None:
             self.ids = [self._named(where, row, self.key) for where, row in rows]
@@ -44,6 +45,7 @@ class RowImages:
                 f"{rows[0][0]}: the rows name no image, and {len(rows)} rows are not the {len(order)} of the "
                 f"annotations, which could be matched by order: add `{ID_KEY}` or `image` to each row"
             )
+        self.by_order = True
         self.ids, self.how = list(order), "images by the order of the annotations, as the rows name none"
 
     def _named(self, where: str, row: Mapping[str, Any], key: str) -> int:

@@ -118,6 +118,24 @@ def test_the_order_counts_only_where_no_row_names_an_image_and_none_is_missing(
     assert "images by `id`" in read_evaluation(path, dataset.path).notes[0]
 
 
+def test_another_order_is_told_by_the_right_answers_beside(dataset: Any, tmp_path: Path) -> None:
+    path = dataset.path / "annotations_val.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for number, (image, item) in enumerate(zip(content["images"], content["annotations"], strict=True)):
+        corner = number * 100  # on the grid: each image has its object elsewhere
+        box = [corner / 1000 * image["width"], 0.0, 0.1 * image["width"], 0.5 * image["height"]]
+        item["bbox"] = box
+        text = f"red square({corner},0),({corner + 100},500)"
+        rows.append({"predict": text, "label": text})
+    path.write_text(json.dumps(content), encoding="utf-8")
+    theirs = write_rows(tmp_path / "theirs.jsonl", rows)
+    assert len(read_evaluation(theirs, dataset.path).notes) == 1
+    write_rows(theirs, [*rows[1:], rows[0]])
+    notes = read_evaluation(theirs, dataset.path).notes
+    assert notes[1].startswith("order: the right answers in 7 of 7 rows fit no object of the image")
+
+
 def test_pixels_and_pixels_of_the_resized_image_are_read_when_they_are_named(
     dataset: Any, tmp_path: Path
 ) -> None:
