@@ -1,6 +1,7 @@
 """The kinds of pictures, objects and categories that are scored apart, each cut into bands of one number.
 
 Sizes are COCO's (cocodataset.org/#detection-eval), frequencies LVIS's (Gupta et al., LVIS, CVPR 2019).
+As in COCO, an object of exactly 32 x 32 pixels is both small and medium.
 """
 
 import math
