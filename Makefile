@@ -46,7 +46,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo gpu-check prepare show train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -109,6 +109,9 @@ gpu-check: setup ## the first hour on GPUs as a command, step by step: ARGS="mod
 
 show: setup ## render some records on a page, as the model will see them: DATA
 	$(RUN) prepare.show $(DATA) $(ARGS)
+
+export-data: setup ## write a data set for another tool: DATA, ARGS="format=yolo output_dir=FOLDER"
+	$(RUN) prepare.export $(DATA) $(ARGS)
 
 train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 	$(RUN) train $(RECIPE) $(ARGS)

@@ -48,9 +48,11 @@ def number_categories(names: Sequence[str]) -> tuple[Category, ...]:
     Raises:
         UserError: a name that is empty, repeated or contains markup.
     """
+    seen: set[str] = set()
     for position, name in enumerate(names):
-        if not name.strip() or name in names[:position]:
+        if not name.strip() or name in seen:
             raise UserError(f"categories: name {position + 1}, '{name}', is empty or repeated")
         if mark := find_markup(name):
             raise UserError(f"categories: '{name}' contains {mark}, which has a special meaning in the text")
+        seen.add(name)
     return tuple(Category(number, name) for number, name in enumerate(names, start=1))

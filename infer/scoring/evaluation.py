@@ -9,9 +9,9 @@ from typing import Any
 from grounding.annotations import category_by_image
 from grounding.card import Card
 from grounding.matching import Matches, match_detections
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
-from infer.runs.predictions import Prediction
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from grounding.answers.forms import FRACTIONS, OUT_OF_RANGE
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.scorecard import Scores
 
 MOST = 0.5

@@ -54,6 +54,10 @@ class SourceSettings:
         "regions marked as crowd (COCO) or difficult (VOC): ignore (neither asked nor scored), or objects",
         "ignore",
     )
+    label: str | None = setting("via: the attribute that names a region; null: the only one", None)
+    val_split: str | None = setting(
+        "refcoco: which of its splits is for validation (val, testA, testB or test); null: val", None
+    )
     max_text: int = setting("characters of a category's name or an expression, at most", 2000)
 
     def __post_init__(self) -> None:
@@ -70,6 +74,14 @@ class SourceSettings:
         check_word("source.crowds", self.crowds, CROWD_CHOICES)
         if self.max_text < 1:
             raise ValueError(f"source.max_text: {self.max_text} is not a positive number of characters")
+        for key, value, kinds in (
+            ("label", self.label, ("via",)),
+            ("val_split", self.val_split, ("refcoco", "refcoco_parquet")),
+        ):
+            if value is not None and self.kind not in kinds:
+                raise ValueError(
+                    f"source.{key}: only read with source.kind={' or '.join(kinds)}: remove the key"
+                )
         self._check_place()
         if self.kind == "yolo" and (self.train_files or self.val_files):
             raise ValueError("source.train_files: for source.kind=yolo the names file lists the images")

@@ -11,7 +11,7 @@ from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 from prepare.sources.source_settings import SourceSettings
 
-READING_KEYS = ("kind", "boxes", "units", "crowds")
+READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split")
 """Keys of the source that decide what its files mean."""
 
 Identity = dict[str, Any]
@@ -68,7 +68,13 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     """Return the recipe as the card keeps it, without settings that differ between machines."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
-    for name in ("outside", "max_text", "crowds"):  # on the card only where the recipe sets them
+    for name in (
+        "outside",
+        "max_text",
+        "crowds",
+        "label",
+        "val_split",
+    ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
     hub = recipe.source.resolved_hub

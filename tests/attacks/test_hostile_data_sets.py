@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
 from prepare.check.dataset import check_dataset
+from prepare.export.export_settings import ExportSettings
+from prepare.export.exporting import export_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from prepare.show.record_page import render_page
@@ -30,6 +32,12 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "questions": lambda folder: read_questions(folder, "val"),
     "records": lambda folder: list(read_records(folder / "val.jsonl", 9)),
     "truth": read_truth,
+    **{
+        f"export {name}": lambda folder, name=name: export_dataset(
+            folder, ExportSettings(name, tempfile.mkdtemp(dir=folder.parent))
+        )
+        for name in ("voc", "ms_swift", "sharegpt")
+    },
     "stats": lambda folder: count_files({"val": folder / "val.jsonl"}),
     "show": lambda folder: render_page({"val": folder / "val.jsonl"}, 2, 65536, 1048576),
 }

@@ -23,6 +23,7 @@ from prepare.reasons import (
     IMAGE_NAME_NOT_UTF8,
     RECORD_LABEL_TOO_LONG,
 )
+from prepare.recipe import EXPRESSION_KINDS
 from prepare.report import describe_card
 from prepare.sources.parts import names_file
 from prepare.sources.shared import listed
@@ -35,10 +36,34 @@ NAMED = {
     "coco_json": ("images", 1, "file_name"),
     "phrases": (1, "image"),
     "records": (1, "images", 0),
+    "labelme": (1, "imagePath"),
+    "odvg": (1, "filename"),
+    "cvat": (1, "name"),
+    "via": ("1.png1234", "filename"),
+    "image_folder": (1, "file_name"),
+    "refcoco": ("instances", "images", 1, "file_name"),
+    "refcoco_parquet": (1, "image_path"),
 }
 """Where the formats name an image."""
 
-FOLDERS = {"coco_json": "images", "phrases": ".", "records": ".", "yolo": "images", "voc": "JPEGImages"}
+FOLDERS = {
+    "coco_json": "images",
+    "phrases": ".",
+    "records": ".",
+    "yolo": "images",
+    "voc": "JPEGImages",
+    "labelme": ".",
+    "label_studio": "images",
+    "openimages": "images",
+    "odvg": ".",
+    "cvat": "images",
+    "via": "images",
+    "visdrone": "images",
+    "kitti": "image_2",
+    "image_folder": ".",
+    "refcoco": "images",
+    "refcoco_parquet": "images",
+}
 ANNOTATIONS = {
     "coco_json": "instances_train.json",
     "phrases": "train.jsonl",
@@ -46,13 +71,26 @@ ANNOTATIONS = {
     "yolo": "labels/1.txt",
     "voc": "Annotations/1.xml",
     "coco_parquet": "train-00000-of-00001.parquet",
+    "labelme": "1.json",
+    "label_studio": "export.json",
+    "openimages": "boxes.csv",
+    "odvg": "train.jsonl",
+    "cvat": "annotations.xml",
+    "via": "export.json",
+    "visdrone": "annotations/1.txt",
+    "kitti": "label_2/1.txt",
+    "image_folder": "metadata.jsonl",
+    "refcoco": "refs(unc).p",
+    "refcoco_parquet": "train-00000-of-00001.parquet",
 }
+COUNTED_ALONE = ("yolo", "voc", "labelme", "visdrone", "kitti")
+"""Kinds with a file for each image: one that cannot be read is counted, and the others are prepared."""
 
 
 @pytest.fixture
 def recipe(recipe_for: Make) -> Make:
     def make(kind: str, source: dict[str, Any] | None = None, **changes: Any) -> Any:
-        asks = {"prompt": "expression"} if kind == "phrases" else {}
+        asks = {"prompt": "expression"} if kind in EXPRESSION_KINDS else {}
         asks |= {"categories": ["cat", "dog"]} if kind == "coco_parquet" else {}
         settings = {"val_ratio": 0.0, "max_bad_share": 0.5} | asks | changes
         return recipe_for(kind, SETTINGS.get(kind, {}) | (source or {}), **settings)
@@ -167,7 +205,7 @@ def test_links_in_circles_end(tmp_path: Path, recipe: Make, monkeypatch: pytest.
         prepare_dataset(recipe("yolo"))
 
 
-@pytest.mark.parametrize("kind", ["yolo", "voc"])
+@pytest.mark.parametrize("kind", ["yolo", "voc", "visdrone", "kitti"])
 def test_names_that_are_no_utf8_are_counted(kind: str, tmp_path: Path, recipe: Make) -> None:
     write(kind, tmp_path / "source")
     odd = os.fsdecode(b"\xff\xfe")
@@ -181,7 +219,9 @@ def test_names_that_are_no_utf8_are_counted(kind: str, tmp_path: Path, recipe: M
     assert card.counts["train"]["images"] == 3
 
 
-@pytest.mark.parametrize("kind", ["coco_json", "phrases", "records", "yolo"])
+@pytest.mark.parametrize(
+    "kind", ["coco_json", "phrases", "records", "yolo", "label_studio", "odvg", "via", "image_folder"]
+)
 def test_half_surrogate_pairs_never_leave_half_a_data_set(kind: str, tmp_path: Path, recipe: Make) -> None:
     write(kind, tmp_path / "source")
     file = tmp_path / "source" / ("data.yaml" if kind == "yolo" else ANNOTATIONS[kind])
@@ -200,12 +240,17 @@ def test_a_pipe_in_place_of_annotations_never_blocks(kind: str, tmp_path: Path) 
     file.unlink()
     os.mkfifo(file)
     words = [f"{key}={value}" for key, value in SETTINGS.get(kind, {}).items()]
-    command = [sys.executable, "-m", "prepare", f"recipes/prepare/{kind.removesuffix('_parquet')}.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "prepare",
+        f"recipes/prepare/{'coco' if kind == 'coco_parquet' else kind}.yaml",
+    ]
     command += [f"source.{word}" for word in words] + [f"source.path={tmp_path / 'source'}"]
     command += [f"output_dir={tmp_path / 'dataset'}", "val_ratio=0", "max_bad_share=0.5"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in ended.stderr
-    if kind in ("yolo", "voc"):
+    if kind in COUNTED_ALONE:
         assert ended.returncode == 0, ended.stderr
         assert ANNOTATION_UNREADABLE in ended.stdout
     else:
@@ -241,6 +286,17 @@ def test_long_texts_are_left_out_by_their_reason(tmp_path: Path, recipe: Make) -
         ("phrases", (1, "category"), "line 2: category"),
         ("yolo", ("data", "names", 1), r"names\[1\]"),
         ("voc", (1, "object", "name"), "1.xml: name"),
+        ("odvg", (1, "detection", "instances", 0, "category"), r"detection\.instances\[0\]\.category"),
+        (
+            "label_studio",
+            (1, "annotations", 0, "result", 0, "value", "rectanglelabels", 0),
+            r"\[1\]\.result\[0\]\.value",
+        ),
+        ("cvat", (1, "box", "label"), "image 1: label"),
+        ("via", ("1.png1234", "regions", 0, "region_attributes", "class"), r"regions\[0\]: class"),
+        ("openimages", (1, "LabelName"), "line 3: LabelName"),
+        ("image_folder", (1, "objects", "categories", 0), "label 0"),
+        ("refcoco", ("instances", "categories", 0, "name"), r"categories\[0\]\.name"),
     ],
 )
 def test_the_name_of_a_category_has_an_end(
@@ -271,7 +327,7 @@ def test_yaml_that_expands_is_refused(tmp_path: Path, recipe: Make, monkeypatch:
         prepare_dataset(recipe("yolo"))
 
 
-@pytest.mark.parametrize("kind", ["yolo", "voc"])
+@pytest.mark.parametrize("kind", ["yolo", "voc", "labelme", "visdrone", "kitti"])
 def test_the_annotations_of_one_image_have_an_end(
     kind: str, tmp_path: Path, recipe: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

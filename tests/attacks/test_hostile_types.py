@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from grounding.errors import UserError
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
+from prepare.recipe import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import (
     HEIGHT,
     IMAGES,
@@ -59,6 +60,12 @@ def entry_of(kind: str, place: tuple[Any, ...]) -> set[int] | None:
     if kind in ("coco_json", "yolo"):
         is_entry = len(place) > 1 and place[0] in ("images", "annotations", "labels")
         return {place[1]} if is_entry else None
+    if kind == "refcoco":
+        place = place[1:] if place[:1] == ("instances",) else place
+        is_entry = len(place) > 1 and place[0] in ("images", "annotations", "refs")
+        return {place[1]} if is_entry else None
+    if kind == "via":
+        return {int(str(place[0])[0])} if place else None
     return {place[0]} if place else None
 
 
@@ -69,7 +76,7 @@ def prepare(kind: str, content: Any, place: Path, recipe_for: Make) -> Path | No
     except (pa.ArrowException, OverflowError, UnicodeEncodeError, ValueError):
         return None  # this format cannot hold the value at all
     categories = ["cat", "dog"] if kind == "coco_parquet" else "source"
-    asks = {"prompt": "expression"} if kind == "phrases" else {}
+    asks = {"prompt": "expression"} if kind in EXPRESSION_KINDS else {}
     source = SETTINGS.get(kind, {}) | {"path": str(place / "source")}
     output = place / "dataset"
     recipe = recipe_for(

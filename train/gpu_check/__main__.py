@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from grounding.errors import UserError, run_command
+from grounding.errors import UserError, print_result, run_command, start_logging
 from grounding.files import write_text
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
@@ -84,7 +84,7 @@ def check_machine(settings: GpuCheckSettings, named: Sequence[str], *, with_flee
         log.info("machine: %s", machine.summary)
         log.info("model: %s", place.model_name or "tiny, random weights; on GPUs: model=FOLDER or a hub id")
         outcomes = run_steps(steps, place, asked)
-    sys.stdout.write(f"\n{outcome_table(outcomes)}\n")
+    print_result(f"\n{outcome_table(outcomes)}")
     write_text(folder / REPORT_FILE, report_text(outcomes, place))
     log.info("report: %s", folder / REPORT_FILE)
     return 0 if all(outcome.found.verdict in (PASSED, LEFT_OUT) for outcome in outcomes) else 1
@@ -106,5 +106,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    start_logging()
     sys.exit(run_command(main))

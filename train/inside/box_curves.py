@@ -20,7 +20,7 @@ from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.engines.paddle.engine import PaddleEngine
 from infer.recipe import InferRecipe, save_recipe
-from infer.runs.predictions import prediction_row
+from infer.runs.predicted_row import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
 from models.family import Encoder, Family
 from models.lookup import find_family

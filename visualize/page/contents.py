@@ -5,8 +5,8 @@ from typing import Any
 
 from grounding.boxes import Box
 from grounding.layout import SCORES_FILE
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import METRICS

@@ -10,10 +10,10 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import find_outside, is_regular
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
+from grounding.predictions.prediction_rows import Prediction, read_predictions
 from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from infer.recipe import InferRecipe
-from infer.runs.predictions import Prediction, read_predictions
 
 
 @dataclass(frozen=True)

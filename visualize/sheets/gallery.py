@@ -8,8 +8,8 @@ from PIL import Image
 
 from grounding.errors import UserError
 from grounding.files import replacing
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from visualize.draw.colors import assign_colors
 from visualize.draw.outcomes import agreement, judge_detections
 from visualize.draw.pictures import open_image

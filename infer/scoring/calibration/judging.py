@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from grounding.matching import AT_50, IOU_THRESHOLDS, pair_boxes, share_inside
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 
 RIGHT_IOU = float(IOU_THRESHOLDS[AT_50])
 """A box with this IoU with its object is right."""

@@ -8,8 +8,8 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import replacing, write_json
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
+from grounding.predictions.prediction_rows import read_predictions
 from grounding.tables import format_table
-from infer.runs.predictions import read_predictions
 from infer.scoring.calibration.judging import judge_boxes
 from infer.scoring.calibration.measures import Reliability, measure_reliability
 from infer.scoring.calibration.plot import draw_reliability

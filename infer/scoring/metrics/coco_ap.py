@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.coco_evaluation import CocoScores, coco_results, coco_scores
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import BOXES, Drawn, Metric, MetricFamily, Value

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 
 from grounding.boxes import iou
 from grounding.matching import AT_50, IOU_THRESHOLDS, pair_boxes
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import (
     COUNTS,

@@ -10,7 +10,7 @@ box means yes.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import (
     COUNTS,

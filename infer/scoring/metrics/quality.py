@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from grounding.annotations import image_sizes
 from grounding.answers.forms import OUT_OF_IMAGE, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Size
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import ANSWERS, MeasuredRatios, Metric, MetricFamily
 from infer.scoring.resampling.ratios import Ratio

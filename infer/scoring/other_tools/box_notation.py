@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from grounding.answers.forms import UPSIDE_DOWN
 from grounding.boxes import Box, Size
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.other_tools.habits import XYXY
 
 LEAST_SHARE = 0.1

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from grounding.errors import UserError
+from grounding.predictions.prediction_rows import Prediction, parse_detection
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction, parse_detection
 from infer.scoring.other_tools.known_images import ImageNames
 
 NAME_KEYS = ("category_name", "category", "label", "name")

@@ -8,11 +8,11 @@ from typing import Any
 from grounding.annotations import image_sizes
 from grounding.boxes import Size
 from grounding.errors import UserError
+from grounding.predictions.prediction_rows import Prediction, parse_prediction
 from infer.asking.answer_units import ScaleOf, choose_scale
 from infer.asking.parsed_answers import parse_raw_answer
 from infer.engines.protocol import RawAnswer
 from infer.recipe import InferRecipe
-from infer.runs.predictions import Prediction, parse_prediction
 from infer.scoring.other_tools.answer_texts import (
     MODEL_KEYS,
     OWN_KEY,

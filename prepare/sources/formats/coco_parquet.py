@@ -1,17 +1,19 @@
-"""Parquet files in the layout of the hub's data set detection-datasets/coco.
+"""Parquet files of annotated images, as data sets on the hubs have them.
 
-One row per image: its bytes, and objects with the category by index and bbox as absolute xyxy.
+One row per image: its bytes, and objects with boxes and labels; detection-datasets/coco has absolute xyxy.
+The layouts are in `prepare.sources.parts.parquet_layout`.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
-from grounding.categories import Category
+from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.errors import UserError
 from prepare.reasons import IMAGE_WITHOUT_ID, IMAGE_WITHOUT_SIZE
 from prepare.source_types import (
@@ -23,10 +25,10 @@ from prepare.source_types import (
     Query,
     RawObjects,
 )
-from prepare.sources.shared.file_patterns import find_splits, source_folder
+from prepare.sources.parts.parquet_layout import ParquetLayout, find_layout
+from prepare.sources.shared.file_patterns import find_files, find_splits, source_folder
+from prepare.sources.shared.identity import derived_id, plain_name
 from prepare.sources.shared.parquet_file import (
-    ANNOTATION_COLUMNS,
-    IMAGE_COLUMN,
     open_parquet,
     read_footer,
     read_rows,
@@ -37,6 +39,9 @@ from prepare.sources.source_settings import SourceSettings
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 
 TRAIN_FILES, VAL_FILES = "**/train-*.parquet", "**/val-*.parquet"
+VALIDATION_FILES = "**/validation-*.parquet"
+"""The usual name on the Hugging Face hub, used where nothing is named as COCO's files are."""
+
 ANNOTATIONS_AT_ONCE = 512
 IMAGES_AT_ONCE = 16
 """A photograph is about 0.2 MB, so this bounds the memory whatever the size of the row groups."""
@@ -44,13 +49,56 @@ IMAGES_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class CocoParquet:
-    """The files of each split; `names` are the categories by index."""
+    """The files of each split; `categories` are the recipe's by index, empty if the files name them.
+
+    Images without an id are named by their paths; where these are missing or not distinct, by their files and
+    rows.
+    """
 
     folder: Path
     files: dict[str, tuple[Path, ...]]
     box_format: BoxFormat
-    names: tuple[str, ...]
-    own_categories: tuple[Category, ...] | None = None
+    categories: tuple[Category, ...]
+    settings: SourceSettings
+
+    @cached_property
+    def layouts(self) -> Mapping[Path, ParquetLayout]:
+        """The layout of each file.
+
+        Raises:
+            UserError: a file that cannot be opened, or has other columns.
+        """
+        paths = [path for split in self.files.values() for path in split]
+        return {path: find_layout(path, open_parquet(path).schema_arrow) for path in paths}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The labels by their numbers.
+
+        Raises:
+            UserError: the files name other labels than COCO, whose names the recipe takes by default.
+        """
+        stated = _stated_names(self.layouts)
+        if self.categories == COCO_CATEGORIES and stated and stated != _names(COCO_CATEGORIES):
+            raise UserError(
+                f"categories: {self.folder}: the files name their labels {', '.join(stated[:5])}, ..., which "
+                "are not COCO's: set categories=source"
+            )
+        return _names(self.categories) or stated
+
+    @cached_property
+    def own_categories(self) -> tuple[Category, ...] | None:
+        """The categories that the files name, None if the recipe does.
+
+        Raises:
+            UserError: the labels are only numbers.
+        """
+        return None if self.categories else number_categories(self.names or _labels_in(self.layouts))
+
+    @cached_property
+    def is_named_by_row(self) -> bool:
+        """Whether images without an id are named by their rows."""
+        return not _has_distinct_paths(self.layouts)
 
     def fingerprint(self) -> str:
         """Return a hash of each file's split, name, size and footer.
@@ -79,14 +127,12 @@ class CocoParquet:
             UserError: a file that cannot be opened, or has other columns.
         """
         for path in self.files[split]:
-            file = open_parquet(path)
-            for index, start in row_groups(file):
-                for batch in read_rows(file, path, ANNOTATION_COLUMNS, ANNOTATIONS_AT_ONCE, index, start):
-                    if isinstance(batch, Lost):
-                        yield batch
-                    else:
-                        row, table = batch
-                        yield from self._annotations(table, Place(split, path, row))
+            for batch in read_columns(path, self.layouts[path], self.layouts[path].columns):
+                if isinstance(batch, Lost):
+                    yield batch
+                else:
+                    row, table = batch
+                    yield from self._annotations(table, Place(split, path, row))
 
     def is_outside(self, file: Path) -> bool:
         """Tell whether an image lies outside the folder: the files hold their images."""
@@ -104,13 +150,16 @@ class CocoParquet:
         self, path: Path, split: str, wanted: set[int]
     ) -> Iterator[list[tuple[Annotation, ImageData]] | Lost]:
         file = open_parquet(path)
-        columns = (*ANNOTATION_COLUMNS, IMAGE_COLUMN)
+        layout = self.layouts[path]
+        own = [name for name in layout.columns if not name.startswith(f"{layout.image}.")]
         for index, start in row_groups(file):
             stop = start + file.metadata.row_group(index).num_rows
             left = {row for row in wanted if start <= row < stop}
             if not left:
                 continue
-            for batch in read_rows(file, path, columns, IMAGES_AT_ONCE, index, start):
+            for batch in read_rows(
+                file, path, [*own, layout.image], IMAGES_AT_ONCE, index, start, layout.image
+            ):
                 if isinstance(batch, Lost):
                     yield Lost(batch.reason, len(left), batch.where)
                     break
@@ -126,7 +175,7 @@ class CocoParquet:
         """Return the annotations of some rows of a batch, with the bytes of their images."""
         if not rows:
             return []
-        images = table.column(IMAGE_COLUMN).field("bytes")
+        images = table.column(self.layouts[first.file].image).field("bytes")
         return [
             (annotation, _view(images[row - first.row]))
             for row, annotation in enumerate(self._annotations(table, first), start=first.row)
@@ -134,25 +183,62 @@ class CocoParquet:
         ]
 
     def _annotations(self, table: Any, first: Place) -> Iterator[Annotation | Lost]:
-        columns = [table.column(name).to_pylist() for name in ANNOTATION_COLUMNS]
-        rows = enumerate(zip(*columns, strict=True), start=first.row)
-        for row, (image_id, width, height, objects) in rows:
-            where = f"{first.file}, row {row}"
+        layout = self.layouts[first.file]
+        columns = layout.fields_of(table)
+        paths = None if layout.image_id or self.is_named_by_row else layout.paths_of(table)
+        for number in range(table.num_rows):
+            row = {name: values[number] for name, values in columns.items()}
+            place = first._replace(row=first.row + number)
+            where = f"{place.file}, row {place.row}"
+            image_id = row[layout.image_id] if layout.image_id else 0
+            size = _size(row, layout)
             if image_id is None or image_id < 0:
                 yield Lost(IMAGE_WITHOUT_ID, 1, where)
-            elif not (width and height and 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+            elif layout.sides and size is None:
                 yield Lost(IMAGE_WITHOUT_SIZE, 1, where)
             else:
-                place = Place(first.split, first.file, row)
-                query = Query(self._objects(objects or {}))
-                yield Annotation(image_id, str(image_id), Size(width, height), (query,), place, where)
+                name = str(image_id) if layout.image_id else self._name_of_row(place, paths, number)
+                image_id = image_id if layout.image_id else derived_id(name)
+                query = Query(self._objects(layout.objects_of(row), layout))
+                yield Annotation(image_id, name, size, (query,), place, where, layout.image_id is not None)
 
-    def _objects(self, lists: dict[str, Any]) -> RawObjects:
-        labels = [self._name(index) for index in lists.get("category") or ()]
-        return RawObjects(lists.get("bbox") or (), labels, lists.get("area") or ())
+    def _name_of_row(self, place: Place, paths: Sequence[str | None] | None, number: int) -> str:
+        if paths is not None and (path := paths[number]):
+            return plain_name(path)
+        return f"{place.file.relative_to(self.folder).as_posix()}, row {place.row}"
 
-    def _name(self, index: int | None) -> str | None:
-        return self.names[index] if index is not None and 0 <= index < len(self.names) else None
+    def _objects(self, lists: dict[str, Sequence[Any]], layout: ParquetLayout) -> RawObjects:
+        labels = [self._name(label) for label in lists[layout.label]]
+        areas = lists[layout.area] if layout.area else [None] * len(labels)
+        marks = lists[layout.crowd] if layout.crowd else ()
+        crowds = self.settings.crowd_positions(bool(mark) for mark in marks)
+        return RawObjects(lists[layout.box], labels, areas, crowds)
+
+    def _name(self, label: int | str | None) -> str | None:
+        if isinstance(label, str):
+            return label.strip() or None
+        return self.names[label] if label is not None and 0 <= label < len(self.names) else None
+
+
+def _size(row: dict[str, Any], layout: ParquetLayout) -> Size | None:
+    """Return the size that a row states, None if it states none that an image has."""
+    width, height = (row[side] for side in layout.sides) if layout.sides else (None, None)
+    if width and height and 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE:
+        return Size(width, height)
+    return None
+
+
+def read_columns(
+    path: Path, layout: ParquetLayout, columns: Sequence[str]
+) -> Iterator[tuple[int, Any] | Lost]:
+    """Yield some columns of a file in batches, each with the number of its first row, and what is lost.
+
+    Raises:
+        UserError: a file that cannot be opened.
+    """
+    file = open_parquet(path)
+    for index, start in row_groups(file):
+        yield from read_rows(file, path, columns, ANNOTATIONS_AT_ONCE, index, start, layout.image)
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoParquet:
@@ -161,13 +247,69 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoP
     Raises:
         UserError: no folder, no training files, a numbered set with missing files, or no hub.
     """
-    if not categories:
-        raise UserError("categories: parquet files hold only numbers: list the names in their order")
     train, val = source.train_files or TRAIN_FILES, source.val_files or VAL_FILES
-    folder = source_folder(source, (train, val))
-    names = tuple(category.name for category in categories)
+    folder = source_folder(source, (train, val, *(() if source.val_files else (VALIDATION_FILES,))))
+    if not source.val_files and folder.is_dir() and not find_files(folder, VAL_FILES):
+        val = VALIDATION_FILES
     files = find_splits(source, folder, train, val)
-    return CocoParquet(folder, files, source.box_format(USUAL_BOXES), names)
+    return CocoParquet(folder, files, source.box_format(USUAL_BOXES), tuple(categories), source)
+
+
+def _names(categories: Sequence[Category]) -> tuple[str, ...]:
+    return tuple(category.name for category in categories)
+
+
+def _stated_names(layouts: Mapping[Path, ParquetLayout]) -> tuple[str, ...]:
+    """Return the names of the labels that the files state.
+
+    Raises:
+        UserError: two files state other names.
+    """
+    found: dict[tuple[str, ...], Path] = {}
+    for path, layout in layouts.items():
+        if layout.names:
+            found.setdefault(layout.names, path)
+    if len(found) > 1:
+        one, other = list(found.values())[:2]
+        raise UserError(f"{one} and {other} name their labels in two ways: prepare them one by one")
+    return next(iter(found), ())
+
+
+def _labels_in(layouts: Mapping[Path, ParquetLayout]) -> list[str]:
+    """Return the labels that the files write as texts.
+
+    Raises:
+        UserError: they are only numbers.
+    """
+    names: set[str] = set()
+    for path, layout in layouts.items():
+        column = layout.objects or layout.label
+        for batch in read_columns(path, layout, [column]):
+            if not isinstance(batch, Lost):
+                keys = [name for name in (layout.box, layout.area, layout.crowd) if name]
+                for value in batch[1].column(column).to_pylist():
+                    row = {column: value} | ({} if layout.objects else dict.fromkeys(keys))
+                    names |= {name for name in layout.objects_of(row)[layout.label] if isinstance(name, str)}
+    if not names:
+        raise UserError("categories: parquet files hold only numbers: list the names in their order")
+    return sorted(name for name in {name.strip() for name in names} if name)
+
+
+def _has_distinct_paths(layouts: Mapping[Path, ParquetLayout]) -> bool:
+    """Tell whether the images without ids have paths, each another one."""
+    seen: set[str] = set()
+    count = 0
+    for path, layout in layouts.items():
+        if layout.image_id:
+            continue
+        if not layout.has_paths:
+            return False
+        for batch in read_columns(path, layout, [f"{layout.image}.path"]):
+            if not isinstance(batch, Lost):
+                paths = [plain_name(name) for name in layout.paths_of(batch[1]) if name]
+                seen.update(paths)
+                count += batch[1].num_rows
+    return len(seen) == count
 
 
 def _view(value: Any) -> ImageData:

@@ -9,18 +9,14 @@ from typing import Any
 
 from grounding.categories import Category, number_categories
 from grounding.errors import UserError
-from prepare.reasons import EXPRESSION_TOO_LONG
-from prepare.source_types import BoxFormat, Query, RawObjects
-from prepare.sources.shared.identity import derived_id
+from prepare.source_types import BoxFormat, Query
+from prepare.sources.parts.expression_query import ANYTHING, LabelledBox, query_of_expression
 from prepare.sources.shared.jsonl import Rows, open_jsonl
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import BadValueError, brief_value, read_label, read_numbers
 from prepare.sources.source_settings import SourceSettings
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
-
-ANYTHING = "object"
-"""The category of a box if its line states none."""
 
 
 def open_source(source: SourceSettings, categories: Sequence[Category]) -> ListedSource:
@@ -38,7 +34,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
 
 def _read_rows(name: str, rows: Rows, usual: str, longest: int) -> tuple[Query, ...]:
-    found: dict[str, list[tuple[tuple[float, ...], str]]] = {}
+    found: dict[str, list[LabelledBox]] = {}
     for line, row in rows.lines:
         where = rows.where(line)
         expression = row.get("expression")
@@ -54,15 +50,7 @@ def _read_rows(name: str, rows: Rows, usual: str, longest: int) -> tuple[Query, 
         for box in _boxes_of(row["bbox"], where):
             if (box, label) not in boxes:
                 boxes.append((box, label))
-    return tuple(_query(name, expression, boxes, longest) for expression, boxes in found.items())
-
-
-def _query(name: str, expression: str, boxes: list[tuple[tuple[float, ...], str]], longest: int) -> Query:
-    record_id = derived_id(f"{name}\n{expression}")
-    if len(expression) > longest:
-        return Query(RawObjects(), fault=EXPRESSION_TOO_LONG, record_id=record_id)
-    objects = RawObjects([box for box, _ in boxes], [label for _, label in boxes], [None] * len(boxes))
-    return Query(objects, expression, record_id=record_id)
+    return tuple(query_of_expression(name, expression, boxes, longest) for expression, boxes in found.items())
 
 
 def _boxes_of(value: Any, where: str) -> list[tuple[float, ...]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.annotations import LARGEST_SIDE
-from grounding.boxes import Box, Size
+from grounding.boxes import Size
+from prepare.sources.parts.outlines import around_rectangle
 from prepare.sources.shared.listed import UnreadableError, read_annotation
 from prepare.sources.shared.source_values import number_in
 
@@ -62,9 +63,7 @@ def _box(element: ET.Element) -> tuple[float, ...]:
     if corners := _numbers(element, "bndbox", CORNERS):
         return corners
     if rotated := _numbers(element, "robndbox", ROTATED):
-        cx, cy, width, height, angle = rotated
-        across, down = abs(math.cos(angle)), abs(math.sin(angle))
-        return Box.from_cxcywh(cx, cy, width * across + height * down, width * down + height * across).xyxy
+        return around_rectangle(*rotated)
     return ()
 
 

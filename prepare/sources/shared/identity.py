@@ -19,6 +19,12 @@ def derived_id(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(_spell(name), digest_size=8).digest(), "big") % ID_LIMIT
 
 
+def number_in_name(name: str) -> int | None:
+    """Return the id that is the whole name of an image file, in 12 digits as in COCO; None if it is no id."""
+    stem = posixpath.splitext(posixpath.basename(plain_name(name)))[0]
+    return int(stem) if stem.isascii() and stem.isdecimal() and 12 <= len(stem) <= 18 else None
+
+
 def plain_name(name: str) -> str:
     r"""Return the normal form of an image's name: "a//./b.jpg" and "a\b.jpg" become "a/b.jpg"."""
     return posixpath.normpath(name.strip().replace("\\", "/"))

@@ -1,13 +1,10 @@
 """Parquet files of annotated images: opened, checked, and read in small batches."""
 
 import os
-import resource
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,34 +12,7 @@ from grounding.errors import UserError
 from prepare.reasons import ROWS_DAMAGED
 from prepare.source_types import Lost
 from prepare.sources.shared.file_patterns import first_line
-
-ANNOTATION_COLUMNS = ("image_id", "width", "height", "objects")
-IMAGE_COLUMN = "image"
-STRUCT_FIELDS = {"image": ("bytes",), "objects": ("category", "bbox", "area")}
-
-
-def _is_number(kind: Any) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _is_list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    def is_list(kind: Any) -> bool:
-        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-        return any(known(kind) for known in lists) and fits(kind.value_type)
-
-    return is_list
-
-
-COLUMN_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "image_id": (pa.types.is_integer, "whole numbers"),
-    "width": (_is_number, "numbers"),
-    "height": (_is_number, "numbers"),
-    "objects.category": (_is_list_of(pa.types.is_integer), "lists of whole numbers"),
-    "objects.bbox": (_is_list_of(_is_list_of(_is_number)), "lists of lists of numbers"),
-    "objects.area": (_is_list_of(_is_number), "lists of numbers"),
-    "image.bytes": (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), "bytes"),
-}
-"""The schema of the format: what each column has to hold; any of it can be null."""
+from prepare.sources.shared.memory_bound import memory_bound
 
 READ_BUFFER = 1 << 20
 """Bytes. With a buffer, pages are streamed; without, a whole column of a row group is held in memory."""
@@ -60,42 +30,20 @@ class LargeRowError(ValueError):
 
 
 def open_parquet(path: Path) -> pq.ParquetFile:
-    """Open a parquet file in the layout of detection-datasets/coco.
+    """Open a parquet file.
 
     Raises:
-        UserError: not a whole parquet file, or columns are missing.
+        UserError: not a whole parquet file.
     """
     try:
         # No pre-buffering: it would read all columns of a row group, images included, at once.
         file = pq.ParquetFile(
             path, buffer_size=READ_BUFFER, pre_buffer=False, page_checksum_verification=True
         )
-        schema = file.schema_arrow
+        _ = file.schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a whole parquet file ({first_line(error)}): fetch it again") from error
-    missing = [name for name in (*ANNOTATION_COLUMNS, IMAGE_COLUMN) if name not in schema.names]
-    for name, fields in STRUCT_FIELDS.items():
-        if name not in missing:
-            kind = schema.field(name).type
-            known = [kind.field(i).name for i in range(kind.num_fields)] if pa.types.is_struct(kind) else []
-            missing += [f"{name}.{field}" for field in fields if field not in known]
-    if missing:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)}: expected are the columns of detection-datasets/coco, "
-            f"there are {', '.join(schema.names)}"
-        )
-    for name, (fits, needed) in COLUMN_TYPES.items():
-        kind = _type_of(schema, name)
-        if not fits(kind):
-            raise UserError(f"{path}: column {name} holds {kind}, not {needed}")
     return file
-
-
-def _type_of(schema: Any, name: str) -> Any:
-    """Return the type of a column, or of a field of one (`objects.area`)."""
-    column, _, field = name.partition(".")
-    kind = schema.field(column).type
-    return kind.field(kind.get_field_index(field)).type if field else kind
 
 
 def row_groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
@@ -107,9 +55,15 @@ def row_groups(file: pq.ParquetFile) -> Iterator[tuple[int, int]]:
 
 
 def read_rows(
-    file: pq.ParquetFile, path: Path, columns: Sequence[str], batch_size: int, index: int, start: int
+    file: pq.ParquetFile,
+    path: Path,
+    columns: Sequence[str],
+    batch_size: int,
+    index: int,
+    start: int,
+    image: str,
 ) -> Iterator[tuple[int, Any] | Lost]:
-    """Yield a row group in batches, each with the number of its first row.
+    """Yield a row group in batches, each with the number of its first row; `image` is the images' column.
 
     Rows that cannot be read are reported as `Lost`; the rest of the row group is lost with them.
     """
@@ -119,7 +73,7 @@ def read_rows(
     )
     try:
         while (batch := _next_batch(batches)) is not None:
-            for part in _parts(batch):
+            for part in _parts(batch, image):
                 yield row, part
                 row += part.num_rows
     except MemoryError:
@@ -136,43 +90,30 @@ def _next_batch(batches: Iterator[Any]) -> Any:
     Raises:
         MemoryError: it needs more than `MOST_MEMORY`.
     """
-    with _memory_bound(MOST_MEMORY):
+    with memory_bound(MOST_MEMORY):
         return next(batches, None)
 
 
-@contextmanager
-def _memory_bound(more: int) -> Iterator[None]:
-    """Let this process take at most so many more bytes of memory within the block."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    bound = psutil.Process().memory_info().vms + more
-    lower = min(limit for limit in (soft, bound) if limit != resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_AS, (lower, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def _parts(batch: Any) -> Iterator[Any]:
+def _parts(batch: Any, image: str) -> Iterator[Any]:
     """Yield a batch, or each of its rows if it is large.
 
     Raises:
         LargeRowError: a row has more annotations than `LARGEST_ROW`.
     """
-    if _annotation_bytes(batch) <= LARGEST_ROW:
+    if _annotation_bytes(batch, image) <= LARGEST_ROW:
         yield batch
         return
     for row in range(batch.num_rows):
         part = batch.slice(row, 1)
-        if (size := _annotation_bytes(part)) > LARGEST_ROW:
+        if (size := _annotation_bytes(part, image)) > LARGEST_ROW:
             raise LargeRowError(
                 f"a row has {size:,} bytes of annotations, and at most {LARGEST_ROW:,} are read"
             )
         yield part
 
 
-def _annotation_bytes(batch: Any) -> int:
-    return int(batch.select(list(ANNOTATION_COLUMNS)).nbytes)
+def _annotation_bytes(batch: Any, image: str) -> int:
+    return int(batch.select([name for name in batch.schema.names if name != image]).nbytes)
 
 
 def read_footer(path: Path) -> tuple[int, bytes]:

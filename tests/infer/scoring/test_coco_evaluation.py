@@ -9,8 +9,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.coco_evaluation import coco_results, coco_scores, coco_statistics
 
 # The lines that pycocotools' summarize() prints, from the top.

@@ -4,8 +4,8 @@ import pytest
 
 from grounding.answers.forms import FRACTIONS, OUT_OF_RANGE
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.likely_cause import likely_cause
 from infer.scoring.scorecard import Scores
 

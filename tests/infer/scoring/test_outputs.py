@@ -44,7 +44,7 @@ def test_scores_lie_beside_the_checkpoint_too(dataset: Any, tmp_path: Path) -> N
         versions={},
         git=None,
         data={},
-        starts=(Start("2026-01-01T00:00:00+00:00"),),
+        starts=(Start("2026-01-01T00:00:00Z"),),
     )
     write_run(tmp_path / "model", record)
     path = write_rows(tmp_path / "out" / "predictions.jsonl", right_answers(dataset.path)[:3])

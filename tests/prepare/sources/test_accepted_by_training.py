@@ -17,6 +17,8 @@ from grounding.markup import find_markup
 from infer.asking.dataset_questions import read_questions
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
+from prepare.recipe import EXPRESSION_KINDS
+from tests.prepare.sources.small_sources import SETTINGS, SOURCES
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -232,6 +234,16 @@ def test_annotated_images(
     if prompt == "category":
         recipe = dataclasses.replace(recipe, negatives=dataclasses.replace(recipe.negatives, share=0.4))
     prepare_dataset(recipe)
+    assert_accepted(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("kind", sorted(set(SOURCES) - set(WRITERS) - {"records", "coco_parquet"}))
+def test_files_of_tools(tmp_path: Path, recipe_for: Make, kind: str) -> None:
+    make, write = SOURCES[kind]
+    write(make(), tmp_path / "source")
+    asks = {"prompt": "expression"} if kind in EXPRESSION_KINDS else {}
+    card = prepare_dataset(recipe_for(kind, SETTINGS.get(kind, {}), val_ratio=0.25, **asks))
+    assert (card.counts["train"]["images"], card.counts["val"]["images"]) == (3, 1)
     assert_accepted(tmp_path / "dataset")
 
 

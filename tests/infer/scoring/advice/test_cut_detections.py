@@ -12,9 +12,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.recipe import InferRecipe, save_recipe
-from infer.runs.predictions import Prediction
 from infer.scoring.changes import NotComparableError, find_changes
 from infer.scoring.coco_evaluation import coco_results, coco_scores
 from infer.scoring.inputs import read_evaluation

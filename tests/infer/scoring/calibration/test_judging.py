@@ -1,6 +1,6 @@
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.calibration.judging import judge_boxes
 
 

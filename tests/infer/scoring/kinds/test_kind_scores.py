@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from grounding.boxes import Box
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.coco_evaluation import coco_results, coco_scores
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation

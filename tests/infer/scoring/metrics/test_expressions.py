@@ -1,8 +1,8 @@
 import pytest
 
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.metrics.expressions import expression_ratios
 
 THERE = Box(0, 0, 100, 10)

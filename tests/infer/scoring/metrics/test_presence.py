@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grounding.boxes import Box
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.metrics.presence import false_positives_by_choice, presence_ratios
 
 CATEGORIES = frozenset({"cat", "dog"})

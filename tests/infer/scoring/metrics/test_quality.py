@@ -1,7 +1,7 @@
 from grounding.answers.forms import DUPLICATE, NO_BOX, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Box, Size
+from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
-from infer.runs.predictions import Prediction
 from infer.scoring.metrics.quality import count_problems, count_unknown_labels, quality_ratios
 
 CATEGORIES = frozenset({"cat"})

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infer.runs.predictions import Prediction
+from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.coco_evaluation import coco_scores
 from infer.scoring.resampling.average_precision import average_precisions
 from infer.scoring.resampling.ranking import match_as_coco

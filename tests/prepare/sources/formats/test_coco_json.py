@@ -305,3 +305,27 @@ def test_crowds_are_trained_if_the_recipe_says_so(tmp_path: Path, recipe_for: Ma
         prepare_dataset(recipe_for("coco_json", val_ratio=0.0))
     card = prepare_dataset(recipe_for("coco_json", {"crowds": "objects"}, val_ratio=0.0, overwrite=True))
     assert (card.dropped, card.counts["train"]["boxes_in_answers"]) == ({}, 2)
+
+
+def test_lvis_and_objects365(tmp_path: Path, recipe_for: Make, read_rows: Make) -> None:
+    """LVIS names images by URL and lists absent categories; Objects365 names folders of its own server."""
+    images = [
+        {"coco_url": "http://images.cocodataset.org/train2017/000000391895.jpg", "neg_category_ids": [2]},
+        {"file_name": "images/v1/patch8/objects365_v1_00420917.jpg", "license": 5, "url": ""},
+    ]
+    paths = ["train2017/000000391895.jpg", "train/patch8/objects365_v1_00420917.jpg"]
+    for number, (image, path) in enumerate(zip(images, paths, strict=True)):
+        folder = tmp_path / "source" / str(number)
+        (folder / path).parent.mkdir(parents=True)
+        Image.new("RGB", (20, 10), (number, 0, 0)).save(folder / path)
+        annotation = {"id": 1, "image_id": 1, "category_id": 1, "area": 50.0, "isfake": 0, "iscrowd": 0}
+        outline = {"segmentation": [[2, 1, 12, 1, 12, 6]]} if number == 0 else {"bbox": [2, 1, 10, 5]}
+        content = {
+            "images": [image | {"id": 1, "width": 20, "height": 10}],
+            "annotations": [annotation | outline],
+            "categories": [{"id": 1, "name": "cat", "synonyms": ["cat"], "frequency": "f"}],
+        }
+        (folder / "train.json").write_text(json.dumps(content))
+        source = {"path": str(folder), "train_files": "train.json"}
+        prepare_dataset(recipe_for("coco_json", source, overwrite=True))
+        assert [row["objects"]["bbox"] for row in read_rows("train")] == [[[100, 100, 600, 600]]]

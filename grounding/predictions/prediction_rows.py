@@ -1,4 +1,4 @@
-"""The rows of predictions.jsonl: written for answers, and read and checked, whoever has written them."""
+"""The rows of predictions.jsonl, read and checked, whoever has written them."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ from grounding.boxes import Box
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.samples import Detection
-from infer.asking.dataset_questions import Question
-from infer.asking.parsed_answers import ParsedAnswer
 
 LARGEST_COORDINATE = 1e7
 """Pixels between a coordinate and the image's corner; no image is so large, and areas stay exact."""
@@ -35,23 +33,6 @@ class Prediction:
     def is_readable(self) -> bool:
         """Whether the answer names objects, or says without a problem that there are none."""
         return bool(self.detections) or not self.problems
-
-
-def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]:
-    """Return the row of one answer: its text, and what was read out of it, boxes in original pixels."""
-    return {
-        "image_id": question.image_id,
-        "image": question.image,
-        "width": question.size.width,
-        "height": question.size.height,
-        "question": question.text,
-        "raw": answered.raw,
-        "detections": [
-            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
-            for found in answered.detections
-        ],
-        "problems": list(answered.problems),
-    }
 
 
 def read_predictions(path: Path) -> list[Prediction]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from grounding.boxes import Box
 from grounding.errors import UserError
+from grounding.predictions.prediction_rows import LARGEST_COORDINATE, Prediction, read_predictions
 from grounding.samples import Detection
-from infer.runs.predictions import LARGEST_COORDINATE, Prediction, read_predictions
 
 ROW: dict[str, Any] = {
     "image_id": 7,

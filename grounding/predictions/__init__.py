@@ -1,0 +1,1 @@
+"""What a run found: predictions.jsonl, as every step after inference reads it."""

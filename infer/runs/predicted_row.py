@@ -1,0 +1,23 @@
+"""The row of predictions.jsonl that is written for an answer; `grounding.predictions` reads it."""
+
+from typing import Any
+
+from infer.asking.dataset_questions import Question
+from infer.asking.parsed_answers import ParsedAnswer
+
+
+def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]:
+    """Return the row of one answer: its text, and what was read out of it, boxes in original pixels."""
+    return {
+        "image_id": question.image_id,
+        "image": question.image,
+        "width": question.size.width,
+        "height": question.size.height,
+        "question": question.text,
+        "raw": answered.raw,
+        "detections": [
+            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
+            for found in answered.detections
+        ],
+        "problems": list(answered.problems),
+    }

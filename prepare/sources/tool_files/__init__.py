@@ -1,0 +1,1 @@
+"""What the files of annotation tools share: entries of images, splits, CSV and JSON, pickles without code."""
