@@ -26,7 +26,7 @@ def main() -> None:
     elif recipe.split == "val":
         from infer.scoring.outputs import write_scores
 
-        print_result(write_scores(predictions).rstrip("\n"))
+        print_result(write_scores(predictions, max_detections=recipe.max_detections).rstrip("\n"))
     else:
         print_result(str(predictions))
 

@@ -16,8 +16,17 @@ ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
 ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
-SAME_ANSWERS = ("batch_size", "base_url", "concurrency", "timeout", "retries", "shard", "overwrite")
-"""The keys that change where and how fast questions are asked, but not the answers."""
+SAME_ANSWERS = (
+    "batch_size",
+    "base_url",
+    "concurrency",
+    "timeout",
+    "retries",
+    "shard",
+    "overwrite",
+    "max_detections",
+)
+"""The keys that change where and how fast questions are asked, or the scores, but not the answers."""
 
 
 @dataclass(frozen=True, kw_only=True)

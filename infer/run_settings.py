@@ -9,6 +9,9 @@ from infer.engines.settings import check_choices, check_counts
 
 SPLITS = ("val", "train")
 
+MAX_DETECTIONS = 100
+"""COCO's limit: at most this many detections of a category count in an image."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
@@ -19,6 +22,9 @@ class RunSettings:
     split: str = setting(" or ".join(SPLITS), "val")
     limit: int | None = setting("ask about the first N images only (null: all)", None)
     shard: str | None = setting("I/N: every N-th image, beginning with image I; the first is 0", None)
+    max_detections: int = setting(
+        "scores: detections of a category that count in an image, the highest scores first", MAX_DETECTIONS
+    )
     overwrite: bool = setting("replace predictions of another recipe", False)
 
     def __post_init__(self) -> None:
@@ -28,7 +34,7 @@ class RunSettings:
             ValueError: a split that does not exist, or a number out of its range.
         """
         check_choices(self, {"split": SPLITS})
-        check_counts(self, ("limit",))
+        check_counts(self, ("limit", "max_detections"))
         number, count = self.shard_numbers
         if not number < count:
             raise ValueError(f"shard: '{self.shard}' is not one of 0/{count} to {count - 1}/{count}")

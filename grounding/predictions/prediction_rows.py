@@ -47,7 +47,7 @@ def read_predictions(path: Path) -> list[Prediction]:
     rows = {}
     for line, row in read_jsonl(path):
         where = f"{path}, line {line}"
-        prediction = _prediction(row, where)
+        prediction = parse_prediction(row, where)
         if prediction.image_id in rows:
             raise UserError(
                 f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
@@ -56,7 +56,12 @@ def read_predictions(path: Path) -> list[Prediction]:
     return list(rows.values())
 
 
-def _prediction(row: dict[str, Any], where: str) -> Prediction:
+def parse_prediction(row: dict[str, Any], where: str) -> Prediction:
+    """Return the prediction in a row; `where` is the row's place, for messages.
+
+    Raises:
+        UserError: see `read_predictions`.
+    """
     image_id = row.get("image_id")
     if "image_id" in row and (not isinstance(image_id, int) or isinstance(image_id, bool)):
         raise UserError(
@@ -65,7 +70,7 @@ def _prediction(row: dict[str, Any], where: str) -> Prediction:
     try:
         return Prediction(
             row["image_id"],
-            tuple(_detection(item) for item in _list(row["detections"], "detections")),
+            tuple(parse_detection(item) for item in _list(row["detections"], "detections")),
             tuple(_text(problem, "a problem") for problem in _list(row.get("problems", []), "problems")),
             _place(_text(row.get("image", ""), "image")),
             _text(row.get("question", ""), "question"),
@@ -78,7 +83,12 @@ def _prediction(row: dict[str, Any], where: str) -> Prediction:
         ) from error
 
 
-def _detection(item: Any) -> Detection:
+def parse_detection(item: Any) -> Detection:
+    """Return the detection in an object with label, box and, if there is one, score.
+
+    Raises:
+        ValueError, KeyError: a part is missing, or of another type.
+    """
     if not isinstance(item, dict):
         raise ValueError(f"a detection is {_shown(item)}, not an object")
     numbers, score = _list(item["box"], "box"), item.get("score")

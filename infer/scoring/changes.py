@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, named_dataset
+from grounding.files import read_json
+from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, SCORES_FILE, named_dataset
 from grounding.predictions.prediction_rows import read_predictions
+from infer.scoring.advice.cut_detections import KEY
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.metrics.catalogue import measure
 from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.scoring.scorecard import LIMITS_KEY
 
 
 class NotComparableError(Exception):
@@ -69,7 +72,8 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
     common = frozenset(ids[0] & ids[1])
     if not common:
         raise NotComparableError("no image was answered in both")
-    old, new = (read_evaluation(path, dataset, common) for path in paths)
+    limit = _common_limit([path.parent for path in paths])
+    old, new = (read_evaluation(path, dataset, common, limit) for path in paths)
     return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
 
 
@@ -83,12 +87,29 @@ def _common_dataset(predictions: Sequence[Path]) -> Path:
     return named[0]
 
 
+def _common_limit(folders: Sequence[Path]) -> int | None:
+    """Return the max_detections of the runs' scores.json; None where no scores name one."""
+    saved = [read_json(folder / SCORES_FILE) for folder in folders if (folder / SCORES_FILE).is_file()]
+    limits = {limit for scores in saved if isinstance(limit := _limit_in(scores), int)}
+    if len(limits) > 1:
+        first, second, *_ = sorted(limits)
+        raise NotComparableError(
+            f"one run was scored with max_detections={first}, another with {second}: score one of them again"
+        )
+    return next(iter(limits), None)
+
+
+def _limit_in(scores: Any) -> Any:
+    limits = scores.get(LIMITS_KEY) if isinstance(scores, dict) else None
+    return limits.get(KEY) if isinstance(limits, dict) else None
+
+
 def metric_changes(before: Evaluation, after: Evaluation, draws: int = DRAWS) -> dict[str, MetricChange]:
     """Return the change of every metric that both define; each draw takes the same images for both."""
     weights = before.draw(draws)
     old, new = measure(before), measure(after)
     old_values, new_values = old.values, new.values
-    old_drawn, new_drawn = old.resample(weights), new.resample(weights)
+    old_drawn, new_drawn = old.resample(weights).values, new.resample(weights).values
     changes = {}
     for key, value in old_values.items():
         other = new_values[key]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from grounding.boxes import Box
 from grounding.matching import AT_50, AT_75
 from grounding.predictions.prediction_rows import Prediction
-from infer.scoring.resampling.average_precision import RankedDetections, rank_detections
+from infer.run_settings import MAX_DETECTIONS
+from infer.scoring.resampling.average_precision import RankedDetections
+from infer.scoring.resampling.ranking import CategoryOverlaps, find_overlaps, rank
 
 STATISTICS = {
     "AP": 0,
@@ -20,7 +23,7 @@ STATISTICS = {
     "AP_large": 5,
     "AR": 8,
 }
-"""Metric -> place in COCO's list of 12. AR: at 100 detections. Source: cocodataset.org/#detection-eval."""
+"""Metric -> place in COCO's list of 12. AR: at `max_detections`. Source: cocodataset.org/#detection-eval."""
 
 SCORE_OF_GREEDY_ANSWERS = 1.0
 
@@ -29,12 +32,19 @@ SCORE_OF_GREEDY_ANSWERS = 1.0
 class CocoScores:
     """COCO's numbers over all categories and of each one; None without such objects, where COCO has no value.
 
-    `ranked` are the detections that AP is computed from; resampling computes it again from them.
+    `overlaps` are what AP is computed from: resampling computes it again from them; `places` has
+    the position of each category in them.
     """
 
     statistics: dict[str, float | None]
     per_category: dict[str, dict[str, float | None]]
-    ranked: tuple[RankedDetections, ...]
+    overlaps: tuple[CategoryOverlaps, ...]
+    places: Mapping[str, int]
+
+    @cached_property
+    def ranked(self) -> tuple[RankedDetections, ...]:
+        """The ranked detections of each category, in the order of the category ids."""
+        return tuple(rank(category) for category in self.overlaps)
 
 
 def coco_statistics(
@@ -50,12 +60,13 @@ def coco_scores(
     category_ids: Mapping[str, int],
     *,
     with_scores: bool = True,
+    max_detections: int = MAX_DETECTIONS,
 ) -> CocoScores:
     """Evaluate predictions against COCO annotations of the same images.
 
     Detections whose label is no category are left out. A detection without a score gets 1.0, and so do all
     detections with `with_scores=False`. Detections with equal scores rank in the order of the answer; at
-    most 100 detections of a category count in an image, those with the highest rank.
+    most `max_detections` of a category count in an image, those with the highest rank.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
@@ -64,12 +75,17 @@ def coco_scores(
     results = coco_results(predictions, category_ids, with_scores=with_scores)
     found = COCO(_as_annotations(annotations, results), **silent)
     evaluation = COCOeval_faster(truth, found, iouType="bbox", **silent)
+    if max_detections != MAX_DETECTIONS:
+        # Three, as COCO has three; AR at 1 and at 10 detections is not read.
+        evaluation.params.maxDets = [max_detections] * 3
     evaluation.run()
+    places = {int(category): place for place, category in enumerate(evaluation.params.catIds)}
     values = [float(value) for value in evaluation.stats]
     return CocoScores(
         {name: values[place] if values[place] >= 0 else None for name, place in STATISTICS.items()},
         _per_category(evaluation, category_ids),
-        tuple(rank_detections(evaluation, annotations, results)),
+        tuple(find_overlaps(evaluation, annotations, results)),
+        {name: places[number] for name, number in category_ids.items() if number in places},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from grounding.annotations import category_by_image
@@ -10,6 +11,7 @@ from grounding.card import Card
 from grounding.matching import Matches, match_detections
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
+from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
 
@@ -20,7 +22,9 @@ class Evaluation:
 
     `annotations` are COCO's, of the predicted images only. `objects` and `crowds` are the same as detections,
     by image id. `expressions` are the referring expressions of the questions about one, by image id: in such
-    a question, the objects have the expression as label, as a right answer has.
+    a question, the objects have the expression as label, as a right answer has. AP and AR count at most
+    `max_detections` of a category in an image. `notes` say how the file was read, if it is another tool's.
+    `dataset` is the folder of the data set.
     """
 
     card: Card
@@ -30,6 +34,9 @@ class Evaluation:
     objects: Mapping[int, Sequence[Detection]] = field(repr=False)
     crowds: Mapping[int, Sequence[Detection]] = field(repr=False)
     expressions: Mapping[int, str] = field(repr=False)
+    max_detections: int = MAX_DETECTIONS
+    notes: tuple[str, ...] = ()
+    dataset: Path | None = None
 
     @property
     def category_ids(self) -> dict[str, int]:

@@ -7,17 +7,24 @@ from grounding.annotations import expressions_by_image, objects_by_image, read_a
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
-from grounding.predictions.prediction_rows import read_predictions
 from infer.recipe import saved_recipe
+from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.evaluation import Evaluation
+from infer.scoring.other_tools.habits import USUAL_HABITS, PredictionHabits
+from infer.scoring.other_tools.prediction_forms import read_given_predictions
 
 
 def read_evaluation(
-    predictions_path: Path, dataset: Path | None = None, only: frozenset[int] | None = None
+    predictions_path: Path,
+    dataset: Path | None = None,
+    only: frozenset[int] | None = None,
+    max_detections: int | None = None,
+    habits: PredictionHabits = USUAL_HABITS,
 ) -> Evaluation:
-    """Read a predictions file and the annotations of its images.
+    """Read a predictions file, of this project or another tool, and the annotations of its images.
 
     Without `dataset`, the data set is the one that infer.yaml names. `only` keeps the images of these ids.
+    Without `max_detections`, it is that of infer.yaml, else COCO's. `habits` say what a file does not.
 
     Raises:
         UserError: no such file, a prediction for an unknown image, or images without a prediction although
@@ -30,7 +37,9 @@ def read_evaluation(
     is_limited = only is not None or (recipe is not None and recipe.limit is not None)
     card = load_card(dataset)
     annotations = read_annotations(dataset / ANNOTATIONS_FILE)
-    predictions = read_predictions(predictions_path)
+    reading = habits.recipe(recipe, dataset, predictions_path.parent)
+    given = read_given_predictions(predictions_path, annotations, reading, habits.boxes)
+    predictions = given.predictions
     images_in_data_set = len(annotations["images"])
     if only is not None:
         predictions = [item for item in predictions if item.image_id in only]
@@ -45,6 +54,9 @@ def read_evaluation(
         images_in_data_set,
         *objects_by_image(annotations, card),
         expressions_by_image(annotations, card),
+        max_detections or (MAX_DETECTIONS if recipe is None else recipe.max_detections),
+        given.notes,
+        dataset,
     )
 
 

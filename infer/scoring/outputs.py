@@ -1,7 +1,9 @@
 """Scores a predictions file and writes scores.json, scores.md, COCO results, curves and run.json."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from grounding.errors import UserError
 from grounding.files import write_json, write_text
 from grounding.layout import COCO_RESULTS_FILE, SCORES_FILE, SCORES_REPORT_FILE
 from grounding.run_record import add_scores
@@ -9,27 +11,38 @@ from infer.recipe import saved_recipe
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.likely_cause import likely_cause
 from infer.scoring.metrics.coco_ap import results_of
+from infer.scoring.other_tools.habits import USUAL_HABITS, PredictionHabits
 from infer.scoring.resampling.bootstrap import DRAWS
-from infer.scoring.score_report import markdown_report, terminal_report
+from infer.scoring.score_report import BY_KIND, markdown_report, terminal_report
 from infer.scoring.scorecard import Scores, score
 from infer.scoring.visualdl_scalars import find_curves, trained_steps, write_curves
 
 
 def write_scores(
-    predictions: Path, dataset: Path | None = None, draws: int = DRAWS, curves: Path | None = None
+    predictions: Path,
+    dataset: Path | None = None,
+    draws: int = DRAWS,
+    curves: Path | None = None,
+    max_detections: int | None = None,
+    habits: PredictionHabits = USUAL_HABITS,
+    by: Sequence[str] = (),
 ) -> str:
     """Score a predictions file, write the results beside it, and return the report for the terminal.
 
     If the predictions belong to a training run, its folder gets curves, and its run.json the metrics.
-    `curves` is another folder for the curves.
+    `curves` is another folder for the curves, `max_detections` another limit than that of infer.yaml.
+    `habits` say what a file of another tool does not. `by` names more tables of the report.
 
     Raises:
-        UserError: see `read_evaluation`.
+        UserError: see `read_evaluation`, or predictions whose name is that of a file to write.
     """
-    evaluation = read_evaluation(predictions, dataset)
-    scores = score(evaluation, draws)
+    if predictions.name in (SCORES_FILE, SCORES_REPORT_FILE):
+        raise UserError(f"{predictions}: the scores would replace it: give the predictions another name")
+    evaluation = read_evaluation(predictions, dataset, None, max_detections, habits)
+    scores = score(evaluation, draws, with_kind_intervals=BY_KIND in by)
     folder = predictions.parent
-    write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
+    if predictions.resolve() != (folder / COCO_RESULTS_FILE).resolve():
+        write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
     title = f"Scores of {folder.name or predictions.name}"
     write_text(folder / SCORES_REPORT_FILE, markdown_report(scores, title))
     write_json(folder / SCORES_FILE, scores.as_json())
@@ -41,7 +54,8 @@ def write_scores(
     note = "" if len(images) == total else " (limit)"
     files = ", ".join(written)
     cause = likely_cause(images, scores)
-    report = terminal_report(scores) if cause is None else f"{terminal_report(scores)}\n{cause}\n"
+    lines = [*evaluation.notes, *scores.notes, *([] if cause is None else [cause])]
+    report = "\n".join((terminal_report(scores, by), *(f"{line}\n" for line in lines)))
     return f"{report}\n{len(images)} of {total} images scored{note}: {files}\n"
 
 

@@ -5,15 +5,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grounding.errors import UserError
+from infer.scoring.advice.cut_detections import count_cut
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
+from infer.scoring.kinds.kind_scores import KindTable, score_kinds
+from infer.scoring.kinds.training_images import count_training_images
 from infer.scoring.metrics.catalogue import METRICS, METRICS_AS_SAVED, measure
-from infer.scoring.metrics.metric import Value
+from infer.scoring.metrics.metric import Drawn, Value
 from infer.scoring.metrics.presence import false_positives_by_choice
 from infer.scoring.metrics.quality import count_problems, count_unknown_labels
 from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, Interval, interval
+from infer.scoring.resampling.ratios import FloatArray
 
 UNKNOWN_LABELS_KEPT = 50
+
+LIMITS_KEY = "limits"
+"""The key of scores.json that holds `max_detections`, and what it cut."""
+
+KINDS_KEY = "by_kind"
+"""The key of scores.json that holds the scores by kind of picture."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,9 @@ class Scores:
 
     `values` has a number for each key of `infer.scoring.metrics.catalogue.METRICS`; None, or no entry, means
     that the data set does not define the metric: no such object or question, or no scores. `intervals` are
-    bootstrap intervals of the metrics that are means over the images.
+    bootstrap intervals of the metrics that are means over the images. `limits` has `max_detections`, and how
+    many images it cut. `by_kind` has a row for each band of each kind of pictures. `notes` say
+    what is missing.
     """
 
     values: Mapping[str, Value]
@@ -32,6 +45,10 @@ class Scores:
     negatives_by_choice: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     problems: Mapping[str, int] = field(default_factory=dict)
     most_frequent_unknown_labels: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    category_intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    by_kind: KindTable = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> dict[str, float | int]:
@@ -55,6 +72,9 @@ class Scores:
             "negatives_by_choice": self.negatives_by_choice,
             "problems": self.problems,
             "most_frequent_unknown_labels": self.most_frequent_unknown_labels,
+            LIMITS_KEY: self.limits,
+            "category_intervals": self.category_intervals,
+            KINDS_KEY: self.by_kind,
         }
         return {**always, **tables, **optional}
 
@@ -70,19 +90,46 @@ def score_predictions(predictions_path: Path, dataset: Path | None = None, draws
     return score(read_evaluation(predictions_path, dataset), draws)
 
 
-def score(evaluation: Evaluation, draws: int = DRAWS) -> Scores:
-    """Return all scores, with intervals from this many bootstrap draws of the images (0: no intervals)."""
+def score(evaluation: Evaluation, draws: int = DRAWS, *, with_kind_intervals: bool = False) -> Scores:
+    """Return all scores, with intervals from this many bootstrap draws of the images (0: no intervals).
+
+    The AP of each kind of picture has intervals only `with_kind_intervals`: they take several times as long
+    as everything else.
+    """
     measured = measure(evaluation)
-    drawn = measured.resample(evaluation.draw(draws)) if draws else {}
-    intervals = {key: bounds for key, values in drawn.items() if (bounds := interval(values)) is not None}
+    weights = evaluation.draw(draws) if draws else None
+    drawn = Drawn({}) if weights is None else measured.resample(weights)
+    trained, notes = _training_images(evaluation)
     predictions, categories = evaluation.predictions, evaluation.categories
     unknown = count_unknown_labels(predictions, categories, evaluation.expressions)
     return Scores(
         values=measured.values,
-        intervals=intervals,
+        intervals=_intervals(drawn.values),
         bootstrap={"draws": draws, "seed": SEED, "percent": LEVEL},
         per_category=measured.per_category(list(evaluation.category_ids)),
         negatives_by_choice=false_positives_by_choice(predictions, evaluation.annotations, categories),
         problems=count_problems(predictions),
         most_frequent_unknown_labels=dict(list(unknown.items())[:UNKNOWN_LABELS_KEPT]),
+        limits=count_cut(evaluation),
+        category_intervals={name: _intervals(row) for name, row in drawn.per_category.items()},
+        by_kind=score_kinds(
+            evaluation, measured.coco, weights, trained, with_ap_intervals=with_kind_intervals
+        ),
+        notes=notes,
     )
+
+
+def _intervals(drawn: Mapping[str, FloatArray]) -> dict[str, Interval]:
+    return {key: bounds for key, values in drawn.items() if (bounds := interval(values)) is not None}
+
+
+def _training_images(evaluation: Evaluation) -> tuple[dict[str, int] | None, tuple[str, ...]]:
+    """Return the training images of each category, None where none is counted, and notes."""
+    if evaluation.dataset is None:
+        return None, ()
+    try:
+        counts = count_training_images(evaluation.dataset) or {}
+    except UserError as error:
+        return None, (f"no scores by category frequency: {error}",)
+    known = {name: counts[name] for name in evaluation.category_ids if name in counts}
+    return known or None, ()  # without a category, all answers name expressions

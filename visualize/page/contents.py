@@ -14,6 +14,7 @@ from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from visualize.page.image_copies import PageImage
+from visualize.page.kind_tables import page_kinds
 from visualize.read.compared_runs import Run, Truth
 
 
@@ -25,14 +26,20 @@ def page_content(
     An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
     IoU and the position of the true label follow.
+
+    Raises:
+        UserError: a scores.json does not hold scores.
     """
+    files = [run.folder / SCORES_FILE for run in runs]
+    scores = [read_scores(path.parent) if path.is_file() else {} for path in files]
     predicted = {item.label for run in runs for image_id in ids for item in run.answers[image_id].detections}
     names = [*truth.categories, *sorted(predicted - set(truth.categories))]
     labels = {name: position for position, name in enumerate(names)}
     return {
         "dataset": str(truth.dataset),
         "runs": [{"name": run.name, "folder": str(run.folder)} for run in runs],
-        "metrics": score_rows(runs),
+        "metrics": score_rows(scores),
+        "kinds": page_kinds([run.name for run in runs], files, scores),
         "outcomes": [[outcome.value, *_paint(OUTCOME_COLORS[outcome])] for outcome in Outcome],
         "palette": [_paint(color) for color in PALETTE],
         "labels": [label_name(name) for name in names],
@@ -84,17 +91,12 @@ def _image(
     }
 
 
-def score_rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def score_rows(contents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the metrics of each run's scores.json, with the values and texts of all runs.
 
-    A run without scores.json has empty values.
-
-    Raises:
-        UserError: a scores.json does not hold scores.
+    A run without scores.json is {} and has empty values.
     """
-    scores = [
-        flat_metrics(read_scores(run.folder)) if (run.folder / SCORES_FILE).is_file() else {} for run in runs
-    ]
+    scores = [flat_metrics(content) for content in contents]
     return [
         {
             "name": METRICS[key].name if key in METRICS else key,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from infer.scoring.coco_evaluation import CocoScores
 from infer.scoring.evaluation import Evaluation
-from infer.scoring.metrics.coco_ap import COCO_AP
+from infer.scoring.metrics.coco_ap import COCO_AP, MeasuredCoco
 from infer.scoring.metrics.expressions import REFERRING
 from infer.scoring.metrics.f1 import F1
-from infer.scoring.metrics.metric import GROUPS, Measured, Metric, MetricFamily, Value
+from infer.scoring.metrics.metric import GROUPS, Drawn, Measured, Metric, MetricFamily, Value
 from infer.scoring.metrics.presence import IS_IT_THERE
 from infer.scoring.metrics.quality import ANSWER_QUALITY
 from infer.scoring.metrics.sizes import DATA_SIZES
@@ -38,15 +39,30 @@ class Measurements:
     families: tuple[Measured, ...]
 
     @property
+    def coco(self) -> CocoScores:
+        """COCO's evaluation, which the scores by kind go on from."""
+        return next(family.with_scores for family in self.families if isinstance(family, MeasuredCoco))
+
+    @property
     def values(self) -> dict[str, Value]:
         """The value of every metric, in the order of METRICS; None where it is not defined."""
         found = {key: value for family in self.families for key, value in family.values.items()}
         return {key: found.get(key) for key in METRICS}
 
-    def resample(self, weights: FloatArray) -> dict[str, FloatArray]:
+    def resample(self, weights: FloatArray) -> Drawn:
         """Return the values of each draw of every metric that has an interval, in the order of METRICS."""
-        drawn = {key: values for family in self.families for key, values in family.resample(weights).items()}
-        return {key: drawn[key] for key in METRICS if key in drawn}
+        families = [family.resample(weights) for family in self.families]
+        drawn = {key: values for family in families for key, values in family.values.items()}
+        names = dict.fromkeys(name for family in families for name in family.per_category)
+        rows = {
+            name: {
+                column: values
+                for family in families
+                for column, values in family.per_category.get(name, {}).items()
+            }
+            for name in names
+        }
+        return Drawn({key: drawn[key] for key in METRICS if key in drawn}, rows)
 
     def per_category(self, names: Sequence[str]) -> dict[str, dict[str, Value]]:
         """Return the row of each of these categories, with the columns of all families."""

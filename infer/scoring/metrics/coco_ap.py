@@ -7,8 +7,12 @@ from typing import Any
 from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.coco_evaluation import CocoScores, coco_results, coco_scores
 from infer.scoring.evaluation import Evaluation
-from infer.scoring.metrics.metric import BOXES, Metric, MetricFamily, Value
-from infer.scoring.resampling.average_precision import average_precisions
+from infer.scoring.metrics.metric import BOXES, Drawn, Metric, MetricFamily, Value
+from infer.scoring.resampling.average_precision import (
+    PRECISIONS,
+    category_precisions,
+    mean_over_categories,
+)
 from infer.scoring.resampling.ratios import FloatArray
 
 _METRICS = {
@@ -49,17 +53,25 @@ class MeasuredCoco:
         """AP, AP50, AP75 and AR of each category."""
         return self.with_scores.per_category
 
-    def resample(self, weights: FloatArray) -> Mapping[str, FloatArray]:
-        """Return AP, AP50 and AP75 of each draw."""
-        return average_precisions(self.with_scores.ranked, weights)
+    def resample(self, weights: FloatArray) -> Drawn:
+        """Return AP, AP50 and AP75 of each draw, also of each category."""
+        found = category_precisions(self.with_scores.ranked, weights)
+        return Drawn(
+            mean_over_categories(found),
+            {
+                name: dict(zip(PRECISIONS, found[place], strict=True))
+                for name, place in self.with_scores.places.items()
+            },
+        )
 
 
 def measure_coco(evaluation: Evaluation) -> MeasuredCoco:
     """Measure AP and AR by the predictions' own scores and, where they have scores, AP without them."""
     arguments = evaluation.annotations, label_with_categories(evaluation), evaluation.category_ids
+    limit = evaluation.max_detections
     return MeasuredCoco(
-        coco_scores(*arguments),
-        coco_scores(*arguments, with_scores=False) if evaluation.has_scores else None,
+        coco_scores(*arguments, max_detections=limit),
+        coco_scores(*arguments, with_scores=False, max_detections=limit) if evaluation.has_scores else None,
     )
 
 

@@ -8,11 +8,12 @@ and missed objects are counted over all images and categories; detections in cro
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from grounding.matching import AT_50, AT_75, AT_95, IOU_THRESHOLDS, Matches
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import BOXES, MeasuredRatios, Metric, MetricFamily
-from infer.scoring.resampling.ratios import FloatArray, Ratio
+from infer.scoring.resampling.ratios import FloatArray, PartialRatio, Ratio
 
 THRESHOLDS_OF = {"50": [AT_50], "75": [AT_75], "95": [AT_95], "mean": list(range(len(IOU_THRESHOLDS)))}
 """Ending of a metric's key -> positions of its thresholds in IOU_THRESHOLDS."""
@@ -38,11 +39,11 @@ def measure_f1(evaluation: Evaluation) -> MeasuredRatios:
         else {}
         for item in evaluation.predictions
     ]
+    counts = count_by_category(evaluation.matches, list(evaluation.category_ids), category_of_expression)
     return MeasuredRatios(
         f1_ratios(evaluation.matches),
-        per_category=f1_per_category(
-            evaluation.matches, list(evaluation.category_ids), category_of_expression
-        ),
+        per_category=f1_per_category(counts),
+        category_ratios=f1_ratios_by_category(counts),
     )
 
 
@@ -59,40 +60,58 @@ def f1_ratios(matches: Sequence[Matches]) -> dict[str, Ratio]:
     return ratios
 
 
-def f1_per_category(
+CategoryCounts = tuple[npt.NDArray[np.int64], FloatArray]
+"""Positions of the images with a category, and right, wrong, missed, objects and detections in each."""
+
+
+def count_by_category(
     matches: Sequence[Matches],
     categories: Sequence[str],
     category_of_expression: Sequence[Mapping[str, str]],
-) -> dict[str, dict[str, float]]:
-    """Return precision, recall and F1 at IoU 0.5 of each category, with its objects and detections.
+) -> dict[str, CategoryCounts]:
+    """Return the counts at IoU 0.5 of each category.
 
     `category_of_expression` has an entry for each image: referring expression -> category of its object.
     """
-    totals = {name: np.zeros(5) for name in categories}
-    for item, names in zip(matches, category_of_expression, strict=True):
-        for label in {*item.labels, *item.object_labels}:
-            if (name := names.get(label, label)) in totals:
+    rows: dict[str, list[tuple[int, ...]]] = {name: [] for name in categories}
+    for place, (item, names) in enumerate(zip(matches, category_of_expression, strict=True)):
+        for label in sorted({*item.labels, *item.object_labels}):
+            if (name := names.get(label, label)) in rows:
                 sizes = (item.object_labels.count(label), item.labels.count(label))
-                totals[name] += (*item.count(AT_50, label), *sizes)
+                rows[name].append((place, *item.count(AT_50, label), *sizes))
+    arrays = {name: np.array(found, np.int64).reshape(-1, 6) for name, found in rows.items()}
+    return {name: (found[:, 0], found[:, 1:].astype(np.float64)) for name, found in arrays.items()}
+
+
+def f1_per_category(counts: Mapping[str, CategoryCounts]) -> dict[str, dict[str, float]]:
+    """Return precision, recall and F1 at IoU 0.5 of each category, with its objects and detections."""
+    ratios = f1_ratios_by_category(counts)
     return {
         name: {
-            "precision_50": _share(right, right + wrong),
-            "recall_50": _share(right, right + missed),
-            "f1_50": _share(2 * right, 2 * right + wrong + missed),
-            "objects": int(objects),
-            "detections": int(detections),
+            **{column: ratio.value for column, ratio in ratios[name].items()},
+            "objects": int(found[:, 3].sum()),
+            "detections": int(found[:, 4].sum()),
         }
-        for name, (right, wrong, missed, objects, detections) in totals.items()
+        for name, (_, found) in counts.items()
     }
+
+
+def f1_ratios_by_category(counts: Mapping[str, CategoryCounts]) -> dict[str, dict[str, PartialRatio]]:
+    """Return precision, recall and F1 at IoU 0.5 of each category as ratios that can be resampled."""
+    table = {}
+    for name, (images, found) in counts.items():
+        right, wrong, missed = found[:, 0], found[:, 1], found[:, 2]
+        table[name] = {
+            "precision_50": PartialRatio(images, right, right + wrong),
+            "recall_50": PartialRatio(images, right, right + missed),
+            "f1_50": PartialRatio(images, 2 * right, 2 * right + wrong + missed),
+        }
+    return table
 
 
 def _count(matches: Sequence[Matches]) -> FloatArray:
     counts = [[item.count(position) for position in range(len(IOU_THRESHOLDS))] for item in matches]
     return np.array(counts, np.float64).reshape(len(matches), len(IOU_THRESHOLDS), 3)
-
-
-def _share(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0
 
 
 F1 = MetricFamily(_METRICS, measure_f1)

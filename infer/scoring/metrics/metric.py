@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from infer.scoring.evaluation import Evaluation
-from infer.scoring.resampling.ratios import FloatArray, Ratio
+from infer.scoring.resampling.ratios import FloatArray, PartialRatio, Ratio
 
 BOXES, EXPRESSIONS, PRESENCE, ANSWERS, COUNTS = "boxes", "expressions", "is it there", "answers", "counts"
 
@@ -32,6 +32,17 @@ class Metric:
     is_shown_last: bool = False
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Metrics on resampled images: the value of each draw, shape (draws,), by key, NaN where not defined.
+
+    `per_category` has the same by category and column, for categories and columns that have intervals.
+    """
+
+    values: Mapping[str, FloatArray]
+    per_category: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
+
+
 class Measured(Protocol):
     """The metrics of one family, measured on one evaluation."""
 
@@ -43,10 +54,10 @@ class Measured(Protocol):
     def per_category(self) -> Mapping[str, Mapping[str, Value]]:
         """Category -> column -> value; empty where the family has no such table."""
 
-    def resample(self, weights: FloatArray) -> Mapping[str, FloatArray]:
-        """Return the values of each draw, shape (draws,), of every key that has an interval.
+    def resample(self, weights: FloatArray) -> Drawn:
+        """Return the values of each draw of every key that has an interval.
 
-        `weights` (draws, images) tells how often each draw holds each image. NaN: not defined in this draw.
+        `weights` (draws, images) tells how often each draw holds each image.
         """
 
 
@@ -65,15 +76,22 @@ class MeasuredRatios:
     ratios: Mapping[str, Ratio] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     per_category: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    category_ratios: Mapping[str, Mapping[str, PartialRatio]] = field(default_factory=dict)
 
     @property
     def values(self) -> Mapping[str, Value]:
         """The value of each ratio and each count."""
         return {**{key: ratio.value for key, ratio in self.ratios.items()}, **self.counts}
 
-    def resample(self, weights: FloatArray) -> Mapping[str, FloatArray]:
+    def resample(self, weights: FloatArray) -> Drawn:
         """Return the value of each ratio in each draw."""
-        return {key: ratio.resample(weights) for key, ratio in self.ratios.items()}
+        return Drawn(
+            {key: ratio.resample(weights) for key, ratio in self.ratios.items()},
+            {
+                name: {column: ratio.resample(weights) for column, ratio in row.items()}
+                for name, row in self.category_ratios.items()
+            },
+        )
 
 
 def count_questions(ratios: Mapping[str, Ratio], keys: Mapping[str, str]) -> dict[str, int]:

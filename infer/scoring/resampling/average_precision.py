@@ -1,30 +1,24 @@
 """Average precision of resampled images: COCO's accumulation, for many draws at once.
 
-faster-coco-eval computes the IoUs. Matching and sums follow pycocotools.cocoeval (evaluateImg, accumulate)
-and give its AP where every image is drawn once. An image drawn twice counts twice; among equal scores, its
-detections keep their order.
+The sums follow pycocotools.cocoeval (accumulate) and give its AP where every image is drawn once. An image
+drawn twice counts twice; among equal scores, its detections keep their order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from grounding.matching import AT_50, AT_75, IOU_THRESHOLDS
+from grounding.matching import AT_50, AT_75
 from infer.scoring.resampling.ratios import FloatArray
 
 RECALLS: FloatArray = np.linspace(0.0, 1.0, 101)
 """COCO reads the precision-recall curve at these recalls."""
 
-MAX_DETECTIONS = 100
-"""At most this many detections of a category count in an image."""
-
 NUMBERS_AT_ONCE = 500_000
 """Draws are processed in blocks of this many numbers, so that a block fits into the processor's cache."""
 
-BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 
@@ -38,9 +32,13 @@ class RankedDetections:
     """
 
     images: IntArray
-    right: BoolArray
-    wrong: BoolArray
+    right: npt.NDArray[np.bool_]
+    wrong: npt.NDArray[np.bool_]
     objects: FloatArray
+
+
+PRECISIONS = ("AP", "AP50", "AP75")
+"""The metrics that are computed for each draw."""
 
 
 def average_precisions(categories: Sequence[RankedDetections], weights: FloatArray) -> dict[str, FloatArray]:
@@ -48,21 +46,37 @@ def average_precisions(categories: Sequence[RankedDetections], weights: FloatArr
 
     `weights`, shape (draws, images), tells how often each draw holds each image, in whole numbers.
     """
+    return mean_over_categories(category_precisions(categories, weights))
+
+
+def category_precisions(categories: Sequence[RankedDetections], weights: FloatArray) -> FloatArray:
+    """Return PRECISIONS of each category in each draw, shape (categories, 3, draws), NaN without an object.
+
+    `weights`, shape (draws, images), tells how often each draw holds each image, in whole numbers.
+    """
     from tqdm import tqdm
 
-    sums = np.zeros((3, len(weights)))
-    defined = np.zeros(len(weights))
-    for category in tqdm(categories, desc="bootstrap", unit="category", delay=2, leave=False):
+    found = np.full((len(categories), len(PRECISIONS), len(weights)), np.nan)
+    bar = tqdm(categories, desc="bootstrap", unit="category", delay=2, leave=False)
+    for values_of, category in zip(found, bar, strict=True):
         step = max(1, NUMBERS_AT_ONCE // max(1, category.right.size))
         for start in range(0, len(weights), step):
             block = slice(start, start + step)
             drawn = weights[block] @ category.objects > 0
             values = _average_precision(category, weights[block][drawn])  # (draws, thresholds)
             places = np.flatnonzero(drawn) + start
-            sums[:, places] += (values.mean(axis=1), values[:, AT_50], values[:, AT_75])
-            defined[places] += 1
+            values_of[:, places] = (values.mean(axis=1), values[:, AT_50], values[:, AT_75])
+    return found
+
+
+def mean_over_categories(found: FloatArray) -> dict[str, FloatArray]:
+    """Return the means of `category_precisions` over the categories that have an object in the draw."""
+    sums, defined = np.zeros(found.shape[1:]), np.zeros(found.shape[2])
+    for values in found:
+        sums += np.where(np.isnan(values), 0.0, values)
+        defined += ~np.isnan(values[0])
     means = np.divide(sums, defined, out=np.full_like(sums, np.nan), where=defined > 0)
-    return dict(zip(("AP", "AP50", "AP75"), means, strict=True))
+    return dict(zip(PRECISIONS, means, strict=True))
 
 
 def _average_precision(category: RankedDetections, weights: FloatArray) -> FloatArray:
@@ -95,60 +109,3 @@ def _objects_needed(objects: FloatArray) -> IntArray:
     needed += needed / total < RECALLS
     needed -= (needed > 0) & ((needed - 1) / total >= RECALLS)
     return needed.astype(np.int64)
-
-
-def rank_detections(
-    evaluation: Any, annotations: dict[str, Any], results: Sequence[dict[str, Any]]
-) -> Iterator[RankedDetections]:
-    """Yield the ranked detections of each category from an evaluation of faster-coco-eval.
-
-    `evaluation.ious[image id, category id]` has a row for each detection, the highest score first, and a
-    column for each object, in the order of the annotations.
-    """
-    places = {int(image_id): place for place, image_id in enumerate(evaluation.params.imgIds)}
-    scores: dict[tuple[int, int], list[float]] = {}
-    crowds: dict[tuple[int, int], list[bool]] = {}
-    for row in results:
-        scores.setdefault((row["category_id"], row["image_id"]), []).append(row["score"])
-    for item in annotations["annotations"]:
-        key = (item["category_id"], item["image_id"])
-        crowds.setdefault(key, []).append(bool(item.get("iscrowd")))
-    for category in map(int, evaluation.params.catIds):
-        objects = np.zeros(len(places))
-        for (_, image_id), flags in ((key, value) for key, value in crowds.items() if key[0] == category):
-            objects[places[image_id]] = flags.count(False)
-        pieces = []
-        for image_id, place in places.items():
-            if found := sorted(scores.get((category, image_id), ()), reverse=True)[:MAX_DETECTIONS]:
-                is_crowd = np.array(crowds.get((category, image_id), []), np.bool_)
-                ious = np.asarray(evaluation.ious[image_id, category]).reshape(len(found), len(is_crowd))
-                pieces.append((np.array(found), np.full(len(found), place), *match_as_coco(ious, is_crowd)))
-        if not pieces:
-            empty = np.zeros((len(IOU_THRESHOLDS), 0), np.bool_)
-            yield RankedDetections(np.zeros(0, np.int64), empty, empty, objects)
-            continue
-        ranks, images, right, wrong = (np.concatenate(part, axis=-1) for part in zip(*pieces, strict=True))
-        order = np.argsort(-ranks, kind="stable")
-        yield RankedDetections(images[order], right[:, order], wrong[:, order], objects)
-
-
-def match_as_coco(ious: FloatArray, is_crowd: BoolArray) -> tuple[BoolArray, BoolArray]:
-    """Return which detections of one image and category are right and wrong, shape (thresholds, detections).
-
-    `ious` has a row for each detection, the highest score first. Each detection takes the free object with
-    the highest IoU, the last one among equals. A detection without an object that lies in a crowd region is
-    neither right nor wrong.
-    """
-    limits = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
-    right = np.zeros((len(limits), len(ious)), np.bool_)
-    single, crowd = ious[:, ~is_crowd], ious[:, is_crowd]
-    in_crowd = crowd.max(axis=1, initial=0.0)[np.newaxis] >= limits[:, np.newaxis]
-    taken = np.zeros((len(limits), single.shape[1]), np.bool_)
-    if single.shape[1]:
-        for row, overlaps in enumerate(single):
-            left = np.where(taken, -1.0, overlaps)
-            best = left.shape[1] - 1 - np.argmax(left[:, ::-1], axis=1)
-            hit = left[np.arange(len(limits)), best] >= limits
-            taken[hit, best[hit]] = True
-            right[:, row] = hit
-    return right, ~right & ~in_crowd

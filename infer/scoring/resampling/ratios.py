@@ -47,3 +47,25 @@ class Ratio:
         parts, wholes = weights @ self.parts, weights @ self.wholes
         ratios = np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)
         return ratios if ratios.ndim == 1 else ratios.mean(axis=1)
+
+
+@dataclass(frozen=True)
+class PartialRatio:
+    """A ratio that only some images take part in, such as those with objects of a category.
+
+    `images` are their positions, `parts` and `wholes` their numerators and denominators, shape (images,).
+    """
+
+    images: npt.NDArray[np.int64]
+    parts: FloatArray
+    wholes: FloatArray
+
+    @property
+    def value(self) -> float:
+        """The ratio over all images; 0 where the denominator is 0."""
+        return Ratio(self.parts, self.wholes).value
+
+    def resample(self, weights: FloatArray) -> FloatArray:
+        """Return the ratio in each draw, shape (draws,), NaN where the denominator is 0."""
+        parts, wholes = weights[:, self.images] @ self.parts, weights[:, self.images] @ self.wholes
+        return np.divide(parts, wholes, out=np.full_like(parts, np.nan), where=wholes > 0)

@@ -1,5 +1,6 @@
 """The page in Chromium, opened from disk: Debian's chromium and chromium-driver, and selenium."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -45,7 +46,9 @@ def page(tmp_path_factory):
     write_dataset(folder / "data", range(IMAGES))
     write_run(folder / "before", folder / "data", [prediction(n, detections=[]) for n in range(IMAGES)])
     write_run(folder / "after", folder / "data", rows())
-    (folder / "after" / "scores.json").write_text('{"AP": 0.5, "images": 60}', encoding="utf-8")
+    row = {"images": 60, "objects": 60, "AP": 0.5, "intervals": {}}
+    scores = {"AP": 0.5, "images": 60, "by_kind": {"objects an image": {"1": row, HOSTILE: row}}}
+    (folder / "after" / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
     assert main(["page", f"before={folder / 'before'}", f"after={folder / 'after'}"]) == 0
     shutil.rmtree(folder / "data")  # the page stands on its own
     return folder / "after" / "page" / "index.html"
@@ -103,6 +106,21 @@ def test_scores_then_images_with_boxes(opened):
     scale = stage["width"] / 64
     assert box["x"] - stage["x"] == pytest.approx(8 * scale, abs=3)
     assert box["width"] == pytest.approx(20 * scale, abs=6)
+
+
+def test_scores_by_kind_are_a_table_that_opens(opened):
+    assert not one(opened, "#by-kind table").is_displayed()
+    one(opened, "#by-kind summary").click()
+    assert one(opened, "#by-kind table").is_displayed()
+    heads = [cell.text for cell in every(opened, "#by-kind thead th")]
+    assert heads == ["objects an image", "images", "objects", "AP before", "AP after"]
+    assert [cell.text for cell in every(opened, "#by-kind tbody th")] == ["1", HOSTILE]
+    assert [cell.text for cell in every(opened, "#by-kind tbody tr:first-child td")] == [
+        "60",
+        "60",
+        "-",
+        "50.0%",
+    ]
 
 
 def test_images_are_loaded_when_they_come_into_view(opened):

@@ -85,6 +85,27 @@ def test_scores_stand_side_by_side_where_there_are_any(run, dataset, tmp_path):
     assert [image["id"] for image in content["images"]] == [5]
 
 
+def test_scores_by_kind_are_tables_with_a_column_for_each_run(run, dataset, tmp_path, capsys):
+    write_run(tmp_path / "other", dataset, [prediction(5)])
+    row = {"images": 2, "objects": 3, "AP": 0.5, "recall_50": 1.0, "f1_50": None, "intervals": {"AP": [0, 1]}}
+    (run / "scores.json").write_text(json.dumps({"AP": 0.5, "by_kind": {"object size": {"small": row}}}))
+    write(run)
+    assert content_of(run / "page")["kinds"] == [
+        {
+            "name": "object size",
+            "header": ["images", "objects", "AP", "recall_50"],
+            "rows": [["small", "2", "3", "50.0%", "100.0%"]],
+        }
+    ]
+    write(f"before={tmp_path / 'other'}", f"after={run}")
+    [table] = content_of(run / "page")["kinds"]
+    assert table["header"][2:4] == ["AP before", "AP after"]
+    assert table["rows"] == [["small", "2", "3", "-", "50.0%", "-", "100.0%"]]
+    (run / "scores.json").write_text('{"AP": 0.5, "by_kind": {"object size": 3}}')
+    assert main(["page", str(run)]) == 2
+    assert f"error: {run / 'scores.json'}: by_kind: object size" in capsys.readouterr().err
+
+
 def test_images_are_copied_or_made_fit_for_a_browser(run, dataset):
     large = Image.fromarray(np.zeros((1000, 2000, 3), np.uint8))
     turned = Image.new("RGB", (64, 48))

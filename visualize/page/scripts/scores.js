@@ -25,6 +25,15 @@ function scoreTable(metrics) {
     element("tbody", {}, ...rows));
 }
 
+function drawScoresByKind() {
+  const place = byId("by-kind");
+  place.hidden = DATA.kinds.length === 0;
+  place.querySelector("div").append(...DATA.kinds.map((kind) => element("table", {},
+    element("thead", {}, element("tr", {}, ...[kind.name, ...kind.header].map((text) => element("th", { scope: "col", title: text }, text)))),
+    element("tbody", {}, ...kind.rows.map(([band, ...texts]) => element("tr", {},
+      element("th", { scope: "row" }, band), ...texts.map((text) => element("td", {}, text))))))));
+}
+
 function changeCell(metric) {
   const [before, after] = metric.values;
   if (typeof before !== "number" || typeof after !== "number" || before === after) return element("td", { class: "quiet" }, "–");

@@ -81,6 +81,7 @@ function start() {
   countOutcomes();
   drawKinds();
   drawScores();
+  drawScoresByKind();
   addListeners();
   chooseImages();
 }

@@ -34,7 +34,8 @@ def test_every_metric_that_is_written_has_a_name(dataset: Any, tmp_path: Path) -
     saved = json.loads((runs["after"] / "scores.json").read_text(encoding="utf-8"))
     flat = flat_metrics(saved)
     assert len(flat) > 20
-    tables = {"intervals", "bootstrap", "per_category", "negatives_by_choice", "problems"}
+    tables = {"intervals", "bootstrap", "per_category", "negatives_by_choice", "problems", "limits"}
+    tables |= {"category_intervals", "by_kind"}
     assert set(saved) - set(METRICS) == tables | {"most_frequent_unknown_labels"}
     assert set(METRICS) <= set(saved)
     assert "per_category" in saved
@@ -46,7 +47,7 @@ def test_every_family_measures_the_metrics_that_it_names(predictions: Path) -> N
     for family in FAMILIES:
         measured = family.measure(evaluation)
         assert measured.values.keys() == family.metrics.keys()
-        drawn = measured.resample(evaluation.draw(3))
+        drawn = measured.resample(evaluation.draw(3)).values
         assert drawn.keys() <= family.metrics.keys()
         assert {values.shape for values in drawn.values()} <= {(3,)}
 

@@ -4,7 +4,7 @@ import pytest
 from grounding.boxes import Box
 from grounding.matching import match_detections
 from grounding.samples import Detection
-from infer.scoring.metrics.f1 import f1_per_category, f1_ratios
+from infer.scoring.metrics.f1 import count_by_category, f1_per_category, f1_ratios
 
 
 def box(width: float, label: str = "cat") -> Detection:
@@ -51,7 +51,7 @@ def test_categories_are_counted_apart_and_expressions_under_their_category() -> 
         match_detections([box(100), box(100, "dog"), far("unicorn")], [box(100), box(90, "dog"), far()]),
         match_detections([box(100, "the red one")], [box(100, "the red one")]),
     ]
-    table = f1_per_category(matches, ("cat", "dog", "cow"), [{}, {"the red one": "dog"}])
+    table = f1_per_category(count_by_category(matches, ("cat", "dog", "cow"), [{}, {"the red one": "dog"}]))
     assert table["cat"] == {
         "precision_50": 1, "recall_50": 0.5, "f1_50": pytest.approx(2 / 3), "objects": 2, "detections": 1,
     }  # fmt: skip

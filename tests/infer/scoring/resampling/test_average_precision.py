@@ -6,7 +6,8 @@ import pytest
 
 from grounding.predictions.prediction_rows import Prediction
 from infer.scoring.coco_evaluation import coco_scores
-from infer.scoring.resampling.average_precision import average_precisions, match_as_coco
+from infer.scoring.resampling.average_precision import average_precisions
+from infer.scoring.resampling.ranking import match_as_coco
 from tests.infer.scoring.test_coco_evaluation import IDS, random_case, reference
 
 

@@ -1,0 +1,1 @@
+"""What a user should know about scores: limits that cut something, and boxes in another notation."""

@@ -1,0 +1,167 @@
+"""A predictions file of whatever form: this project's rows, COCO's results, or texts of models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grounding.annotations import image_sizes
+from grounding.boxes import Size
+from grounding.errors import UserError
+from grounding.predictions.prediction_rows import Prediction, parse_prediction
+from infer.asking.answer_units import ScaleOf, choose_scale
+from infer.asking.parsed_answers import parse_raw_answer
+from infer.engines.protocol import RawAnswer
+from infer.recipe import InferRecipe
+from infer.scoring.other_tools.answer_texts import (
+    MODEL_KEYS,
+    OWN_KEY,
+    UNCERTAIN_KEYS,
+    FoundAnswer,
+    UnclearAnswerError,
+    find_answer,
+)
+from infer.scoring.other_tools.box_notation import notation_notes, rewrite_boxes, text_notation_notes
+from infer.scoring.other_tools.coco_rows import is_coco_row, read_coco_rows
+from infer.scoring.other_tools.file_rows import file_rows
+from infer.scoring.other_tools.habits import XYWH, XYXY
+from infer.scoring.other_tools.known_images import ImageNames
+from infer.scoring.other_tools.order_check import order_notes
+from infer.scoring.other_tools.row_images import RowImages
+
+Located = tuple[str, dict[str, Any]]
+"""The place of a row in its file, and the row."""
+
+KNOWN_FORMS = (
+    "image_id and detections, each with label and box [x1, y1, x2, y2]; or image_id or image, and the text "
+    f"of the answer ({', '.join((OWN_KEY, *MODEL_KEYS, *UNCERTAIN_KEYS))}); or COCO's results"
+)
+
+
+@dataclass(frozen=True)
+class GivenPredictions:
+    """Predictions, and what has to be said about how they were read."""
+
+    predictions: list[Prediction]
+    notes: tuple[str, ...] = ()
+
+
+def read_given_predictions(
+    path: Path, annotations: Mapping[str, Any], recipe: InferRecipe, boxes: str | None
+) -> GivenPredictions:
+    """Read predictions of any known form about the images of the annotations.
+
+    `recipe` says in which units texts are; `boxes` is another notation than the form's own. COCO's results
+    have no row for an image without a box: with `limit` the first images of the annotations count.
+
+    Raises:
+        UserError: a row of no known form, an image that is not in the data set, or one that comes twice.
+    """
+    rows = list(file_rows(path))
+    images = annotations["images"]
+    sizes = image_sizes(dict(annotations))
+    names = ImageNames(images)
+    if rows and is_coco_row(rows[0][1]) and "detections" not in rows[0][1]:
+        found, notes = read_coco_rows(rows, names, annotations)
+        notes = (*notes, *notation_notes(found, sizes, boxes or XYWH))
+        found = rewrite_boxes(found, boxes or XYWH)
+        empty = [image["id"] for image in images[: recipe.limit]]
+        return _with_empty(found, empty, notes)
+    order = [image["id"] for image in images[: recipe.limit]]
+    return _read_rows(rows, RowReader(names, order, sizes, annotations, recipe, boxes))
+
+
+def _with_empty(
+    found: Sequence[Prediction], every: Sequence[int], notes: tuple[str, ...]
+) -> GivenPredictions:
+    """Add a prediction of nothing for each image without a box."""
+    have = {item.image_id for item in found}
+    empty = [Prediction(image_id, (), ()) for image_id in every if image_id not in have]
+    boxes = sum(len(item.detections) for item in found)
+    note = f"read as COCO's results: {boxes:,} boxes"
+    if empty:
+        note += f"; {len(empty):,} of {len(every):,} images have none: nothing was found in them"
+    return GivenPredictions([*found, *empty], (note, *notes))
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """What rows are read by: the images of the data set, and the habits of the file."""
+
+    names: ImageNames
+    order: Sequence[int]
+    sizes: Mapping[int, Size]
+    annotations: Mapping[str, Any]
+    recipe: InferRecipe
+    boxes: str | None
+
+
+def _read_rows(rows: Sequence[Located], by: RowReader) -> GivenPredictions:
+    """Read rows of this project, and rows with the text of an answer."""
+    answers = [None if "detections" in row else _answer_in(row, where) for where, row in rows]
+    texts = [row for row, answer in zip(rows, answers, strict=True) if answer is not None]
+    images = RowImages(texts, by.names, by.order) if texts else None
+    image_ids = iter(images.ids if images else ())
+    scale_of = choose_scale(by.recipe)
+    found: dict[int, Prediction] = {}
+    boxed, read = [], []
+    for (where, row), answer in zip(rows, answers, strict=True):
+        if answer is None:
+            prediction = parse_prediction(row, where)
+            boxed.append(prediction)
+            prediction = rewrite_boxes([prediction], by.boxes or XYXY)[0]
+        else:
+            prediction = _read_text(answer, next(image_ids), by, scale_of, where)
+            read.append(prediction)
+        if prediction.image_id in found:
+            raise UserError(
+                f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
+            )
+        found[prediction.image_id] = prediction
+    notes = (*_text_notes(answers, images, by.recipe), *text_notation_notes(read))
+    if images is not None and images.by_order:
+        plain = [row for _, row in texts]
+        notes = (*notes, *order_notes(plain, images.ids, by.sizes, by.annotations, scale_of))
+    return GivenPredictions(
+        list(found.values()), (*notes, *notation_notes(boxed, by.sizes, by.boxes or XYXY))
+    )
+
+
+def _read_text(
+    answer: FoundAnswer, image_id: int, by: RowReader, scale_of: ScaleOf, where: str
+) -> Prediction:
+    """Read the text of an answer, boxes in pixels of its image."""
+    if image_id not in by.sizes:
+        raise UserError(f"{where}: the annotations have no width and height of image {image_id}")
+    text = answer.text.encode("utf-8", "replace").decode("utf-8")
+    size, score = by.sizes[image_id], "answer" if by.recipe.score == "answer" else "none"
+    raw = RawAnswer(text, answer.is_cut)
+    parsed = parse_raw_answer(raw, size, score, scale_of(size), thinks=by.recipe.thinks)
+    return Prediction(image_id, parsed.detections, parsed.problems, raw=parsed.raw)
+
+
+def _answer_in(row: Mapping[str, Any], where: str) -> FoundAnswer:
+    try:
+        answer = find_answer(row)
+    except UnclearAnswerError as error:
+        raise UserError(f"{where}: {error}") from error
+    if answer is None:
+        keys = ascii(", ".join(row))[1:-1][:80]
+        raise UserError(f"{where}: not a prediction: its keys are {keys}; a row needs {KNOWN_FORMS}")
+    return answer
+
+
+def _text_notes(
+    answers: Sequence[FoundAnswer | None], images: RowImages | None, recipe: InferRecipe
+) -> tuple[str, ...]:
+    if images is None:
+        return ()
+    given = [answer for answer in answers if answer is not None]
+    keys = ", ".join(dict.fromkeys(f"`{answer.key}`" for answer in given))
+    notes = [
+        f"read as texts of answers: {len(given):,} under {keys}; {images.how}; coordinates in units of "
+        f"{recipe.answer_units} (--answer-units)"
+    ]
+    if failed := sum(answer.failed for answer in given):
+        notes.append(f"{failed:,} of {len(given):,} rows have an error in place of an answer")
+    return tuple(notes)
