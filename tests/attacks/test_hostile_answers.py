@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from grounding.errors import UserError
 from infer.engines.openai.client import OpenAIEngine
@@ -41,7 +42,7 @@ def server(running: ChatServer, monkeypatch: pytest.MonkeyPatch) -> ChatServer:
 @pytest.fixture
 def request_of_a_picture(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
-    image.write_bytes(b"\x89PNG....")
+    Image.new("RGB", (2, 2)).save(image)
     return Request(image, "", "<image>Where is it?")
 
 

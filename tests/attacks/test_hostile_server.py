@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from grounding.errors import UserError
 from infer.engines.openai.client import OpenAIEngine
@@ -41,7 +42,7 @@ def dataset(tmp_path: Path) -> SmallDataset:
 @pytest.fixture
 def question(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
-    image.write_bytes(b"\x89PNG....")
+    Image.new("RGB", (2, 2)).save(image)
     return Request(image, "", "<image>Where is it?")
 
 
