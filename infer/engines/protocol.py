@@ -1,7 +1,7 @@
 """What a model is asked and what it answers, whichever framework runs it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,33 +13,43 @@ class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
-    sampled, `draw` numbers the answers to the same question: each number gives another answer.
+    sampled, `draw` numbers the answers to the same question: each number gives another answer. With
+    `alternatives`, tokens come with so many of the most likely tokens at their place.
     """
 
     image: Path
     system: str
     user: str
     draw: int = 0
+    alternatives: int = 0
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token of an answer as text, and the natural logarithm of its probability."""
+    """A token of an answer as text, and the natural logarithm of its probability.
+
+    `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
+    """
 
     text: str
     logprob: float
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class RawAnswer:
     """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
-    `tokens` together are the text; () where the engine was not asked for probabilities.
+    `tokens` together are the text; () where the engine was not asked for probabilities. `problem` names what
+    came in place of an answer, such as a refusal. `prompt_tokens` is the length of the question with its
+    image, None where the engine does not know it.
     """
 
     text: str
     is_cut: bool
     tokens: tuple[Token, ...] = ()
+    problem: str | None = None
+    prompt_tokens: int | None = field(default=None, compare=False)
 
 
 class Engine(Protocol):

@@ -116,12 +116,28 @@ class PaddleEngine:
         with quiet():
             prompts = [self.encode(request) for request in requests]
             sources = [self.decoding.source(request) for request in requests]
+            wanted = [request.alternatives for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            rows = [row for part in parts for row in self.generate(prompts[part], sources[part])]
-        return [RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row)) for row in rows]
+            rows = [
+                row for part in parts for row in self.generate(prompts[part], sources[part], wanted[part])
+            ]
+        return [
+            RawAnswer(
+                self._text(row.token_ids),
+                is_cut=not row.has_ended,
+                tokens=self._tokens(row),
+                prompt_tokens=len(prompt.token_ids),
+            )
+            for row, prompt in zip(rows, prompts, strict=True)
+        ]
 
-    def generate(self, prompts: Sequence[Prompt], sources: Sequence[Random] = ()) -> list[Row]:
-        """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled."""
+    def generate(
+        self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), alternatives: Sequence[int] = ()
+    ) -> list[Row]:
+        """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
+
+        `alternatives` says for each prompt how many of the most likely tokens are wanted at each place.
+        """
         import paddle
 
         was_training = self.model.training
@@ -129,7 +145,8 @@ class PaddleEngine:
         try:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
-                return generate(forward, prompts, sources or [Random(0)] * len(prompts), self.decoding)
+                chosen = sources or [Random(0)] * len(prompts)
+                return generate(forward, prompts, chosen, self.decoding, alternatives)
         finally:
             if was_training:
                 self.model.train()
@@ -143,7 +160,11 @@ class PaddleEngine:
         if not self.decoding.with_logprobs:
             return ()
         texts = split_text(self.encoder.tokenizer, row.token_ids)
-        return tuple(Token(*pair) for pair in zip(texts, row.logprobs, strict=True))
+        ranked = row.alternatives or [[]] * len(texts)
+        return tuple(
+            Token(text, logprob, tuple((self._text([other]), value) for other, value in likely))
+            for text, logprob, likely in zip(texts, row.logprobs, ranked, strict=True)
+        )
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:
