@@ -46,7 +46,13 @@ class WayOfAsking(Protocol):
 
 
 def parse_raw_answer(answer: RawAnswer, size: Size, score: str = "none") -> ParsedAnswer:
-    """Parse an engine's answer about an image of this size; `score` is the recipe's key."""
+    """Parse an engine's answer about an image of this size; `score` is the recipe's key.
+
+    What a server sends in place of an answer is not read: its name is the problem.
+    """
+    if answer.problem is not None:
+        problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
+        return ParsedAnswer(answer.text, (), tuple(problems))
     reading = read_answer(answer.text, size)
     detections, problems = reading.detections, list(reading.problems)
     if answer.is_cut and TRUNCATED not in problems:
