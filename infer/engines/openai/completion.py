@@ -46,16 +46,19 @@ def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
         NotACompletionError: not JSON, or a part has another type than it should.
         NoLogprobsError: no list of log-probabilities.
     """
-    choice = _first_choice(_parsed(body))
+    content = _parsed(body)
+    choice = _first_choice(content)
     message = _object(choice.get("message"), "choices[0].message")
     text, reason = _text(message.get("content")), choice.get("finish_reason")
     if refusal := _refusal(message):
-        return RawAnswer(text or refusal, is_cut=False, problem=REFUSAL)
+        return RawAnswer(
+            text or refusal, is_cut=False, problem=REFUSAL, prompt_tokens=_prompt_tokens(content)
+        )
     problem = _problem(message, reason) if not text.strip() else None
     if reason == "content_filter":
         problem = FILTERED
     tokens = _tokens(choice.get("logprobs"), text) if with_tokens and problem is None else ()
-    return RawAnswer(text, reason == "length", tokens, problem)
+    return RawAnswer(text, reason == "length", tokens, problem, _prompt_tokens(content))
 
 
 def is_garbled(body: bytes) -> bool:
@@ -99,6 +102,13 @@ def _first_choice(content: Any) -> dict[str, Any]:
     if not choices:
         raise NotACompletionError("choices is empty")
     return _object(choices[0], "choices[0]")
+
+
+def _prompt_tokens(content: dict[str, Any]) -> int | None:
+    """Return the length of the question as the server has counted it, None where it does not say."""
+    usage = content.get("usage")
+    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
 
 
 def _refusal(message: dict[str, Any]) -> str:
