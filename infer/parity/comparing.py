@@ -44,7 +44,8 @@ class EngineReport:
         """The report in one line."""
         said = f"{self.name}, {self.prompts} prompts: "
         if self.boxes is not None:
-            said += f"{self.boxes.share:.1%} equal boxes ({self.boxes.equal} of {self.boxes.boxes}): "
+            texts = f"; {self.boxes.boxless} without a box, compared as text" if self.boxes.boxless else ""
+            said += f"{self.boxes.share:.1%} equal boxes ({self.boxes.equal} of {self.boxes.boxes}{texts}): "
         if self.difference is None:
             return f"{said}the same as paddle"
         return f"{said}the first stage that differs is {self.difference.stage}: {self.difference.detail}"

@@ -18,10 +18,12 @@ class EqualBoxes:
 
     Answers without any box count one each, by their text: a model that is not trained has no others, and
     many tokens are equally likely to it. Where two such texts part at a tie, they count as equal.
+    `boxless` is the number of questions with such answers.
     """
 
     boxes: int
     equal: int
+    boxless: int = 0
 
     @property
     def share(self) -> float:
@@ -36,7 +38,7 @@ class EqualBoxes:
 
 def count_equal_boxes(pairs: Iterable[Pair]) -> EqualBoxes:
     """Compare pairs of answers: label and box have to be equal."""
-    boxes = equal = 0
+    boxes = equal = boxless = 0
     for pair in pairs:
         found = [
             Counter((each.label, *each.box.xyxy) for each in read_answer(text, pair.asked.size).detections)
@@ -46,6 +48,7 @@ def count_equal_boxes(pairs: Iterable[Pair]) -> EqualBoxes:
             boxes += sum(map(Counter.total, found))
             equal += 2 * (found[0] & found[1]).total()
         else:
+            boxless += 1
             boxes += 2
             equal += 2 * (pair.ours.text == pair.theirs.text or parts_at_a_tie(pair))
-    return EqualBoxes(boxes, equal)
+    return EqualBoxes(boxes, equal, boxless)
