@@ -26,7 +26,7 @@ from infer.parity.torch_side import TorchSide
 class EngineReport:
     """How an engine compares: the boxes that are equal, and the first stage that differs.
 
-    `boxes` is None where what goes into the models differs already, so that no answers were compared.
+    `boxes` is None where a stage before the answers differs already, so that none were compared.
     """
 
     name: str
@@ -71,12 +71,15 @@ def compare_engines(folder: Path, settings: ParitySettings) -> list[EngineReport
 
 
 def _compare_torch(paddle: PaddleSide, torch: TorchSide) -> EngineReport:
-    """Compare what goes into the models, and only if that is equal, the answers."""
+    """Compare what goes into the models, only if that is equal the first tokens, and then the answers."""
     inputs = _paired(paddle, paddle.inputs(), torch.inputs(paddle.image_token))
     if (difference := first_input_difference(inputs)) is not None:
         return EngineReport(torch.name, len(inputs.pairs), None, difference)
-    compared = _paired(paddle, paddle.answers(), torch.answers(paddle.tokenizer, paddle.image_token))
-    return _report(compared, first_token_difference(compared))
+    first = _paired(paddle, paddle.answers(), torch.first_tokens(paddle.tokenizer, paddle.image_token))
+    if (difference := first_token_difference(first)) is not None:
+        return EngineReport(torch.name, len(first.pairs), None, difference)
+    whole = _paired(paddle, paddle.answers(), torch.answers(paddle.tokenizer, paddle.image_token))
+    return _report(whole, None)
 
 
 def _compare_server(paddle: PaddleSide, server: SeenByEngine) -> EngineReport:

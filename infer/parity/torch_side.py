@@ -70,23 +70,34 @@ class TorchSide:
         answers = (SeenAnswer("", inputs=inputs) for inputs in self._read_inputs(image_token))
         return SeenByEngine(self.name, tuple(answers), settings)
 
-    def answers(self, tokenizer: Any, image_token: int) -> SeenByEngine:
-        """Return inputs and answers, after `inputs`.
+    def first_tokens(self, tokenizer: Any, image_token: int) -> SeenByEngine:
+        """Return the first tokens of the answers, after `inputs`.
 
         Raises:
             UserError: transformers fails.
         """
+        return self._answers("first", tokenizer, image_token)
+
+    def answers(self, tokenizer: Any, image_token: int) -> SeenByEngine:
+        """Return the whole answers, after `first_tokens`.
+
+        Raises:
+            UserError: transformers fails.
+        """
+        return self._answers("whole", tokenizer, image_token)
+
+    def _answers(self, kind: str, tokenizer: Any, image_token: int) -> SeenByEngine:
         from tqdm import tqdm
 
         assert self.process.stdout is not None
-        with tqdm(total=self.count, unit="prompt", desc=self.name) as bar:
-            for line in self.process.stdout:
+        with tqdm(total=self.count, unit="prompt", desc=f"{self.name}, {kind}") as bar:
+            while (line := self.process.stdout.readline().strip()) != "done":
+                if not line:
+                    raise self._failure()
                 bar.update(int(line) - bar.n)
-        if self.process.wait():
-            raise self._failure()
         settings, answered = (
             json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-            for name in ("settings", "answers")
+            for name in ("settings", kind)
         )
         answers = []
         for answer, inputs in zip(answered, self._read_inputs(image_token), strict=True):

@@ -2,7 +2,8 @@
 
 It imports nothing of this project. job.json has `checkpoint`, `dtype`, `max_new_tokens`, `batch_size` and
 `questions`, each with `image` and `messages`. Writes inputs.npz and settings.json, and the line "encoded";
-then a line with the number of answers whenever there are more, and at last answers.json.
+then the starts of all answers, first.json, and the answers, whole.json, each with a line for their number
+whenever there are more, and the word "done".
 """
 
 import importlib.util
@@ -10,6 +11,9 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
+
+FIRST_TOKENS = 4
+"""The first character of an answer takes up to so many."""
 
 
 def main(folder: Path) -> None:
@@ -40,12 +44,15 @@ def main(folder: Path) -> None:
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     sys.stdout.write("encoded\n")
     sys.stdout.flush()
-    answers = []
-    for start in range(0, len(encoded), job["batch_size"]):
-        answers += answer(model, tokenizer, encoded[start : start + job["batch_size"]], job["max_new_tokens"])
-        sys.stdout.write(f"{len(answers)}\n")
+    for name, most in (("first", min(FIRST_TOKENS, job["max_new_tokens"])), ("whole", job["max_new_tokens"])):
+        answers = []
+        for start in range(0, len(encoded), job["batch_size"]):
+            answers += answer(model, tokenizer, encoded[start : start + job["batch_size"]], most)
+            sys.stdout.write(f"{len(answers)}\n")
+            sys.stdout.flush()
+        (folder / f"{name}.json").write_text(json.dumps(answers), encoding="utf-8")
+        sys.stdout.write("done\n")
         sys.stdout.flush()
-    (folder / "answers.json").write_text(json.dumps(answers), encoding="utf-8")
 
 
 def encode(question: dict[str, Any], tokenizer: Any, processor: Any, model: Any) -> dict[str, Any]:
