@@ -115,7 +115,13 @@ def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> R
     check_image_header(chat.user.image, max_megapixels)
     file.write(chat.user.image)
     file.flush()
-    return Request(Path(file.name), chat.system, chat.user.text, alternatives=chat.top_logprobs)
+    return Request(
+        Path(file.name),
+        chat.system,
+        chat.user.text,
+        alternatives=chat.top_logprobs,
+        max_tokens=chat.max_answer_tokens,
+    )
 
 
 async def _answer(batcher: Batcher, wanted: Request) -> RawAnswer:

@@ -44,11 +44,13 @@ class Decoding:
 class Row:
     """An unfinished or finished answer; `position` is that of its last token.
 
-    With `wanted` above 0, `alternatives` holds so many (id, log-probability) pairs for each token.
+    With `wanted` above 0, `alternatives` holds so many (id, log-probability) pairs for each token. The
+    answer is cut at `most` tokens.
     """
 
     number: int
     source: random.Random
+    most: int
     wanted: int = 0
     position: int = 0
     token_ids: list[int] = field(default_factory=list)
@@ -74,7 +76,7 @@ class Row:
         self.token_ids.append(token_id)
         if logprob is not None:
             self.logprobs.append(logprob)
-        self.is_cut = len(self.token_ids) == decoding.max_new_tokens
+        self.is_cut = len(self.token_ids) == self.most
 
 
 def generate(
@@ -82,18 +84,20 @@ def generate(
     prompts: Sequence[Prompt],
     sources: Sequence[random.Random],
     decoding: Decoding,
-    alternatives: Sequence[int] = (),
+    asked: Sequence[Request] = (),
 ) -> list[Row]:
     """Answer the prompts, each with its random numbers, and return finished rows in their order.
 
-    `alternatives` says for each prompt how many of the most likely tokens are wanted at each place.
+    `asked` are the requests behind the prompts, if they have limits or want alternatives.
 
     Prompts are left-padded and read once. Then each step feeds one token per row. With more prompts than
     `decoding.rows`, waiting prompts take the places of rows that have ended.
     """
     limit = decoding.rows or len(prompts)
-    wanted = alternatives or [0] * len(prompts)
-    rows = [Row(number, *given) for number, given in enumerate(zip(sources, wanted, strict=True))]
+    longest = decoding.max_new_tokens
+    rows = [Row(number, source, longest) for number, source in enumerate(sources)]
+    for row, request in zip(rows, asked, strict=False):
+        row.wanted, row.most = request.alternatives, min(longest, request.max_tokens or longest)
     waiting, batch = rows, _Batch(forward, decoding)
     while True:
         ended = sum(row.is_done for row in batch.rows)

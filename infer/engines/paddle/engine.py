@@ -116,10 +116,9 @@ class PaddleEngine:
         with quiet():
             prompts = [self.encode(request) for request in requests]
             sources = [self.decoding.source(request) for request in requests]
-            wanted = [request.alternatives for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
             rows = [
-                row for part in parts for row in self.generate(prompts[part], sources[part], wanted[part])
+                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
             ]
         return [
             RawAnswer(
@@ -132,11 +131,11 @@ class PaddleEngine:
         ]
 
     def generate(
-        self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), alternatives: Sequence[int] = ()
+        self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), asked: Sequence[Request] = ()
     ) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
 
-        `alternatives` says for each prompt how many of the most likely tokens are wanted at each place.
+        `asked` are the requests behind the prompts, if they have limits or want alternatives.
         """
         import paddle
 
@@ -146,7 +145,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, alternatives)
+                return generate(forward, prompts, chosen, self.decoding, asked)
         finally:
             if was_training:
                 self.model.train()

@@ -17,7 +17,7 @@ LEAST_LOGPROB = -9999.0
 def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
     """Return the answer up to the first text of `stop`, and no longer than the client wants.
 
-    Decoding does not end earlier for it: a client gets the start of the whole answer.
+    Decoding does not end earlier for `stop`: a client gets the start of the whole answer.
     """
     limit = fields.max_answer_tokens
     if limit is not None and limit < len(answer.tokens):

@@ -68,6 +68,19 @@ def test_each_request_has_its_own_number_of_alternatives(
             assert logprobs == sorted(logprobs, reverse=True)
 
 
+def test_each_request_has_its_own_limit(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_decoding(engine, monkeypatch, end_ids=frozenset(), with_logprobs=True, max_new_tokens=6, rows=2)
+    limits = [None, 2, 6, 1, 100]
+    whole = engine.answer(requests[:5])
+    asked = [replace(each, max_tokens=limit) for each, limit in zip(requests[:5], limits, strict=True)]
+    for answer, limit, uncut in zip(engine.answer(asked), limits, whole, strict=True):
+        assert len(answer.tokens) == min(6, limit or 6)
+        assert answer.is_cut
+        assert uncut.text.startswith(answer.text)
+
+
 def test_the_prompts_tokens_are_counted(engine: PaddleEngine, requests: list[Request]) -> None:
     counts = [answer.prompt_tokens for answer in engine.answer(requests)]
     assert counts == [len(engine.encode(request).token_ids) for request in requests]
