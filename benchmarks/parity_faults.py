@@ -1,6 +1,6 @@
 """Faults planted into a copy of the tiny model, and how soon `python -m infer.parity` names them.
 
-python benchmarks/parity_faults.py [server] [transformers]
+python benchmarks/parity_faults.py [server] [transformers] ["NAME OF A FAULT" ...]
 
 Each fault is given to our own server, or to transformers in .venv-torch. The table has the stage that is
 named, and the seconds of the whole command with its 64 questions.
@@ -31,16 +31,18 @@ def main() -> int:
     if "--help" in sys.argv[1:]:
         print(__doc__)
         return 0
-    sides = sys.argv[1:] or SIDES
+    faults = {"none": lambda folder: None, **FAULTS}
+    sides = [side for side in SIDES if side in sys.argv[1:]] or SIDES
+    chosen = [fault for fault in faults if fault in sys.argv[1:]] or list(faults)
     print(f"{'engine':14}{'fault':20}{'seconds':>8}  the first stage that differs", flush=True)
     with tempfile.TemporaryDirectory() as name:
         sound = Path(name) / "sound"
         run("train.tiny", str(sound), "seed=1")
         for side in sides:
-            for fault, plant in {"none": lambda folder: None, **FAULTS}.items():
+            for fault in chosen:
                 folder = Path(name) / "faulty"
                 shutil.copytree(sound, folder)
-                plant(folder)
+                faults[fault](folder)
                 seconds, said = named(side, sound, folder, fault)
                 print(f"{side:14}{fault:20}{seconds:8.1f}  {said}", flush=True)
                 shutil.rmtree(folder)
