@@ -159,6 +159,10 @@ class Family(Protocol):
         """Tell whether a model is of the plain Paddle classes, over whose layers `forward_pass` runs."""
         ...
 
+    def prompt_positions(self, config: Mapping[str, Any], prompt: Prompt) -> Any:
+        """Return the (axes, length) positions of a prompt's tokens that `forward_pass` uses."""
+        ...
+
     def forward_pass(self, model: Any) -> ForwardPass:
         """Return the forward pass of a loaded model; make a new one after the weights have changed."""
         ...

@@ -56,6 +56,7 @@ def processor_seconds_of_children() -> float:
         "infer.compare",
         "infer.parallel",
         "infer.merge",
+        "infer.parity",
         "infer.reliability",
         "visualize",
         "visualize.app",

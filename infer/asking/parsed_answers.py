@@ -56,8 +56,12 @@ def parse_raw_answer(
 ) -> ParsedAnswer:
     """Parse an engine's answer about an image of this size; `score` is the recipe's key.
 
-    `thinks` says whether the request asks for a thought; the engine may know better.
+    `thinks` says whether the request asks for a thought; the engine may know better. What a server sends in
+    place of an answer is not read: its name is the problem.
     """
+    if answer.problem is not None:
+        problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
+        return ParsedAnswer(answer.text, (), tuple(problems))
     in_thought = thinks if answer.in_thought is None else answer.in_thought
     reading = read_answer(answer.text, size, scale, thinks=in_thought)
     detections, problems = reading.detections, list(reading.problems)

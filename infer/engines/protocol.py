@@ -13,13 +13,17 @@ class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
-    sampled, `draw` numbers the answers to the same question: each number gives another answer.
+    sampled, `draw` numbers the answers to the same question: each number gives another answer. With
+    `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
+    `max_tokens` tokens, and no more than the engine's own limit.
     """
 
     image: Path
     system: str
     user: str
     draw: int = 0
+    alternatives: int = 0
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,13 @@ class Token:
 
     A character that takes several tokens is in the text of the last of them; each of the others
     `is_unfinished`: it ends within the character that comes next.
+    `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
     """
 
     text: str
     logprob: float
     is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,17 @@ class RawAnswer:
     """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
     `tokens` together are the text; () where the engine was not asked for probabilities. `in_thought` says
-    whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
+    whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell. `problem` names what
+    came in place of an answer, such as a refusal. `prompt_tokens` is the length of the question with its
+    image, None where the engine does not know it.
     """
 
     text: str
     is_cut: bool
     tokens: tuple[Token, ...] = ()
     in_thought: bool | None = field(default=None, compare=False)
+    problem: str | None = None
+    prompt_tokens: int | None = field(default=None, compare=False)
 
 
 class Engine(Protocol):

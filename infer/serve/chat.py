@@ -6,15 +6,14 @@ Source of the format: the API reference of OpenAI, "Create chat completion".
 import asyncio
 import queue
 import tempfile
-import time
-import uuid
 from pathlib import Path
 from typing import IO, Any
 
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
@@ -22,6 +21,9 @@ from infer.serve.access import Access, RefusedError, check_json
 from infer.serve.batching import Batcher
 from infer.serve.chat_request import ChatRequest, first_problem
 from infer.serve.image_check import check_image_header
+from infer.serve.replies.answer_fields import AnswerFields
+from infer.serve.replies.choices import completion_body, cut_answer
+from infer.serve.replies.event_stream import MEDIA_TYPE, answer_events
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve.serve_settings import MEGABYTE, ServeSettings
 
@@ -57,19 +59,25 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
         return {"object": "list", "data": [{"id": model, "object": "model", "owned_by": "local"}]}
 
     @app.post("/v1/chat/completions")
-    async def complete(request: HttpRequest) -> dict[str, Any]:
+    async def complete(request: HttpRequest) -> Response:
         access.check_key(request.headers)
         check_json(request.headers)
         with in_flight.reserve() as share:
             chat = await _read_chat(request, model, settings, share)
             with tempfile.NamedTemporaryFile(prefix="image_") as file:
                 wanted = _write_request(chat, file, settings.max_megapixels)
-                limit, with_logprobs = chat.max_answer_tokens, bool(chat.logprobs)
+                fields = chat.answer_fields
                 del chat  # the image is in its file, and need not wait in memory
                 answer = await _answer(batcher, wanted)
-        return _completion(model, _cut(answer, limit), with_logprobs=with_logprobs)
+        return _reply(model, cut_answer(answer, fields), fields)
 
     return app
+
+
+def _reply(model: str, answer: RawAnswer, fields: AnswerFields) -> Response:
+    if fields.stream:
+        return StreamingResponse(answer_events(model, answer, fields), media_type=MEDIA_TYPE)
+    return Response(to_json(completion_body(model, answer, fields)), media_type="application/json")
 
 
 async def _refuse(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -107,7 +115,13 @@ def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> R
     check_image_header(chat.user.image, max_megapixels)
     file.write(chat.user.image)
     file.flush()
-    return Request(Path(file.name), chat.system, chat.user.text)
+    return Request(
+        Path(file.name),
+        chat.system,
+        chat.user.text,
+        alternatives=chat.top_logprobs,
+        max_tokens=chat.max_answer_tokens,
+    )
 
 
 async def _answer(batcher: Batcher, wanted: Request) -> RawAnswer:
@@ -117,32 +131,3 @@ async def _answer(batcher: Batcher, wanted: Request) -> RawAnswer:
         raise RefusedError(503, "too many requests wait already (queue_size)") from error
     except UserError as error:
         raise RefusedError(400, str(error).replace(str(wanted.image), "the image")) from error
-
-
-def _cut(answer: RawAnswer, limit: int | None) -> RawAnswer:
-    """Return the answer, no longer than the client wants."""
-    if limit is None or limit >= len(answer.tokens):
-        return answer
-    kept = answer.tokens[:limit]
-    return RawAnswer("".join(token.text for token in kept), is_cut=True, tokens=kept)
-
-
-def _completion(model: str, answer: RawAnswer, *, with_logprobs: bool) -> dict[str, Any]:
-    """Return the response's body with its one choice."""
-    tokens: list[dict[str, Any]] = [
-        {"token": token.text, "logprob": token.logprob, "bytes": None, "top_logprobs": []}
-        for token in answer.tokens
-    ]
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": answer.text},
-        "finish_reason": "length" if answer.is_cut else "stop",
-        "logprobs": {"content": tokens} if with_logprobs else None,
-    }
-    return {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [choice],
-    }

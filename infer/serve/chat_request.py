@@ -2,70 +2,61 @@
 
 Source of the format: the API reference of OpenAI, "Create chat completion". Only what the model was trained
 on is accepted: an optional system message, and one user message with one image, inline as a data URL.
-Fields that are not listed here are ignored.
+Fields that are not known are refused by their name, and null counts as absent.
 """
 
 import base64
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    StrictFloat,
-    StrictInt,
-    ValidationError,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from grounding.markup import IMAGE_PLACEHOLDER
+from infer.serve.replies.answer_fields import AnswerFields, KnownFields, refused
 
 
 def _decode_data_url(url: object) -> bytes:
     head, _, data = str(url).partition(",")
-    if not (head.startswith("data:") and head.endswith(";base64")):
-        raise _refused("expected the image itself, as data:image/...;base64,...")
+    if not (head[:5].lower() == "data:" and head[-7:].lower() == ";base64"):
+        raise refused("expected the image itself, as data:image/...;base64,...")
     try:
-        return base64.b64decode(data, validate=True)
+        return base64.b64decode("".join(data.split()), validate=True)  # some break it into lines
     except ValueError as error:
-        raise _refused(f"not base64: {error}") from error
+        raise refused(f"not base64: {error}") from error
 
 
-def _refused(message: str) -> PydanticCustomError:
-    return PydanticCustomError("refused", "{message}", {"message": message})
-
-
-class TextPart(BaseModel):
+class TextPart(KnownFields):
     """A text in the user message."""
 
     type: Literal["text"]
     text: str
 
 
-class ImageUrl(BaseModel):
+class ImageUrl(KnownFields):
     """The bytes of an image file, read from its data URL."""
 
-    url: Annotated[bytes, BeforeValidator(_decode_data_url)]
+    url: Annotated[bytes, BeforeValidator(_decode_data_url)] = Field(b"", validate_default=True)
+    detail: Literal["auto", "high", "original"] = "auto"
 
 
-class ImagePart(BaseModel):
+class ImagePart(KnownFields):
     """The image in the user message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
 
 
-class SystemPart(BaseModel):
+class SystemPart(KnownFields):
     """The text of a system message that is written as a list."""
 
+    type: Literal["text"] = "text"
     text: str
 
 
-class SystemMessage(BaseModel):
+class SystemMessage(KnownFields):
     """The system message: a text, or a list with one text."""
 
     role: Literal["system"]
+    name: str = ""
     content: str | Annotated[list[SystemPart], Field(min_length=1, max_length=1)]
 
     @property
@@ -74,10 +65,11 @@ class SystemMessage(BaseModel):
         return self.content if isinstance(self.content, str) else self.content[0].text
 
 
-class UserMessage(BaseModel):
+class UserMessage(KnownFields):
     """The user message, in parts."""
 
     role: Literal["user"]
+    name: str = ""
     content: list[Annotated[TextPart | ImagePart, Field(discriminator="type")]]
 
     @field_validator("content")
@@ -87,7 +79,7 @@ class UserMessage(BaseModel):
         if images != 1 or any(
             isinstance(part, TextPart) and IMAGE_PLACEHOLDER in part.text for part in parts
         ):
-            raise _refused(f"expected exactly one image_url, and no text with {IMAGE_PLACEHOLDER}")
+            raise refused(f"expected exactly one image_url, and no text with {IMAGE_PLACEHOLDER}")
         return parts
 
     @property
@@ -104,45 +96,24 @@ class UserMessage(BaseModel):
 
 
 Message = Annotated[SystemMessage | UserMessage, Field(discriminator="role")]
-Count = Annotated[StrictInt, Field(ge=1)]
 
 
-class ChatRequest(BaseModel):
-    """What a client may set, in the order in which it is checked."""
+class ChatRequest(AnswerFields):
+    """What a client may set: the fields of the answer, which are checked first, and the question."""
 
-    stream: bool | None = None
-    max_completion_tokens: Count | None = None
-    max_tokens: Count | None = None
-    temperature: StrictFloat | None = None
-    logprobs: bool | int | None = None
     messages: list[Message]
-
-    @field_validator("stream")
-    @classmethod
-    def _check_stream(cls, stream: bool | None) -> bool | None:
-        if stream:
-            raise _refused("this server sends each answer in one piece: leave it out")
-        return stream
-
-    @field_validator("temperature")
-    @classmethod
-    def _check_temperature(cls, temperature: float | None) -> float | None:
-        if temperature:
-            raise _refused("this server decodes greedily: set it to 0 or leave it out")
-        return temperature
 
     @field_validator("messages")
     @classmethod
     def _check_messages(cls, messages: list[Message]) -> list[Message]:
         if [message.role for message in messages] not in (["user"], ["system", "user"]):
-            raise _refused("expected an optional system message, then one user message")
+            raise refused("expected an optional system message, then one user message")
         return messages
 
     @property
-    def max_answer_tokens(self) -> int | None:
-        """The longest answer that the client wants, in tokens; `max_tokens` is the field's older name."""
-        name = "max_completion_tokens"
-        return self.max_completion_tokens if name in self.model_fields_set else self.max_tokens
+    def answer_fields(self) -> AnswerFields:
+        """The fields of the answer alone, without the image."""
+        return AnswerFields.model_construct(**{key: getattr(self, key) for key in AnswerFields.model_fields})
 
     @property
     def system(self) -> str:
@@ -161,4 +132,4 @@ class ChatRequest(BaseModel):
 def first_problem(error: ValidationError) -> str:
     """Return the first of a request's errors in one line: the field, and what is wrong with it."""
     problem = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+    return ": ".join(filter(None, (".".join(map(str, problem["loc"])), problem["msg"])))

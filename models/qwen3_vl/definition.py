@@ -7,11 +7,12 @@ from typing import Any
 
 from grounding.boxes import GRID, Size
 from grounding.markup import GROUNDING_TOKENS
-from models.family import Encoder, ForwardPass, LoadOptions
+from models.family import Encoder, ForwardPass, LoadOptions, Prompt
 from models.qwen3_vl import parameters
 from models.qwen3_vl.encoding import IMAGE_TOKEN, PromptEncoder
 from models.qwen3_vl.forward import Forward
 from models.qwen3_vl.plain_classes import PLAIN_CLASSES, load_plain, plain_class
+from models.qwen3_vl.positions import text_positions
 from models.qwen3_vl.resolution import FACTOR, MAX_PIXELS, MIN_PIXELS, training_size
 from models.shapes import Tensor, TextShape, VisionShape
 
@@ -65,6 +66,11 @@ class Qwen3VL:
     def is_plain(self, model: Any) -> bool:
         """Tell whether a model is of the plain Paddle classes, over whose layers `forward_pass` runs."""
         return isinstance(model, plain_class(model.config.model_type))
+
+    def prompt_positions(self, config: Mapping[str, Any], prompt: Prompt) -> Any:
+        """Return the (3, length) positions of a prompt's tokens in time, height and width."""
+        merge_size = config["vision_config"]["spatial_merge_size"]
+        return text_positions(prompt, config["image_token_id"], merge_size)
 
     def forward_pass(self, model: Any) -> ForwardPass:
         """Return the forward pass of a loaded model; make a new one after the weights have changed."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image
 
 from grounding.errors import UserError
 from infer.engines.openai.client import OpenAIEngine
@@ -14,6 +13,7 @@ from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import EngineSettings
 from tests.infer.engines.openai.behaviours import ATTEMPTS, BEHAVIOURS, TEXT, Behaviour
 from tests.infer.engines.openai.chat_server import ChatServer
+from tests.infer.serve.running_server import PIXEL
 
 KEY = "sk-planted-secret-0123456789"
 LONGEST_LINE = 900
@@ -42,7 +42,7 @@ def server(running: ChatServer, monkeypatch: pytest.MonkeyPatch) -> ChatServer:
 @pytest.fixture
 def request_of_a_picture(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
-    Image.new("RGB", (2, 2)).save(image)
+    image.write_bytes(PIXEL)
     return Request(image, "", "<image>Where is it?")
 
 

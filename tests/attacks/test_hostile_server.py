@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from grounding.errors import UserError
 from infer.engines.openai.client import OpenAIEngine
@@ -17,6 +16,7 @@ from infer.engines.settings import EngineSettings
 from tests.infer.conftest import SmallDataset, write_dataset
 from tests.infer.engines.openai.behaviours import WHOLE, dripped
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
+from tests.infer.serve.running_server import PIXEL
 
 ROOT = Path(__file__).parents[2]
 KEY = "sk-planted-secret-0123456789"
@@ -42,7 +42,7 @@ def dataset(tmp_path: Path) -> SmallDataset:
 @pytest.fixture
 def question(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
-    Image.new("RGB", (2, 2)).save(image)
+    image.write_bytes(PIXEL)
     return Request(image, "", "<image>Where is it?")
 
 

@@ -1,5 +1,6 @@
 """An engine for any server with OpenAI's chat completions: FastDeploy, vLLM, SGLang, ..."""
 
+import asyncio
 import logging
 import os
 import re
@@ -18,6 +19,7 @@ from infer.engines.openai.completion import (
     NoLogprobsError,
     NotACompletionError,
     error_text,
+    is_garbled,
     read_completion,
 )
 from infer.engines.openai.data_url import data_url
@@ -29,6 +31,9 @@ from infer.engines.settings import EngineSettings
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_SECONDS = 10.0
 
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+"""Seconds before a garbled answer is asked for again: the first time, and at most, as the library's own."""
+
 BODY_BYTES, BODY_BYTES_PER_TOKEN = 4 * 1024**2, 4 * 1024
 """The largest answer: what servers add to each, and a token with its alternatives and their probabilities."""
 
@@ -37,8 +42,9 @@ class OpenAIEngine:
     """A model behind a server; several threads may ask at the same time.
 
     The key comes from the environment variable OPENAI_API_KEY; a server without a key needs none. Temporary
-    failures (no connection, no complete answer within `timeout`, HTTP 408, 409, 429 and 500 or above) are
-    retried after a pause. The pause doubles each time, unless the server says how long to wait.
+    failures (no connection, no complete answer within `timeout`, HTTP 408, 409, 429 and 500 or above, a body
+    that is empty, cut or no JSON) are retried after a pause. The pause doubles each time, unless the server
+    says how long to wait.
 
     The server is not trusted. An answer is bounded in time and size, its types are checked, and what it says
     is shown in one line, without the key.
@@ -118,6 +124,16 @@ class OpenAIEngine:
             raise UserError(f"{self.server}: the server {self._shown(str(error))}") from error
 
     async def _post(self, messages: Any, fields: dict[str, Any]) -> bytes:
+        """Return the body of the first answer that is JSON, else that of the last."""
+        content = await self._post_once(messages, fields)
+        for retry in range(self.settings.retries):
+            if not is_garbled(content):
+                break
+            await asyncio.sleep(min(SHORTEST_PAUSE * 2**retry, LONGEST_PAUSE))
+            content = await self._post_once(messages, fields)
+        return content
+
+    async def _post_once(self, messages: Any, fields: dict[str, Any]) -> bytes:
         response = await self.client.chat.completions.with_raw_response.create(
             model=self.model, messages=messages, extra_body=self.settings.request, **fields
         )

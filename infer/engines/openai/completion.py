@@ -11,6 +11,18 @@ from typing import Any
 from infer.engines.openai.token_alignment import align_tokens
 from infer.engines.protocol import RawAnswer, Token
 
+REFUSAL = "refusal"
+TOOL_CALL = "call of a tool in place of an answer"
+ONLY_THOUGHTS = "thoughts without an answer"
+FILTERED = "stopped by the server's content filter"
+"""The names of what a server can send in place of an answer."""
+
+THOUGHTS = ("reasoning_content", "reasoning")
+"""The keys under which servers give a model's thoughts."""
+
+THOUGHT_PARTS = ("thinking", "reasoning")
+"""The types of parts that are thoughts, where the content is a list."""
+
 NO_LOGPROBS = "the server sends no logprobs: set score=none, or turn them on"
 
 
@@ -25,21 +37,48 @@ class NoLogprobsError(ValueError):
 def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
     """Return the answer, with its tokens where scores are made of them.
 
-    A message without content is an empty answer. Where a token's log-probability is no number, or the tokens
-    are not the text, the answer has no tokens. Half of a surrogate pair in the text becomes "?".
+    A message without content is an empty answer. What came in its place is the answer's `problem`: a refusal,
+    whose text is kept, a call of a tool, thoughts alone, or a filter's stop. Where a token's log-probability
+    is no number, or the tokens are not the text, the answer has no tokens. Half of a surrogate pair in the
+    text becomes "?".
 
     Raises:
         NotACompletionError: not JSON, or a part has another type than it should.
         NoLogprobsError: no list of log-probabilities.
     """
-    choice = _first_choice(_parsed(body))
+    content = _parsed(body)
+    choice = _first_choice(content)
     message = _object(choice.get("message"), "choices[0].message")
-    text = _text(message.get("content"))
+    text, reason = _text(message.get("content")), choice.get("finish_reason")
+    if refusal := _refusal(message):
+        return RawAnswer(
+            text or refusal, is_cut=False, problem=REFUSAL, prompt_tokens=_prompt_tokens(content)
+        )
+    problem = _problem(message, reason) if not text.strip() else None
+    if reason == "content_filter":
+        problem = FILTERED
+    tokens = _tokens(choice.get("logprobs"), text) if with_tokens and problem is None else ()
     # Servers that keep thoughts apart send them beside the content.
     has_thought = any(isinstance(message.get(key), str) for key in ("reasoning_content", "reasoning"))
-    is_cut = choice.get("finish_reason") == "length"
-    tokens = _tokens(choice.get("logprobs"), text) if with_tokens else ()
-    return RawAnswer(text, is_cut, tokens, in_thought=False if has_thought else None)
+    return RawAnswer(
+        text,
+        reason == "length",
+        tokens,
+        in_thought=False if has_thought else None,
+        problem=problem,
+        prompt_tokens=_prompt_tokens(content),
+    )
+
+
+def is_garbled(body: bytes) -> bool:
+    """Tell whether a body is empty, cut, or no JSON, such as a proxy's page: the next one may be whole."""
+    try:
+        json.loads(body)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def error_text(body: bytes) -> str:
@@ -74,8 +113,37 @@ def _first_choice(content: Any) -> dict[str, Any]:
     return _object(choices[0], "choices[0]")
 
 
+def _prompt_tokens(content: dict[str, Any]) -> int | None:
+    """Return the length of the question as the server has counted it, None where it does not say."""
+    usage = content.get("usage")
+    count = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
+
+
+def _refusal(message: dict[str, Any]) -> str:
+    """Return the text of a refusal, "" without one; it is a field of the message or a part of its content."""
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    texts = [holder.get("refusal") for holder in (message, *parts)]
+    return _whole_characters("".join(text for text in texts if isinstance(text, str)))
+
+
+def _problem(message: dict[str, Any], reason: Any) -> str | None:
+    """Name what a message without a text has in its place, None if it has nothing."""
+    if message.get("tool_calls") or message.get("function_call") or reason in ("tool_calls", "function_call"):
+        return TOOL_CALL
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
+    kinds = [part.get("type") for part in parts if isinstance(part, dict)]
+    has_thoughts = any(message.get(key) for key in THOUGHTS) or any(kind in THOUGHT_PARTS for kind in kinds)
+    return ONLY_THOUGHTS if has_thoughts else None
+
+
 def _text(content: Any) -> str:
-    """Return the content as text: a string, nothing, or a list of text parts."""
+    """Return the content as text: a string, nothing, or a list of text parts.
+
+    Parts that are thoughts or a refusal are left out.
+    """
     if content is None:
         return ""
     if isinstance(content, str):
@@ -83,7 +151,8 @@ def _text(content: Any) -> str:
     where = "choices[0].message.content"
     if not isinstance(content, list):
         raise NotACompletionError(f"{where} is neither a text nor a list")
-    parts = [_object(part, f"{where}[{number}]").get("text") for number, part in enumerate(content)]
+    objects = [_object(part, f"{where}[{number}]") for number, part in enumerate(content)]
+    parts = [part.get("text") for part in objects if part.get("type") not in (*THOUGHT_PARTS, "refusal")]
     texts = [text for text in parts if isinstance(text, str)]
     if len(texts) < len(parts):
         raise NotACompletionError(f"{where} has a part without a text")

@@ -4,7 +4,7 @@ import base64
 import io
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from grounding.errors import UserError
 from grounding.images.image_formats import IMAGE_FORMATS
@@ -29,5 +29,7 @@ def data_url(image: Path) -> str:
             if not is_plain(opened):
                 content, media_type = pixels_as_png(opened), "image/png"
     except UNREADABLE as error:
-        raise UserError(f"{image}: not usable as an image: {error}: prepare the data set again") from error
+        # Pillow names the object in memory of which it knows no format.
+        reason = "no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise UserError(f"{image}: not usable as an image: {reason}: prepare the data set again") from error
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from infer.engines.paddle.sampling import log_probabilities, sample
+from infer.engines.paddle.sampling import log_probabilities, most_likely, sample
 from infer.engines.protocol import Request
 from models.cache import Cache
 from models.family import ForwardPass, Prompt
@@ -42,13 +42,20 @@ class Decoding:
 
 @dataclass
 class Row:
-    """An unfinished or finished answer; `position` is that of its last token."""
+    """An unfinished or finished answer; `position` is that of its last token.
+
+    With `wanted` above 0, `alternatives` holds so many (id, log-probability) pairs for each token. The
+    answer is cut at `most` tokens.
+    """
 
     number: int
     source: random.Random
+    most: int
+    wanted: int = 0
     position: int = 0
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    alternatives: list[list[tuple[int, float]]] = field(default_factory=list)
     last_id: int = 0
     has_ended: bool = False
     is_cut: bool = False
@@ -69,19 +76,28 @@ class Row:
         self.token_ids.append(token_id)
         if logprob is not None:
             self.logprobs.append(logprob)
-        self.is_cut = len(self.token_ids) == decoding.max_new_tokens
+        self.is_cut = len(self.token_ids) == self.most
 
 
 def generate(
-    forward: ForwardPass, prompts: Sequence[Prompt], sources: Sequence[random.Random], decoding: Decoding
+    forward: ForwardPass,
+    prompts: Sequence[Prompt],
+    sources: Sequence[random.Random],
+    decoding: Decoding,
+    asked: Sequence[Request] = (),
 ) -> list[Row]:
     """Answer the prompts, each with its random numbers, and return finished rows in their order.
+
+    `asked` are the requests behind the prompts, if they have limits or want alternatives.
 
     Prompts are left-padded and read once. Then each step feeds one token per row. With more prompts than
     `decoding.rows`, waiting prompts take the places of rows that have ended.
     """
     limit = decoding.rows or len(prompts)
-    rows = [Row(number, source) for number, source in enumerate(sources)]
+    longest = decoding.max_new_tokens
+    rows = [Row(number, source, longest) for number, source in enumerate(sources)]
+    for row, request in zip(rows, asked, strict=False):
+        row.wanted, row.most = request.alternatives, min(longest, request.max_tokens or longest)
     waiting, batch = rows, _Batch(forward, decoding)
     while True:
         ended = sum(row.is_done for row in batch.rows)
@@ -139,5 +155,10 @@ class _Batch:
         logprobs: list[float | None] = [None] * len(rows)
         if self.decoding.with_logprobs:
             logprobs = log_probabilities(logits, chosen).tolist()
-        for row, token_id, logprob in zip(rows, chosen.tolist(), logprobs, strict=True):
+        most = max(row.wanted for row in rows)
+        likely: list[list[tuple[int, float]]] = most_likely(logits, most) if most else [[]] * len(rows)
+        for row, token_id, logprob, ranked in zip(rows, chosen.tolist(), logprobs, likely, strict=True):
+            kept = len(row.token_ids)
             row.append(token_id, logprob, self.decoding)
+            if row.wanted and len(row.token_ids) > kept:
+                row.alternatives.append(ranked[: row.wanted])

@@ -117,14 +117,27 @@ class PaddleEngine:
             prompts = [self.encode(request) for request in requests]
             sources = [self.decoding.source(request) for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            rows = [row for part in parts for row in self.generate(prompts[part], sources[part])]
+            rows = [
+                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
+            ]
         return [
-            RawAnswer(self._text(row.token_ids), not row.has_ended, self._tokens(row), prompt.opens_thought)
+            RawAnswer(
+                self._text(row.token_ids),
+                is_cut=not row.has_ended,
+                tokens=self._tokens(row),
+                in_thought=prompt.opens_thought,
+                prompt_tokens=len(prompt.token_ids),
+            )
             for row, prompt in zip(rows, prompts, strict=True)
         ]
 
-    def generate(self, prompts: Sequence[Prompt], sources: Sequence[Random] = ()) -> list[Row]:
-        """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled."""
+    def generate(
+        self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), asked: Sequence[Request] = ()
+    ) -> list[Row]:
+        """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
+
+        `asked` are the requests behind the prompts, if they have limits or want alternatives.
+        """
         import paddle
 
         was_training = self.model.training
@@ -132,7 +145,8 @@ class PaddleEngine:
         try:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
-                return generate(forward, prompts, sources or [Random(0)] * len(prompts), self.decoding)
+                chosen = sources or [Random(0)] * len(prompts)
+                return generate(forward, prompts, chosen, self.decoding, asked)
         finally:
             if was_training:
                 self.model.train()
@@ -147,7 +161,13 @@ class PaddleEngine:
             return ()
         texts = split_text(self.encoder.tokenizer, row.token_ids)
         within = end_within_characters(self.encoder.tokenizer, row.token_ids)
-        return tuple(Token(*parts) for parts in zip(texts, row.logprobs, within, strict=True))
+        ranked = row.alternatives or [[]] * len(texts)
+        return tuple(
+            Token(
+                text, logprob, is_unfinished, tuple((self._text([other]), value) for other, value in likely)
+            )
+            for text, logprob, is_unfinished, likely in zip(texts, row.logprobs, within, ranked, strict=True)
+        )
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

@@ -26,6 +26,15 @@ def sample(logits: Any, top_p: float, numbers: Sequence[float]) -> Any:
     return (sums <= below_one * sums[:, -1:]).astype("int64").sum(-1)
 
 
+def most_likely(logits: Any, count: int) -> list[list[tuple[int, float]]]:
+    """Return each row's most likely tokens, the likeliest first: their ids and logarithms of probability."""
+    import paddle
+
+    values, ids = paddle.topk(logits, min(count, logits.shape[-1]), axis=-1)
+    logprobs = values - logits.logsumexp(-1, keepdim=True)
+    return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), logprobs.tolist(), strict=True)]
+
+
 def log_probabilities(logits: Any, token_ids: Any) -> Any:
     """Return the natural logarithm of each row's probability of its token, (rows)."""
     import paddle

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.serve.chat_request import ChatRequest, first_problem
+from infer.serve.replies.answer_fields import AnswerFields
 
 IMAGE = b"\x89PNG\r\n"
 URL = f"data:image/png;base64,{base64.b64encode(IMAGE).decode()}"
@@ -43,7 +44,7 @@ def test_a_system_message_can_be_a_list(content: list[dict[str, str]]) -> None:
     [
         ({"max_tokens": 5}, 5),
         ({"max_completion_tokens": 6, "max_tokens": 5}, 6),
-        ({"max_completion_tokens": None, "max_tokens": 5}, None),
+        ({"max_completion_tokens": None, "max_tokens": 5}, 5),  # null counts as absent
         ({"max_tokens": None}, None),
     ],
 )
@@ -62,7 +63,14 @@ def test_unknown_fields_and_harmless_values_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (body(user(PICTURE), stream=True), "stream: this server sends each answer in one piece"),
+        (body(user(PICTURE), stream="yes"), "stream: Input should be a valid boolean"),
+        (body(user(PICTURE), top_k=5), "top_k: this server does not have this field"),
+        (body(user({**PICTURE, "cache_control": {}})), "image_url.cache_control: Extra inputs are not"),
+        (body({**user(PICTURE), "audio": 1}), "messages.0.user.audio: Extra inputs are not permitted"),
+        (
+            body(user({"type": "image_url", "image_url": {"url": URL, "detail": "low"}})),
+            "image_url.detail: Input should be 'auto', 'high' or 'original'",
+        ),
         (body(user(PICTURE), temperature=0.7), "temperature: this server decodes greedily"),
         (body(user(PICTURE), temperature="0"), "temperature: Input should be a valid number"),
         (body(user(PICTURE), max_tokens=0), "max_tokens: Input should be greater than or equal to 1"),
@@ -93,6 +101,31 @@ def test_the_field_that_is_wrong_is_named(changed: dict[str, Any], message: str)
         ChatRequest.model_validate(changed)
     assert message in first_problem(caught.value)
     assert "\n" not in first_problem(caught.value)
+
+
+def test_nulls_count_as_absent_everywhere() -> None:
+    picture = {
+        "type": "image_url",
+        "image_url": {"url": URL, "detail": None},
+        "prompt_cache_breakpoint": None,
+    }
+    turn = {**user(picture, {**TEXT, "extra": None}), "name": None}
+    request = ChatRequest.model_validate(
+        body({**SYSTEM, "name": None}, turn, tools=None, unheard_of=None, stream=None, n=None, stop=None)
+    )
+    assert request.user.text == f"{IMAGE_PLACEHOLDER}Where is it?"
+    assert request.answer_fields == AnswerFields()
+    with pytest.raises(ValidationError, match="Field required"):
+        ChatRequest.model_validate({"model": "tiny", "messages": None})
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", " ", "\t"])
+def test_base64_may_be_broken_into_lines(line_end: str) -> None:
+    content = bytes(range(256))
+    data = base64.encodebytes(content).decode().replace("\n", line_end)
+    assert data.count(line_end) > 3
+    picture = {"type": "image_url", "image_url": {"url": f"DATA:image/png;BASE64,{data}"}}
+    assert ChatRequest.model_validate(body(user(picture))).user.image == content
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,64 @@ def test_probabilities_and_shorter_answers_are_given_on_request(
     assert (cut.finish_reason, cut.logprobs) == ("length", None)
 
 
+def test_tokens_are_counted_and_alternatives_given(
+    client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    engine = PaddleEngine(
+        EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    )
+    for request in requests[:2]:
+        answer = client.chat.completions.create(
+            model="tiny", messages=messages(request), logprobs=True, top_logprobs=3
+        )
+        tokens = answer.choices[0].logprobs.content  # type: ignore[union-attr]
+        assert tokens is not None
+        assert answer.usage is not None
+        assert answer.usage.prompt_tokens == len(engine.encode(request).token_ids)
+        assert answer.usage.completion_tokens == len(tokens) == NEW_TOKENS
+        assert answer.usage.total_tokens == answer.usage.prompt_tokens + NEW_TOKENS
+        for token in tokens:
+            ranked = [other.logprob for other in token.top_logprobs]
+            assert len(ranked) == 3
+            assert ranked == sorted(ranked, reverse=True)
+            assert ranked[0] == pytest.approx(token.logprob, abs=1e-5)  # greedy
+
+
+def test_a_stream_joins_to_the_whole_answer(client: openai.OpenAI, requests: list[Request]) -> None:
+    whole = client.chat.completions.create(model="tiny", messages=messages(requests[0]), logprobs=True)
+    chunks = list(
+        client.chat.completions.create(
+            model="tiny",
+            messages=messages(requests[0]),
+            logprobs=True,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+    )
+    *pieces, last = chunks
+    assert (last.choices, last.usage) == ([], whole.usage)
+    choices = [chunk.choices[0] for chunk in pieces]
+    assert "".join(choice.delta.content or "" for choice in choices) == whole.choices[0].message.content
+    listed = [token for choice in choices if choice.logprobs for token in choice.logprobs.content or []]
+    assert whole.choices[0].logprobs is not None
+    assert listed == whole.choices[0].logprobs.content
+    assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["length"]
+
+
+def test_a_damaged_image_is_the_clients_fault(client: openai.OpenAI, requests: list[Request]) -> None:
+    turns = messages(requests[3])
+    head, _, data = turns[-1]["content"][1]["image_url"]["url"].partition(",")
+    turns[-1]["content"][1]["image_url"]["url"] = f"{head},{data[: len(data) // 8 * 4]}"
+    with pytest.raises(openai.BadRequestError, match="the image: not usable as an image"):
+        client.chat.completions.create(model="tiny", messages=turns)
+
+
 @pytest.mark.parametrize(
     ("change", "status", "message"),
     [
         ({"model": "other"}, 404, "model 'other' is not served here, 'tiny' is"),
-        ({"stream": True}, 400, "stream"),
+        ({"stream": "yes"}, 400, "stream"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "tools: this server does not"),
         ({"max_tokens": -1}, 400, "max_tokens: Input should be greater than or equal to 1"),
         ({"temperature": 0.7}, 400, "decodes greedily"),
         (

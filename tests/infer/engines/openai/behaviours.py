@@ -48,7 +48,9 @@ def content(value: Any) -> Fault:
 
 
 def garbage(fault: Fault, error: str) -> Behaviour:
-    return Behaviour(fault, error=f"no chat completion, {error}")
+    """JSON of another shape is final; what is no JSON may have been cut, and is asked for again."""
+    is_retried = error.startswith(("it is empty", "it is not JSON"))
+    return Behaviour(fault, error=f"no chat completion, {error}", attempts=ATTEMPTS if is_retried else 1)
 
 
 def answer(fault: Fault, text: str = TEXT) -> Behaviour:
@@ -119,6 +121,23 @@ BODIES = {
     "content is an empty list": answer(content([]), ""),
     "null content": answer(content(None), ""),
     "no content in the message": answer(reply(completion(message={"tool_calls": []})), ""),
+    "refusal": answer(reply(completion(message={"content": None, "refusal": "I cannot"})), "I cannot"),
+    "refusal as a part": answer(content([{"type": "refusal", "refusal": "I cannot"}]), "I cannot"),
+    "refusal is a number": answer(reply(completion(message={"content": TEXT, "refusal": 5}))),
+    "tool call": answer(
+        reply(completion(message={"content": None, "tool_calls": [{"id": 1}]}, finish_reason="tool_calls")),
+        "",
+    ),
+    "tool calls are a number": answer(reply(completion(message={"content": TEXT, "tool_calls": 5}))),
+    "thoughts beside the answer": answer(
+        reply(completion(message={"content": TEXT, "reasoning_content": "red(5,5),(6,6)"}))
+    ),
+    "thoughts alone": answer(reply(completion(message={"content": None, "reasoning_content": "hm"})), ""),
+    "thoughts are a list": answer(reply(completion(message={"content": TEXT, "reasoning_content": [1]}))),
+    "thoughts as a part": answer(
+        content([{"type": "thinking", "thinking": [{}]}, {"type": "text", "text": TEXT}])
+    ),
+    "stopped by a filter": answer(reply(completion(finish_reason="content_filter"))),
     "half a surrogate pair": answer(content("\ud800red"), "?red"),
     "control characters in the content": answer(content("a\0\x1b[2J"), "a\0\x1b[2J"),
     "finish reason is a list": answer(reply(completion(finish_reason=[]))),

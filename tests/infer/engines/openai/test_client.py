@@ -255,6 +255,71 @@ def test_one_refused_image_is_one_line_and_the_other_answers_are_kept(
     assert len(server.asked) - asked == 7 - len(kept)
 
 
+def body_of(**message: Any) -> Fault:
+    reason = message.pop("finish_reason", "stop")
+    choice = {"message": {"role": "assistant", "content": None, **message}, "finish_reason": reason}
+    return raw_body(json.dumps({"choices": [choice]}).encode())
+
+
+def raw_body(body: bytes, declared: int | None = None) -> Fault:
+    length = len(body) if declared is None else declared
+    return Fault(raw=(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (length, body),))
+
+
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        raw_body(b""),
+        raw_body(b'{"choices": [{"message": {"content": "red squ'),
+        raw_body(b"<html><body>502 Bad Gateway</body></html>"),
+        raw_body(b'{"choices"', declared=500),
+        Fault(raw=(b"HTTP/1.1 204 No Content\r\n\r\n",)),
+    ],
+    ids=["empty", "cut JSON", "HTML", "cut body", "no content"],
+)
+def test_a_garbled_answer_is_asked_for_again(
+    server: ChatServer, requests: list[Request], monkeypatch: pytest.MonkeyPatch, garbled: Fault
+) -> None:
+    monkeypatch.setattr("infer.engines.openai.client.SHORTEST_PAUSE", 0.01)
+    server.faults.extend([garbled, garbled])
+    (answer,) = connect(server.url, retries=2).answer(requests[:1])
+    assert answer.text == say(requests[0]).text
+    assert len(server.asked) == 3
+
+
+def test_what_comes_in_place_of_an_answer_is_a_named_problem_and_the_run_goes_on(
+    server: ChatServer, recipe: InferRecipe, tmp_path: Path
+) -> None:
+    call = [{"id": "1", "type": "function", "function": {"name": "find", "arguments": "red(1,2),(3,4)"}}]
+    server.faults.extend(
+        [
+            body_of(refusal="I cannot help: red(1,2),(3,4)"),
+            body_of(tool_calls=call, finish_reason="tool_calls"),
+            body_of(reasoning_content="red(1,2),(3,4)?", finish_reason="length"),
+            body_of(content="red(1,2),(3,4)", reasoning_content="blue(5,6),(7,8)"),
+            body_of(content=[{"type": "text", "text": "red(1,2)"}, {"type": "text", "text": ",(3,4)"}]),
+            body_of(content="red(1,2),(3,", finish_reason="content_filter"),
+            raw_body(b"<html>"),
+        ]
+    )
+    recipe = dataclasses.replace(recipe, concurrency=1, retries=0)
+    shown = run_infer(recipe, tmp_path)
+    assert shown.returncode == 2
+    assert "is no chat completion, it is not JSON: '<html>'" in shown.stderr
+    assert "Traceback" not in shown.stderr
+    rows = rows_of(predict(recipe, open_engine))
+    assert len(server.asked) == 8  # what was answered is kept
+    assert [row["problems"] for row in rows[:3]] == [
+        ["refusal"],
+        ["call of a tool in place of an answer"],
+        ["thoughts without an answer", "truncated"],
+    ]
+    assert [len(row["detections"]) for row in rows] == [0, 0, 0, 1, 1, 0, 1]
+    assert [row["detections"][0]["label"] for row in rows[3:5]] == ["red", "red"]
+    assert rows[5]["problems"] == ["stopped by the server's content filter"]
+    assert rows[0]["raw"] == "I cannot help: red(1,2),(3,4)"
+
+
 def run_infer(recipe: InferRecipe, tmp_path: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         infer_command(recipe, tmp_path),

@@ -55,6 +55,40 @@ def test_answers_of_a_batch_equal_those_one_by_one(
     assert all(answer.is_cut for answer in batch)
 
 
+def test_each_request_has_its_own_number_of_alternatives(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_decoding(engine, monkeypatch, end_ids=frozenset(), with_logprobs=True, max_new_tokens=5)
+    wanted = [0, 3, 1, 0, 2]
+    plain = engine.answer(requests[:5])
+    asked = [replace(each, alternatives=count) for each, count in zip(requests[:5], wanted, strict=True)]
+    for answer, count, without in zip(engine.answer(asked), wanted, plain, strict=True):
+        assert answer.text == without.text
+        assert {len(token.alternatives) for token in answer.tokens} == {count}
+        for token in answer.tokens if count else ():
+            assert token.alternatives[0] == (token.text, pytest.approx(token.logprob, abs=1e-5))
+            logprobs = [logprob for _, logprob in token.alternatives]
+            assert logprobs == sorted(logprobs, reverse=True)
+
+
+def test_each_request_has_its_own_limit(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_decoding(engine, monkeypatch, end_ids=frozenset(), with_logprobs=True, max_new_tokens=6, rows=2)
+    limits = [None, 2, 6, 1, 100]
+    whole = engine.answer(requests[:5])
+    asked = [replace(each, max_tokens=limit) for each, limit in zip(requests[:5], limits, strict=True)]
+    for answer, limit, uncut in zip(engine.answer(asked), limits, whole, strict=True):
+        assert len(answer.tokens) == min(6, limit or 6)
+        assert answer.is_cut
+        assert uncut.text.startswith(answer.text)
+
+
+def test_the_prompts_tokens_are_counted(engine: PaddleEngine, requests: list[Request]) -> None:
+    counts = [answer.prompt_tokens for answer in engine.answer(requests)]
+    assert counts == [len(engine.encode(request).token_ids) for request in requests]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_tokens_equal_those_of_the_frameworks_generate(engine: PaddleEngine, requests: list[Request]) -> None:
     import paddle

@@ -1,0 +1,210 @@
+"""Parity with the tiny model: our own server on loopback and transformers, each with planted faults."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.errors import UserError
+from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.settings import EngineSettings
+from infer.parity.comparing import EngineReport, compare_engines
+from infer.parity.parity_settings import TORCH_PYTHON, ParitySettings
+from tests.infer.conftest import ROOT
+from tests.infer.serve.running_server import running
+
+PROMPTS, NEW_TOKENS = 16, 4
+BOXLESS = "; 4 without a box, compared as text"
+THINK = "<think>\n\n</think>\n\n"
+
+
+def change_image_processor(**changes: Any) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "preprocessor_config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return change
+
+
+def change_template(old: str, new: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        for name in ("tokenizer_config.json", "chat_template.json"):
+            config = json.loads((folder / name).read_text())
+            assert old in config["chat_template"]
+            config["chat_template"] = config["chat_template"].replace(old, new)
+            (folder / name).write_text(json.dumps(config))
+
+    return change
+
+
+def round_weights(folder: Path) -> None:
+    """Write the weights as they are after a conversion to float16."""
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    path = folder / "model.safetensors"
+    rounded = {name: array.astype(np.float16).astype(array.dtype) for name, array in load_file(path).items()}
+    save_file(rounded, path, metadata={"format": "np"})
+
+
+IM_START = "<|im_start|>"
+FAULTS: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "another template": (
+        change_template(IM_START, IM_START + "\\n"),
+        "template",
+        "tokens in a prompt",
+    ),
+    "think block": (
+        change_template("assistant\\n'", "assistant\\n" + THINK.replace("\n", "\\n") + "'"),
+        "template",
+        "think block",
+    ),
+    "another max_pixels": (
+        change_image_processor(size={"longest_edge": 160 * 160, "shortest_edge": 1024}),
+        "image size",
+        "max_pixels",
+    ),
+    "another min_pixels": (
+        change_image_processor(size={"longest_edge": 65536, "shortest_edge": 128 * 128}),
+        "image size",
+        "min_pixels",
+    ),
+    "another filter of the resize": (change_image_processor(resample=2), "pixels", "resample"),
+    "float16": (round_weights, "first token", "float16"),
+}
+"""How to plant a fault in a copy of the checkpoint, the stage that is named, and a word of the message."""
+
+
+@pytest.fixture
+def faulty(tiny_checkpoint: Path, tmp_path: Path) -> Callable[[str], Path]:
+    def plant(name: str) -> Path:
+        folder = tmp_path / "faulty"
+        shutil.copytree(tiny_checkpoint, folder)
+        FAULTS[name][0](folder)
+        return folder
+
+    return plant
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    settings = EngineSettings(
+        checkpoint=str(folder), device="cpu", score="min_prob", max_new_tokens=NEW_TOKENS
+    )
+    with running(engine=PaddleEngine(settings)) as server:
+        yield f"http://127.0.0.1:{server.port}/v1"
+
+
+def compare_server(checkpoint: Path, url: str, **keys: Any) -> EngineReport:
+    settings = {"prompts": PROMPTS, "max_new_tokens": NEW_TOKENS, "device": "cpu", **keys}
+    (report,) = compare_engines(
+        checkpoint, ParitySettings(base_url=url, model="m", torch_python=None, **settings)
+    )
+    return report
+
+
+def test_our_own_server_gives_the_same(tiny_checkpoint: Path) -> None:
+    with serving(tiny_checkpoint) as url:
+        report = compare_server(tiny_checkpoint, url)
+    assert report.is_equal, report.text
+    assert report.text.startswith(f"server, {PROMPTS} prompts: 100.0% equal boxes (32 of 32")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_server_is_named_by_its_stage(
+    tiny_checkpoint: Path, faulty: Callable[[str], Path], fault: str
+) -> None:
+    with serving(faulty(fault)) as url:
+        report = compare_server(tiny_checkpoint, url)
+    _, stage, word = FAULTS[fault]
+    assert report.difference is not None, report.text
+    assert report.difference.stage == stage, report.text
+    assert word in report.text
+
+
+def test_a_server_that_answers_shorter_differs_in_decoding(tiny_checkpoint: Path) -> None:
+    with serving(tiny_checkpoint) as url:
+        report = compare_server(tiny_checkpoint, url, max_new_tokens=8, prompts=8)
+    assert report.difference is not None
+    assert report.difference.stage == "decoding", report.text
+    assert f"the first at token {NEW_TOKENS}" in report.text
+    assert "'the end' there" in report.text
+
+
+@pytest.fixture(scope="module")
+def torch_python() -> str:
+    if not (ROOT / TORCH_PYTHON).is_file():
+        pytest.skip("no .venv-torch: make setup-torch")
+    return TORCH_PYTHON
+
+
+def compare_torch(checkpoint: Path, python: str, **keys: Any) -> EngineReport:
+    settings = {"prompts": PROMPTS, "max_new_tokens": NEW_TOKENS, "device": "cpu", **keys}
+    (report,) = compare_engines(checkpoint, ParitySettings(torch_python=python, **settings))
+    return report
+
+
+@pytest.mark.slow
+def test_transformers_gives_the_same(tiny_checkpoint: Path, torch_python: str) -> None:
+    report = compare_torch(tiny_checkpoint, torch_python)
+    assert report.is_equal, report.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "float16"])
+def test_a_fault_of_transformers_is_named_by_its_stage(
+    tiny_checkpoint: Path, torch_python: str, faulty: Callable[[str], Path], fault: str
+) -> None:
+    report = compare_torch(tiny_checkpoint, torch_python, torch_checkpoint=str(faulty(fault)))
+    assert report.difference is not None
+    assert report.difference.stage == FAULTS[fault][1], report.text
+
+
+@pytest.mark.slow
+def test_float16_of_transformers_is_named(tiny_checkpoint: Path, torch_python: str) -> None:
+    report = compare_torch(tiny_checkpoint, torch_python, torch_dtype="float16")
+    assert report.difference is not None
+    assert report.difference.stage == "first token", report.text
+    assert "dtype float32 here, float16 there" in report.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"torch_python": "/no/python"}, "torch_python: /no/python cannot be run .*make setup-torch"),
+        ({"torch_python": sys.executable}, "transformers failed: .*No module named 'torch'"),
+        ({"torch_python": sys.executable, "torch_checkpoint": "absent"}, "torch_checkpoint: absent is no"),
+        ({"torch_python": None, "base_url": "http://127.0.0.1:9/v1"}, "no connection"),
+        ({"prompts": 65}, "prompts: 65 is more than 64"),
+    ],
+)
+def test_what_is_missing_is_one_line(tiny_checkpoint: Path, keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        compare_engines(tiny_checkpoint, ParitySettings(**{"device": "cpu", "prompts": 1, **keys}))
+
+
+def test_the_command_prints_a_line_and_returns_1_where_something_differs(
+    tiny_checkpoint: Path, faulty: Callable[[str], Path]
+) -> None:
+    words = ("torch_python=null", "prompts=4", "max_new_tokens=2", "model=m", "device=cpu")
+    shown = []
+    for folder in (tiny_checkpoint, faulty("another template")):
+        with serving(folder) as url:
+            command = [sys.executable, "-m", "infer.parity", str(tiny_checkpoint), f"base_url={url}", *words]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            shown.append((done.returncode, done.stdout.rstrip("\n")))
+    assert shown[0] == (0, f"server, 4 prompts: 100.0% equal boxes (8 of 8{BOXLESS}): the same as paddle")
+    assert shown[1][0] == 1
+    assert "the first stage that differs is template: " in shown[1][1]
+    assert len(shown[1][1].splitlines()) == 1
+    missing = subprocess.run(
+        [sys.executable, "-m", "infer.parity", "absent", *words[:1]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert missing.returncode == 2
+    assert "base_url: nothing to compare with" in missing.stderr

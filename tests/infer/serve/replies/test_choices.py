@@ -1,0 +1,73 @@
+"""Answers cut for the client, and their bodies as the OpenAI client's own types read them."""
+
+import math
+from typing import Any
+
+import pytest
+from openai.types.chat import ChatCompletion
+
+from infer.engines.protocol import RawAnswer, Token
+from infer.serve.replies.answer_fields import AnswerFields
+from infer.serve.replies.choices import completion_body, cut_answer
+
+ANSWER = RawAnswer(
+    "red square(1,2)",
+    is_cut=False,
+    tokens=(
+        Token("red", -0.5, (("red", -0.5), ("blue", -1.5))),
+        Token(" square", -0.25),
+        Token("(1,2)", -1.0),
+    ),
+    prompt_tokens=40,
+)
+
+
+def fields(**given: Any) -> AnswerFields:
+    return AnswerFields.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "tokens", "is_cut"),
+    [
+        ({}, "red square(1,2)", 3, False),
+        ({"max_tokens": 3}, "red square(1,2)", 3, False),
+        ({"max_tokens": 2}, "red square", 2, True),
+        ({"stop": "("}, "red square", 2, False),
+        ({"stop": "absent"}, "red square(1,2)", 3, False),
+        ({"stop": ["1", " "]}, "red", 1, False),
+        ({"stop": "d sq"}, "re", 1, False),  # across two tokens
+        ({"stop": "red"}, "", 0, False),
+        ({"stop": "(", "max_tokens": 2}, "red square", 2, True),  # cut before it
+        ({"stop": "sq", "max_tokens": 2}, "red ", 2, False),
+    ],
+)
+def test_an_answer_ends_where_the_client_wants(
+    given: dict[str, Any], text: str, tokens: int, is_cut: bool
+) -> None:
+    answer = cut_answer(ANSWER, fields(**given))
+    assert (answer.text, len(answer.tokens), answer.is_cut) == (text, tokens, is_cut)
+    assert "".join(token.text for token in answer.tokens) == text
+    assert answer.prompt_tokens == 40
+
+
+def test_an_answer_without_tokens_is_cut_by_its_text() -> None:
+    assert cut_answer(RawAnswer("one, two", False), fields(stop=",")).text == "one"
+
+
+def test_the_body_is_what_the_clients_types_say() -> None:
+    body = completion_body("m", ANSWER, fields(n=2, logprobs=True, top_logprobs=2))
+    read = ChatCompletion.model_validate(body, strict=True)
+    assert [choice.index for choice in read.choices] == [0, 1]
+    assert read.choices[0].message == read.choices[1].message
+    assert read.usage is not None
+    assert (read.usage.prompt_tokens, read.usage.completion_tokens, read.usage.total_tokens) == (40, 6, 46)
+    assert read.choices[0].logprobs is not None
+    first = (read.choices[0].logprobs.content or [])[0]
+    assert [(other.token, other.logprob) for other in first.top_logprobs] == [("red", -0.5), ("blue", -1.5)]
+    assert completion_body("m", ANSWER, fields())["choices"][0]["logprobs"] is None
+
+
+def test_a_probability_of_zero_is_a_number_of_json() -> None:
+    answer = RawAnswer("a", False, (Token("a", -math.inf),))
+    body = completion_body("m", answer, fields(logprobs=True))
+    assert body["choices"][0]["logprobs"]["content"][0]["logprob"] == -9999.0
