@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 
 from grounding.images.image_formats import IMAGE_FORMATS
 from grounding.images.pixels import UNREADABLE
-from prepare.reasons import IMAGE_DOES_NOT_DECODE, UnusableImageError
+from prepare.reasons import IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE, UnusableImageError
 from prepare.write import pixel_check
 from prepare.write.image_files import ImageCheck, check_image
 from prepare.write.pixel_check import without_pixels
@@ -96,7 +96,7 @@ def is_taken(data: bytes) -> bool:
     try:
         check_image(data, None, CHECK)
     except UnusableImageError as error:
-        return error.reason != IMAGE_DOES_NOT_DECODE
+        return error.reason not in (IMAGE_DOES_NOT_DECODE, IMAGE_TOO_LARGE)
     return True
 
 
