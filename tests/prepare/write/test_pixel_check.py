@@ -20,7 +20,7 @@ from prepare.write.pixel_check import without_pixels
 CHECK = ImageCheck(verify="decode", exif="stored")
 
 
-def picture(mode: str = "RGB", width: int = 50, height: int = 42) -> Image.Image:
+def picture(mode: str = "RGB", width: int = 38, height: int = 30) -> Image.Image:
     """Return noise over a slope: all tables of an encoder are used, and bytes FF are frequent."""
     chance = np.random.default_rng(0)
     slope = np.linspace(0, 160, width * height).reshape(height, width, 1)
@@ -28,7 +28,7 @@ def picture(mode: str = "RGB", width: int = 50, height: int = 42) -> Image.Image
     return Image.fromarray(pixels).convert(mode)
 
 
-def save(kind: str, mode: str = "RGB", size: tuple[int, int] = (50, 42), **options: Any) -> bytes:
+def save(kind: str, mode: str = "RGB", size: tuple[int, int] = (38, 30), **options: Any) -> bytes:
     file = io.BytesIO()
     picture(mode, *size).save(file, kind, **options)
     return file.getvalue()
@@ -149,7 +149,7 @@ def test_jpeg_files_cut_at_any_byte(name: str) -> None:
 
 @pytest.mark.parametrize("name", JPEGS)
 def test_jpeg_files_with_damage(name: str) -> None:
-    whole, broken = compare(damaged(JPEGS[name], 600, seed=1))
+    whole, broken = compare(damaged(JPEGS[name], 400, seed=1))
     assert whole > 20
     assert broken > 20
 
@@ -158,7 +158,7 @@ def test_jpeg_files_with_damage(name: str) -> None:
 def test_jpeg_files_that_a_decoder_gets_in_pieces(name: str) -> None:
     data, chance = LARGE[name], random.Random(2)
     assert len(data) > ImageFile.MAXBLOCK
-    whole, _ = compare(damaged(data, 150, seed=3))
+    whole, _ = compare(damaged(data, 100, seed=3))
     assert whole > 20
     _, cut = compare(data[: chance.randrange(1, len(data))] for _ in range(40))
     assert cut == 40
