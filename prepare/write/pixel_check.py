@@ -13,9 +13,8 @@ jpeg_fill_bit_buffer).
 """
 
 import io
+import re
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from grounding.images.pixels import UNREADABLE
@@ -23,9 +22,11 @@ from grounding.images.pixels import UNREADABLE
 JPEG_FORMATS = ("JPEG", "MPO")
 """Pillow's names of JPEG files; an MPO is one with more pictures behind its end marker."""
 
-FILL, STUFFED = 0xFF, 0x00
-RESTARTS = range(0xD0, 0xD8)
-START, END, SCAN = 0xD8, 0xD9, 0xDA
+FILL, START, END, SCAN = 0xFF, 0xD8, 0xD9, 0xDA
+
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""What ends entropy-coded data. FF 00 is a byte FF of it, restart markers are part of it, and FF FF is a fill
+byte before a marker."""
 
 HUFFMAN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive. libjpeg's decoders of other frames can fail on entropy-coded data."""
@@ -79,7 +80,7 @@ def without_pixels(data: bytes | memoryview) -> bytes | None:
     if content[:2] != bytes((FILL, START)):
         return None
     pieces: list[bytes | memoryview] = [content[:2]]
-    place, markers = 2, None
+    place = 2
     while (segment := _segment(content, place)) is not None:
         marker, stop = segment
         if marker == END:
@@ -87,12 +88,10 @@ def without_pixels(data: bytes | memoryview) -> bytes | None:
         if marker not in SKIPPED:
             pieces.append(content[place:stop])
         if marker == SCAN:
-            if markers is None:
-                markers = _markers(content, stop)
-            following = int(np.searchsorted(markers, stop))
-            if following == len(markers):
+            following = MARKER.search(content, stop)
+            if following is None:
                 return None
-            stop = int(markers[following])
+            stop = following.start()
         place = stop
     return None
 
@@ -107,17 +106,3 @@ def _segment(content: memoryview, place: int) -> tuple[int, int] | None:
     length = int.from_bytes(content[place + 2 : place + 4], "big")
     stop = place + 2 + length
     return (marker, stop) if marker in USUAL and length >= 2 and stop <= len(content) else None
-
-
-def _markers(content: memoryview, start: int) -> NDArray[np.intp]:
-    """Return the places from `start` on where a marker would end entropy-coded data, in order.
-
-    FF 00 is the byte FF of the data, FF FF is a marker with fill bytes, restart markers are part of the data.
-    """
-    values = np.frombuffer(content[start:], np.uint8)
-    fills = np.flatnonzero(values[:-1] == FILL)
-    following = values[fills + 1]
-    in_data = (following == STUFFED) | (following == FILL)
-    in_data |= (following >= RESTARTS.start) & (following < RESTARTS.stop)
-    places: NDArray[np.intp] = fills[~in_data] + start
-    return places
