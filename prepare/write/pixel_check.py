@@ -5,8 +5,8 @@ marker, and Pillow ignores warnings. Errors come from the segments (tables, fram
 end before their end marker. So a JPEG file decodes if its segments do, and if they follow each other to the
 end marker. That takes a tenth of the time of decoding the pixels.
 
-No such rule holds for PNG, WEBP and GIF, whose decoders refuse damaged data, and inflating a PNG is most of
-the work of decoding it.
+No such rule holds for PNG, WEBP and GIF, whose decoders refuse damaged data: checksums do not show that a
+stream is whole, and inflating a PNG is half of the work of decoding it.
 
 Source: ITU-T T.81, annex B; jdmarker.c and jdhuff.c of libjpeg-turbo (next_marker, jpeg_resync_to_restart,
 jpeg_fill_bit_buffer).
