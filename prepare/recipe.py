@@ -57,7 +57,10 @@ class PrepareRecipe:
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
     max_objects: int | None = setting("most objects in an answer; null: all", None)
     overflow: str = setting("longer answers: drop the question (in train), or cut into several turns", "drop")
-    verify: str = setting("decode every image that is taken, or read only its header", "decode")
+    verify: str = setting(
+        "refuse drawn images that Pillow does not decode, or only those that it does not open (header)",
+        "decode",
+    )
     exif: str = setting(
         "images with an EXIF orientation: drop, or boxes are of the turned or of the stored view",
         "drop",

@@ -46,9 +46,9 @@ class RawAnswer:
     """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
     `tokens` together are the text; () where the engine was not asked for probabilities. `in_thought` says
-    whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell. `problem` names what
-    came in place of an answer, such as a refusal. `prompt_tokens` is the length of the question with its
-    image, None where the engine does not know it.
+    whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
+    `problem` names what came in place of an answer, such as a refusal. `prompt_tokens` is the length of the
+    question with its image, None where the engine does not know it.
     """
 
     text: str

@@ -31,6 +31,7 @@ from prepare.reasons import (
     UnusableImageError,
 )
 from prepare.source_types import Frame
+from prepare.write.pixel_check import check_pixels
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class ImageStore:
 def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) -> ImageFacts:
     """Check an image; `size` is the one that the annotation states, None if it states none.
 
-    Truncated files are only found with `verify` "decode". An image that its EXIF data turns is refused unless
+    With `verify` "decode", whatever Pillow refuses to decode is refused, truncated files for one; with
+    "header", what Pillow refuses to open. An image that its EXIF data turns is refused unless
     the recipe says whether its boxes are of the turned or of the stored view: annotation tools do either. An
     image that claims more pixels than Pillow allows is never decoded.
 
@@ -106,9 +108,7 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
                 model_pixels(image)  # decodes it
                 return replace(facts, extension=EXTENSIONS["PNG"], is_plain=False)
             if check.verify == "decode":
-                # A JPEG decoded in grey at an eighth of its size is still read to its last byte.
-                image.draft("L", (1, 1))
-                image.load()
+                check_pixels(image, data)
     except Image.DecompressionBombError as error:
         raise UnusableImageError(IMAGE_TOO_LARGE) from error
     except UNREADABLE as error:

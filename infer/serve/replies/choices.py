@@ -33,7 +33,7 @@ def _before(answer: RawAnswer, place: int) -> RawAnswer:
     for token in answer.tokens:
         if left <= 0:
             break
-        kept.append(Token(token.text[:left], token.logprob, token.alternatives))
+        kept.append(Token(token.text[:left], token.logprob, token.is_unfinished, token.alternatives))
         left -= len(token.text)
     if not answer.tokens:
         return RawAnswer(answer.text[:place], is_cut=False, prompt_tokens=answer.prompt_tokens)

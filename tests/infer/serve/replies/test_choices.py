@@ -14,7 +14,7 @@ ANSWER = RawAnswer(
     "red square(1,2)",
     is_cut=False,
     tokens=(
-        Token("red", -0.5, (("red", -0.5), ("blue", -1.5))),
+        Token("red", -0.5, alternatives=(("red", -0.5), ("blue", -1.5))),
         Token(" square", -0.25),
         Token("(1,2)", -1.0),
     ),
