@@ -59,13 +59,8 @@ class BoxCheck:
         self.boxes += 1
         is_outside = size is not None and _sticks_out(box, size)
         self.misfits += not box.has_area or is_outside
-<<<<<<< HEAD
-        if size is not None:
-            self.fitting = {each for each in self.fitting if fits_image(numbers, each, units, size)}
-=======
         if size is not None and self.fitting:
-            self.fitting = {each for each in self.fitting if _fits(numbers, each, units, size)}
->>>>>>> speed
+            self.fitting = {each for each in self.fitting if fits_image(numbers, each, units, size)}
         if not box.has_area:
             self.upside_down += 1
             self.first.setdefault("upside_down", f"{where}: box {_show(numbers)}")
