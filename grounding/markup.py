@@ -11,8 +11,11 @@ BOX_START, BOX_END = "<|box_start|>", "<|box_end|>"
 GROUNDING_TOKENS = (REF_START, REF_END, BOX_START, BOX_END)
 """The tokens around a label and a box in the text that the model is trained on."""
 
-MARKUP = ("<|", "|>", REF_PLACEHOLDER, BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, "<video>", "<audio>")
-"""What a label must not contain: it would be taken for a placeholder or a special token."""
+MARKUP = (
+    *("<|", "|>", REF_PLACEHOLDER, BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, "<video>", "<audio>"),
+    *("<think>", "</think>"),
+)
+"""What a label must not contain: it would be taken for a placeholder, a special token, or a thought's end."""
 
 
 def find_markup(label: str) -> str | None:

@@ -33,9 +33,7 @@ BOXES = st.tuples(*[st.integers(0, GRID - 1)] * 2, *[st.integers(1, GRID)] * 2).
     lambda box: [min(box[0], box[2] - 1), min(box[1], box[3] - 1), box[2], box[3]]
 )
 NAMES = st.text(min_size=1, max_size=12).filter(
-    lambda name: (
-        name.strip() and not find_markup(name) and not {'"', "'"} & set(name) and "<think>" not in name
-    )
+    lambda name: name.strip() and not find_markup(name) and not {'"', "'"} & set(name)
 )
 
 
