@@ -6,7 +6,7 @@ category or referring expression of its question, and `negative`, how an absent 
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from typing_extensions import NotRequired, TypedDict
@@ -79,6 +79,8 @@ def _bad_numbers(annotations: dict[str, Any]) -> Iterator[str]:
     for position, image in enumerate(annotations["images"]):
         if not all(0 < image.get(side, 1) <= LARGEST_SIDE for side in ("width", "height")):
             yield f"images[{position}]: width and height have to be 1 to {LARGEST_SIDE} pixels"
+        if not PurePosixPath(image.get("file_name", "image")).name:
+            yield f"images[{position}].file_name: the path of a file is needed"
 
 
 def _is_finite(number: float) -> bool:

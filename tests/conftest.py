@@ -4,8 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 DEMO = "demo"
+
+# The same examples in every run, and no limit on their time: a busy machine changes no result.
+# To look for others: pytest --hypothesis-profile=default
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
