@@ -34,8 +34,9 @@ def resolve_names(
     Raises:
         UserError: a name fits two files, two names fit one, no name fits any, or one is no file's.
     """
-    if nameless := next((name for name in names if not spellings(name)[-1].strip("/. ")), None):
-        raise UserError(f"{where}: '{nameless}' is not the path of an image file")
+    for name in names:
+        if not spellings(name)[-1].strip("/. "):
+            raise UserError(f"{where}: '{name}' is not the path of an image file")
     files = ImageFiles(folder, check)
     place = next(
         (place for name in names[:LOOKED_AT] for place in places if _in_place(place, name) is not None), None

@@ -32,7 +32,7 @@ def test_a_name_that_fits_two_files_is_refused(tmp_path: Path) -> None:
 
 def test_two_names_for_one_file_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "deep/a.jpg")
-    with pytest.raises(UserError, match="'/1/a.jpg' and '/2/a.jpg' both fit"):
+    with pytest.raises(UserError, match=r"'/1/a\.jpg' and '/2/a\.jpg' both fit"):
         resolve(tmp_path, "/1/a.jpg", "/2/a.jpg")
 
 
