@@ -103,9 +103,9 @@ def is_plain(image: Image.Image) -> bool:
     """
     if image.format not in PLAIN_FORMATS or orientation_of(image) in TURNED:
         return False
-    if image.mode in ("RGBA", "LA"):
-        return image.getchannel("A").getextrema() == (255, 255)
-    return image.mode in PLAIN_MODES and not _has_alpha(image)
+    if image.mode not in PLAIN_MODES | {"RGBA", "LA"}:
+        return False
+    return not _has_alpha(image) or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
 
 
 def orientation_of(image: Image.Image) -> int:
