@@ -8,6 +8,7 @@ from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
+from prepare.split_of_name import split_of
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
 
@@ -37,13 +38,13 @@ def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
 
 
 def find_jsonl(place: Path) -> dict[str, Path]:
-    """Return the JSONL of each split; a single file is train, or val if its name contains "val".
+    """Return the JSONL of each split; a single file is train, or val if its name says so.
 
     Raises:
         UserError: the folder has neither.
     """
     if place.is_file():
-        return {"val" if "val" in place.stem.lower() else "train": place}
+        return {"val" if split_of(place.stem) == "val" else "train": place}
     files = {split: place / name for split, name in JSONL_FILES.items()}
     found = {split: path for split, path in files.items() if path.is_file()}
     if not found:

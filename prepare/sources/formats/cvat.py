@@ -35,8 +35,9 @@ from prepare.sources.tool_files.described_images import (
     Region,
     fixed_boxes,
 )
-from prepare.sources.tool_files.split_words import find_split_files, split_of
+from prepare.sources.tool_files.split_words import find_split_files
 from prepare.sources.tool_files.text_files import check_regular
+from prepare.split_of_name import split_of
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 

@@ -1,6 +1,5 @@
 """JSON lines, or arrays, that name images: what phrases and records share."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,11 @@ from prepare.sources.shared.json_stream import stream_array
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import brief_value
 from prepare.sources.source_settings import SourceSettings
+from prepare.split_of_name import split_of
 
 TRAIN_FILES, VAL_FILES = "*.jsonl", "*val*.jsonl"
 TRAIN_ARRAYS, VAL_ARRAYS = "*.json", "*val*.json"
 """The usual files; arrays only where no file has lines. What validates has that word in its name."""
-
-_VAL_WORD = re.compile(r"(?<![a-z])(?:val|valid|validation|eval|evaluation)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass
@@ -95,7 +93,7 @@ def _find_files(source: SourceSettings, folder: Path) -> dict[str, tuple[Path, .
     """Return the files of both splits; a usual name validates only with "val" as a word of its own."""
     has_lines = not folder.is_dir() or any(folder.glob(TRAIN_FILES)) or not any(folder.glob(TRAIN_ARRAYS))
     train, val = (TRAIN_FILES, VAL_FILES) if has_lines else (TRAIN_ARRAYS, VAL_ARRAYS)
-    is_val = None if source.val_files else lambda path: _VAL_WORD.search(path.stem) is not None
+    is_val = None if source.val_files else lambda path: split_of(path.stem) == "val"
     return find_splits(source, folder, source.train_files or train, source.val_files or val, is_val)
 
 

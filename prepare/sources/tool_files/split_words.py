@@ -1,6 +1,5 @@
 """The annotation files of each split where the words in their paths tell: train, val, valid, validation."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,21 +8,9 @@ from prepare.reasons import FILE_IN_NO_SPLIT
 from prepare.source_types import Lost
 from prepare.sources.shared.file_patterns import check_outside, find_splits, list_files
 from prepare.sources.source_settings import SourceSettings
-
-TRAIN_WORDS = frozenset({"train", "training"})
-VAL_WORDS = frozenset({"val", "valid", "validation"})
-TEST_WORDS = frozenset({"test", "testing"})
+from prepare.split_of_name import split_of
 
 Losses = tuple[tuple[str, Lost], ...]
-
-_NOT_LETTERS = re.compile(r"[^a-z]+")
-
-
-def split_of(text: str) -> str | None:
-    """Return the split that a whole word of a path or a text names: train, val or test; None if none does."""
-    words = set(_NOT_LETTERS.split(text.lower()))
-    known = (("val", VAL_WORDS), ("test", TEST_WORDS), ("train", TRAIN_WORDS))
-    return next((split for split, names in known if words & names), None)
 
 
 def divide_names(names: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

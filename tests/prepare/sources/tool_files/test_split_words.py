@@ -5,7 +5,8 @@ import pytest
 
 from grounding.errors import UserError
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.split_words import find_split_files, split_of
+from prepare.sources.tool_files.split_words import find_split_files
+from prepare.split_of_name import split_of
 
 
 @pytest.mark.parametrize(
