@@ -4,6 +4,7 @@ What is read may come from strangers: only regular files are opened (a pipe woul
 levels are bounded, and `find_outside` finds paths that leave a folder.
 """
 
+import codecs
 import json
 import os
 import stat
@@ -19,6 +20,9 @@ MOST_LEVELS = 64
 
 LONGEST_LINE = 1 << 24
 """Characters of a line of JSON lines, enough for 100,000 boxes. A line is in memory several times."""
+
+FIRST_BYTES = 1 << 20
+"""Bytes of a text file that are looked at to tell its encoding."""
 
 
 class DeepJsonError(ValueError):
@@ -206,10 +210,36 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     yield number, row
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: {find_encoding_problem(path) or error}") from error
+    except OSError as error:
         raise UserError(f"{path}: not readable as JSON lines: {error}") from error
     except ValueError as error:
         raise UserError(f"{path}, line {number}: not readable as JSON lines: {error}") from error
+
+
+def find_encoding_problem(path: Path) -> str | None:
+    """Say what another encoding a text file is likely in; None if its first MiB is UTF-8.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(FIRST_BYTES)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(content, final=len(content) < FIRST_BYTES)
+    except UnicodeDecodeError as error:
+        return f"byte {error.start} is not UTF-8, {likely_encoding(content)}: convert the file to UTF-8"
+    return None
+
+
+def likely_encoding(content: bytes) -> str:
+    """Say which encoding a text that is not UTF-8 is likely in."""
+    try:
+        codecs.getincrementaldecoder("gb18030")().decode(content, final=len(content) < FIRST_BYTES)
+    except UnicodeDecodeError:
+        return "perhaps Latin-1"
+    return "perhaps GBK"
 
 
 def _check_regular(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import codecs
 
+from grounding.files import likely_encoding
+
 
 def decode_text(content: bytes) -> str:
     """Return the text of a file.
@@ -17,12 +19,3 @@ def decode_text(content: bytes) -> str:
         raise ValueError(
             f"byte {error.start} is not UTF-8, {likely_encoding(content)}: convert the file to UTF-8"
         ) from error
-
-
-def likely_encoding(content: bytes) -> str:
-    """Say which other encoding a text is likely in."""
-    try:
-        content.decode("gb18030")
-    except UnicodeDecodeError:
-        return "perhaps Latin-1"
-    return "perhaps GBK"

@@ -10,7 +10,7 @@ from typing import IO, Any
 import ijson  # type: ignore[import-untyped]
 
 from grounding.errors import UserError
-from grounding.files import is_regular
+from grounding.files import find_encoding_problem, is_regular
 from prepare.sources.shared.file_patterns import first_line
 from prepare.sources.shared.json_shape import check_shape
 
@@ -46,8 +46,11 @@ def stream_lists(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
                     yield key, item
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (ValueError, OSError, ijson.JSONError) as error:
+    except OSError as error:
         raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
+    except (ValueError, ijson.JSONError) as error:
+        problem = find_encoding_problem(path) or f"not readable as JSON: {first_line(error)}"
+        raise UserError(f"{path}: {problem}") from error
 
 
 def stream_array(path: Path) -> Iterator[Any]:
@@ -71,8 +74,11 @@ def stream_array(path: Path) -> Iterator[Any]:
                 yield from ijson.items(file, "item", use_float=True, buf_size=CHUNK)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
-    except (ValueError, OSError, ijson.JSONError) as error:
+    except OSError as error:
         raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
+    except (ValueError, ijson.JSONError) as error:
+        problem = find_encoding_problem(path) or f"not readable as JSON: {first_line(error)}"
+        raise UserError(f"{path}: {problem}") from error
 
 
 def _find_start(file: IO[bytes], opening: bytes = b"{") -> int:
