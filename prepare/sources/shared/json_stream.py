@@ -4,6 +4,7 @@ import codecs
 import json
 import mmap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,27 +31,14 @@ def stream_lists(path: Path, keys: Sequence[str]) -> Iterator[tuple[str, Any]]:
     Raises:
         UserError: no such file, or not a JSON object.
     """
-    try:
-        if path.exists() and not is_regular(path):
-            raise UserError(f"{path}: not a regular file")
-        with path.open("rb") as file:
-            start = _find_start(file)
+    with _checked(path, b"{") as (file, start):
+        if _has_special_numbers(file):
+            yield from _read_whole(file, start, keys)
+            return
+        for key in keys:
             file.seek(start)
-            check_shape(file)
-            if _has_special_numbers(file):
-                yield from _read_whole(file, start, keys)
-                return
-            for key in keys:
-                file.seek(start)
-                for item in ijson.items(file, f"{key}.item", use_float=True, buf_size=CHUNK):
-                    yield key, item
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except OSError as error:
-        raise UserError(f"{path}: not readable as JSON: {first_line(error)}") from error
-    except (ValueError, ijson.JSONError) as error:
-        problem = find_encoding_problem(path) or f"not readable as JSON: {first_line(error)}"
-        raise UserError(f"{path}: {problem}") from error
+            for item in ijson.items(file, f"{key}.item", use_float=True, buf_size=CHUNK):
+                yield key, item
 
 
 def stream_array(path: Path) -> Iterator[Any]:
@@ -59,19 +47,30 @@ def stream_array(path: Path) -> Iterator[Any]:
     Raises:
         UserError: no such file, or not a JSON array.
     """
+    with _checked(path, b"[") as (file, start):
+        has_special_numbers = _has_special_numbers(file)
+        file.seek(start)
+        if has_special_numbers:
+            yield from json.load(file)
+        else:
+            yield from ijson.items(file, "item", use_float=True, buf_size=CHUNK)
+
+
+@contextmanager
+def _checked(path: Path, first: bytes) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file whose text begins with `first`, and return it with the place of that beginning.
+
+    Raises:
+        UserError: no such file, or one that cannot be read as JSON, within the block too.
+    """
     try:
         if path.exists() and not is_regular(path):
             raise UserError(f"{path}: not a regular file")
         with path.open("rb") as file:
-            start = _find_start(file, b"[")
+            start = _find_start(file, first)
             file.seek(start)
             check_shape(file)
-            has_special_numbers = _has_special_numbers(file)
-            file.seek(start)
-            if has_special_numbers:
-                yield from json.load(file)
-            else:
-                yield from ijson.items(file, "item", use_float=True, buf_size=CHUNK)
+            yield file, start
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except OSError as error:
