@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from train.preflight.encode import encode_sample
 from train.preflight.learned_text import learned_texts, unread_answers
 from train.recipe import TrainRecipe, resolve_recipe
 
-JSON_WITH_TOKENS = '[{"label": "<ref-object>", "bbox_2d": <bbox>}]'
+QUOTED_TOKENS = '[{"label": "<ref-object>", "bbox_2d": "<bbox>"}]'
 
 
 @pytest.fixture
@@ -24,8 +25,7 @@ def changed_data(drawn_data: Path, tmp_path: Path) -> Callable[..., Path]:
         for number, change in changes.items():
             change(rows[number])
         folder = tmp_path / "data"
-        folder.mkdir()
-        (folder / "images").symlink_to(drawn_data / "images")
+        shutil.copytree(drawn_data / "images", folder / "images")
         (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         return folder / "train.jsonl"
 
@@ -33,10 +33,10 @@ def changed_data(drawn_data: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 def spell(row: dict[str, Any]) -> None:
-    row["messages"][-1]["content"] = JSON_WITH_TOKENS
+    row["messages"][-1]["content"] = QUOTED_TOKENS
 
 
-def test_a_record_with_tokens_inside_json_is_refused_in_one_line(
+def test_a_record_with_tokens_in_a_text_of_json_is_refused_in_one_line(
     make_recipe: Callable[..., Path], changed_data: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = make_recipe(train_dataset_path=str(changed_data({7: spell, 30: spell})))
@@ -59,7 +59,7 @@ def test_the_text_that_is_encoded_is_what_the_record_means(
     assert problem.startswith(
         "record with image train_3.png: the text that is learned: 0 of 1 objects are read in "
     )
-    assert '"bbox_2d": <|box_start|>(' in problem
+    assert '"bbox_2d": "<|box_start|>(' in problem
     assert problem.endswith(": prepare the data set again")
     cut = encoding(file, max_seq_len=60, truncation_strategy="right")
     assert len(cut) > 40
