@@ -25,6 +25,9 @@ CURVES_FOLDER = "visualdl"
 SCORE_CURVES_FOLDER = "visualdl_scores"
 """In a training run's folder: PaddleFormers' state, the training's curves, and the curves of the scores."""
 
+EXPORT_FOLDER = "export"
+"""In a training run's folder: the folder that other tools load."""
+
 INFER_RECIPE_FILE = "infer.yaml"
 """The resolved recipe that inference leaves in its output folder."""
 

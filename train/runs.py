@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, print_result, run_command
+from grounding.layout import EXPORT_FOLDER
 from grounding.run_record import FAILED, FINISHED, RUN_FILE, RUNNING, RunRecord, read_run
 from grounding.tables import format_table
 from train.checkpoints import numbered_checkpoints, step_of, what_is_missing
-from train.export.folder_writer import EXPORT_FOLDER
 from train.launch.processes import marked
 from train.launch.run_folder import is_finished, log_of
 from train.launch.trainer_log import read_progress

@@ -7,8 +7,6 @@ from typing import Any
 
 from grounding.errors import UserError, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
-from train.export.folder_writer import export
-from train.recipe import resolve_recipe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         example="python -m train.export recipes/train/tiny_lora.yaml",
         argv=argv,
     )
+    from train.export.folder_writer import export
+    from train.recipe import resolve_recipe
+
     recipe: dict[str, Any] = resolve_recipe(path, overrides)
     if not recipe.get("output_dir"):
         raise UserError(f"{path}: output_dir: is missing")

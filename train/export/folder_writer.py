@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from grounding.errors import UserError
 from grounding.files import replacing, write_json
-from grounding.layout import TRAIN_RECIPE_FILE
+from grounding.layout import EXPORT_FOLDER, TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
 from models.folder_files import WEIGHTS_INDEX, named_shards, read_object
 from models.hub_downloads import is_hub_id
@@ -20,7 +20,6 @@ from train.recipe import resolve_recipe
 
 log = logging.getLogger(__name__)
 
-EXPORT_FOLDER = "export"
 CONFIG, GENERATION = "config.json", "generation_config.json"
 LORA_CONFIG = "lora_config.json"
 PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")

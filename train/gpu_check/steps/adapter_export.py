@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from train.export.folder_writer import EXPORT_FOLDER
+from grounding.layout import EXPORT_FOLDER
 from train.gpu_check.evidence.adapter_factors import AdapterFactors, read_factors
 from train.gpu_check.evidence.saved_answers import Agreement, compare_answers
 from train.gpu_check.evidence.weights_on_disk import WeightChanges, compare_weights, shown_names

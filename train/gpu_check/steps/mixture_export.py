@@ -4,7 +4,7 @@ from functools import partial
 
 from grounding.errors import USER_ERROR_EXIT_CODE
 from grounding.files import read_json, write_json
-from train.export.folder_writer import EXPORT_FOLDER
+from grounding.layout import EXPORT_FOLDER
 from train.gpu_check.evidence.adapter_factors import read_factors
 from train.gpu_check.evidence.logged_losses import read_step_losses
 from train.gpu_check.evidence.weights_on_disk import compare_weights
