@@ -6,6 +6,7 @@ from grounding.answers.writer import write_answer
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from grounding.errors import UserError
+from infer.asking import wordings
 from infer.asking.dataset_questions import Question
 from infer.asking.per_category import OTHER_CATEGORY
 from infer.asking.ways import ask_batch
@@ -17,6 +18,7 @@ from tests.infer.asking.color_engine import COLORS, LARGE, SIZE, ColorEngine, io
 def test_each_category_is_asked_for_in_batches_and_merged(
     recipe: InferRecipe, questions: list[Question], caplog: pytest.LogCaptureFixture
 ) -> None:
+    wordings._find.cache_clear()  # another test may have had the warning, which comes once
     engine = ColorEngine()
     first, second = ask_batch(engine, questions, replace(recipe, per_category=True))
     assert engine.batches == [4, 2]

@@ -1,5 +1,4 @@
 import math
-import re
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grounding.errors import USER_ERROR_EXIT_CODE, UserError, run_command
+from grounding.errors import USER_ERROR_EXIT_CODE, run_command
 from train.check import main
 from train.keys import known_keys
-from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.preflight.limits.number_ranges import NUMBER_RANGES, NumberRange, numbers_in, out_of_range
 from train.recipe import TrainRecipe
 
@@ -77,37 +75,6 @@ def test_a_number_in_its_range_is_taken(name: str, data: st.DataObject) -> None:
     )
     right = data.draw(st.one_of(inside, st.sampled_from(allowed.also)) if allowed.also else inside)
     assert list(out_of_range(TrainRecipe({name: right}))) == []
-
-
-BAD = {
-    "gradient_accumulation_steps=0": "gradient_accumulation_steps: 0 must be at least 1 (the default is 1)",
-    "lora_rank=-8": "lora_rank: -8 must be at least 1 (the default is 8)",
-    "per_device_train_batch_size=0": "per_device_train_batch_size: 0 must be at least 1 (the default is 8)",
-    "max_seq_len=0": "max_seq_len: 0 must be at least 1 (the default is 4096)",
-    "learning_rate=-1.0e-5": "learning_rate: -1e-05 must be at least 0 and at most 1 (the default is 5e-05)",
-    "weight_decay=.nan": "weight_decay: nan must be at least 0 and at most 1 (the default is 0)",
-    "adam_beta2=1": "adam_beta2: 1 must be at least 0 and less than 1 (the default is 0.999)",
-    "max_steps=0": "max_steps: 0 must be at least 1, or -1 (the default is -1)",
-    "save_steps=-3": "save_steps: -3 must be at least 1 (the default is 500)",
-    "seed=0": "seed: 0 must be at least 1 and at most 4294967295 (the default is 42)",
-    "logging_steps=3000000000": "must be at least 1 and at most 2147483647",
-    "no_recompute_layers=[1,-2]": "no_recompute_layers: -2 must be 0 or more",
-}
-
-
-def test_the_check_says_in_one_line_each_key_its_value_and_what_to_write(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_command(lambda: main([str(recipe), *BAD, "check_samples=2"])) == USER_ERROR_EXIT_CODE
-    said = capsys.readouterr().err
-    assert [message for message in BAD.values() if message not in said] == []
-    assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize("word", BAD)
-def test_each_of_them_is_refused_alone(recipe: Path, word: str) -> None:
-    with pytest.raises(UserError, match=re.escape(BAD[word])):
-        check_recipe(recipe, [word], checks=RECIPE_CHECKS)
 
 
 def test_no_forecast_is_made_of_an_impossible_size(

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grounding.errors import USER_ERROR_EXIT_CODE, UserError, run_command
-from train.check import main
+from grounding.errors import UserError
 from train.keys import known_keys, takes_words, type_problem
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.preflight.limits.word_choices import (
@@ -57,40 +55,6 @@ def test_several_words_are_checked_one_by_one() -> None:
         "freeze_config: 'freeze_lm' is none of freeze_vision, freeze_llm, freeze_aligner, "
         "did you mean 'freeze_llm'?"
     )
-
-
-BAD = {
-    "lr_scheduler_type=cosin": "lr_scheduler_type: 'cosin' is none of linear, cosine, constant, "
-    "constant_with_warmup, polynomial, did you mean 'cosine'?",
-    "optim=adafactor": "optim: 'adafactor' is none of adamw, ",
-    "_attn_implementation=flash": "_attn_implementation: 'flash' is none of eager, sdpa, flashmask",
-    "truncation_strategy=cut": "truncation_strategy: 'cut' is none of delete, right, left, oral",
-    "mix_strategy=all": "mix_strategy: 'all' is none of concat, ",
-    "device=cuda": "device: 'cuda' is none of cpu, gpu, ",
-    "train_dataset_type=jsonl": "train_dataset_type: 'jsonl' is none of messages, erniekit",
-    "train_dataset_prob=-1.0": "train_dataset_prob: '-1.0' must be a number, at least 0, for each path",
-    "eval_dataset_prob=0.0": "eval_dataset_prob: '0.0' takes no record",
-    "fine_tuning=lorra": "fine_tuning: 'lorra' is none of LoRA, full",
-    "report_to=[tensorbord]": "report_to: 'tensorbord' is none of visualdl, ",
-    "lr_scheduler=constant": "lr_scheduler: has no effect, lr_scheduler_type decides",
-    "save_strategy=off": "save_strategy: 'off' is none of no, steps, epoch",
-    "sharding=yes": "sharding: 'yes' is none of stage1, stage2, stage3",
-}
-
-
-def test_the_check_says_in_one_line_each_key_its_value_and_the_list(
-    recipe: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_command(lambda: main([str(recipe), *BAD, "check_samples=2"])) == USER_ERROR_EXIT_CODE
-    said = capsys.readouterr().err
-    assert [message for message in BAD.values() if message not in said] == []
-    assert said.count("\n") == 1
-
-
-@pytest.mark.parametrize("word", BAD)
-def test_each_of_them_is_refused_alone(recipe: Path, word: str) -> None:
-    with pytest.raises(UserError, match=re.escape(BAD[word])):
-        check_recipe(recipe, [word], checks=RECIPE_CHECKS)
 
 
 @pytest.mark.parametrize("spelled", ["lora", "LORA", "Full"])
