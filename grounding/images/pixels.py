@@ -38,13 +38,13 @@ UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.De
 
 
 def open_picture(path: Path) -> Image.Image:
-    """Read a file and open it as an image in one of IMAGE_FORMATS; pixels are decoded when they are used.
+    """Open a file as an image in one of IMAGE_FORMATS; pixels are read and decoded when they are used.
 
     Raises:
         OSError: the file cannot be read, or is no such image.
         Image.DecompressionBombError: it claims more pixels than Pillow decodes.
     """
-    return Image.open(io.BytesIO(path.read_bytes()), formats=IMAGE_FORMATS)
+    return Image.open(path, formats=IMAGE_FORMATS)
 
 
 def read_pixels(path: Path | str) -> Image.Image:

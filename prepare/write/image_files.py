@@ -46,12 +46,12 @@ class ImageCheck:
 class ImageFacts:
     """The frame of an image's boxes, and the extension of the file that is written.
 
-    Of an image that is not plain (`grounding.images.pixels.is_plain`), the pixels are written as PNG.
+    Of an image that is not plain (`grounding.images.pixels.is_plain`), `pixels` are written as PNG.
     """
 
     frame: Frame
     extension: str
-    is_plain: bool
+    pixels: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,9 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
                 )
             if image.mode in UNSCALED_MODES:
                 raise UnusableImageError(IMAGE_OF_32_BITS)
-            facts = ImageFacts(frame, EXTENSIONS[str(image.format)], is_plain=True)
+            facts = ImageFacts(frame, EXTENSIONS[str(image.format)])
             if not is_plain(image):
-                model_pixels(image)  # decodes it
-                return replace(facts, extension=EXTENSIONS["PNG"], is_plain=False)
+                return ImageFacts(frame, EXTENSIONS["PNG"], model_pixels(image))
             if check.verify == "decode":
                 check_pixels(image, data)
     except Image.DecompressionBombError as error:
@@ -118,11 +117,7 @@ def check_image(data: bytes | memoryview, size: Size | None, check: ImageCheck) 
 
 def bytes_to_write(data: bytes | memoryview, facts: ImageFacts) -> bytes | memoryview:
     """Return what the data set's folder gets of a checked image: its own bytes, or its pixels as PNG."""
-    if facts.is_plain:
-        return data
-    with warnings.catch_warnings(), Image.open(_open(data), formats=IMAGE_FORMATS) as image:
-        warnings.simplefilter("ignore")
-        return pixels_as_png(image)
+    return data if facts.pixels is None else pixels_as_png(facts.pixels)
 
 
 def _frame(image: Image.Image, exif: str) -> Frame:

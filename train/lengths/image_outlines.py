@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from grounding.images.image_formats import IMAGE_FORMATS
-from grounding.images.pixels import model_pixels, upright_size
+from grounding.images.pixels import model_pixels, open_picture, upright_size
 
 REMOTE = "http"
 """PaddleFormers downloads an image whose path begins so."""
@@ -35,8 +33,7 @@ def read_outline(image: str, download: Callable[[str], Any], *, decode: bool = F
         OSError: no such file, no image, or a damaged one.
         Image.DecompressionBombError: more pixels than Pillow opens.
     """
-    opened = download(image) if image.startswith(REMOTE) else Image.open(image, formats=IMAGE_FORMATS)
-    with opened as header:
+    with download(image) if image.startswith(REMOTE) else open_picture(Path(image)) as header:
         if decode:
             model_pixels(header)
         size = upright_size(header)

@@ -8,8 +8,7 @@ from PIL import Image
 
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
-from grounding.images.image_formats import IMAGE_FORMATS
-from grounding.images.pixels import UNREADABLE, check_scale, model_pixels, upright_size
+from grounding.images.pixels import UNREADABLE, check_scale, model_pixels, open_picture, upright_size
 from grounding.samples import Detection
 
 log = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ def open_image(path: Path, size: Size | None = None, *, is_whole: bool = True) -
         UserError: the file is missing, is not an image, or has another size.
     """
     try:
-        image = Image.open(path, formats=IMAGE_FORMATS)
+        image = open_picture(path)
         check_scale(image)
         if is_whole:
             image.load()
