@@ -4,7 +4,6 @@ Source of the format: the data format page of cocodataset.org. Boxes are xywh in
 """
 
 import posixpath
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,17 +21,15 @@ from prepare.sources.parts.coco_entries import (
     add_category,
     add_image,
     check_one_id_each,
+    read_entries,
     read_row,
     sort_to_images,
 )
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
-from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedImage, ListedSource
 from prepare.sources.shared.source_values import (
     LARGEST_ID,
-    BadValueError,
-    brief_value,
 )
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with, split_signs
@@ -45,7 +42,6 @@ KIND = "coco_json"
 SIGNS = (("images", "[]", "id"), ("annotations", "[]", "image_id"), ("categories", "[]", "id"))
 """Keys of COCO JSON; the head of a file has one of them, whatever its order."""
 
-LISTS = ("categories", "images", "annotations")
 TRAIN_FILES, VAL_FILES = "**/instances_train*.json", "**/instances_val*.json"
 
 
@@ -131,25 +127,19 @@ def _read_file(
     """Return the images of one file and the number of annotations without one; add to `categories`."""
     entries: Entries = {}
     rows: dict[Any, list[AnnotationRow]] = {}
-    keys: Counter[str] = Counter()
     order = source.box_format(USUAL_BOXES).order
-    for key, value in stream_lists(path, LISTS):
-        where = f"{key}[{keys[key]}]"
-        keys[key] += 1
-        try:
-            if not isinstance(value, dict):
-                raise BadValueError(f"{where}: an object is needed, there is {brief_value(value)}")
-            if key == "categories":
-                add_category(value, where, categories, source.max_text)
-            elif key == "images":
-                add_image(value, where, entries)
-            else:
-                image_id, row = read_row(value, where, order)
-                rows.setdefault(image_id, []).append(row)
-        except BadValueError as error:
-            raise UserError(f"{path}, {error}") from error
-    if missing := set(LISTS) - keys.keys():
-        raise UserError(f"{path}: no {', '.join(sorted(missing))}: not COCO annotations of instances")
+
+    def take(key: str, value: dict[str, Any], where: str) -> None:
+        if key == "categories":
+            add_category(value, where, categories, source.max_text)
+        elif key == "images":
+            add_image(value, where, entries)
+        else:
+            image_id, row = read_row(value, where, order)
+            rows.setdefault(image_id, []).append(row)
+
+    if missing := read_entries(path, take):
+        raise UserError(f"{path}: no {', '.join(missing)}: not COCO annotations of instances")
     check_one_id_each(path, entries)
     rows, strays = sort_to_images(rows, entries)
     names = [name for name, _ in entries.values()]

@@ -11,23 +11,14 @@ from pathlib import Path
 
 from grounding.categories import Category
 from prepare.source_types import BoxFormat
-from prepare.sources.lookup.text_encoding import decode_text
-from prepare.sources.shared.file_patterns import source_folder
-from prepare.sources.shared.listed import ListedSource, UnreadableError, read_annotation
+from prepare.sources.lookup.text_encoding import annotation_lines
+from prepare.sources.shared.listed import ListedSource, UnreadableError
 from prepare.sources.shared.source_values import BadValueError, number_in, read_label
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import (
-    ANY_LABEL,
-    DescribedSource,
-    FileEntries,
-    ImageEntry,
-    Region,
-    fixed_boxes,
-)
-from prepare.sources.tool_files.paired_images import image_beside
-from prepare.sources.tool_files.split_words import find_split_files
+from prepare.sources.tool_files.described_images import ANY_LABEL, Region
+from prepare.sources.tool_files.label_files import open_label_files
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
 
@@ -70,16 +61,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         UserError: no label files.
     """
     del categories  # the files name them
-    box_format = fixed_boxes(source, USUAL_BOXES)
-    folder = source_folder(source, ("**/*",))
-    files, lost = find_split_files(source, folder, FILES)
-
-    def read(path: Path) -> FileEntries:
-        image = image_beside(path, folder, FOLDERS)
-        regions = _regions(path, source.max_text)
-        return FileEntries([ImageEntry(image.name, str(path), regions, image=image)])
-
-    return DescribedSource(source, folder, files, box_format, lost).read(read, is_one_image_each=True)
+    return open_label_files(source, USUAL_BOXES, FILES, FOLDERS, lambda path: _regions(path, source.max_text))
 
 
 def _regions(path: Path, longest: int) -> list[Region]:
@@ -88,12 +70,8 @@ def _regions(path: Path, longest: int) -> list[Region]:
     Raises:
         UnreadableError: a line with another number of values.
     """
-    try:
-        lines = decode_text(read_annotation(path)).splitlines()
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path}: {error}") from error
     regions = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(annotation_lines(path), start=1):
         words = line.split()
         if not words:
             continue

@@ -5,7 +5,6 @@ pickle, a list of dicts with ann_id, image_id, split and sentences; the text of 
 are xywh in pixels.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from glob import escape as glob_escape
@@ -19,12 +18,18 @@ from prepare.reasons import (
     EXPRESSION_WITHOUT_BOX,
 )
 from prepare.source_types import BoxFormat
-from prepare.sources.parts.coco_entries import AnnotationRow, Entries, add_category, add_image, read_row
+from prepare.sources.parts.coco_entries import (
+    AnnotationRow,
+    Entries,
+    add_category,
+    add_image,
+    read_entries,
+    read_row,
+)
 from prepare.sources.parts.expression_query import ANYTHING
 from prepare.sources.shared.file_patterns import check_outside, find_files, list_files, source_folder
-from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.listed import ListedSource
-from prepare.sources.shared.source_values import BadValueError, brief_value, read_key
+from prepare.sources.shared.source_values import BadValueError, read_key
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import SourceSettings
@@ -35,7 +40,6 @@ from prepare.sources.tool_files.referred_objects import ExpressionCollector, Ref
 USUAL_BOXES = BoxFormat("xywh", "pixels")
 
 FILES, INSTANCES = "**/refs(*.p", "instances.json"
-LISTS = ("categories", "images", "annotations")
 
 
 @dataclass
@@ -137,21 +141,15 @@ def _read_instances(path: Path, wanted: set[Any], source: SourceSettings) -> _In
     """
     stated = _Instances()
     order = source.box_format(USUAL_BOXES).order
-    keys: Counter[str] = Counter()
-    for key, value in stream_lists(path, LISTS):
-        where = f"{key}[{keys[key]}]"
-        keys[key] += 1
-        try:
-            if not isinstance(value, dict):
-                raise BadValueError(f"{where}: an object is needed, there is {brief_value(value)}")
-            if key == "categories":
-                add_category(value, where, stated.names, source.max_text)
-            elif key == "images":
-                add_image(value, where, stated.images)
-            elif read_key(value.get("id"), f"{where}.id") in wanted:
-                stated.rows[value["id"]] = read_row(value, where, order)[1]
-        except BadValueError as error:
-            raise UserError(f"{path}, {error}") from error
-    if missing := set(LISTS) - keys.keys():
-        raise UserError(f"{path}: no {', '.join(sorted(missing))}: not the instances of RefCOCO")
+
+    def take(key: str, value: dict[str, Any], where: str) -> None:
+        if key == "categories":
+            add_category(value, where, stated.names, source.max_text)
+        elif key == "images":
+            add_image(value, where, stated.images)
+        elif read_key(value.get("id"), f"{where}.id") in wanted:
+            stated.rows[value["id"]] = read_row(value, where, order)[1]
+
+    if missing := read_entries(path, take):
+        raise UserError(f"{path}: no {', '.join(missing)}: not the instances of RefCOCO")
     return stated

@@ -16,7 +16,7 @@ from grounding.files import is_regular
 from prepare.reasons import IMAGE_IN_NO_SPLIT, LABELS_WITHOUT_IMAGE
 from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query, RawObjects
 from prepare.sources.lookup.image_names import resolve_names
-from prepare.sources.lookup.text_encoding import decode_text
+from prepare.sources.lookup.text_encoding import annotation_lines, decode_text
 from prepare.sources.parts.label_lines import LabelLines, longer_lines, may_be_key_points
 from prepare.sources.parts.names_file import (
     find_names_file,
@@ -87,15 +87,15 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         raise UserError(f"{names_file}: train: no images in {content.get('train')}; {list_files(folder)}")
     _check_labelled(items, names_file)
     names = tuple(category.name for category in own_categories)
-    lines = LabelLines(names, source.box_format(USUAL_BOXES), read_key_points(content, names_file))
-    _check_outlines(items, names_file, lines.key_points)
+    meaning = LabelLines(names, source.box_format(USUAL_BOXES), read_key_points(content, names_file))
+    _check_outlines(items, names_file, meaning.key_points)
     listed = [item for split in items.values() for item in split]
     outside = check(item.image for item in listed)
     check(item.data for item in listed if is_regular(item.data))
     check_distinct(item.name for item in listed)
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
-        return name_annotation(item, place, None, Query(_read_labels(item.data, lines)))
+        return name_annotation(item, place, None, Query(_read_labels(item.data, meaning)))
 
     return ListedSource(
         folder,
@@ -253,7 +253,7 @@ def _relative(image: Path, roots: Sequence[Path]) -> str:
     return plain_name(image.as_posix())
 
 
-def _read_labels(path: Path, lines: LabelLines) -> RawObjects:
+def _read_labels(path: Path, meaning: LabelLines) -> RawObjects:
     """Read a label file; an image without one shows no objects.
 
     Raises:
@@ -262,16 +262,14 @@ def _read_labels(path: Path, lines: LabelLines) -> RawObjects:
     boxes: list[list[float]] = []
     labels: list[str | None] = []
     try:
-        text = decode_text(read_annotation(path))
+        lines = annotation_lines(path)
     except FileNotFoundError:
         return RawObjects()
-    except ValueError as error:
-        raise UnreadableError(f"{path}: {error}") from error
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            label, box = lines.read(line)
+            label, box = meaning.read(line)
         except ValueError as error:
             raise UnreadableError(f"{path}, line {number}: {error}") from error
         boxes.append(box)

@@ -18,6 +18,10 @@ from prepare.sources.shared.listed import find_images
 Check = Callable[[Iterable[Path]], object]
 """Raises UserError where the recipe allows no files."""
 
+MORE_OF_THE_PATH = (
+    "write enough of the path to tell them apart, or set source.images to the folder that is meant"
+)
+
 LOOKED_AT = 100
 """Names of a file that are tried to find the folder to which its names are relative."""
 
@@ -71,7 +75,7 @@ class ImageFiles:
         for parts in _spelled_parts(name):
             fitting = [path for found, path in self._candidates(parts) if found[-len(parts) :] == parts]
             if fitting:
-                return _only(fitting, name, where)
+                return the_only(fitting, name, where, MORE_OF_THE_PATH)
         return None
 
     def find_by_end(self, name: str, where: str) -> Path | None:
@@ -85,7 +89,7 @@ class ImageFiles:
             if candidates:
                 longest = max(_common_end(found, parts) for found, _ in candidates)
                 best = [path for found, path in candidates if _common_end(found, parts) == longest]
-                return _only(best, name, where)
+                return the_only(best, name, where, MORE_OF_THE_PATH)
         return None
 
     def _candidates(self, parts: tuple[str, ...]) -> list[tuple[tuple[str, ...], Path]]:
@@ -123,12 +127,14 @@ def _common_end(first: Sequence[str], second: Sequence[str]) -> int:
     )
 
 
-def _only(paths: Sequence[Path], name: str, where: str) -> Path:
+def the_only(paths: Sequence[Path], name: str, where: str, remedy: str) -> Path:
+    """Return the file that a name stands for.
+
+    Raises:
+        UserError: there are several; the message ends with the remedy.
+    """
     if len(paths) > 1:
-        raise UserError(
-            f"{where}: '{name}' can be {paths[0]} or {paths[1]}: write enough of the path to tell them "
-            "apart, or set source.images to the folder that is meant"
-        )
+        raise UserError(f"{where}: '{name}' can be {paths[0]} or {paths[1]}: {remedy}")
     return paths[0]
 
 

@@ -1,6 +1,7 @@
 """The entries of COCO's JSON: images, annotations and categories, with checked types."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -10,8 +11,10 @@ from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.sources.parts.masks import box_of_segmentation
 from prepare.sources.shared.identity import plain_name
+from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.source_values import (
     BadValueError,
+    brief_value,
     read_area,
     read_key,
     read_label,
@@ -26,6 +29,9 @@ NAMED_BY_URL = ("coco_url", "flickr_url")
 
 Entries = dict[Any, tuple[str, Size | None]]
 """The file name of an image and the size that its entry states, by its id."""
+
+
+LISTS = ("categories", "images", "annotations")
 
 
 class AnnotationRow(NamedTuple):
@@ -153,3 +159,24 @@ def check_one_id_each(path: Path, entries: Entries) -> None:
                 f"{path}: '{name}' is listed under two ids, {other} and {image_id}: give each image one id "
                 "and all of its annotations"
             )
+
+
+def read_entries(path: Path, take: Callable[[str, dict[str, Any], str], None]) -> list[str]:
+    """Give every entry of LISTS to `take`: its list, the entry, and its place for messages.
+
+    Returns the lists that are missing or empty.
+
+    Raises:
+        UserError: no such file, an entry that is no object, or one that `take` refuses (BadValueError).
+    """
+    keys: Counter[str] = Counter()
+    for key, value in stream_lists(path, LISTS):
+        where = f"{key}[{keys[key]}]"
+        keys[key] += 1
+        try:
+            if not isinstance(value, dict):
+                raise BadValueError(f"{where}: an object is needed, there is {brief_value(value)}")
+            take(key, value, where)
+        except BadValueError as error:
+            raise UserError(f"{path}, {error}") from error
+    return sorted(set(LISTS) - keys.keys())

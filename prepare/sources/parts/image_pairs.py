@@ -6,7 +6,7 @@ from glob import escape as glob_escape
 from pathlib import Path
 
 from grounding.errors import UserError
-from prepare.sources.lookup.image_names import spellings
+from prepare.sources.lookup.image_names import spellings, the_only
 from prepare.sources.parts.voc_xml import read_xml
 from prepare.sources.shared.listed import IMAGE_SUFFIXES, UnreadableError, find_images
 
@@ -29,13 +29,14 @@ class ImagePairs:
             raise UserError(f"source.images: {folder}: no such folder")
         self._folder = folder
         self._files = files
-        self._by_place: dict[str, Path] = {}
+        by_place: dict[str, Path] = {}
         images = find_images(folder, check)
         for path in images:
             relative = path.relative_to(folder)
-            self._by_place.setdefault(relative.with_suffix("").as_posix(), path)
-            self._by_place.setdefault(relative.as_posix(), path)
-        taken = {self._by_place.get(name) or _beside(xml) for name, xml in files.items()}
+            by_place.setdefault(relative.with_suffix("").as_posix(), path)
+            by_place.setdefault(relative.as_posix(), path)
+        self._placed = {name: by_place.get(name) or _beside(xml) for name, xml in files.items()}
+        taken = set(self._placed.values())
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in images:
             if path not in taken:
@@ -61,12 +62,17 @@ class ImagePairs:
         return found
 
     def _image_of(self, name: str, xml: Path) -> Path:
-        if found := self._by_place.get(name) or _beside(xml):
+        if found := self._placed[name]:
             return found
         stated = _stated_name(xml)
         for spelled in (Path(stated).name, Path(name).name):
             if fitting := self._by_name.get(spelled):
-                return _only(_in_stated_folder(fitting, stated), spelled, xml)
+                return the_only(
+                    _in_stated_folder(fitting, stated),
+                    spelled,
+                    str(xml),
+                    "put the XML files into the same sub-folders as the images",
+                )
         return self._folder / f"{name}.jpg"
 
 
@@ -88,12 +94,3 @@ def _stated_name(xml: Path) -> str:
         return spellings(read_xml(xml).filename)[-1]
     except UnreadableError:
         return ""  # the scan counts the file
-
-
-def _only(paths: Sequence[Path], name: str, xml: Path) -> Path:
-    if len(paths) > 1:
-        raise UserError(
-            f"{xml}: its image '{name}' can be {paths[0]} or {paths[1]}: put the XML files into the same "
-            "sub-folders as the images"
-        )
-    return paths[0]

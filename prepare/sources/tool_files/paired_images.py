@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
-from prepare.sources.lookup.image_names import Check
+from prepare.sources.lookup.image_names import Check, the_only
 from prepare.sources.shared.listed import IMAGE_SUFFIXES, find_images
+
+ONE_FOLDER = "set source.images to the folder that is meant, or source.train_files to the files of one split"
 
 
 class StemFinder:
@@ -31,13 +33,8 @@ class StemFinder:
         Raises:
             UserError: several images have it.
         """
-        found = self._by_stem.get(stem, ())
-        if len(found) > 1:
-            raise UserError(
-                f"{where}: '{stem}' can be {found[0]} or {found[1]}: set source.images to the folder that is "
-                "meant, or source.train_files to the files of one split"
-            )
-        return found[0] if found else self._folder / f"{stem}.jpg"
+        found = self._by_stem.get(stem) or [self._folder / f"{stem}.jpg"]
+        return the_only(found, stem, where, ONE_FOLDER)
 
 
 def image_beside(labels: Path, folder: Path, folders: Mapping[str, Sequence[str]]) -> Path:
