@@ -23,19 +23,21 @@ class ImagePairs:
         """List the images below a folder, for XML files by their paths without suffix.
 
         Raises:
-            UserError: no such folder.
+            UserError: no such folder, or several images at the place of a file that names none of them.
         """
         if not folder.is_dir():
             raise UserError(f"source.images: {folder}: no such folder")
         self._folder = folder
         self._files = files
-        by_place: dict[str, Path] = {}
+        by_place: dict[str, list[Path]] = defaultdict(list)
         images = find_images(folder, check)
         for path in images:
             relative = path.relative_to(folder)
-            by_place.setdefault(relative.with_suffix("").as_posix(), path)
-            by_place.setdefault(relative.as_posix(), path)
-        self._placed = {name: by_place.get(name) or _beside(xml) for name, xml in files.items()}
+            by_place[relative.with_suffix("").as_posix()].append(path)
+            by_place[relative.as_posix()].append(path)
+        self._placed = {
+            name: _at_place(by_place.get(name) or _beside(xml), xml) for name, xml in files.items()
+        }
         taken = set(self._placed.values())
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in images:
@@ -76,10 +78,19 @@ class ImagePairs:
         return self._folder / f"{name}.jpg"
 
 
-def _beside(xml: Path) -> Path | None:
-    """Return the image of the same name in the folder of an XML file."""
+def _beside(xml: Path) -> list[Path]:
+    """Return the images of the same name in the folder of an XML file."""
     beside = sorted(xml.parent.glob(f"{glob_escape(xml.stem)}.*"))
-    return next((path for path in beside if path.suffix.lower() in IMAGE_SUFFIXES), None)
+    return [path for path in beside if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _at_place(images: Sequence[Path], xml: Path) -> Path | None:
+    """Return the image at the place of an XML file: of several, the one that the file names."""
+    if len(images) < 2:
+        return next(iter(images), None)
+    stated = Path(_stated_name(xml)).name
+    named = [path for path in images if path.name == stated]
+    return the_only(named or images, xml.stem, str(xml), "keep only the image that was annotated")
 
 
 def _in_stated_folder(paths: Sequence[Path], stated: str) -> Sequence[Path]:

@@ -4,6 +4,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from PIL import Image
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
@@ -140,3 +141,25 @@ def test_xywh_in_voc_tags_is_refused(source: Path, photographs: Any, recipe_for:
         UserError, match=r"photo \d+\.xml: box \[.*\] is upside down as xyxy, as are 12 of 12"
     ):
         prepare_dataset(recipe_for("voc"))
+
+
+@pytest.mark.parametrize("folder", ["JPEGImages", "Annotations"])
+def test_of_two_images_at_one_place_the_named_one_is_taken(
+    tmp_path: Path, recipe_for: Make, folder: str
+) -> None:
+    """Beside the XML file, or at its place among the images: never one of them by chance."""
+    source = tmp_path / "source"
+    for name in ("Annotations", folder):
+        (source / name).mkdir(parents=True, exist_ok=True)
+    for suffix in ("jpg", "png"):
+        Image.new("RGB", (40, 20)).save(source / folder / f"a.{suffix}")
+    box = "<xmin>2</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax>"
+    text = f"<object><name>cat</name><bndbox>{box}</bndbox></object></annotation>"
+    file = source / "Annotations/a.xml"
+    file.write_text(f"<annotation><filename>a.png</filename>{text}")
+    prepare_dataset(recipe_for("voc", {"images": folder}, val_ratio=0.0))
+    assert [path.suffix for path in (tmp_path / "dataset/images").iterdir()] == [".png"]
+    for stated in ("", "<filename>b.png</filename>"):
+        file.write_text(f"<annotation>{stated}{text}")
+        with pytest.raises(UserError, match=r"a\.xml: 'a' can be .*a\.jpg or .*a\.png: keep only the image"):
+            prepare_dataset(recipe_for("voc", {"images": folder}, val_ratio=0.0, overwrite=True))
