@@ -1,1 +1,1 @@
-"""What a run found: predictions.jsonl, as every step after inference reads it."""
+"""What a run found, as every step after inference reads it, and the annotations that it is scored against."""

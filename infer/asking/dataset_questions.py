@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import read_annotations
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
@@ -16,6 +15,7 @@ from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.images.pixels import UNREADABLE, open_picture, upright_size
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.predictions.annotations import read_annotations
 from grounding.record.conversation import Record, parse_record
 from infer.engines.protocol import Request
 

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import category_by_image
 from grounding.card import Card
 from grounding.matching import Matches, match_detections
+from grounding.predictions.annotations import category_by_image
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import expressions_by_image, objects_by_image, read_annotations
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
+from grounding.predictions.annotations import expressions_by_image, objects_by_image, read_annotations
 from infer.recipe import saved_recipe
 from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.evaluation import Evaluation

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import read_annotations
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import find_outside
 from grounding.layout import ANNOTATIONS_FILE
+from grounding.predictions.annotations import read_annotations
 from grounding.record import flaws
 from grounding.record.checker import check_record
 from grounding.record.contract import read_contract

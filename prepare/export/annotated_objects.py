@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import read_annotations
 from grounding.boxes import Box, Size
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions, find_predictions_file
+from grounding.predictions.annotations import read_annotations
 from grounding.predictions.prediction_rows import Prediction, read_predictions
 from prepare.export import left_out
 from prepare.export.export_types import ExportedObject

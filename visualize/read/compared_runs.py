@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.annotations import objects_by_image, read_annotations
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import find_outside, is_regular
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
+from grounding.predictions.annotations import objects_by_image, read_annotations
 from grounding.predictions.prediction_rows import Prediction, read_predictions
 from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from grounding.annotations import objects_by_image, read_annotations
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import replacing, write_json
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
+from grounding.predictions.annotations import objects_by_image, read_annotations
 from grounding.predictions.prediction_rows import read_predictions
 from grounding.tables import format_table
 from infer.scoring.calibration.judging import judge_boxes

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from grounding.annotations import image_sizes
 from grounding.matching import AT_50
+from grounding.predictions.annotations import image_sizes
 from infer.scoring.coco_evaluation import CocoScores
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.kinds.bands import (

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from grounding.annotations import image_sizes
 from grounding.answers.forms import OUT_OF_IMAGE, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Size
+from grounding.predictions.annotations import image_sizes
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.scoring.evaluation import Evaluation

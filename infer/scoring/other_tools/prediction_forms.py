@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import image_sizes
 from grounding.boxes import Size
 from grounding.errors import UserError
+from grounding.predictions.annotations import image_sizes
 from grounding.predictions.prediction_rows import Prediction, parse_prediction
 from infer.asking.answer_units import ScaleOf, choose_scale
 from infer.asking.parsed_answers import parse_raw_answer

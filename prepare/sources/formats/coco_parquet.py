@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.errors import UserError
+from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.reasons import IMAGE_WITHOUT_ID, IMAGE_WITHOUT_SIZE
 from prepare.source_types import (
     Annotation,

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
+from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.reasons import IMAGE_IN_NO_SPLIT, REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle

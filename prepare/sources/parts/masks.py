@@ -7,8 +7,8 @@ background first.
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Box
+from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.sources.shared.source_values import read_numbers
 
 MOST_RUNS = 1 << 20

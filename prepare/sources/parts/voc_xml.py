@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
+from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.sources.parts.outlines import around_rectangle
 from prepare.sources.shared.listed import UnreadableError, read_annotation
 from prepare.sources.shared.source_values import number_in

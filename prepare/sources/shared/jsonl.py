@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.boxes import Size
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.reasons import RECORD_WITHOUT_IMAGE, UnusableImageError
 from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder

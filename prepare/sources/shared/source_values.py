@@ -8,8 +8,8 @@ import math
 import re
 from typing import Any
 
-from grounding.annotations import LARGEST_SIDE
 from grounding.files import is_unicode
+from grounding.predictions.annotations import LARGEST_SIDE
 
 LARGEST_ID = (1 << 63) - 1
 """Ids fit into the signed 64 bits in which COCO's tools and parquet files keep them."""

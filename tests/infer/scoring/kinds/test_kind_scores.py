@@ -34,9 +34,9 @@ from tests.infer.scoring.test_coco_evaluation import IDS, random_case
 
 def scene(seed: int) -> tuple[Evaluation, dict[str, Any], list[Prediction]]:
     """Make a random scene with pictures of several shapes, and crowd regions."""
-    from grounding.annotations import objects_by_image
     from grounding.card import Card
     from grounding.categories import Category
+    from grounding.predictions.annotations import objects_by_image
 
     annotations, predictions = random_case(seed, scored=True)
     generator = np.random.default_rng(seed)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from grounding.annotations import read_annotations
 from grounding.errors import UserError
+from grounding.predictions.annotations import read_annotations
 
 IMAGE = {"id": 1, "file_name": "images/1.png", "width": 40, "height": 20}
 OBJECT = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2.5, 3, 4], "area": 12.0, "iscrowd": 0}
