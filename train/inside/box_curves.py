@@ -22,9 +22,9 @@ from infer.engines.paddle.engine import PaddleEngine
 from infer.recipe import InferRecipe, save_recipe
 from infer.runs.predicted_row import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
-from models.family import Encoder, Family
+from models.family import Encoder
 from models.lookup import find_family
-from train.inside.inference_mode import inference_mode
+from train.inside.inference_mode import bare_model, inference_mode
 from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import read_truth
 from visualize.sheets.panels import Panel, draw_panels
@@ -45,10 +45,8 @@ class BoxCurves:
         Raises:
             UserError: not a prepared data set, or a model that cannot answer while it is trained.
         """
-        from paddleformers.peft import LoRAModel
-
         self.trainer = trainer
-        self.model = trainer.model.model if isinstance(trainer.model, LoRAModel) else trainer.model
+        self.model = bare_model(trainer.model)
         self.family = find_family({"model_type": self.model.config.model_type})
         if not self.family.is_plain(self.model):
             raise UserError(
@@ -58,7 +56,7 @@ class BoxCurves:
         self.dataset = dataset
         self.questions = read_questions(dataset, SPLIT, samples)
         self.truth = read_truth(dataset)
-        self.encoder = _encoder_of(trainer, self.family)
+        self.encoder = encoder_of(trainer)
         self.longest = LENGTH_FACTOR * max(
             len(self.encoder.tokenizer(text)["input_ids"]) for text in _true_answers(dataset, samples)
         )
@@ -126,8 +124,9 @@ def curve_values(scores: Scores) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _encoder_of(trainer: Any, family: Family) -> Encoder:
+def encoder_of(trainer: Any) -> Encoder:
     """Return the encoder that inference will load from the finished checkpoint."""
+    family = find_family({"model_type": trainer.model.config.model_type})
     with tempfile.TemporaryDirectory() as folder:
         trainer.processing_class.save_pretrained(folder)
         trainer.tokenizer.save_pretrained(folder)

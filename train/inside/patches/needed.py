@@ -56,6 +56,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import dra
 from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
     initialise_fleet_for_resume,
 )
+from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
@@ -74,7 +75,8 @@ from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradient
 from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
     use_plain_paddle_classes,
 )
-from train.recipe import uses_fleet
+from train.objectives.grpo.grpo_settings import KEY, read_settings
+from train.recipe import TrainRecipe, uses_fleet
 
 Patch = Callable[[], str]
 
@@ -131,6 +133,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
+    if (settings := read_settings(recipe.get(KEY))) is not None:
+        yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:
         yield initialise_fleet_for_resume

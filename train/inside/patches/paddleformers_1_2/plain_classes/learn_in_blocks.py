@@ -17,8 +17,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from train.inside.blockwise_cross_entropy import mean_cross_entropy
+from train.inside.blockwise_cross_entropy import mean_cross_entropy, token_losses
 from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import is_split, model_parallel_group
+from train.objectives.head_objective import OBJECTIVE
 
 LABELS = "_labels_to_learn"
 """An attribute of the head while its model computes a loss: the labels, and the one that is ignored."""
@@ -74,6 +75,10 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
             hidden_states = GatherOp.apply(hidden_states)
         labels, ignored = self.__dict__[LABELS]
         group = model_parallel_group() if is_split(self.weight) else None
+        if (objective := self.__dict__.get(OBJECTIVE)) is not None:
+            hidden_states = hidden_states / objective.temperature
+            losses, _ = token_losses(hidden_states, self.weight, labels, ignored, group)
+            return objective.loss_of(-losses)
         return mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
 
     return loss_or_logits

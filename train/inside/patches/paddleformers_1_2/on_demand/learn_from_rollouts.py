@@ -1,0 +1,57 @@
+"""Learn from the model's own answers and their rewards, in place of the records' answers.
+
+Upstream: PaddleFormers 1.2.0 has no reinforcement learning. Its trainer takes batches from a data loader
+    (paddleformers/trainer/trainer.py, line 3013), whose workers cannot ask the model.
+Patch: the trainer's batches are sampled answers (train/objectives/grpo/), made in its own process by its
+    own collator; their loss is the clipped objective. Evaluation stays as it is. Figures are logged
+    beside the loss. The order of questions needs no memory, so that a resumed run skips no batches.
+Remove: when PaddleFormers has a GRPO trainer that takes pictures.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from train.inside.inference_mode import bare_model, inference_mode
+from train.objectives.grpo.grpo_settings import GrpoSettings
+
+
+def learn_from_rollouts(settings: GrpoSettings, files: Sequence[Path]) -> str:
+    """Let every trainer that is made from now on learn from answers to the questions of these files."""
+    from paddleformers.cli.train.sft.sft_trainer import SFTTrainer
+
+    from train.inside.box_curves import encoder_of
+    from train.objectives.grpo.learning import Asking, GrpoTraining
+
+    build, compute_loss, log = SFTTrainer.__init__, SFTTrainer.compute_loss, SFTTrainer.log
+
+    def build_with_rollouts(self: Any, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.args.ignore_data_skip = True
+        asking = Asking(encoder_of(self), partial(_answering, self))
+        self.grounding_grpo = GrpoTraining(self, settings, files, compute_loss, asking)
+
+    def get_train_dataloader(self: Any, *args: Any, **kwargs: Any) -> Any:
+        del args, kwargs
+        return self.grounding_grpo
+
+    def loss_of(self: Any, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.grounding_grpo.loss(model, inputs, *args, **kwargs)
+
+    def log_with_figures(self: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        if "loss" in logs:
+            logs |= self.grounding_grpo.take_figures()
+        log(self, logs, **kwargs)
+
+    SFTTrainer.__init__, SFTTrainer.compute_loss = build_with_rollouts, loss_of
+    SFTTrainer.get_train_dataloader, SFTTrainer.log = get_train_dataloader, log_with_figures
+    return "learn_from_rollouts"
+
+
+@contextmanager
+def _answering(trainer: Any) -> Iterator[None]:
+    """Put the model of a trainer into the state in which it answers."""
+    with inference_mode(bare_model(trainer.model)), trainer.autocast_smart_context_manager():
+        yield

@@ -1,0 +1,75 @@
+"""The settings of GRPO: the mapping under `grounding_grpo` in a train recipe."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from grounding.recipe.schema import setting, suggestion
+
+KEY = "grounding_grpo"
+REWARDS = ("boxes", "best_overlap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpoSettings:
+    """How answers are sampled, rewarded and learned from.
+
+    Every update samples answers to `prompts` questions on each data-parallel process, `group` answers each.
+    """
+
+    group: int = setting("answers sampled to a question", 8)
+    prompts: int = setting("questions in an update, on each data-parallel process", 4)
+    temperature: float = setting("at which tokens are sampled", 1.0)
+    top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
+    max_new_tokens: int = setting("longest answer; one that is cut gets no reward", 512)
+    clip_low: float = setting("a token's probability counts down to 1 - clip_low of what it was", 0.2)
+    clip_high: float = setting("and up to 1 + clip_high", 0.28)
+    kl: float = setting("weight of the distance to the start (0: none)", 0.0)
+    inner_epochs: int = setting("times that the answers of an update are learned from", 1)
+    refills: int = setting("further draws of questions where all answers to one get the same reward", 2)
+    truth: bool = setting("let the true answer take part where all answers to a question fail", True)
+    reward: str = setting(" | ".join(REWARDS) + " (a reward with a hole, to see what it does)", REWARDS[0])
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: a number out of its range, or a reward that does not exist.
+        """
+        for name, least in (("group", 2), ("prompts", 1), ("max_new_tokens", 1), ("inner_epochs", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{KEY}.{name}: {getattr(self, name)} is less than {least}")
+        if self.temperature <= 0:
+            raise ValueError(
+                f"{KEY}.temperature: {self.temperature}: must be above 0, or all answers are one"
+            )
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"{KEY}.top_p: {self.top_p} is not above 0 and up to 1")
+        if not 0 < self.clip_low < 1 or self.clip_high <= 0:
+            raise ValueError(f"{KEY}.clip_low must be between 0 and 1, and clip_high above 0")
+        if self.kl < 0 or self.refills < 0:
+            raise ValueError(f"{KEY}.kl and refills must be 0 or more")
+        if self.reward not in REWARDS:
+            raise ValueError(f"{KEY}.reward: '{self.reward}' is not one of {', '.join(REWARDS)}")
+
+
+def read_settings(given: Any) -> GrpoSettings | None:
+    """Read the value of the key in a recipe; None switches GRPO off.
+
+    Raises:
+        ValueError: no mapping, an unknown key, a wrong type, or a value out of its range.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{KEY}: {given!r} is no mapping: write {{group: 8}}")
+    known = asdict(GrpoSettings())
+    for name, value in given.items():
+        if name not in known:
+            raise ValueError(f"{KEY}: unknown key '{name}'{suggestion(str(name), known)}")
+        wanted = type(known[name])
+        is_number = wanted is float and isinstance(value, int) and not isinstance(value, bool)
+        if type(value) is not wanted and not is_number:
+            raise ValueError(f"{KEY}.{name}: {value!r} is {type(value).__name__}, must be {wanted.__name__}")
+    names = {field.name for field in fields(GrpoSettings)}
+    return GrpoSettings(**{name: value for name, value in given.items() if name in names})

@@ -1,0 +1,74 @@
+"""The questions that answers are sampled to, in an order that needs no memory."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.files import read_jsonl
+from grounding.layout import JSONL_FILES
+from grounding.record.conversation import parse_record
+from grounding.samples import Detection
+from infer.asking.dataset_questions import Question, read_questions
+
+SPLIT = "train"
+
+
+@dataclass(frozen=True)
+class RewardedQuestion:
+    """A question, the objects that it asks for, boxes in pixels of the image, and its true answer as text."""
+
+    question: Question
+    wanted: tuple[Detection, ...]
+    answer: str
+
+
+def read_rewarded(files: Sequence[Path]) -> list[RewardedQuestion]:
+    """Read the questions of prepared data sets' training files, with their answers.
+
+    Raises:
+        UserError: not a prepared data set, or a record with several questions.
+    """
+    rewarded: list[RewardedQuestion] = []
+    for path in files:
+        if path.name != JSONL_FILES[SPLIT]:
+            raise UserError(f"{path}: grounding_grpo needs a prepared data set's {JSONL_FILES[SPLIT]}")
+        questions = read_questions(path.parent, SPLIT)
+        for question, (line, row) in zip(questions, read_jsonl(path), strict=True):
+            record = parse_record(row)
+            if len(record.answers) != 1:
+                raise UserError(f"{path}, line {line}: several answers: grounding_grpo rewards a single one")
+            wanted = record.read_answers(question.size).detections
+            rewarded.append(RewardedQuestion(question, wanted, record.answers[0]))
+    return rewarded
+
+
+@dataclass(frozen=True)
+class QuestionOrder:
+    """Which of `count` questions an update asks: a permutation for each pass, and others for refills.
+
+    Update, process and seed alone decide, so that a resumed run asks the same. `process` is one of
+    `processes` data-parallel ones, whose questions differ.
+    """
+
+    count: int
+    seed: int
+    process: int = 0
+    processes: int = 1
+
+    def first(self, update: int, wanted: int) -> list[int]:
+        """Return the questions that an update asks."""
+        start = (update * self.processes + self.process) * wanted
+        return [self._at(place) for place in range(start, start + wanted)]
+
+    def refill(self, update: int, draw: int, wanted: int) -> list[int]:
+        """Return the questions that replace those of dead groups, in the given draw."""
+        source = random.Random(f"{self.seed} {update} {self.process} {draw}")
+        return [source.randrange(self.count) for _ in range(wanted)]
+
+    def _at(self, place: int) -> int:
+        turn, number = divmod(place, self.count)
+        order = list(range(self.count))
+        random.Random(f"{self.seed} {turn}").shuffle(order)
+        return order[number]
