@@ -13,11 +13,12 @@ from typing import Any
 from grounding.errors import UserError
 from infer.engines.paddle.engine import PaddleEngine
 from models.family import Encoder
-from train.objectives.grpo.grpo_settings import KEY, GrpoSettings
+from train.objectives.grpo.grpo_settings import GrpoSettings
 from train.objectives.grpo.learned_batch import BATCH_KEY, LearnedBatch, collate
 from train.objectives.grpo.rewarded_questions import QuestionOrder, read_rewarded
 from train.objectives.grpo.rollout_figures import figures_of, mean
 from train.objectives.grpo.rollouts import Sampler
+from train.objectives.grpo.update_steps import steps_of_update
 from train.objectives.head_objective import objective
 
 PREFIX = "grpo_"
@@ -174,18 +175,3 @@ def _without_adapter(model: Any) -> Iterator[None]:
         yield
     finally:
         model.enable_lora()
-
-
-def steps_of_update(settings: GrpoSettings, batch: int, accumulation: int) -> int:
-    """Return how many optimizer steps the answers of an update make.
-
-    Raises:
-        UserError: they do not make whole steps.
-    """
-    answers = settings.prompts * settings.group
-    if answers % (batch * accumulation):
-        raise UserError(
-            f"{KEY}: {settings.prompts} prompts x {settings.group} answers do not make whole steps of "
-            f"per_device_train_batch_size {batch} x gradient_accumulation_steps {accumulation}"
-        )
-    return settings.inner_epochs * answers // (batch * accumulation)

@@ -1,0 +1,54 @@
+"""Checks of grounding_grpo: the answers of an update must make whole steps of one process's model."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from grounding.errors import UserError
+from grounding.layout import JSONL_FILES
+from train.keys import BACKEND_KEY, Backend
+from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_settings
+from train.objectives.grpo.update_steps import steps_of_update
+from train.recipe import TrainRecipe
+
+
+def grpo_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The settings must be right, and fit the batch, the checkpoints and the model's classes."""
+    if KEY not in recipe.values:
+        return
+    try:
+        settings = read_settings(recipe.values[KEY])
+    except ValueError as error:
+        yield str(error)
+        return
+    if settings is None:
+        return
+    yield from _other_keys(recipe, settings)
+    batch = recipe.number("per_device_train_batch_size", 1)
+    accumulated = recipe.number("gradient_accumulation_steps", 1)
+    try:
+        steps = steps_of_update(settings, batch, accumulated)
+    except UserError as error:
+        yield str(error)
+        return
+    for name, strategy in (("save_steps", "save_strategy"), ("max_steps", None)):
+        is_used = strategy is None or recipe.get(strategy) == "steps"
+        if is_used and recipe.number(name) % steps:
+            yield f"{name}: {recipe.number(name)} ends within an update of {steps} steps: write a multiple"
+
+
+def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:
+    wanted: tuple[tuple[str, Any, str], ...] = (
+        (BACKEND_KEY, (None, Backend.PLAIN.value), "the model that learns has to answer"),
+        ("packing", (None, False), "answers are learned in batches of their own"),
+        ("pipeline_model_parallel_size", (None, 1, -1), "a stage of a pipeline cannot answer"),
+    )
+    for name, allowed, why in wanted:
+        if recipe.values.get(name) not in allowed:
+            yield f"{name}: {recipe.values[name]} does not go with {KEY}, {why}: leave it out"
+    if recipe.number("max_steps", -1) < 1:
+        yield f"max_steps: must be set with {KEY}: sampled answers have no epoch"
+    if recipe.number("max_seq_len", 8192) <= settings.max_new_tokens:
+        yield f"{KEY}.max_new_tokens: {settings.max_new_tokens} leaves no room for a question in max_seq_len"
+    for path in recipe.data_files("train"):
+        if path.name != JSONL_FILES["train"]:
+            yield f"train_dataset_path: '{path}': {KEY} needs a prepared data set's {JSONL_FILES['train']}"
