@@ -75,7 +75,7 @@ from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradient
 from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
     use_plain_paddle_classes,
 )
-from train.objectives.grpo.grpo_settings import KEY, read_settings
+from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.recipe import TrainRecipe, uses_fleet
 
 Patch = Callable[[], str]
@@ -133,7 +133,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
-    if (settings := read_settings(recipe.get(KEY))) is not None:
+    if (settings := read_grpo(recipe.get(KEY))) is not None:
         yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:

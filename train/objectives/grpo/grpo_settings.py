@@ -53,7 +53,7 @@ class GrpoSettings:
             raise ValueError(f"{KEY}.reward: '{self.reward}' is not one of {', '.join(REWARDS)}")
 
 
-def read_settings(given: Any) -> GrpoSettings | None:
+def read_grpo(given: Any) -> GrpoSettings | None:
     """Read the value of the key in a recipe; None switches GRPO off.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from train.keys import BACKEND_KEY, Backend
-from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_settings
+from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
 from train.objectives.grpo.update_steps import steps_of_update
 from train.recipe import TrainRecipe
 
@@ -16,7 +16,7 @@ def grpo_keys(recipe: TrainRecipe) -> Iterator[str]:
     if KEY not in recipe.values:
         return
     try:
-        settings = read_settings(recipe.values[KEY])
+        settings = read_grpo(recipe.values[KEY])
     except ValueError as error:
         yield str(error)
         return

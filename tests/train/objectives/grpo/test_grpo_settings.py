@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from train.objectives.grpo.grpo_settings import GrpoSettings, read_settings
+from train.objectives.grpo.grpo_settings import GrpoSettings, read_grpo
 from train.preflight.objective_keys.grpo_keys import grpo_keys
 from train.recipe import TrainRecipe
 
@@ -21,9 +21,9 @@ RECIPE: dict[str, Any] = {
 
 
 def test_nothing_switches_it_off() -> None:
-    assert read_settings(None) is None
-    assert read_settings({}) == GrpoSettings()
-    assert read_settings({"kl": 1, "group": 4}) == GrpoSettings(kl=1, group=4)  # 1 is a number, too
+    assert read_grpo(None) is None
+    assert read_grpo({}) == GrpoSettings()
+    assert read_grpo({"kl": 1, "group": 4}) == GrpoSettings(kl=1, group=4)  # 1 is a number, too
     assert list(grpo_keys(TrainRecipe({"max_steps": 3}))) == []
 
 
@@ -49,7 +49,7 @@ def test_nothing_switches_it_off() -> None:
 )
 def test_wrong_settings_are_refused_by_name(given: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        read_settings(given)
+        read_grpo(given)
     assert any(words in problem for problem in grpo_keys(TrainRecipe({**RECIPE, "grounding_grpo": given})))
 
 
