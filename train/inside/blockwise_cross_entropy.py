@@ -30,18 +30,20 @@ LOWEST = -1e30
 def mean_cross_entropy(hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None) -> Any:
     """Return the mean loss of the learned tokens, a float32 scalar, NaN without a learned token.
 
-    For the arguments see `learned_losses`.
+    For the arguments see `losses_of_tokens`.
     """
     import paddle
 
-    losses, learned = learned_losses(hidden, weight, labels, ignored, group)
+    losses, learned = losses_of_tokens(hidden, weight, labels, ignored, group)
     if not learned.shape[0]:
         return hidden.astype("float32").sum() * float("nan")
     # Among zeros they are added in the order of all tokens: the sum is rounded as that of a whole loss is.
     return paddle.scatter(paddle.zeros([labels.flatten().shape[0]]), learned, losses).sum() / losses.shape[0]
 
 
-def learned_losses(hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None) -> tuple[Any, Any]:
+def losses_of_tokens(
+    hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None
+) -> tuple[Any, Any]:
     """Return the losses of the learned tokens, float32 (tokens,), and their places among all tokens.
 
     Learned are the tokens whose label is not `ignored`. `hidden` is (..., width) and `labels` (...), in the

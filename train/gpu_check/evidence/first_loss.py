@@ -78,10 +78,10 @@ def _record_losses(model: Any, sequence: Any) -> npt.NDArray[np.float64]:
             pixel_values=sequence.mm_inputs["pixel_values"],
             image_grid_thw=sequence.mm_inputs["image_grid_thw"],
         ).logits
-    return learned_losses(logits[0].numpy(), np.array(sequence.labels))
+    return token_losses(logits[0].numpy(), np.array(sequence.labels))
 
 
-def learned_losses(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def token_losses(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return each learned token's cross entropy, from logits (tokens, vocabulary) and labels (tokens)."""
     learned = labels >= 0  # the others are -100
     picked, wanted = logits[learned].astype(np.float64), labels[learned]

@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from train.inside.blockwise_cross_entropy import learned_losses, mean_cross_entropy
+from train.inside.blockwise_cross_entropy import losses_of_tokens, mean_cross_entropy
 from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import is_split, model_parallel_group
 from train.objectives.head_objective import OBJECTIVE
 
@@ -77,7 +77,7 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
         group = model_parallel_group() if is_split(self.weight) else None
         if (objective := self.__dict__.get(OBJECTIVE)) is not None:
             hidden_states = hidden_states / objective.temperature
-            losses, _ = learned_losses(hidden_states, self.weight, labels, ignored, group)
+            losses, _ = losses_of_tokens(hidden_states, self.weight, labels, ignored, group)
             return objective.loss_of(-losses)
         return mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
 
