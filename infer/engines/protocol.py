@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from grounding.markup import IMAGE_PLACEHOLDER
 
+LEAST_LOGPROB = -9999.0
+"""Stands for the logarithm of 0 in chat completions: JSON has no infinity."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -33,12 +36,14 @@ class Token:
     A character that takes several tokens is in the text of the last of them; each of the others
     `is_unfinished`: it ends within the character that comes next.
     `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
+    `content` is the bytes that the token stands for, None where the engine does not know them.
     """
 
     text: str
     logprob: float
     is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
     alternatives: tuple[tuple[str, float], ...] = ()
+    content: bytes | None = field(default=None, compare=False)  # as is_unfinished
 
 
 @dataclass(frozen=True)

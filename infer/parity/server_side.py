@@ -6,7 +6,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from infer.engines.openai.client import OpenAIEngine
-from infer.engines.openai.completion import NoLogprobsError
+from infer.engines.openai.listed_tokens import NoLogprobsError
 from infer.engines.protocol import RawAnswer
 from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.parity_settings import ParitySettings

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
+from itertools import starmap
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from infer.engines.paddle.group import own_part
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
-from infer.engines.token_texts import end_within_characters, split_text
+from infer.engines.token_texts import end_within_characters, split_bytes, split_text
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
@@ -159,15 +160,11 @@ class PaddleEngine:
     def _tokens(self, row: Row) -> tuple[Token, ...]:
         if not self.decoding.with_logprobs:
             return ()
-        texts = split_text(self.encoder.tokenizer, row.token_ids)
-        within = end_within_characters(self.encoder.tokenizer, row.token_ids)
-        ranked = row.alternatives or [[]] * len(texts)
-        return tuple(
-            Token(
-                text, logprob, is_unfinished, tuple((self._text([other]), value) for other, value in likely)
-            )
-            for text, logprob, is_unfinished, likely in zip(texts, row.logprobs, within, ranked, strict=True)
-        )
+        tokenizer, ids = self.encoder.tokenizer, row.token_ids
+        ranked = row.alternatives or [[]] * len(ids)
+        likely = [tuple((self._text([other]), value) for other, value in each) for each in ranked]
+        parts = (split_text(tokenizer, ids), row.logprobs, end_within_characters(tokenizer, ids), likely)
+        return tuple(starmap(Token, zip(*parts, split_bytes(tokenizer, ids), strict=True)))
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

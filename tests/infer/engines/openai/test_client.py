@@ -416,6 +416,63 @@ def test_a_server_without_logprobs_is_named(server: ChatServer, requests: list[R
         connect(server.url, score="min_prob").answer(requests[:1])
 
 
+def say_with_alternatives(request: Request) -> RawAnswer:
+    answer = say(request)
+    likely = [((token.text, token.logprob), ("\ufffd", -7.0), ("", -8.0)) for token in answer.tokens]
+    tokens = [
+        dataclasses.replace(token, alternatives=ranked)
+        for token, ranked in zip(answer.tokens, likely, strict=True)
+    ]
+    return dataclasses.replace(answer, tokens=tuple(tokens))
+
+
+def test_alternatives_are_those_of_the_server(server: ChatServer, requests: list[Request]) -> None:
+    server.answer = say_with_alternatives
+    asked = dataclasses.replace(requests[0], alternatives=2, max_tokens=9)
+    for score in ("none", "min_prob"):  # a request can ask for them by itself
+        (answer,) = connect(server.url, score=score).answer([asked])
+        assert [token.alternatives for token in answer.tokens] == [
+            token.alternatives[:2] for token in say_with_alternatives(requests[0]).tokens
+        ]
+        assert answer == dataclasses.replace(say(requests[0]), tokens=answer.tokens)
+        body = server.bodies[-1]
+        assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 2, 9)
+    fewer = connect(server.url, request={"top_logprobs": 1}).answer([asked])[0]
+    assert {len(token.alternatives) for token in fewer.tokens} == {1}
+    assert server.bodies[-1]["top_logprobs"] == 1
+    connect(server.url).answer(requests[:1])
+    assert "top_logprobs" not in server.bodies[-1]
+
+
+def test_a_server_without_alternatives_is_named(server: ChatServer, requests: list[Request]) -> None:
+    asked = dataclasses.replace(requests[0], alternatives=2)
+    with pytest.raises(UserError, match=r"sends no alternatives .top_logprobs.: set another score"):
+        connect(server.url).answer([asked])
+
+
+@pytest.mark.parametrize(
+    ("said", "alternatives", "message"),
+    [
+        (
+            "top_logprobs must be 5 or less",
+            10,
+            r"HTTP 400, top_logprobs must be 5 or less: it gives fewer than 10 .*max-logprobs 10.*"
+            r"request.top_logprobs=5",
+        ),
+        ("no logprobs here", 0, "HTTP 400, no logprobs here: it gives no probabilities: set score=none"),
+        ("image too large", 10, "000101.png: the server refuses the question"),
+    ],
+)
+def test_a_server_that_refuses_probabilities_is_one_line(
+    server: ChatServer, requests: list[Request], said: str, alternatives: int, message: str
+) -> None:
+    server.fault_of = lambda request: Fault(400, message=said)
+    asked = dataclasses.replace(requests[0], alternatives=alternatives)
+    with pytest.raises(UserError, match=message) as refused:
+        connect(server.url, score="min_prob").answer([asked])
+    assert "\n" not in str(refused.value)
+
+
 def test_connections_are_closed_with_the_engine(server: ChatServer, requests: list[Request]) -> None:
     engine = connect(server.url)
     engine.answer(requests[:2])
