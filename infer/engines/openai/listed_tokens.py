@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from infer.engines.openai.token_alignment import Piece, align_tokens
+from infer.engines.openai.token_alignment import ListedToken, align_tokens
 from infer.engines.protocol import LEAST_LOGPROB, Token
 
 NO_LOGPROBS = "the server sends no logprobs: set score=none, or turn them on"
@@ -35,7 +35,7 @@ def read_tokens(logprobs: Any, text: str, alternatives: int) -> tuple[Token, ...
     return align_tokens(text, whole)
 
 
-def _piece(piece: Any, alternatives: int) -> Piece | None:
+def _piece(piece: Any, alternatives: int) -> ListedToken | None:
     """Return a token with its most likely alternatives, None where one of them is missing or wrong."""
     if (token := _token(piece)) is None:
         return None
@@ -45,7 +45,7 @@ def _piece(piece: Any, alternatives: int) -> Piece | None:
         return None
     # Some servers put the token itself first, however likely it is.
     known = sorted((other for other in ranked if other is not None), key=lambda other: -other[1])
-    return Piece(
+    return ListedToken(
         *token, tuple((part.decode("utf-8", "replace"), value) for part, value in known[:alternatives])
     )
 

@@ -17,7 +17,7 @@ _MOST_CHARACTERS = 8
 
 
 @dataclass(frozen=True)
-class Piece:
+class ListedToken:
     """A token as a server lists it: its bytes, or its text as bytes, and its probabilities."""
 
     content: bytes
@@ -25,7 +25,7 @@ class Piece:
     alternatives: tuple[tuple[str, float], ...] = ()
 
 
-def align_tokens(text: str, pieces: Sequence[Piece]) -> tuple[Token, ...]:
+def align_tokens(text: str, pieces: Sequence[ListedToken]) -> tuple[Token, ...]:
     """Return the tokens that together are the text; () where the pieces do not give the text.
 
     Servers also list special tokens that they leave out of the text: these are skipped. Where one character
@@ -45,7 +45,7 @@ class _Alignment:
         self.tokens: list[Token] = []
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def add(self, piece: Piece) -> bool:
+    def add(self, piece: ListedToken) -> bool:
         """Add a piece, or skip it; tell whether it can be a part of the text."""
         if not piece.content:
             if self.text[self.place : self.place + 1].isascii():  # the end of the text, too
@@ -59,7 +59,7 @@ class _Alignment:
         listed = piece.content.decode("utf-8", "replace")
         return bool(_SPECIAL_TOKEN.fullmatch(listed)) or self._add_hidden(piece, listed)
 
-    def _add_shown(self, piece: Piece, content: bytes) -> bool:
+    def _add_shown(self, piece: ListedToken, content: bytes) -> bool:
         """Add a piece whose characters come next in the text, where tokens with unknown bytes end."""
         state = self.decoder.getstate()
         shown = self.decoder.decode(content)
@@ -85,7 +85,7 @@ class _Alignment:
         between = self.text[self.place : max(start, self.place)]
         return start if all(not character.isascii() for character in between) else -1
 
-    def _add_hidden(self, piece: Piece, listed: str) -> bool:
+    def _add_hidden(self, piece: ListedToken, listed: str) -> bool:
         """Add a piece that ends with characters which the server could not list."""
         shown, mark, _ = listed.partition(_UNKNOWN)
         if not mark or self._find(shown) < 0 or self.decoder.getstate()[0]:
@@ -95,7 +95,9 @@ class _Alignment:
         self.hidden += 1
         return True
 
-    def _append(self, piece: Piece, text: str, *, is_unfinished: bool, content: bytes | None = None) -> None:
+    def _append(
+        self, piece: ListedToken, text: str, *, is_unfinished: bool, content: bytes | None = None
+    ) -> None:
         self.tokens.append(Token(text, piece.logprob, is_unfinished, piece.alternatives, content))
 
     def finish(self) -> tuple[Token, ...]:

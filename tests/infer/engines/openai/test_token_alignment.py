@@ -1,6 +1,6 @@
 import pytest
 
-from infer.engines.openai.token_alignment import Piece, align_tokens
+from infer.engines.openai.token_alignment import ListedToken, align_tokens
 from infer.engines.protocol import Token
 
 RED = "红".encode()
@@ -9,12 +9,12 @@ SHOWN = "<|object_ref_start|>红(1,2)<|im_end|>"
 
 def test_tokens_are_matched_with_the_text() -> None:
     pieces = [
-        Piece(b"<|object_ref_start|>", -9.0),
-        Piece(RED[:1], -1.0),
-        Piece(RED[1:], -2.0, (("红", -2.0), ("蓝", -3.0))),
-        Piece(b"", -9.0),
-        Piece(b"(1,2)", -3.0),
-        Piece(b"<|im_end|>", -9.0),
+        ListedToken(b"<|object_ref_start|>", -9.0),
+        ListedToken(RED[:1], -1.0),
+        ListedToken(RED[1:], -2.0, (("红", -2.0), ("蓝", -3.0))),
+        ListedToken(b"", -9.0),
+        ListedToken(b"(1,2)", -3.0),
+        ListedToken(b"<|im_end|>", -9.0),
     ]
     expected = (Token("", -1.0), Token("红", -2.0, False, (("红", -2.0), ("蓝", -3.0))), Token("(1,2)", -3.0))
     assert align_tokens("红(1,2)", pieces) == expected
@@ -43,7 +43,7 @@ def test_a_character_of_several_tokens_belongs_to_the_last(
     """However the server lists the others; a blank before it, and a second such character, change nothing."""
     contents = (b"a", *listed, *listed, b"<|box_start|>", b"(1,2)")
     text = f"a红红{'<|box_start|>' if marks else ''}(1,2)"
-    tokens = align_tokens(text, [Piece(content, -float(n)) for n, content in enumerate(contents)])
+    tokens = align_tokens(text, [ListedToken(content, -float(n)) for n, content in enumerate(contents)])
     assert "".join(token.text for token in tokens) == text
     assert len(tokens) == len(contents) - (not marks)
     parts = tokens[1 : 1 + 2 * len(listed)]
@@ -61,25 +61,27 @@ def test_a_character_of_several_tokens_belongs_to_the_last(
 def test_a_blank_and_a_part_of_a_character_can_be_one_token() -> None:
     for second in (RED[1:], "\ufffd".encode()):
         first = b" " + (RED[:1] if second == RED[1:] else "\ufffd".encode())
-        tokens = align_tokens("a 红(", [Piece(part, -1.0) for part in (b"a", first, second, b"(")])
+        tokens = align_tokens("a 红(", [ListedToken(part, -1.0) for part in (b"a", first, second, b"(")])
         assert [token.text for token in tokens] == ["a", " ", "红", "("]
         assert [token.is_unfinished for token in tokens] == [False, True, False, False]
 
 
 def test_unknown_bytes_before_the_same_character_as_one_token() -> None:
-    tokens = align_tokens("红红(", [Piece(part, -1.0) for part in ("\ufffd".encode(), RED, b"(")])
+    tokens = align_tokens("红红(", [ListedToken(part, -1.0) for part in ("\ufffd".encode(), RED, b"(")])
     assert [token.text for token in tokens] == ["红", "红", "("]
 
 
 @pytest.mark.parametrize("text", ["a\ufffd", "a"], ids=["shown as U+FFFD", "left out"])
 def test_an_answer_cut_within_a_character_keeps_its_tokens(text: str) -> None:
-    tokens = align_tokens(text, [Piece(b"a", -1.0), Piece(RED[:1], -2.0)])
+    tokens = align_tokens(text, [ListedToken(b"a", -1.0), ListedToken(RED[:1], -2.0)])
     assert [(token.text, token.logprob) for token in tokens] == [("a", -1.0), (text[1:], -2.0)]
     assert tokens[-1].is_unfinished
 
 
 def test_bytes_that_are_no_characters_are_matched_with_what_is_shown_for_them() -> None:
-    tokens = align_tokens("a\ufffd(\ufffd", [Piece(part, -1.0) for part in (b"a", b"\xe7", b"(", b"\xff")])
+    tokens = align_tokens(
+        "a\ufffd(\ufffd", [ListedToken(part, -1.0) for part in (b"a", b"\xe7", b"(", b"\xff")]
+    )
     assert "".join(token.text for token in tokens) == "a\ufffd(\ufffd"
     assert len(tokens) == 4
 
@@ -97,4 +99,4 @@ def test_bytes_that_are_no_characters_are_matched_with_what_is_shown_for_them() 
 def test_unknown_bytes_stand_for_a_few_characters_outside_ascii_alone(
     text: str, contents: tuple[bytes, ...]
 ) -> None:
-    assert align_tokens(text, [Piece(content, -1.0) for content in contents]) == ()
+    assert align_tokens(text, [ListedToken(content, -1.0) for content in contents]) == ()
