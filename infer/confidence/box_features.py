@@ -73,7 +73,7 @@ ALTERNATIVES = MOST_ALTERNATIVES
 """Alternatives to ask an engine for; fewer of them give slightly other features."""
 
 DIGITS = 4
-LARGEST_LOGIT = 12.0
+LARGEST_LOGIT = 6.0
 
 Features = tuple[float, ...]
 

@@ -34,7 +34,8 @@ class Token:
     """A token of an answer as text, and the natural logarithm of its probability.
 
     A character that takes several tokens is in the text of the last of them; each of the others
-    `is_unfinished`: it ends within the character that comes next.
+    `is_unfinished`: it ends within the character that comes next. A token that a server leaves out of the
+    answer, such as <|box_start|>, has no text either, but is finished and has a `content`.
     `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
     `content` is the bytes that the token stands for, None where the engine does not know them.
     """
@@ -44,6 +45,11 @@ class Token:
     is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
     alternatives: tuple[tuple[str, float], ...] = ()
     content: bytes | None = field(default=None, compare=False)  # as is_unfinished
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the answer does not show the token."""
+        return not self.text and not self.is_unfinished and self.content is not None
 
 
 @dataclass(frozen=True)

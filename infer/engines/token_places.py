@@ -19,16 +19,21 @@ class TokenPlaces:
     def of_span(self, span: Span) -> range:
         """Return the places of the tokens that share a character with a span of the joined text.
 
-        A token that ends within the span's first character counts; one without text always does.
+        A token that ends within the span's first character counts, and one without text, unless the answer
+        does not show it.
         """
         start, end = span
         first = bisect_right(self.ends, start)
-        while first > 0 and (
-            not self.tokens[first - 1].text
-            or (self.tokens[first - 1].is_unfinished and self.ends[first - 1] == start)
-        ):
+        while first > 0 and self._is_part_of_next(first - 1, start):
             first -= 1
         return range(first, min(bisect_left(self.ends, end) + 1, len(self.tokens)))
+
+    def _is_part_of_next(self, place: int, start: int) -> bool:
+        """Tell whether a token that ends at a character, or before, is a part of it."""
+        token = self.tokens[place]
+        if not token.text:
+            return not token.is_left_out
+        return token.is_unfinished and self.ends[place] == start
 
     def part_of(self, place: int, span: Span) -> Span:
         """Return the part of a span of the joined text that a token writes."""

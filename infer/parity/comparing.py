@@ -16,6 +16,7 @@ from infer.parity.frozen_prompts import QUESTIONS, SIZES, AskedPrompt, frozen_pr
 from infer.parity.input_stages import first_input_difference
 from infer.parity.paddle_side import PaddleSide
 from infer.parity.parity_settings import ParitySettings
+from infer.parity.score_stage import score_difference
 from infer.parity.seen import SeenByEngine
 from infer.parity.server_side import ask_server
 from infer.parity.stages import Difference, SideBySide, pair_answers
@@ -93,8 +94,8 @@ def _paired(paddle: PaddleSide, ours: SeenByEngine, theirs: SeenByEngine) -> Sid
 
 def _report(compared: SideBySide, difference: Difference | None) -> EngineReport:
     boxes = count_equal_boxes(compared.pairs)
-    if difference is None and not boxes.is_enough:
-        difference = decoding_difference(compared)
+    if difference is None:
+        difference = score_difference(compared) if boxes.is_enough else decoding_difference(compared)
     return EngineReport(compared.theirs.name, len(compared.pairs), boxes, difference)
 
 

@@ -9,6 +9,7 @@ from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
 from infer.engines.settings import EngineSettings
 from infer.parity.frozen_prompts import AskedPrompt
+from infer.parity.score_stage import with_alternatives
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs, one_image_token, seen_answer
 from models.folder_files import read_object
 
@@ -73,7 +74,7 @@ class PaddleSide:
         with tqdm(total=len(self.asked), unit="prompt", desc="paddle") as bar:
             for start in range(0, len(self.asked), self.batch_size):
                 batch = self.asked[start : start + self.batch_size]
-                answers += self.engine.answer([each.request for each in batch])
+                answers += self.engine.answer([with_alternatives(each.request) for each in batch])
                 bar.update(len(batch))
         return [
             seen_answer(answer.text, answer.tokens, answer.prompt_tokens, inputs)

@@ -44,6 +44,10 @@ BODY_BYTES, BODY_BYTES_PER_TOKEN = 4 * 1024**2, 4 * 1024
 """The largest answer: what servers add to each, and a token with its alternatives and their probabilities."""
 
 
+class NoProbabilitiesError(UserError):
+    """A server gives no probabilities, or fewer alternatives than it was asked for."""
+
+
 class OpenAIEngine:
     """A model behind a server; several threads may ask at the same time.
 
@@ -102,7 +106,7 @@ class OpenAIEngine:
                 alternatives=wanted_alternatives(self.settings, request),
             )
         except NoLogprobsError as error:
-            raise UserError(f"{self.server}: {error}") from error
+            raise NoProbabilitiesError(f"{self.server}: {error}") from error
         except NotACompletionError as error:
             raise UserError(
                 f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
@@ -129,7 +133,7 @@ class OpenAIEngine:
                 f"{self.server}: no connection ({self._shown(root_cause(error))}): is the server running?"
             ) from error
         except openai.APIStatusError as error:
-            raise UserError(self._refusal(error, request)) from error
+            raise self._refusal(error, request) from error
         except RefusedAnswerError as error:
             raise UserError(f"{self.server}: the server {self._shown(str(error))}") from error
 
@@ -153,20 +157,20 @@ class OpenAIEngine:
     def _shown(self, message: str) -> str:
         return shown_text(message, self.secrets)
 
-    def _refusal(self, error: openai.APIStatusError, request: Request) -> str:
-        """Return what the server said, and what the user can do about it."""
+    def _refusal(self, error: openai.APIStatusError, request: Request) -> UserError:
+        """Return an error with what the server said, and what the user can do about it."""
         body = error.body if isinstance(error.body, dict) else {}
         message = self._shown(str(body.get("message") or error.response.text))
         said = f"{self.server}: HTTP {error.status_code}, {message or 'no message'}"
         if error.status_code in (401, 403):
-            return f"{said}: set the environment variable {API_KEY_VARIABLE}"
+            return UserError(f"{said}: set the environment variable {API_KEY_VARIABLE}")
         if error.status_code == 404:
-            return f"{said}: is model '{self.model}' in the list of {self.server}/models?"
+            return UserError(f"{said}: is model '{self.model}' in the list of {self.server}/models?")
         if error.status_code in (400, 422) and "logprobs" in message and wants_tokens(self.settings, request):
-            return f"{said}: {refused_probabilities(self.settings, request)}"
+            return NoProbabilitiesError(f"{said}: {refused_probabilities(self.settings, request)}")
         if error.status_code < 500 and error.status_code != 429:
-            return f"{request.image}: the server refuses the question ({said})"
-        return f"{said}: failed {self.client.max_retries + 1} times, see the server's log"
+            return UserError(f"{request.image}: the server refuses the question ({said})")
+        return UserError(f"{said}: failed {self.client.max_retries + 1} times, see the server's log")
 
 
 class ReservedClient(openai.AsyncOpenAI):

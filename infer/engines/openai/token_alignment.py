@@ -28,10 +28,10 @@ class ListedToken:
 def align_tokens(text: str, pieces: Sequence[ListedToken]) -> tuple[Token, ...]:
     """Return the tokens that together are the text; () where the pieces do not give the text.
 
-    Servers also list special tokens that they leave out of the text: these are skipped. Where one character
-    is spread over several tokens, it belongs to the last of them. A server may list the others by their
-    bytes, as byte tokens such as <0xE7>, as U+FFFD, or without text. An answer that is cut within a character
-    may end before it, or with U+FFFD.
+    Servers also list special tokens that they leave out of the text: these get no text, and are dropped at
+    the end, where they end the answer. Where one character is spread over several tokens, it belongs to the
+    last of them. A server may list the others by their bytes, as byte tokens such as <0xE7>, as U+FFFD, or
+    without text. An answer that is cut within a character may end before it, or with U+FFFD.
     """
     alignment = _Alignment(text)
     return alignment.finish() if all(alignment.add(piece) for piece in pieces) else ()
@@ -57,7 +57,10 @@ class _Alignment:
         if byte := _BYTE_TOKEN.fullmatch(piece.content):
             return self._add_shown(piece, bytes([int(byte[1], 16)]))
         listed = piece.content.decode("utf-8", "replace")
-        return bool(_SPECIAL_TOKEN.fullmatch(listed)) or self._add_hidden(piece, listed)
+        if _SPECIAL_TOKEN.fullmatch(listed):
+            self._append(piece, "", is_unfinished=False, content=piece.content)
+            return True
+        return self._add_hidden(piece, listed)
 
     def _add_shown(self, piece: ListedToken, content: bytes) -> bool:
         """Add a piece whose characters come next in the text, where tokens with unknown bytes end."""
@@ -67,9 +70,7 @@ class _Alignment:
             self.decoder.setstate(state)
             return False
         if start > self.place:
-            hidden = self.text[self.place : start]
-            last = self.tokens[-1]
-            self.tokens[-1] = replace(last, text=last.text + hidden, is_unfinished=False)
+            self._complete(self.text[self.place : start])
         if shown:
             self.hidden = 0
         self.place = start + len(shown)
@@ -100,13 +101,21 @@ class _Alignment:
     ) -> None:
         self.tokens.append(Token(text, piece.logprob, is_unfinished, piece.alternatives, content))
 
+    def _complete(self, characters: str, *, is_cut: bool = False) -> None:
+        """Give characters to the last token that is a part of them."""
+        place = max(place for place, token in enumerate(self.tokens) if token.is_unfinished)
+        token = self.tokens[place]
+        self.tokens[place] = replace(token, text=token.text + characters, is_unfinished=is_cut)
+
     def finish(self) -> tuple[Token, ...]:
         """Return the tokens, () where there is more text than they have."""
+        while self.tokens and self.tokens[-1].is_left_out:
+            del self.tokens[-1]
         rest = self.text[self.place :]
         if self.hidden and rest and not any(character.isascii() for character in rest):
             cut = rest if len(rest) <= _MOST_CHARACTERS * self.hidden else ""
         else:
             cut = self.decoder.decode(b"", final=True)
         if rest and rest == cut:
-            self.tokens[-1] = replace(self.tokens[-1], text=self.tokens[-1].text + rest)
+            self._complete(rest, is_cut=True)
         return tuple(self.tokens) if rest in ("", cut) else ()

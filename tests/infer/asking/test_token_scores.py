@@ -113,3 +113,14 @@ def test_a_long_answer_is_scored_in_linear_time() -> None:
     reading = read_answer(text, SIZE)
     scores = token_scores([Token(character, -0.5) for character in text], reading.spans, "mean_logprob")
     assert scores == [round(math.exp(-0.5), 4)] * 3000
+
+
+def test_a_token_that_the_answer_does_not_show_does_not_count() -> None:
+    """Servers list the tokens of <|box_start|> that they leave out of the text."""
+    shown = tokens_of(("red", 0.5), ("(1,2),(3,4)", 0.9))
+    hidden = Token("", math.log(0.01), content=b"<|box_start|>")
+    assert (
+        scores_of((hidden, shown[0], hidden, shown[1]), "min_prob") == scores_of(shown, "min_prob") == [0.5]
+    )
+    part = Token("", math.log(0.01), is_unfinished=True, content="红".encode()[:1])
+    assert scores_of((part, Token("红", -0.1), shown[1]), "min_prob") == [0.01]

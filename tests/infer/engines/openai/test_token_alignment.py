@@ -16,9 +16,16 @@ def test_tokens_are_matched_with_the_text() -> None:
         ListedToken(b"(1,2)", -3.0),
         ListedToken(b"<|im_end|>", -9.0),
     ]
-    expected = (Token("", -1.0), Token("红", -2.0, False, (("红", -2.0), ("蓝", -3.0))), Token("(1,2)", -3.0))
-    assert align_tokens("红(1,2)", pieces) == expected
-    assert [token.content for token in align_tokens("红(1,2)", pieces)] == [RED[:1], RED[1:], b"(1,2)"]
+    found = align_tokens("红(1,2)", pieces)
+    assert found == (
+        Token("", -9.0),
+        Token("", -1.0),
+        Token("红", -2.0, False, (("红", -2.0), ("蓝", -3.0))),
+        Token("(1,2)", -3.0),
+    )
+    contents = [b"<|object_ref_start|>", RED[:1], RED[1:], b"(1,2)"]
+    assert [token.content for token in found] == contents
+    assert [token.is_left_out for token in found] == [True, False, False, False]
     shown = align_tokens(SHOWN, pieces)
     assert "".join(token.text for token in shown) == SHOWN
     assert align_tokens("红(1,3)", pieces) == ()
@@ -45,7 +52,8 @@ def test_a_character_of_several_tokens_belongs_to_the_last(
     text = f"a红红{'<|box_start|>' if marks else ''}(1,2)"
     tokens = align_tokens(text, [ListedToken(content, -float(n)) for n, content in enumerate(contents)])
     assert "".join(token.text for token in tokens) == text
-    assert len(tokens) == len(contents) - (not marks)
+    assert len(tokens) == len(contents)
+    assert [token.is_left_out for token in tokens[-2:]] == [not marks, False]
     parts = tokens[1 : 1 + 2 * len(listed)]
     assert parts[-1].text == "红" or parts[-1].text == "红红"
     assert [token.logprob for token in tokens[: 1 + 2 * len(listed)]] == [
@@ -56,6 +64,13 @@ def test_a_character_of_several_tokens_belongs_to_the_last(
         assert tuple(token.is_unfinished for token in parts) == unfinished * 2
     else:
         assert all(not token.text and token.is_unfinished for token in parts[:-1])
+
+
+def test_a_character_is_completed_before_a_token_that_is_left_out() -> None:
+    contents = ("\ufffd".encode(), b"<|box_start|>", b"(", b"<|im_end|>")
+    tokens = align_tokens("红(", [ListedToken(content, -1.0) for content in contents])
+    assert [token.text for token in tokens] == ["红", "", "("]
+    assert [token.is_left_out for token in tokens] == [False, True, False]
 
 
 def test_a_blank_and_a_part_of_a_character_can_be_one_token() -> None:
