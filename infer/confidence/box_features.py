@@ -33,8 +33,10 @@ FEATURE_NAMES = (
     "spread",
     "largest_spread",
     "expected_overlap",
+    "expected_overlap_resized",
     "good_overlap_near",
     "good_overlap_middle",
+    "good_overlap_resized",
     "begin_min",
     "place",
     "place_share",
@@ -55,9 +57,11 @@ first_digit_entropy: entropy of each number's first digit among the digits that 
 later_digit_entropy: the same of all digits after the first.
 spread, largest_spread: standard deviation of what could stand in place of a number, as a share of the box's
     side, averaged over the four numbers, and the largest of them.
-expected_overlap: IoU with the box that would stand there instead, expected over the numbers' odds.
+expected_overlap, expected_overlap_resized: IoU with the box that would stand there instead, expected over the
+    odds of the numbers (`overlap_odds`): another first corner moves the box, or changes its size.
 good_overlap_near, good_overlap_middle: logit of the chance that this IoU is at least 0.5, with two guesses
-    of the digits that are not known (`coordinate_odds`).
+    of the digits that are not known (`coordinate_odds`), where another first corner moves the box.
+good_overlap_resized: the same with the middle guess, where another first corner changes the box's size.
 begin_min: smallest log-probability of the tokens between the object before and this one: go on, or end?
 place, place_share, objects: the logarithm of the box's number in the answer, its share of them, and the
     logarithm of how many there are.
@@ -73,7 +77,7 @@ ALTERNATIVES = MOST_ALTERNATIVES
 """Alternatives to ask an engine for; fewer of them give slightly other features."""
 
 DIGITS = 4
-LARGEST_LOGIT = 6.0
+SOFTENING = 0.02
 
 Features = tuple[float, ...]
 
@@ -128,9 +132,10 @@ def _of_box(found: TokenPlaces, text: str, span: Span) -> tuple[float, ...]:
     digits = [
         found.tokens[place] for place in dict.fromkeys(place for parts in written for place, _ in parts)
     ]
+    usual = sorted(end - start for start, end in numbers)[len(numbers) // 2] if numbers else 0
     sides = [
         coordinate_odds(
-            text[slice(*number)], [(found.tokens[place], text[slice(*part)]) for place, part in parts]
+            text[slice(*number)], [(found.tokens[place], text[slice(*part)]) for place, part in parts], usual
         )
         for number, parts in zip(numbers, written, strict=True)
     ]
@@ -145,15 +150,22 @@ def _of_entropies(sides: Sequence[CoordinateOdds]) -> tuple[float, float]:
 
 def _of_sides(sides: Sequence[CoordinateOdds]) -> tuple[float, ...]:
     if len(sides) != 4:
-        return 0.0, 0.0, 1.0, LARGEST_LOGIT, LARGEST_LOGIT
+        return 0.0, 0.0, 1.0, 1.0, _logit(1.0), _logit(1.0), _logit(1.0)
     corners = [side.near[0] for side in sides]
     if corners[2] <= corners[0] or corners[3] <= corners[1]:  # corner and size, not two corners
         sides = [*sides[:2], *(_moved(side, corners[axis]) for axis, side in enumerate(sides[2:]))]
         corners = [side.near[0] for side in sides]
     lengths = [max(corners[axis + 2] - corners[axis], 1e-9) for axis in (0, 1)]
     spreads = [min(1.0, _deviation(side) / lengths[place % 2]) for place, side in enumerate(sides)]
-    near, middle = (overlap_odds(sides, near=near) for near in (True, False))
-    return _mean(spreads), max(spreads), middle.expected, _logit(near.good), _logit(middle.good)
+    near, middle = (overlap_odds(sides, near=near, moves=True) for near in (True, False))
+    resized = overlap_odds(sides, near=False, moves=False)
+    return (
+        _mean(spreads),
+        max(spreads),
+        middle.expected,
+        resized.expected,
+        *(_logit(odds.good) for odds in (near, middle, resized)),
+    )
 
 
 def _moved(side: CoordinateOdds, by: float) -> CoordinateOdds:
@@ -200,6 +212,5 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _logit(share: float) -> float:
-    bound = 1 / (1 + math.exp(LARGEST_LOGIT))
-    share = min(1 - bound, max(bound, share))
-    return math.log(share / (1 - share))
+    """Return the logit of a probability, softened: without SOFTENING, float32's last digit would show."""
+    return math.log((share + SOFTENING) / (1 - share + SOFTENING))

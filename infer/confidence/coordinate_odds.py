@@ -13,6 +13,9 @@ MOST_ALTERNATIVES = 10
 LEAST_LOGPROB = -14.0
 """Smaller logarithms count as this one: servers write -9999 for tokens that cannot be."""
 
+LARGEST = 1e9
+"""Larger numbers count as this one: their areas stay finite."""
+
 _DIGITS = re.compile(r"[\s.]*([0-9]+)")
 
 
@@ -50,14 +53,17 @@ def bounded(logprob: float) -> float:
     return min(0.0, max(LEAST_LOGPROB, logprob))
 
 
-def coordinate_odds(number: str, tokens: Sequence[tuple[Token, str]]) -> CoordinateOdds:
+def coordinate_odds(number: str, tokens: Sequence[tuple[Token, str]], usual: int) -> CoordinateOdds:
     """Return the odds of a number, from each token that writes it and the part of the number in it.
 
-    What else could stand there is taken to have as many digits, and its decimal point at the same place.
+    A whole number that begins with another digit is taken to have the `usual` length, and 0 to stand alone.
+    Anything else is taken to have as many digits as the number, and its decimal point at the same place.
     """
     whole = _digits_of(number)
+    is_whole = whole == number
     unit = 10.0 ** -len(_digits_of(number.partition(".")[2]))
-    near, middle, chances = [float(whole or 0)], [float(whole or 0)], [0.0]
+    written = _number(whole)
+    near, middle, chances = [written], [written], [0.0]
     entropies: list[float] = []
     reached, done = 0.0, ""  # the digits before a token, and their log-probability
     for token, part in tokens:
@@ -66,8 +72,9 @@ def coordinate_odds(number: str, tokens: Sequence[tuple[Token, str]]) -> Coordin
         others = _other_digits(token, own)
         entropies.append(_entropy([bounded(token.logprob), *others.values()]))
         for digits, logprob in others.items():
-            low, high = _range_from(done + digits, len(whole))
-            near.append(min(max(near[0], low), high))
+            length = len(whole) if done or not is_whole else usual * (digits[0] != "0")
+            low, high = _range_from(done + digits, length)
+            near.append(min(max(written, low), high))
             middle.append((low + high) / 2)
             chances.append(math.exp(reached + logprob))
         reached += bounded(token.logprob)
@@ -100,7 +107,11 @@ def _other_digits(token: Token, own: str) -> dict[str, float]:
 def _range_from(begun: str, length: int) -> tuple[float, float]:
     """Return the smallest and the largest number of so many digits that begins with these."""
     missing = max(0, length - len(begun))
-    return float(begun + "0" * missing), float(begun + "9" * missing)
+    return _number(begun + "0" * missing), _number(begun + "9" * missing)
+
+
+def _number(digits: str) -> float:
+    return min(LARGEST, float(digits or 0))
 
 
 def _entropy(logprobs: Sequence[float]) -> float:
