@@ -50,7 +50,7 @@ def score_difference(compared: SideBySide) -> Difference | None:
 
 
 def score_gaps(pairs: Sequence[Pair]) -> list[ScoreGap]:
-    """Return the gap of each score and feature of each box, and of a text without any box as a whole."""
+    """Return the gap of each score and feature of each box; for a text without any, that of its tokens."""
     return [
         ScoreGap(name, gap, pair.is_resized)
         for pair in pairs
@@ -62,9 +62,10 @@ def score_gaps(pairs: Sequence[Pair]) -> list[ScoreGap]:
 def _gaps_of(pair: Pair) -> Iterator[tuple[str, float]]:
     reading = read_answer(pair.ours.text, pair.asked.size)
     both = pair.ours.written, pair.theirs.written
-    spans = reading.spans or ((((0, len(pair.ours.text)),),) if pair.ours.text else ())
+    if not reading.spans:
+        yield "log-probabilities", _largest_gap(*both)
     for score in TOKEN_SCORES:
-        for own, other in zip(*(token_scores(tokens, spans, score) for tokens in both), strict=True):
+        for own, other in zip(*(token_scores(tokens, reading.spans, score) for tokens in both), strict=True):
             yield score, _gap(own, other)
     if all(any(token.alternatives for token in tokens) for tokens in both):
         for own, other in zip(*(_features(reading, tokens, pair) for tokens in both), strict=True):
@@ -78,6 +79,15 @@ def _features(
     """Return the features of each box; None for each of a box without tokens."""
     found = box_features(reading, tokens, pair.asked.size, is_cut=False)
     return [(None,) * len(FEATURE_NAMES) if each is None else each for each in found]
+
+
+def _largest_gap(own: Sequence[Token], other: Sequence[Token]) -> float:
+    """Return by how much the log-probabilities of tokens differ at most; infinite for other tokens."""
+    here, there = ([token for token in tokens if token.text] for tokens in (own, other))
+    if [token.text for token in here] != [token.text for token in there]:
+        return math.inf
+    pairs = zip(here, there, strict=True)
+    return max((abs(a.logprob - b.logprob) for a, b in pairs if a.logprob != b.logprob), default=0.0)
 
 
 def _gap(own: float | None, other: float | None) -> float:

@@ -97,7 +97,7 @@ def answer(
         done = model.generate(
             **inputs, do_sample=False, max_new_tokens=most, output_logits=True, return_dict_in_generate=True
         )
-    logprobs = torch.stack(done.logits, 1).float().log_softmax(-1)
+    logprobs = torch.stack(done.logits, 1).double().log_softmax(-1)
     ends = model.generation_config.eos_token_id
     end_ids = set(ends) if isinstance(ends, list) else {ends}
     return [

@@ -20,7 +20,7 @@ from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from models.processors import load_tokenizer
 from tests.train.conftest import TINY_RECIPE, TrainHere
-from tests.train.export.known_answer import OBJECTS, QUESTION, SIDE, write_known_answer, words_to_learn
+from tests.train.export.known_answer import OBJECTS, QUESTION, SIDE, words_to_learn, write_known_answer
 from tests.train.export.real_tokenizer import IS_THERE, REAL_TOKENIZER, REASON
 from tests.train.export.test_torch import TOLERANCE, of_paddle, of_torch
 from train.export.folder_writer import export

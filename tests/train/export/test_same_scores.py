@@ -1,4 +1,4 @@
-"""An exported model gives the same scores in every engine: Paddle, a server's log-probabilities, transformers."""
+"""An exported model gives the same scores in Paddle, by a server's log-probabilities, and in transformers."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -105,6 +105,7 @@ def expected(paddle: PaddleEngine, requests: list[Request]) -> list[dict[str, fl
     return scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaves_out_marks", [False, True])
 def test_a_server_gives_the_scores_of_paddle(
     paddle: PaddleEngine, requests: list[Request], expected: list[dict[str, float]], leaves_out_marks: bool
@@ -117,6 +118,7 @@ def test_a_server_gives_the_scores_of_paddle(
         assert there == pytest.approx(here, abs=SCORE_TOLERANCE)
 
 
+@pytest.mark.slow
 def test_parity_compares_scores_of_transformers_and_of_a_server(
     exported: Path, dataset: Path, paddle: PaddleEngine, torch_python: Path
 ) -> None:
