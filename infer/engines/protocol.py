@@ -18,7 +18,8 @@ class Request:
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
-    `max_tokens` tokens, and no more than the engine's own limit.
+    `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
+    for the engine's own.
     """
 
     image: Path
@@ -27,6 +28,7 @@ class Request:
     draw: int = 0
     alternatives: int = 0
     max_tokens: int | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)

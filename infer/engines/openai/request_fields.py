@@ -9,8 +9,9 @@ from infer.engines.settings import EngineSettings
 def fields_of(settings: EngineSettings, request: Request) -> dict[str, Any]:
     """Return the fields that say how to answer; each draw of a sampled answer has its own seed."""
     most = min(settings.max_new_tokens, request.max_tokens or settings.max_new_tokens)
-    fields: dict[str, Any] = {"max_tokens": most, "temperature": settings.temperature}
-    if settings.is_sampled:
+    temperature = settings.temperature if request.temperature is None else request.temperature
+    fields: dict[str, Any] = {"max_tokens": most, "temperature": temperature}
+    if temperature > 0:
         fields |= {"top_p": settings.top_p, "seed": settings.seed + request.draw}
     if wants_tokens(settings, request):
         fields |= {"logprobs": True}

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
 from itertools import starmap
@@ -116,11 +116,12 @@ class PaddleEngine:
         """
         with quiet():
             prompts = [self.encode(request) for request in requests]
-            sources = [self.decoding.source(request) for request in requests]
-            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            rows = [
-                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
-            ]
+            rows: dict[int, Row] = {}
+            for places in self._parts(prompts, requests):
+                asked = [requests[place] for place in places]
+                sources = [self.decoding.source(request) for request in asked]
+                found = self.generate([prompts[place] for place in places], sources, asked)
+                rows |= zip(places, found, strict=True)
         return [
             RawAnswer(
                 self._text(row.token_ids),
@@ -129,17 +130,32 @@ class PaddleEngine:
                 in_thought=prompt.opens_thought,
                 prompt_tokens=len(prompt.token_ids),
             )
-            for row, prompt in zip(rows, prompts, strict=True)
+            for row, prompt in ((rows[place], prompt) for place, prompt in enumerate(prompts))
         ]
+
+    def _parts(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> Iterator[list[int]]:
+        """Yield the places of requests to decode together: of one temperature, and as memory allows."""
+        by_temperature: dict[float | None, list[int]] = {}
+        for place, request in enumerate(requests):
+            by_temperature.setdefault(request.temperature, []).append(place)
+        for places in by_temperature.values():
+            chosen = [prompts[place] for place in places]
+            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(chosen)
+            yield from (places[part] for part in parts)
 
     def generate(
         self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), asked: Sequence[Request] = ()
     ) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
 
-        `asked` are the requests behind the prompts, if they have limits or want alternatives.
+        `asked` are the requests behind the prompts, if they have limits or want alternatives; all are of one
+        temperature.
         """
         import paddle
+
+        decoding = self.decoding
+        if asked and asked[0].temperature is not None:
+            decoding = replace(decoding, temperature=asked[0].temperature)
 
         was_training = self.model.training
         self.model.eval()
@@ -147,7 +163,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, asked)
+                return generate(forward, prompts, chosen, decoding, asked)
         finally:
             if was_training:
                 self.model.train()

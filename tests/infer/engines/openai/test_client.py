@@ -111,6 +111,13 @@ def test_sampling_is_the_servers_and_each_draw_has_a_seed(
     ]
 
 
+def test_a_request_can_name_its_own_temperature(server: ChatServer, requests: list[Request]) -> None:
+    asked = dataclasses.replace(requests[0], draw=3)
+    connect(server.url, seed=40).answer([dataclasses.replace(asked, temperature=1.0)])
+    connect(server.url, temperature=0.7).answer([dataclasses.replace(asked, temperature=0.0)])
+    assert [(body["temperature"], body.get("seed")) for body in server.bodies] == [(1.0, 43), (0.0, None)]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_predictions_over_http_equal_those_of_the_paddle_engine(
     tiny_checkpoint: Path, dataset: Any, tmp_path: Path
