@@ -1,7 +1,8 @@
 """How a batch of questions is asked: once, or in ways that get more out of the same model.
 
 The ways can be combined. `per_category` splits the question, `agree` samples several answers per question,
-`zoom` asks again about crops of the image, and `verify` asks back for what was found.
+`recall` keeps what any of several answers holds, `zoom` asks again about crops of the image, and `verify`
+asks back for what was found.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from infer.asking.answer_units import ScaleOf, choose_scale, on_the_grid
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking, parse_raw_answer
 from infer.asking.per_category import AskPerCategory
+from infer.asking.recalling import AskForMore
 from infer.asking.verifying import AskAndVerify
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
@@ -21,7 +23,7 @@ from infer.confidence.box_features import ALTERNATIVES
 from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import Engine
 from infer.engines.settings import CALIBRATED
-from infer.recipe import InferRecipe
+from infer.recipe import HIGH_RECALL, InferRecipe
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,7 @@ def choose_way(
     """
     scale_of = choose_scale(recipe)
     once = AskOnce(engine, recipe.batch_size, recipe.score, scale_of, recipe.thinks, calibration)
-    sampled: WayOfAsking = AskAndVote(once, recipe.agree) if recipe.agree > 1 else once
-    ask = sampled
+    ask = sampled = _sampled(once, recipe)
     if recipe.per_category:
         card = load_card(recipe.dataset_path)
         ask = AskPerCategory(ask, card, find_wording(card, CATEGORY, chosen=recipe.wordings))
@@ -102,3 +103,16 @@ def choose_way(
         wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
         ask = AskAndVerify(ask, once, wording, drops=recipe.verify == "drop")
     return ask
+
+
+def _sampled(once: AskOnce, recipe: InferRecipe) -> WayOfAsking:
+    """Return the way in which a question gets several answers, `once` where it gets one."""
+    if recipe.agree > 1:
+        return AskAndVote(once, recipe.agree)
+    if recipe.recall == HIGH_RECALL:
+        made = once.calibration if isinstance(once.calibration, Calibration) else None
+        # The features of boxes are kept until answers are merged.
+        keeping = once if made is None else replace(once, calibration=BeingFitted())
+        has_scores = recipe.score != "none"
+        return AskForMore(keeping, recipe.recall_answers, recipe.recall_temperature, has_scores, made)
+    return once

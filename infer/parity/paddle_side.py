@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from infer.confidence.calibration_place import calibration_path, find_calibration
 from infer.engines.checkpoint import IMAGE_CONFIG, Checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
@@ -26,13 +27,15 @@ class PaddleSide:
         """Load the checkpoint.
 
         Raises:
-            UserError: it cannot be loaded.
+            UserError: it cannot be loaded, or it has a calibration of another checkpoint.
         """
         self.engine, self.asked, self.batch_size = PaddleEngine(settings), asked, settings.batch_size
         self.tokenizer: Any = self.engine.encoder.tokenizer
         config = self.engine.model.config
         self.image_token: int = config.image_token_id
         self.patch: int = config.vision_config.patch_size
+        has_calibration = calibration_path(settings, checkpoint).is_file()
+        self.calibration = find_calibration(settings, checkpoint) if has_calibration else None
         image = read_object(checkpoint.processor / IMAGE_CONFIG)
         self._settings = {
             "dtype": str(next(iter(self.engine.model.parameters())).dtype).rpartition(".")[2],

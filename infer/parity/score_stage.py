@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grounding.answers.reader import read_answer
-from grounding.samples import Reading
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import ALTERNATIVES, FEATURE_NAMES, box_features
+from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Request, Token
-from infer.engines.settings import TOKEN_SCORES
+from infer.engines.settings import CALIBRATED
 from infer.parity.answer_stages import LOGPROB_TOLERANCE, RESIZED_TOLERANCE, SHARE
 from infer.parity.stages import SCORES, Difference, Pair, SideBySide
 
@@ -31,9 +31,12 @@ def with_alternatives(request: Request) -> Request:
     return replace(request, alternatives=ALTERNATIVES)
 
 
-def score_difference(compared: SideBySide) -> Difference | None:
-    """Compare scores and features of answers with the same text; None where they are equal."""
-    gaps = score_gaps(compared.pairs)
+def score_difference(compared: SideBySide, calibration: Calibration | None = None) -> Difference | None:
+    """Compare scores and features of answers with the same text; None where they are equal.
+
+    With the `calibration` of the checkpoint, scores that it makes are compared, too.
+    """
+    gaps = score_gaps(compared.pairs, calibration)
     tolerance = LOGPROB_TOLERANCE.get(str(compared.ours.settings.get("dtype")), SCORE_TOLERANCE)
     limits = (max(tolerance, SCORE_TOLERANCE), max(tolerance, RESIZED_TOLERANCE))
     wrong = [each for each in gaps if not each.gap <= limits[each.is_resized]]
@@ -49,36 +52,33 @@ def score_difference(compared: SideBySide) -> Difference | None:
     )
 
 
-def score_gaps(pairs: Sequence[Pair]) -> list[ScoreGap]:
+def score_gaps(pairs: Sequence[Pair], calibration: Calibration | None = None) -> list[ScoreGap]:
     """Return the gap of each score and feature of each box; for a text without any, that of its tokens."""
     return [
         ScoreGap(name, gap, pair.is_resized)
         for pair in pairs
         if pair.ours.text == pair.theirs.text and pair.ours.written and pair.theirs.written
-        for name, gap in _gaps_of(pair)
+        for name, gap in _gaps_of(pair, calibration)
     ]
 
 
-def _gaps_of(pair: Pair) -> Iterator[tuple[str, float]]:
+def _gaps_of(pair: Pair, calibration: Calibration | None) -> Iterator[tuple[str, float]]:
     reading = read_answer(pair.ours.text, pair.asked.size)
     both = pair.ours.written, pair.theirs.written
     if not reading.spans:
         yield "log-probabilities", _largest_gap(*both)
-    for score in TOKEN_SCORES:
+    for score in ("mean_logprob", "min_prob"):
         for own, other in zip(*(token_scores(tokens, reading.spans, score) for tokens in both), strict=True):
             yield score, _gap(own, other)
     if all(any(token.alternatives for token in tokens) for tokens in both):
-        for own, other in zip(*(_features(reading, tokens, pair) for tokens in both), strict=True):
-            for name, here, there in zip(FEATURE_NAMES, own, other, strict=True):
+        found = [box_features(reading, tokens, pair.asked.size, is_cut=False) for tokens in both]
+        for own, other in zip(*found, strict=True):
+            missing = (None,) * len(FEATURE_NAMES)
+            for name, here, there in zip(FEATURE_NAMES, own or missing, other or missing, strict=True):
                 yield name, _gap(here, there)
-
-
-def _features(
-    reading: Reading, tokens: Sequence[Token], pair: Pair
-) -> list[tuple[float, ...] | tuple[None, ...]]:
-    """Return the features of each box; None for each of a box without tokens."""
-    found = box_features(reading, tokens, pair.asked.size, is_cut=False)
-    return [(None,) * len(FEATURE_NAMES) if each is None else each for each in found]
+        if calibration is not None:
+            for here, there in zip(*map(calibration.scores, found), strict=True):
+                yield CALIBRATED, _gap(here, there)
 
 
 def _largest_gap(own: Sequence[Token], other: Sequence[Token]) -> float:

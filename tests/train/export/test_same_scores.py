@@ -13,10 +13,11 @@ from grounding.boxes import Size
 from infer.asking.dataset_questions import read_questions
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import FEATURE_NAMES, box_features
+from infer.confidence.calibration import Calibration, FittedOn, Weighing
 from infer.engines.openai.client import OpenAIEngine
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Engine, RawAnswer, Request
-from infer.engines.settings import TOKEN_SCORES, EngineSettings
+from infer.engines.settings import CALIBRATED, EngineSettings
 from infer.parity.comparing import compare_engines
 from infer.parity.parity_settings import ParitySettings
 from infer.parity.score_stage import SCORE_TOLERANCE, with_alternatives
@@ -29,6 +30,22 @@ from train.tiny.model import write_tiny_model
 
 MARKS = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
 NEW_TOKENS = 80
+TOKEN_SCORES = ("mean_logprob", "min_prob")
+COUNT = len(FEATURE_NAMES)
+CALIBRATION = Calibration(
+    Weighing(
+        FEATURE_NAMES,
+        means=(0.0,) * COUNT,
+        scales=(1.0,) * COUNT,
+        lows=(-100.0,) * COUNT,
+        highs=(100.0,) * COUNT,
+        weights=tuple(0.1 * (-1) ** number for number in range(COUNT)),
+        bias=0.0,
+    ),
+    FittedOn("", "", "train", "objects", (), 0, 0, {}, {}),
+    {},
+)
+"""One to which every feature matters, for better or worse."""
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +101,12 @@ def scores_of(answers: Sequence[RawAnswer]) -> list[dict[str, float]]:
         assert [each.label for each in reading.detections] == list(OBJECTS), answer.text
         features = box_features(reading, answer.tokens, Size(SIDE, SIDE), is_cut=answer.is_cut)
         scores = [token_scores(answer.tokens, reading.spans, score) for score in TOKEN_SCORES]
+        calibrated = CALIBRATION.scores(features)
         for number, named in enumerate(features):
             assert named is not None
-            values = (*(score[number] for score in scores), *named)
+            values = (*(score[number] for score in scores), *named, calibrated[number])
             assert all(value is not None and math.isfinite(value) for value in values)
-            found.append(dict(zip((*TOKEN_SCORES, *FEATURE_NAMES), values, strict=True)))
+            found.append(dict(zip((*TOKEN_SCORES, *FEATURE_NAMES, CALIBRATED), values, strict=True)))
     return found  # type: ignore[return-value]
 
 
@@ -102,6 +120,7 @@ def expected(paddle: PaddleEngine, requests: list[Request]) -> list[dict[str, fl
     scores = scores_of(paddle.answer(requests))
     assert len(scores) == IMAGES * len(OBJECTS)
     assert len({named["digits_mean"] for named in scores}) > 6  # not all of them are 1
+    assert all(0.01 < named[CALIBRATED] < 0.99 for named in scores)
     return scores
 
 
