@@ -15,13 +15,13 @@ from infer.parity.answer_stages import decoding_difference, first_server_differe
 from infer.parity.equal_boxes import EqualBoxes, count_equal_boxes
 from infer.parity.frozen_prompts import QUESTIONS, SIZES, AskedPrompt, frozen_prompts
 from infer.parity.input_stages import first_input_difference
-from infer.parity.paddle_side import PaddleSide
 from infer.parity.parity_settings import ParitySettings
 from infer.parity.score_stage import score_difference
 from infer.parity.seen import SeenByEngine
-from infer.parity.server_side import ask_server
+from infer.parity.sides.paddle_side import PaddleSide
+from infer.parity.sides.server_side import ask_server
+from infer.parity.sides.torch_side import TorchSide
 from infer.parity.stages import Difference, SideBySide, pair_answers
-from infer.parity.torch_side import TorchSide
 
 
 @dataclass(frozen=True)
