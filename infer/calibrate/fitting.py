@@ -44,14 +44,16 @@ def fit_weighing(features: FloatArray, right: BoolArray, groups: IntArray) -> Fi
         UserError: too few boxes, or too few of them are right or wrong.
     """
     check_enough(right, groups)
+    bends = len(right) >= FEWEST_TO_BEND
     logistic, isotonic = np.zeros(len(right)), np.zeros(len(right))
     for train, test in _folds(right, groups):
         weighing = fit_logistic(features[train], right[train])
         logistic[test] = weighing.probabilities(features[test])
-        bent = _with_isotonic(weighing, features[train], right[train], groups[train])
-        isotonic[test] = bent.probabilities(features[test])
+        if bends:
+            bent = _with_isotonic(weighing, features[train], right[train], groups[train])
+            isotonic[test] = bent.probabilities(features[test])
     weighing = fit_logistic(features, right)
-    if _helps(isotonic, logistic, right, groups):
+    if bends and _helps(isotonic, logistic, right, groups):
         return Fit(_with_isotonic(weighing, features, right, groups), isotonic)
     return Fit(weighing, logistic)
 
@@ -78,7 +80,7 @@ def fit_logistic(features: FloatArray, right: BoolArray) -> Weighing:
 
     means, scales = features.mean(axis=0), features.std(axis=0)
     scales = np.where(scales > 1e-9, scales, 1.0)
-    model: Any = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    model: Any = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky")
     model.fit((features - means) / scales, right)
     return Weighing(
         FEATURE_NAMES,
@@ -120,9 +122,9 @@ def _folds(right: BoolArray, groups: IntArray) -> Iterator[tuple[IntArray, IntAr
     Raises:
         UserError: a fold leaves only right or only wrong boxes to fit.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    for train, test in StratifiedGroupKFold(FOLDS).split(right, right, groups):
+    folds = np.unique(groups, return_inverse=True)[1] % FOLDS  # prepare has shuffled the images
+    for fold in range(FOLDS):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if right[train].all() or not right[train].any():
             raise UserError(
                 f"{len(right)} boxes to fit: without a fifth of the images, all of them are right or all are "
@@ -136,4 +138,4 @@ def _helps(changed: FloatArray, before: FloatArray, right: BoolArray, groups: In
     gains = (before - right) ** 2 - (changed - right) ** 2
     by_image = np.bincount(groups, weights=gains)[np.unique(groups)]
     error = by_image.std(ddof=1) * np.sqrt(len(by_image))
-    return len(right) >= FEWEST_TO_BEND and bool(by_image.sum() > 2 * error)
+    return bool(by_image.sum() > 2 * error)
