@@ -76,8 +76,9 @@ def load_calibration(path: Path) -> Calibration:
         raise UserError(f"{path}: not a {CALIBRATION_FILE} ({error}): {AGAIN}") from error
     if content["version"] != VERSION or not is_current(weighing):
         raise UserError(f"{path}: made by another version of this project: {AGAIN}")
-    fitted_on = content["fitted_on"] | {"images": tuple(content["fitted_on"]["images"])}
-    return Calibration(weighing, FittedOn(**fitted_on), content["measured"])
+    known = {field.name: content["fitted_on"][field.name] for field in dataclasses.fields(FittedOn)}
+    fitted_on = FittedOn(**(known | {"images": tuple(known["images"])}))
+    return Calibration(weighing, fitted_on, content["measured"])
 
 
 def _read_weighing(content: dict[str, Any]) -> Weighing:

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 
 SAME_CONFIDENCE = (
@@ -34,10 +35,12 @@ SAME_CONFIDENCE = (
 """The keys that leave a box's confidence what it is: the model is told by its fingerprint."""
 
 
-def answer_keys(recipe: InferRecipe) -> dict[str, Any]:
-    """Return the other keys of a recipe with their values; verify=mark changes no box, and counts as none."""
-    keys = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in SAME_CONFIDENCE}
-    return keys | {"verify": "none" if recipe.verify == "mark" else recipe.verify}
+def answer_keys(settings: EngineSettings) -> dict[str, Any]:
+    """Return the other keys of an engine or a recipe; verify=mark changes no box, and counts as none."""
+    keys = {key: value for key, value in dataclasses.asdict(settings).items() if key not in SAME_CONFIDENCE}
+    if keys.get("verify") == "mark":
+        keys["verify"] = "none"
+    return keys
 
 
 def describe_changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

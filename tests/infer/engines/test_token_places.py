@@ -12,6 +12,8 @@ TEXTS = (
 SPANS = {"a cup": (1, 2), "(1,2),(3,4)": (4, 8), "1": (5, 5), "(5,6),(7,8)": (9, 12), "dog": (15, 15)}
 """The place of the first and of the last token of each part; a box has its marks, a number has not."""
 
+TOKENS = (Token("cat(", -1.0), Token("12", -2.0), Token("", -3.0), Token("3,", -4.0), Token("4)", -5.0))
+
 
 @pytest.mark.parametrize("part", SPANS)
 @pytest.mark.parametrize("leaves_out", [False, True])
@@ -40,3 +42,24 @@ def test_parts_of_a_character_count_with_it() -> None:
     places = TokenPlaces(tokens)
     assert (places.of_span((0, 1)), places.of_span((1, 2))) == (range(1), range(1, 4))
     assert places.part_of(3, (0, 2)) == (1, 2)
+
+
+def test_tokens_that_share_a_character_are_found() -> None:
+    places = TokenPlaces(TOKENS)
+    assert list(places.of_span((0, 3))) == [0]
+    assert list(places.of_span((4, 7))) == [1, 2, 3]
+
+
+def test_a_token_without_text_counts_with_what_follows() -> None:
+    assert list(TokenPlaces(TOKENS).of_span((6, 7))) == [2, 3]
+
+
+def test_the_part_that_a_token_writes() -> None:
+    places = TokenPlaces(TOKENS)
+    text = "".join(token.text for token in TOKENS)
+    parts = [places.part_of(place, (4, 7)) for place in places.of_span((4, 7))]
+    assert [text[start:end] for start, end in parts] == ["12", "", "3"]
+
+
+def test_a_span_behind_the_tokens_has_none() -> None:
+    assert not TokenPlaces(()).of_span((0, 3))
