@@ -1,9 +1,12 @@
 """What the engine on PaddlePaddle makes of the questions."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+from grounding.errors import UserError
+from infer.confidence.calibration import Calibration
 from infer.confidence.calibration_place import calibration_path, find_calibration
 from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.engine import PaddleEngine
@@ -13,6 +16,8 @@ from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.score_stage import with_alternatives
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs, one_image_token, seen_answer
 from models.folder_files import IMAGE_CONFIG, read_object
+
+log = logging.getLogger(__name__)
 
 PILLOW_BICUBIC = 3
 """The filter of the resize where the image processor's settings name none."""
@@ -27,15 +32,14 @@ class PaddleSide:
         """Load the checkpoint.
 
         Raises:
-            UserError: it cannot be loaded, or it has a calibration of another checkpoint.
+            UserError: it cannot be loaded.
         """
         self.engine, self.asked, self.batch_size = PaddleEngine(settings), asked, settings.batch_size
         self.tokenizer: Any = self.engine.encoder.tokenizer
         config = self.engine.model.config
         self.image_token: int = config.image_token_id
         self.patch: int = config.vision_config.patch_size
-        has_calibration = calibration_path(settings, checkpoint).is_file()
-        self.calibration = find_calibration(settings, checkpoint) if has_calibration else None
+        self.calibration = _calibration_of(settings, checkpoint)
         image = read_object(checkpoint.processor / IMAGE_CONFIG)
         self._settings = {
             "dtype": str(next(iter(self.engine.model.parameters())).dtype).rpartition(".")[2],
@@ -83,3 +87,14 @@ class PaddleSide:
             seen_answer(answer.text, answer.tokens, answer.prompt_tokens, inputs)
             for answer, inputs in zip(answers, self._inputs, strict=True)
         ]
+
+
+def _calibration_of(settings: EngineSettings, checkpoint: Checkpoint) -> Calibration | None:
+    """Return the calibration beside a checkpoint; without one that fits, no calibrated scores are compared."""
+    if not calibration_path(settings, checkpoint).is_file():
+        return None
+    try:
+        return find_calibration(settings, checkpoint)
+    except UserError as error:
+        log.warning("calibrated scores are not compared: %s", error)
+        return None

@@ -4,8 +4,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from infer.confidence.box_features import FEATURE_NAMES
+from infer.confidence.calibration import Calibration, FittedOn, Weighing
 from infer.engines.protocol import Token
 from infer.parity.score_stage import SCORE_TOLERANCE, score_difference, score_gaps
 from infer.parity.seen import SeenAnswer
@@ -58,6 +61,24 @@ def test_alternatives_are_compared_where_both_have_them() -> None:
     assert difference(answer(others=()), answer()) is None
     names = {each.name for each in score_gaps(comparison(answer(others=()), ours=answer()).pairs)}
     assert names == {"mean_logprob", "min_prob"}
+
+
+def test_the_scores_of_a_calibration_are_compared() -> None:
+    count = len(FEATURE_NAMES)
+    weights = tuple(float(name == "label_min") for name in FEATURE_NAMES)
+    ranges = {
+        "means": (0.0,) * count,
+        "scales": (1.0,) * count,
+        "lows": (-9.0,) * count,
+        "highs": (9.0,) * count,
+    }
+    weighing = Weighing(FEATURE_NAMES, weights=weights, bias=0.0, **ranges)
+    calibration = Calibration(weighing, FittedOn("", "", "train", "objects", (), 0, 0, {}, {}), {})
+    pairs = comparison(answer(shift=0.2), ours=answer()).pairs
+    (gap,) = [each.gap for each in score_gaps(pairs, calibration) if each.name == "calibrated"]
+    logits = (-0.5, -0.7)
+    assert gap == pytest.approx(abs(np.subtract(*(1 / (1 + np.exp(-np.array(logits)))))), abs=2e-4)
+    assert "calibrated" not in {each.name for each in score_gaps(pairs)}
 
 
 def test_a_box_without_a_score_on_one_side_differs() -> None:
