@@ -90,7 +90,7 @@ class PaddleSide:
 
 
 def _calibration_of(settings: EngineSettings, checkpoint: Checkpoint) -> Calibration | None:
-    """Return the calibration beside a checkpoint; without one that fits, no calibrated scores are compared."""
+    """Return the calibration beside a checkpoint; None, and no comparison, without one that fits."""
     if not calibration_path(settings, checkpoint).is_file():
         return None
     try:
