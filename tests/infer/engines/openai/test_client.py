@@ -30,6 +30,7 @@ from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
+from tests.infer.serve.running_server import running
 
 ROOT = Path(__file__).parents[4]
 
@@ -148,6 +149,30 @@ def test_predictions_over_http_equal_those_of_the_paddle_engine(
         assert predict(remote, open_engine).read_bytes() == expected
     assert len({row["raw"] for row in rows_of(tmp_path / "paddle" / "predictions.jsonl")}) > 1
     assert b'"truncated"' in expected  # what the server cuts is known as cut
+
+
+def test_tokens_through_our_server_are_those_of_the_engine(
+    tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    """A random model writes bytes that are no characters, parts of them, and special tokens."""
+    keys: dict[str, Any] = {"score": "min_prob", "max_new_tokens": 24}
+    paddle = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", **keys))
+    asked = [dataclasses.replace(request, alternatives=5) for request in requests]
+    with running(engine=paddle) as served:
+        answers = connect(f"http://127.0.0.1:{served.port}/v1", "m", **keys).answer(asked)
+    texts = "".join(answer.text for answer in answers)
+    assert "\ufffd" in texts
+    assert "<|" in texts
+    for here, there in zip(paddle.answer(asked), answers, strict=True):
+        assert (there.text, there.is_cut, len(there.tokens)) == (here.text, here.is_cut, len(here.tokens))
+        for own, other in zip(here.tokens, there.tokens, strict=True):
+            assert (other.text, other.content, other.is_unfinished) == (
+                own.text,
+                own.content,
+                own.is_unfinished,
+            )
+            assert other.logprob == pytest.approx(own.logprob, abs=1e-4)
+            assert dict(other.alternatives) == pytest.approx(dict(own.alternatives), abs=1e-4)
 
 
 def test_images_are_asked_at_a_time_and_rows_keep_their_order(
