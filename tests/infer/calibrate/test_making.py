@@ -110,3 +110,15 @@ def test_a_model_in_a_hubs_cache_needs_a_place_for_its_calibration(
     make_calibration(named, lambda settings: DoubtfulEngine())
     assert load_calibration(place).fitted_on.boxes == 300
     assert len(predict(named, lambda settings: DoubtfulEngine()).read_bytes().splitlines()) == 200
+
+
+@pytest.mark.parametrize("kind", ["folder", "inside a file"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_asked(
+    recipe: InferRecipe, tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    place = tmp_path if kind == "folder" else tmp_path / "file" / "calibration.json"
+    engine = DoubtfulEngine()
+    with pytest.raises(UserError, match=r"^calibration: "):
+        make_calibration(dataclasses.replace(recipe, calibration=str(place)), lambda settings: engine)
+    assert engine.asked == []
