@@ -9,11 +9,13 @@ from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe.loading import load_recipe
 from grounding.recipe.schema import setting
-from infer.engines.settings import EngineSettings, check_choices, check_counts
+from infer.engines.settings import CALIBRATED, EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 
 ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
+HIGH_RECALL = "high"
+RECALLS = ("normal", HIGH_RECALL)
 ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
 SAME_ANSWERS = (
@@ -56,6 +58,13 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         ANSWER_UNITS[0],
     )
     agree: int = setting("answers sampled per question; a box needs half of the votes (1: no vote)", 1)
+    recall: str = setting(
+        " | ".join(RECALLS) + ": sample more answers, and keep every object with a score, best with "
+        "score=calibrated",
+        RECALLS[0],
+    )
+    recall_answers: int = setting("recall=high: answers that are sampled beside the first", 6)
+    recall_temperature: float = setting("recall=high: the temperature that these are sampled at", 1.0)
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -65,8 +74,9 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         """
         EngineSettings.__post_init__(self)
         RunSettings.__post_init__(self)
-        check_choices(self, {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS})
-        check_counts(self, ("agree",))
+        choices = {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS, "recall": RECALLS}
+        check_choices(self, choices)
+        check_counts(self, ("agree", "recall_answers"))
         if self.answer_units == "pixels_resized" and self.checkpoint is None:
             raise ValueError(
                 "answer_units: pixels_resized needs checkpoint, the model's folder: its image processor "
@@ -77,10 +87,26 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "
                 "temperature=0.7"
             )
+        self._check_recall()
+        if self.agree > 1 and self.score == CALIBRATED:
+            raise ValueError(
+                f"agree: with agree={self.agree} the score of a box is its share of the votes, not "
+                "score=calibrated: leave one of them out"
+            )
         if not all(wording.names_one for wording in self.wordings):
             raise ValueError(
                 f"wording: '{self.wording}' does not ask about one category or expression, as category.en1 "
                 "and expression.en1 do"
+            )
+
+    def _check_recall(self) -> None:
+        if not self.recall_temperature > 0:
+            raise ValueError(
+                f"recall_temperature: {self.recall_temperature} is not above 0, as sampled answers need"
+            )
+        if self.recall == HIGH_RECALL and self.agree > 1:
+            raise ValueError(
+                f"recall: high keeps the boxes that agree={self.agree} drops: leave one of them out"
             )
 
     @property

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from grounding.markup import IMAGE_PLACEHOLDER
 
+LEAST_LOGPROB = -9999.0
+"""Stands for the logarithm of 0 in chat completions: JSON has no infinity."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -15,7 +18,8 @@ class Request:
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
-    `max_tokens` tokens, and no more than the engine's own limit.
+    `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
+    for the engine's own.
     """
 
     image: Path
@@ -24,6 +28,7 @@ class Request:
     draw: int = 0
     alternatives: int = 0
     max_tokens: int | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,22 @@ class Token:
     """A token of an answer as text, and the natural logarithm of its probability.
 
     A character that takes several tokens is in the text of the last of them; each of the others
-    `is_unfinished`: it ends within the character that comes next.
+    `is_unfinished`: it ends within the character that comes next. A token that a server leaves out of the
+    answer, such as <|box_start|>, has no text either, but is finished and has a `content`.
     `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
+    `content` is the bytes that the token stands for, None where the engine does not know them.
     """
 
     text: str
     logprob: float
     is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
     alternatives: tuple[tuple[str, float], ...] = ()
+    content: bytes | None = field(default=None, compare=False)  # as is_unfinished
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the answer does not show the token."""
+        return not self.text and not self.is_unfinished and self.content is not None
 
 
 @dataclass(frozen=True)

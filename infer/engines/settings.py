@@ -12,8 +12,9 @@ from models.hub_downloads import named_folder
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-SCORES = ("none", "mean_logprob", "min_prob", "answer")
-TOKEN_SCORES = SCORES[1:3]
+CALIBRATED = "calibrated"
+SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED)
+TOKEN_SCORES = (*SCORES[1:3], CALIBRATED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class EngineSettings:
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
     score: str = setting(
         " | ".join(SCORES) + ": of a box, from its tokens, or what the answer states", SCORES[0]
+    )
+    calibration: str | None = setting(
+        "file of score=calibrated, which infer.calibrate writes (null: beside the checkpoint)", None
     )
     base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
     model: str | None = setting("openai: the name that the server gives the model", None)

@@ -12,7 +12,7 @@ def split_text(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     A character may take several tokens. It belongs to the last of them, which completes it.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    texts = [decoder.decode(_bytes_of(token)) for token in tokenizer.convert_ids_to_tokens(list(ids))]
+    texts = [decoder.decode(content) for content in split_bytes(tokenizer, ids)]
     if texts:
         texts[-1] += decoder.decode(b"", final=True)
     return texts
@@ -22,10 +22,15 @@ def end_within_characters(tokenizer: Any, ids: Sequence[int]) -> list[bool]:
     """Tell for each token whether it ends within a character, which a later token completes."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     within = []
-    for token in tokenizer.convert_ids_to_tokens(list(ids)):
-        decoder.decode(_bytes_of(token))
+    for content in split_bytes(tokenizer, ids):
+        decoder.decode(content)
         within.append(bool(decoder.getstate()[0]))
     return within
+
+
+def split_bytes(tokenizer: Any, ids: Sequence[int]) -> list[bytes]:
+    """Return the bytes that each token stands for: a character's may be spread over several tokens."""
+    return [_bytes_of(token) for token in tokenizer.convert_ids_to_tokens(list(ids))]
 
 
 def _bytes_of(token: str) -> bytes:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.samples import Sample
 from prepare.draw import Candidate, Draw
 from prepare.drops import DropLog
@@ -32,8 +33,9 @@ Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image of the data set: its rank in the draw, its lines of JSON, and for val one sample per line.
+    """An image of the data set: its rank in the draw, its lines of JSON, and a sample per line.
 
+    Training images have no samples.
     Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
@@ -54,7 +56,7 @@ class PreparedSplit:
 def extract_images(
     source: Source, draw: Draw, maker: RecordMaker, store: ImageStore, log: DropLog
 ) -> dict[str, PreparedSplit]:
-    """Write the first usable images of the draw, and return the records of both splits.
+    """Write the first usable images of the draw, and return the records of each split.
 
     An image that turns out to be unusable is counted in `log`, and the next one of the draw takes its place.
     Drops of boxes are counted only for the images that are taken.
@@ -65,12 +67,13 @@ def extract_images(
 
     def split(name: str) -> PreparedSplit:
         def work(row: tuple[Annotation, ImageData]) -> ImageRecords | Lost:
-            return _prepare_image(*row, maker, store, is_val=name == "val")
+            return _prepare_image(*row, maker, store, is_val=name in ANNOTATIONS_FILES)
 
         return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
 
-    val = split("val")  # first, as both splits can share their candidates
-    splits = {"train": split("train"), "val": val}
+    # Train last: the others can share its candidates, and take their images first.
+    others = {name: split(name) for name in ("val", CALIBRATION_SPLIT) if name in draw.sizes}
+    splits = {"train": split("train"), **others}
     if any(IMAGES_OUTSIDE in prepared.counts for prepared in splits.values()):
         for prepared in splits.values():
             prepared.counts.setdefault(IMAGES_OUTSIDE, 0)
@@ -110,7 +113,7 @@ def _extract_split(
 
 def _without_dictionaries(made: ImageRecords, rank: int, split: str) -> PreparedImage:
     lines = tuple(make_line(record) for record in made.records)
-    return PreparedImage(rank, made.image, lines, tuple(made.samples) if split == "val" else ())
+    return PreparedImage(rank, made.image, lines, tuple(made.samples) if split in ANNOTATIONS_FILES else ())
 
 
 def _prepare_image(

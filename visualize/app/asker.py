@@ -15,6 +15,7 @@ from grounding.matching import pair_boxes
 from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
 from infer.asking.ways import AskOnce
+from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Engine, Request
 from infer.engines.settings import EngineSettings
 from visualize.app.answered_question import AnsweredQuestion, LabelCheck
@@ -29,12 +30,16 @@ LABELS_AT_MOST = 8
 
 @dataclass(frozen=True)
 class Asker:
-    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once."""
+    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once.
+
+    score=calibrated needs a `calibration`.
+    """
 
     engine: Engine
     settings: EngineSettings
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    calibration: Calibration | None = None
 
     def ask_everything(self, picture: Image.Image) -> AnsweredQuestion:
         """Ask for every object in a picture."""
@@ -86,7 +91,9 @@ class Asker:
                 SizedRequest(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
                 for text in texts
             ]
-            ask = AskOnce(self.engine, self.settings.batch_size, self.settings.score)
+            ask = AskOnce(
+                self.engine, self.settings.batch_size, self.settings.score, calibration=self.calibration
+            )
             with self.room:
                 start = time.perf_counter()
                 answered = ask(requests)

@@ -2,9 +2,10 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
+from itertools import starmap
 from random import Random
 from typing import Any
 
@@ -15,7 +16,7 @@ from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
-from infer.engines.token_texts import end_within_characters, split_text
+from infer.engines.token_texts import end_within_characters, split_bytes, split_text
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
@@ -116,11 +117,12 @@ class PaddleEngine:
         """
         with quiet():
             prompts = [self.encode(request) for request in requests]
-            sources = [self.decoding.source(request) for request in requests]
-            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            rows = [
-                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
-            ]
+            rows: dict[int, Row] = {}
+            for places in self._parts(prompts, requests):
+                asked = [requests[place] for place in places]
+                sources = [self.decoding.source(request) for request in asked]
+                found = self.generate([prompts[place] for place in places], sources, asked)
+                rows |= zip(places, found, strict=True)
         return [
             RawAnswer(
                 self._text(row.token_ids),
@@ -129,8 +131,18 @@ class PaddleEngine:
                 in_thought=prompt.opens_thought,
                 prompt_tokens=len(prompt.token_ids),
             )
-            for row, prompt in zip(rows, prompts, strict=True)
+            for row, prompt in ((rows[place], prompt) for place, prompt in enumerate(prompts))
         ]
+
+    def _parts(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> Iterator[list[int]]:
+        """Yield the places of requests to decode together: of one temperature, and as memory allows."""
+        by_temperature: dict[float | None, list[int]] = {}
+        for place, request in enumerate(requests):
+            by_temperature.setdefault(request.temperature, []).append(place)
+        for places in by_temperature.values():
+            chosen = [prompts[place] for place in places]
+            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(chosen)
+            yield from (places[part] for part in parts)
 
     def generate(
         self,
@@ -141,10 +153,14 @@ class PaddleEngine:
     ) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
 
-        `asked` are the requests behind the prompts, if they have limits or want alternatives; `guides` steer
-        each answer.
+        `asked` are the requests behind the prompts, if they have limits or want alternatives; all are of one
+        temperature. `guides` steer each answer.
         """
         import paddle
+
+        decoding = self.decoding
+        if asked and asked[0].temperature is not None:
+            decoding = replace(decoding, temperature=asked[0].temperature)
 
         was_training = self.model.training
         self.model.eval()
@@ -152,7 +168,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, asked, guides)
+                return generate(forward, prompts, chosen, decoding, asked, guides)
         finally:
             if was_training:
                 self.model.train()
@@ -165,15 +181,11 @@ class PaddleEngine:
     def _tokens(self, row: Row) -> tuple[Token, ...]:
         if not self.decoding.with_logprobs:
             return ()
-        texts = split_text(self.encoder.tokenizer, row.token_ids)
-        within = end_within_characters(self.encoder.tokenizer, row.token_ids)
-        ranked = row.alternatives or [[]] * len(texts)
-        return tuple(
-            Token(
-                text, logprob, is_unfinished, tuple((self._text([other]), value) for other, value in likely)
-            )
-            for text, logprob, is_unfinished, likely in zip(texts, row.logprobs, within, ranked, strict=True)
-        )
+        tokenizer, ids = self.encoder.tokenizer, row.token_ids
+        ranked = row.alternatives or [[]] * len(ids)
+        likely = [tuple((self._text([other]), value) for other, value in each) for each in ranked]
+        parts = (split_text(tokenizer, ids), row.logprobs, end_within_characters(tokenizer, ids), likely)
+        return tuple(starmap(Token, zip(*parts, split_bytes(tokenizer, ids), strict=True)))
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

@@ -5,13 +5,11 @@ Source of the format: the API reference of OpenAI, "The chat completion object".
 
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
-from infer.engines.protocol import RawAnswer, Token
+from infer.engines.protocol import LEAST_LOGPROB, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
-
-LEAST_LOGPROB = -9999.0
-"""Stands for the logarithm of 0, as with OpenAI: JSON has no infinity."""
 
 
 def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
@@ -33,11 +31,17 @@ def _before(answer: RawAnswer, place: int) -> RawAnswer:
     for token in answer.tokens:
         if left <= 0:
             break
-        kept.append(Token(token.text[:left], token.logprob, token.is_unfinished, token.alternatives))
+        kept.append(token if len(token.text) <= left else _start_of(token, left))
         left -= len(token.text)
     if not answer.tokens:
         return RawAnswer(answer.text[:place], is_cut=False, prompt_tokens=answer.prompt_tokens)
     return _first_tokens(answer, tuple(kept), is_cut=False)
+
+
+def _start_of(token: Token, length: int) -> Token:
+    """Return a token with the first characters of its text alone."""
+    text = token.text[:length]
+    return replace(token, text=text, content=None if token.content is None else text.encode())
 
 
 def _first_tokens(answer: RawAnswer, tokens: tuple[Token, ...], *, is_cut: bool) -> RawAnswer:
@@ -85,6 +89,7 @@ def token_body(token: Token) -> dict[str, Any]:
     """Return a token with its probability and those of the alternatives."""
     return {
         **_ranked(token.text, token.logprob),
+        "bytes": None if token.content is None else list(token.content),
         "top_logprobs": [_ranked(text, logprob) for text, logprob in token.alternatives],
     }
 

@@ -223,3 +223,17 @@ def test_a_gpu_that_is_not_there_is_an_error(tiny_checkpoint: Path, dataset: Any
     done = subprocess.run([*command, *keys], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: device=gpu:")
+
+
+def test_each_question_is_answered_at_its_own_temperature(tiny_checkpoint: Path, dataset: Any) -> None:
+    """A batch with several temperatures gives the answers of batches with one."""
+    engine = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=8))
+    asked = [question.request for question in read_questions(dataset.path, "val")][:3]
+    warm = [replace(request, draw=1, temperature=1.0) for request in asked]
+    greedy, sampled = engine.answer(asked), engine.answer(warm)
+    assert greedy != sampled
+    mixed = [request for pair in zip(asked, warm, strict=True) for request in pair]
+    assert engine.answer(mixed) == [answer for pair in zip(greedy, sampled, strict=True) for answer in pair]
+    engine.decoding = replace(engine.decoding, temperature=1.0)
+    assert engine.answer([replace(request, temperature=0.0) for request in asked]) == greedy
+    assert engine.answer([replace(request, draw=1) for request in asked]) == sampled
