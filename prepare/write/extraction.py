@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.samples import Sample
+from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.draw import Candidate, Draw
 from prepare.drops import DropLog
 from prepare.progress import progress_bar
@@ -19,11 +20,15 @@ from prepare.source_types import Annotation, ImageData, Lost
 from prepare.sources.source import Source
 from prepare.write.image_files import ImageStore, bytes_to_write, check_image, image_name, write_image
 from prepare.write.overlap import overlap
+from prepare.write.shown_boxes import add_box_records
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
 IMAGES_OUTSIDE = "images_outside"
 """Counted only where there are some: images that source.outside=true took from outside source.path."""
+
+SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY)
+"""Counts that both splits have if one of them has them."""
 
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -34,6 +39,8 @@ Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
 class PreparedImage:
     """An image of the data set: its rank in the draw, its lines of JSON, and for val one sample per line.
 
+    `drawn` are the pictures that were made of it for its yes/no questions.
+
     Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
@@ -41,6 +48,7 @@ class PreparedImage:
     image: str
     lines: tuple[str, ...]
     samples: tuple[Sample, ...]
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,10 @@ def extract_images(
 
     val = split("val")  # first, as both splits can share their candidates
     splits = {"train": split("train"), "val": val}
-    if any(IMAGES_OUTSIDE in prepared.counts for prepared in splits.values()):
-        for prepared in splits.values():
-            prepared.counts.setdefault(IMAGES_OUTSIDE, 0)
+    for name in SOMETIMES:
+        if any(name in prepared.counts for prepared in splits.values()):
+            for prepared in splits.values():
+                prepared.counts.setdefault(name, 0)
     return splits
 
 
@@ -110,7 +119,9 @@ def _extract_split(
 
 def _without_dictionaries(made: ImageRecords, rank: int, split: str) -> PreparedImage:
     lines = tuple(make_line(record) for record in made.records)
-    return PreparedImage(rank, made.image, lines, tuple(made.samples) if split == "val" else ())
+    drawn = {name for record in made.records for name in record["images"]} - {made.image}
+    samples = tuple(made.samples) if split == "val" else ()
+    return PreparedImage(rank, made.image, lines, samples, tuple(sorted(drawn)))
 
 
 def _prepare_image(
@@ -125,6 +136,8 @@ def _prepare_image(
         facts = check_image(content, annotation.size, store.check_of(written))
         name = image_name(image_id, facts.extension)
         made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
+        if maker.box_questioner is not None:
+            add_box_records(made, content, facts, store.folder, maker.box_questioner.recipe)
     except UnusableImageError as error:
         return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)
     if name != written:

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from grounding.boxes import Box, Size
+from grounding.images.region_pictures import draw_spotlight
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
@@ -21,7 +22,6 @@ from visualize.app.answered_question import AnsweredQuestion, LabelCheck
 from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError
 from visualize.app.visitor_input import clean_label, clean_question
-from visualize.draw.spotlight import draw_spotlight
 
 LABELS_AT_MOST = 8
 """Largest number of labels of one answer that the model is asked for again."""
