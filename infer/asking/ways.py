@@ -1,7 +1,8 @@
 """How a batch of questions is asked: once, or in ways that get more out of the same model.
 
 The ways can be combined. `per_category` splits the question, `agree` samples several answers per question,
-`zoom` asks again about crops of the image, and `verify` asks back for what was found.
+`zoom` asks again about crops of the image, `verify` asks back for what was found, and `score=yes_no` asks
+whether the boxes that are left are right.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from infer.asking.per_category import AskPerCategory
 from infer.asking.verifying import AskAndVerify
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
+from infer.asking.yes_no.choosing_form import first_score, with_yes_no
 from infer.asking.zoom import AskCloser
 from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
@@ -63,7 +65,7 @@ def choose_way(engine: Engine, recipe: InferRecipe) -> WayOfAsking:
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    once = AskOnce(engine, recipe.batch_size, recipe.score, choose_scale(recipe), recipe.thinks)
+    once = AskOnce(engine, recipe.batch_size, first_score(recipe), choose_scale(recipe), recipe.thinks)
     sampled: WayOfAsking = AskAndVote(once, recipe.agree) if recipe.agree > 1 else once
     ask = sampled
     if recipe.per_category:
@@ -75,4 +77,6 @@ def choose_way(engine: Engine, recipe: InferRecipe) -> WayOfAsking:
         card = load_card(recipe.dataset_path)
         wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
         ask = AskAndVerify(ask, once, wording, drops=recipe.verify == "drop")
+    if recipe.score == "yes_no":
+        ask = with_yes_no(ask, engine, recipe, load_card(recipe.dataset_path))
     return ask

@@ -19,7 +19,8 @@ from visualize.read.compared_runs import AnnotatedImage
 def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:
     """Yield the first records of a prepared data set, each with its first question.
 
-    The boxes are read back from the text of all answers, in pixels of the image.
+    The boxes are read back from the text of all answers, in pixels of the image. The answer to a yes/no
+    question about a box, which names no objects, stands behind the question.
 
     Raises:
         UserError: no such file, a row that is not a record, or an image that cannot be read.
@@ -43,7 +44,8 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]
             position + 1, record.image, size, answers.detections, problems=answers.problems
         )
         question = next(turn.text for turn in record.turns if turn.role == "user")
-        yield shown, question.replace(IMAGE_PLACEHOLDER, "").strip()
+        asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
+        yield shown, f"{asked} → {record.answers[0]}" if record.is_yes_no else asked
 
 
 def _parse_complete(row: dict[str, Any]) -> Record:
