@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 from PIL import Image
@@ -45,7 +46,8 @@ def _decode(data: bytes | memoryview, facts: ImageFacts) -> Image.Image:
     if facts.pixels is not None:
         return facts.pixels
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("ignore")  # Pillow warns about odd metadata
             return model_pixels(image)
     except UNREADABLE as error:
         raise UnusableImageError(IMAGE_DOES_NOT_DECODE) from error

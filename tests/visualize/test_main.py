@@ -118,7 +118,7 @@ def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):
     objects = {"ref": ["cup", "cat"], "bbox": [[0, 0, 500, 500], [500, 500, 1000, 1000]]}
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "objects": objects}])
-    ((shown, question),) = read_records(path, 1)
+    ((shown, question, yes_or_no),) = read_records(path, 1)
     assert question == "Find all."
     assert [detection.label for detection in shown.detections] == ["cup", "cat"]
     assert shown.problems == ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
@@ -16,11 +16,18 @@ from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import AnnotatedImage
 
 
-def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:
-    """Yield the first records of a prepared data set, each with its first question.
+class DrawnRecord(NamedTuple):
+    """A record to draw: its image with its objects, its first question, and the answer if that is yes or no."""
 
-    The boxes are read back from the text of all answers, in pixels of the image. The answer to a yes/no
-    question about a box, which names no objects, stands behind the question.
+    shown: AnnotatedImage
+    question: str
+    yes_or_no: str | None
+
+
+def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
+    """Yield the first records of a prepared data set.
+
+    The boxes are read back from the text of all answers, in pixels of the image.
 
     Raises:
         UserError: no such file, a row that is not a record, or an image that cannot be read.
@@ -45,7 +52,7 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]
         )
         question = next(turn.text for turn in record.turns if turn.role == "user")
         asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
-        yield shown, f"{asked} → {record.answers[0]}" if record.is_yes_no else asked
+        yield DrawnRecord(shown, asked, record.answers[0] if record.is_yes_no else None)
 
 
 def _parse_complete(row: dict[str, Any]) -> Record:
