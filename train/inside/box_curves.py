@@ -62,7 +62,7 @@ class BoxCurves:
         self.truth = read_truth(dataset)
         self.encoder = _encoder_of(trainer, self.family)
         self.longest = LENGTH_FACTOR * max(
-            len(self.encoder.tokenizer(text)["input_ids"]) for text in _true_answers(dataset, samples)
+            len(self.encoder.tokenizer(text)["input_ids"]) for text in true_answers(dataset, samples)
         )
 
     def draw(self, step: int) -> None:
@@ -136,7 +136,7 @@ def _encoder_of(trainer: Any, family: Family) -> Encoder:
         return family.load_encoder(Path(folder))
 
 
-def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
+def true_answers(dataset: Path, samples: int) -> Iterator[str]:
     """Yield the answers to the questions that `read_questions` reads."""
     rows = (row for _, row in read_jsonl(dataset / JSONL_FILES[SPLIT]) if not asks_yes_or_no(row))
     for row in islice(rows, samples):

@@ -17,7 +17,7 @@ from visualize.read.compared_runs import AnnotatedImage
 
 
 class DrawnRecord(NamedTuple):
-    """A record to draw: its image with its objects, its first question, and the answer if that is yes or no."""
+    """A record to draw: its image with objects, its first question, and the answer if that is yes or no."""
 
     shown: AnnotatedImage
     question: str
