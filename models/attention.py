@@ -42,14 +42,14 @@ def attend_in_blocks(queries: Any, keys: Any, values: Any, mask_of: Callable[[in
     rows, length, heads, group, _ = queries.shape
     parts = [
         attend_grouped(queries[:, start:stop], keys, values, mask_of(start, stop).tile([1, 1, group, 1]))
-        for start, stop in query_blocks(length, rows * heads * group)
+        for start, stop in query_blocks(length, rows * heads * group, keys.shape[2])
     ]
     return parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
 
 
-def query_blocks(length: int, rows: int) -> list[tuple[int, int]]:
-    """Return the start and stop of each block of a prompt's queries; `rows` counts those of all heads."""
-    most = SCORES_AT_ONCE // (rows * length) // LEAST_BLOCK * LEAST_BLOCK
+def query_blocks(length: int, rows: int, slots: int) -> list[tuple[int, int]]:
+    """Return start and stop of each block of queries over so many slots; `rows` counts those of all heads."""
+    most = SCORES_AT_ONCE // (rows * slots) // LEAST_BLOCK * LEAST_BLOCK
     size = max(LEAST_BLOCK, most)
     starts = list(range(0, max(1, length - LEAST_BLOCK + 1), size))  # the last block takes a small rest, too
     return list(zip(starts, [*starts[1:], length], strict=True))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.attention import MASKED, attend_grouped
+from models.attention import MASKED, attend_grouped, attend_in_blocks
 
 BLOCK = 64
 """Buffers grow by this many slots: growing copies them, and attention also computes the empty slots."""
@@ -15,7 +15,7 @@ class Cache:
     """Keys and values of each layer, (rows, heads, slots, width); the first `length` slots are in use.
 
     `mask` is (rows, heads, group, slots): 0 where a row sees a slot, `MASKED` at padding and empty slots.
-    `pads` counts the padding slots at the left of each row.
+    `pads` counts the padding slots at the left of each row; there can be more between its tokens.
     """
 
     states: list[tuple[Any, Any]]
@@ -36,19 +36,33 @@ class Cache:
         return cls(states, mask, length, list(pads))._moved(0, length + BLOCK)
 
     def attend(self, layer: int, queries: Any, keys: Any, values: Any) -> Any:
-        """Write a token's keys and values into the open slot, and attend to all slots that a row sees."""
-        all_keys, all_values = self.states[layer]
-        slot = slice(self.length, self.length + 1)
-        all_keys[:, :, slot] = keys.transpose([0, 2, 1, 3])
-        all_values[:, :, slot] = values.transpose([0, 2, 1, 3])
-        return attend_grouped(queries, all_keys, all_values, self.mask)
+        """Write the keys and values of tokens into the open slots, and attend to all slots that a row sees.
 
-    def open_slot(self) -> None:
-        """Let every row see the next slot, which `attend` fills; the caller then adds 1 to `length`."""
-        if self.length == self.mask.shape[-1]:
-            grown = self._moved(0, self.length + BLOCK)
+        Queries are (rows, tokens, heads, group, width), keys and values (rows, tokens, heads, width).
+        """
+        all_keys, all_values = self.states[layer]
+        tokens = keys.shape[1]
+        slots = slice(self.length, self.length + tokens)
+        all_keys[:, :, slots] = keys.transpose([0, 2, 1, 3])
+        all_values[:, :, slots] = values.transpose([0, 2, 1, 3])
+        if tokens == 1:
+            return attend_grouped(queries, all_keys, all_values, self.mask)
+        return attend_in_blocks(queries, all_keys, all_values, self._mask_of)
+
+    def open_slots(self, tokens: Sequence[int]) -> None:
+        """Open as many slots as the largest of `tokens`, for the last `tokens[row]` of which a row has one.
+
+        `attend` fills them; the caller then adds their number to `length`.
+        """
+        most = max(tokens)
+        if self.length + most > self.mask.shape[-1]:
+            grown = self._moved(0, self.length + most + BLOCK)
             self.states, self.mask = grown.states, grown.mask
-        self.mask[..., self.length] = 0.0
+        if min(tokens) == most:
+            self.mask[..., self.length : self.length + most] = 0.0
+            return
+        for row, count in enumerate(tokens):
+            self.mask[row, ..., self.length + most - count : self.length + most] = 0.0
 
     def keep(self, rows: Sequence[int]) -> "Cache":
         """Return the cache of these rows, without the slots at the left that only the others used."""
@@ -72,6 +86,16 @@ class Cache:
             for (keys, values), (more_keys, more_values) in zip(one.states, two.states, strict=True)
         ]
         return Cache(states, paddle.concat([one.mask, two.mask]), length, one.pads + two.pads)
+
+    def _mask_of(self, start: int, stop: int) -> Any:
+        """Return the mask (rows, 1, queries, slots) of tokens `start` to `stop` in the open slots."""
+        import numpy as np
+        import paddle
+
+        slots = np.arange(self.mask.shape[-1])
+        is_later = slots > np.arange(self.length + start, self.length + stop)[:, None]
+        later = paddle.to_tensor(np.where(is_later, np.float32(MASKED), np.float32(0.0)))
+        return paddle.minimum(self.mask[:, :1, :1], later.astype(self.mask.dtype))
 
     def _moved(self, shift: int, capacity: int) -> "Cache":
         """Move the slots in use by `shift` to the right, and give the buffers `capacity` slots.

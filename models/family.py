@@ -74,8 +74,20 @@ class ForwardPass(Protocol):
         """Read prompts as one left-padded batch."""
         ...
 
-    def step(self, token_ids: Sequence[int], positions: Sequence[int], cache: Cache) -> Any:
-        """Feed one token per row, extend the cache, and return float32 logits (rows, vocabulary)."""
+    def extend(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        positions: Sequence[int],
+        cache: Cache,
+        *,
+        every: bool = False,
+    ) -> Any:
+        """Feed text tokens of each row, one or more, and extend the cache.
+
+        `positions` are those of each row's first token. Returns float32 logits (rows, 1, vocabulary) after
+        the last tokens; with `every`, those after every token, (rows, tokens, vocabulary), where rows with
+        fewer tokens are padded at the left.
+        """
         ...
 
 

@@ -4,9 +4,10 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,30 @@ FLEET_PACKAGES = ("paddlefleet", "paddlefleet_ops")
 """The package of GPU layers that PaddleFormers imports where it is installed, and its kernels."""
 
 
+_silence = threading.Lock(), ExitStack(), [0]
+"""What restores the messages, and how many blocks are quiet: the switches hold for all threads."""
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the libraries' messages; only errors reach the terminal."""
+    """Silence the libraries' messages, in all threads; only errors reach the terminal."""
     os.environ.setdefault("GLOG_minloglevel", "2")
+    lock, restored, blocks = _silence
+    with lock:
+        if not blocks[0]:
+            restored.enter_context(_silenced())
+        blocks[0] += 1
+    try:
+        yield
+    finally:
+        with lock:
+            blocks[0] -= 1
+            if not blocks[0]:
+                restored.close()
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -51,21 +51,43 @@ class Forward:
         states: list[tuple[Any, Any]] = []
         attend = self._attend_to_prompt(partial(left_padded_mask, pads, length, hidden.dtype), states)
         cos, sin = self.layers.rotations(hidden, paddle.to_tensor(positions))
-        logits = self._logits(self.layers.run(hidden, cos, sin, attend, deepstack)[:, -1:])
+        logits = self._logits(self.layers.run(hidden, cos, sin, attend, deepstack)[:, -1:])[:, 0]
         cache = Cache.of(states, pads, self.layers.group)
         return ReadPrompts(logits, cache, [int(each.max()) for each in own])
 
-    def step(self, token_ids: Sequence[int], positions: Sequence[int], cache: Cache) -> Any:
-        """Feed one token per row, extend the cache, and return float32 logits (rows, vocabulary)."""
+    def extend(
+        self,
+        token_ids: Sequence[Sequence[int]],
+        positions: Sequence[int],
+        cache: Cache,
+        *,
+        every: bool = False,
+    ) -> Any:
+        """Feed text tokens of each row, one or more, and extend the cache.
+
+        `positions` are those of each row's first token. Rows with fewer tokens than others are padded at the
+        left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`, those after
+        every token, (rows, tokens, vocabulary), without a meaning at padding.
+        """
+        import numpy as np
         import paddle
 
-        hidden = self.model.get_input_embeddings()(paddle.to_tensor(list(token_ids)).unsqueeze(-1))
-        places = paddle.to_tensor(list(positions))
-        cos, sin = (table.index_select(places).unsqueeze(1) for table in self._rotation_table(max(positions)))
-        cache.open_slot()
-        logits = self._logits(self.layers.run(hidden, cos, sin, cache.attend))
-        cache.length += 1
-        return logits
+        counts = [len(ids) for ids in token_ids]
+        most = max(counts)
+        ids, places = np.zeros((2, len(counts), most), "int64")
+        for row, (count, first) in enumerate(zip(counts, positions, strict=True)):
+            ids[row, most - count :] = token_ids[row]
+            places[row, most - count :] = np.arange(first, first + count)
+        hidden = self.model.get_input_embeddings()(paddle.to_tensor(ids))
+        index = paddle.to_tensor(places.reshape(-1))
+        cos, sin = (
+            table.index_select(index).reshape([len(counts), most, -1])
+            for table in self._rotation_table(int(places.max()))
+        )
+        cache.open_slots(counts)
+        hidden = self.layers.run(hidden, cos, sin, cache.attend)
+        cache.length += most
+        return self._logits(hidden if every else hidden[:, -1:])
 
     def _embed(self, prompts: Sequence[Prompt], ids: Any) -> tuple[Any, list[Any]]:
         """Return the prompts' embeddings (rows, length, width), and what each first text layer adds to them.
@@ -114,14 +136,14 @@ class Forward:
         return self._rotations
 
     def _logits(self, hidden: Any) -> Any:
-        """Return float32 logits (rows, vocabulary) of (rows, 1, width); ranks exchange their parts."""
+        """Return float32 logits (rows, tokens, vocabulary) of (rows, tokens, width); ranks exchange parts."""
         import paddle
 
         head = self.model.lm_head
         if not head.weight.is_distributed:
-            return head(hidden)[:, 0].astype("float32")
+            return head(hidden).astype("float32")
         group = paddle.distributed.fleet.get_hybrid_communicate_group().get_model_parallel_group()
         parts: list[Any] = []
-        own = paddle.matmul(hidden[:, 0], head.weight, transpose_y=True)
+        own = paddle.matmul(hidden, head.weight, transpose_y=True)
         paddle.distributed.all_gather(parts, own, group=group)
         return paddle.concat(parts, axis=-1).astype("float32")

@@ -22,7 +22,7 @@ def test_blocks_give_what_the_whole_gives(
     mask_of = partial(attention.left_padded_mask, [0, 7], length, queries.dtype)
     whole = attention.attend_grouped(queries, keys, values, mask_of().tile([1, heads, group, 1]))
     monkeypatch.setattr(attention, "SCORES_AT_ONCE", scores)
-    assert len(attention.query_blocks(length, rows * heads * group)) == blocks
+    assert len(attention.query_blocks(length, rows * heads * group, length)) == blocks
     seen = attention.attend_in_blocks(queries, keys, values, mask_of)
     assert seen.shape == whole.shape
     assert float((seen - whole).abs().max()) < 1e-6
@@ -31,7 +31,7 @@ def test_blocks_give_what_the_whole_gives(
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 127, 128, 129, 1000, 100_000])
 @pytest.mark.parametrize("rows", [1, 12, 256])
 def test_blocks_cover_a_prompt_and_hold_few_scores(length: int, rows: int) -> None:
-    blocks = attention.query_blocks(length, rows)
+    blocks = attention.query_blocks(length, rows, length)
     assert [place for start, stop in blocks for place in range(start, stop)] == list(range(length))
     least = min(length, attention.LEAST_BLOCK)
     assert all(stop - start >= least for start, stop in blocks)

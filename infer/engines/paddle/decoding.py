@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from infer.engines.paddle.guides import Guide, allowed_by, forced_by
 from infer.engines.paddle.sampling import log_probabilities, most_likely, sample
 from infer.engines.protocol import Request
 from models.cache import Cache
@@ -42,41 +43,54 @@ class Decoding:
 
 @dataclass
 class Row:
-    """An unfinished or finished answer; `position` is that of its last token.
+    """An unfinished or finished answer; `position` is that of the last token that was fed.
 
     With `wanted` above 0, `alternatives` holds so many (id, log-probability) pairs for each token. The
-    answer is cut at `most` tokens.
+    answer is cut at `most` tokens. `guides` steer it; one of them may end it, and `problem` is its reason.
+    `pending` are the chosen tokens that are not fed yet. Tokens that were forced get their probabilities when
+    they are fed: so many are `owed`.
     """
 
     number: int
     source: random.Random
     most: int
+    guides: Sequence[Guide] = ()
     wanted: int = 0
     position: int = 0
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     alternatives: list[list[tuple[int, float]]] = field(default_factory=list)
-    last_id: int = 0
+    pending: list[int] = field(default_factory=list)
+    owed: int = 0
     has_ended: bool = False
     is_cut: bool = False
+    problem: str | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether the answer gets no more tokens."""
         return self.has_ended or self.is_cut
 
-    def append(self, token_id: int, logprob: float | None, decoding: Decoding) -> None:
-        """Add the next token; a row that is done stays as it is."""
+    def append(self, token_id: int, decoding: Decoding) -> bool:
+        """Add the next token, and return whether it belongs to the answer; done rows stay as they are."""
         if self.is_done:
-            return
-        self.last_id = token_id
+            return False
+        self.pending.append(token_id)
+        endings = [guide.accept(token_id) for guide in self.guides]
         if token_id in decoding.end_ids:
             self.has_ended = True
-            return
+            return False
         self.token_ids.append(token_id)
-        if logprob is not None:
-            self.logprobs.append(logprob)
         self.is_cut = len(self.token_ids) == self.most
+        for ending in endings:
+            if ending is not None:
+                self.has_ended, self.is_cut, self.problem = True, False, ending.problem
+                self.token_ids = self.token_ids[: ending.kept]
+        return True
+
+    def finish(self) -> None:
+        """Drop the probabilities of tokens that an ending took away."""
+        del self.logprobs[len(self.token_ids) :], self.alternatives[len(self.token_ids) :]
 
 
 def generate(
@@ -85,22 +99,26 @@ def generate(
     sources: Sequence[random.Random],
     decoding: Decoding,
     asked: Sequence[Request] = (),
+    guides: Sequence[Sequence[Guide]] = (),
 ) -> list[Row]:
     """Answer the prompts, each with its random numbers, and return finished rows in their order.
 
-    `asked` are the requests behind the prompts, if they have limits or want alternatives.
+    `asked` are the requests behind the prompts, if they have limits or want alternatives; `guides` are those
+    of each answer.
 
-    Prompts are left-padded and read once. Then each step feeds one token per row. With more prompts than
-    `decoding.rows`, waiting prompts take the places of rows that have ended.
+    Prompts are left-padded and read once. Then each step feeds one token per row, or several where they were
+    forced. With more prompts than `decoding.rows`, waiting prompts take the places of rows that have ended.
     """
     limit = decoding.rows or len(prompts)
     longest = decoding.max_new_tokens
     rows = [Row(number, source, longest) for number, source in enumerate(sources)]
     for row, request in zip(rows, asked, strict=False):
         row.wanted, row.most = request.alternatives, min(longest, request.max_tokens or longest)
+    for row, own in zip(rows, guides, strict=False):
+        row.guides = own
     waiting, batch = rows, _Batch(forward, decoding)
     while True:
-        ended = sum(row.is_done for row in batch.rows)
+        ended = sum(row.is_done and not row.owed for row in batch.rows)
         if ended == len(batch.rows) or ended >= LEAVE_AT * limit:
             batch.drop_ended()
             admitted, waiting = waiting[: limit - len(batch.rows)], waiting[limit - len(batch.rows) :]
@@ -108,6 +126,8 @@ def generate(
                 batch.admit(admitted, [prompts[row.number] for row in admitted])
                 continue
             if not batch.rows:
+                for row in rows:
+                    row.finish()
                 return rows
         batch.step()
 
@@ -122,7 +142,7 @@ class _Batch:
 
     def drop_ended(self) -> None:
         """Drop the rows that have ended, and the slots that only they used."""
-        kept = [number for number, row in enumerate(self.rows) if not row.is_done]
+        kept = [number for number, row in enumerate(self.rows) if not row.is_done or row.owed]
         if len(kept) == len(self.rows):
             return
         self.rows = [self.rows[number] for number in kept]
@@ -138,27 +158,77 @@ class _Batch:
         self.rows = self.rows + rows
 
     def step(self) -> None:
-        """Feed the last token of every row, and choose the next; rows that have ended are computed too."""
+        """Feed the pending tokens of every row, and choose the next; ended rows are computed, too."""
         assert self.cache is not None
-        for row in self.rows:
-            row.position += not row.is_done
-        ids, positions = [row.last_id for row in self.rows], [row.position for row in self.rows]
-        self._choose(self.rows, self.forward.step(ids, positions, self.cache))
+        fed = [row.pending for row in self.rows]
+        firsts = [row.position + 1 for row in self.rows]
+        every = any(row.owed for row in self.rows)
+        logits = self.forward.extend(fed, firsts, self.cache, every=every)
+        for number, (row, tokens) in enumerate(zip(self.rows, fed, strict=True)):
+            if row.owed:
+                self._pay(row, logits[number, -len(tokens) :])
+            if row.is_done:
+                row.pending = tokens[-1:]
+            else:
+                row.position, row.pending = row.position + len(tokens), []
+        self._choose(self.rows, logits[:, -1])
+
+    def _pay(self, row: Row, logits: Any) -> None:
+        """Give the forced tokens of a row their probabilities, from the logits (tokens, vocabulary) fed."""
+        forced = row.pending[1 : 1 + row.owed]
+        if self.decoding.with_logprobs:
+            row.logprobs += log_probabilities(logits[: len(forced)], _tensor(forced)).tolist()
+        if row.wanted:
+            row.alternatives += most_likely(logits[: len(forced)], row.wanted)
+        row.owed = 0
 
     def _choose(self, rows: Sequence[Row], logits: Any) -> None:
-        """Choose a token for each row from its logits (rows, vocabulary)."""
+        """Choose a token for each row from its logits (rows, vocabulary), and the tokens forced after it."""
+        allowed = _only_allowed(rows, logits)
         if self.decoding.temperature == 0:
-            chosen = logits.argmax(-1)
+            chosen = allowed.argmax(-1)
         else:
             numbers = [row.source.random() for row in rows]
-            chosen = sample(logits / self.decoding.temperature, self.decoding.top_p, numbers)
+            chosen = sample(allowed / self.decoding.temperature, self.decoding.top_p, numbers)
         logprobs: list[float | None] = [None] * len(rows)
         if self.decoding.with_logprobs:
             logprobs = log_probabilities(logits, chosen).tolist()
         most = max(row.wanted for row in rows)
         likely: list[list[tuple[int, float]]] = most_likely(logits, most) if most else [[]] * len(rows)
         for row, token_id, logprob, ranked in zip(rows, chosen.tolist(), logprobs, likely, strict=True):
-            kept = len(row.token_ids)
-            row.append(token_id, logprob, self.decoding)
-            if row.wanted and len(row.token_ids) > kept:
+            if not row.append(token_id, self.decoding):
+                continue
+            if logprob is not None:
+                row.logprobs.append(logprob)
+            if row.wanted:
                 row.alternatives.append(ranked[: row.wanted])
+            self._force(row)
+
+    def _force(self, row: Row) -> None:
+        """Append the tokens that a row's guides leave no choice about: no step of the model is needed."""
+        counted = self.decoding.with_logprobs or row.wanted > 0
+        for token_id in forced_by(row.guides):
+            if row.append(token_id, self.decoding) and counted:
+                row.owed += 1
+
+
+def _only_allowed(rows: Sequence[Row], logits: Any) -> Any:
+    """Return the logits (rows, vocabulary), minus infinity at tokens that a row's guides forbid."""
+    import numpy as np
+    import paddle
+
+    masks = [None if row.is_done else allowed_by(row.guides) for row in rows]
+    if all(mask is None for mask in masks):
+        return logits
+    width = logits.shape[-1]  # of the embedding, which can have more rows than the tokenizer has tokens
+    may = np.ones((len(rows), width), dtype=bool)
+    for row, mask in enumerate(masks):
+        if mask is not None:
+            may[row] = np.pad(mask[:width], (0, max(0, width - len(mask))))
+    return paddle.where(paddle.to_tensor(may), logits, paddle.full_like(logits, -np.inf))
+
+
+def _tensor(token_ids: Sequence[int]) -> Any:
+    import paddle
+
+    return paddle.to_tensor(list(token_ids), dtype="int64")

@@ -11,6 +11,7 @@ from typing import Any
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
+from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
@@ -132,11 +133,16 @@ class PaddleEngine:
         ]
 
     def generate(
-        self, prompts: Sequence[Prompt], sources: Sequence[Random] = (), asked: Sequence[Request] = ()
+        self,
+        prompts: Sequence[Prompt],
+        sources: Sequence[Random] = (),
+        asked: Sequence[Request] = (),
+        guides: Sequence[Sequence[Guide]] = (),
     ) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
 
-        `asked` are the requests behind the prompts, if they have limits or want alternatives.
+        `asked` are the requests behind the prompts, if they have limits or want alternatives; `guides` steer
+        each answer.
         """
         import paddle
 
@@ -146,7 +152,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, asked)
+                return generate(forward, prompts, chosen, self.decoding, asked, guides)
         finally:
             if was_training:
                 self.model.train()

@@ -109,7 +109,39 @@ def test_logits_are_the_models_own(
             if step == len(TOKENS[0]):
                 break
             places = [position + 1 + step for position in read.positions]
-            logits = forward.step([tokens[step] for tokens in TOKENS], places, read.cache)
+            logits = forward.extend([[tokens[step]] for tokens in TOKENS], places, read.cache)[:, 0]
+
+
+FED = (((300, 11, 42), (7,)), ((5,), (500, 310)), ((9,), (8,)), ((70, 71), (80, 81)))
+"""Blocks of tokens fed after the prompts: for each block, the tokens of the two rows."""
+
+
+@pytest.mark.parametrize("make", [plain, with_deepstack, with_adapter])
+def test_several_tokens_at_once_give_the_models_own_logits(
+    engine: PaddleEngine, prompts: list[Prompt], make: Callable[[PaddleEngine], Any]
+) -> None:
+    import paddle
+
+    model = make(engine)
+    pair = [prompts[0], prompts[3]]
+    with paddle.no_grad():
+        forward = engine.family.forward_pass(model)
+        read = forward.read_prompts(pair, engine.decoding.pad_id)
+        fed: tuple[list[int], list[int]] = ([], [])
+        for block in FED:
+            places = [first + 1 + len(ids) for first, ids in zip(read.positions, fed, strict=True)]
+            logits = forward.extend(block, places, read.cache, every=True).numpy()
+            for row, tokens in enumerate(block):
+                for number, token in enumerate(tokens):
+                    fed[row].append(token)
+                    expected = own_logits(model, pair[row], fed[row])
+                    seen = logits[row, number - len(tokens)]
+                    np.testing.assert_allclose(seen, expected, atol=1e-5 * np.abs(expected).max())
+        # Rows that were padded in the middle leave and grow as others do.
+        kept = read.cache.keep([1])
+        [last] = forward.extend([[33] * 70], [read.positions[1] + 1 + len(fed[1])], kept).numpy()
+        expected = own_logits(model, pair[1], [*fed[1], *[33] * 70])
+        np.testing.assert_allclose(last[0], expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt]) -> None:
