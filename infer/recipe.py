@@ -9,7 +9,7 @@ from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe.loading import load_recipe
 from grounding.recipe.schema import setting
-from infer.engines.settings import EngineSettings, check_choices, check_counts
+from infer.engines.settings import CALIBRATED, EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 
 ZOOMS = ("none", "tiles", "boxes")
@@ -76,6 +76,11 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
             raise ValueError(
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "
                 "temperature=0.7"
+            )
+        if self.agree > 1 and self.score == CALIBRATED:
+            raise ValueError(
+                f"agree: with agree={self.agree} the score of a box is its share of the votes, not "
+                "score=calibrated: leave one of them out"
             )
         if not all(wording.names_one for wording in self.wordings):
             raise ValueError(

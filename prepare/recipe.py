@@ -50,6 +50,13 @@ class YesNoQuestions:
 
 
 @dataclass(frozen=True)
+class CalibrationPart:
+    """Training images that no model is trained on: `python -m infer.calibrate` fits scores to them."""
+
+    share: float = setting("share of the training images for calibration.jsonl, 0 to below 1", 0.0)
+
+
+@dataclass(frozen=True)
 class PrepareRecipe:
     """Everything that decides what the data set holds."""
 
@@ -60,6 +67,7 @@ class PrepareRecipe:
     output_dir: str = setting("folder of the data set")
     total_samples: int | None = setting("images in train and val together; null: all", 15000)
     val_ratio: float = setting("share of total_samples that is for validation", 0.01)
+    calibration: CalibrationPart = field(default_factory=CalibrationPart)
     seed: int = setting("decides which images are drawn, and their order", 42)
     answer_format: str = setting("objects (grounding tokens) or json (Qwen3-VL's own list)", "objects")
     prompt: Any = setting("question: a name in grounding/wordings.yaml, or a list of names", "task")
@@ -100,6 +108,10 @@ class PrepareRecipe:
             raise ValueError(f"val_ratio: {self.val_ratio} is not a share of at least 0 and below 1")
         if total is not None and round(total * self.val_ratio) >= total:
             raise ValueError(f"val_ratio: {self.val_ratio} leaves nothing of {total} for training")
+        if not 0 <= self.calibration.share < 1:
+            raise ValueError(
+                f"calibration.share: {self.calibration.share} is not a share of at least 0 and below 1"
+            )
         if not self.output_dir.strip():
             raise ValueError("output_dir: the name of a folder is needed")
 

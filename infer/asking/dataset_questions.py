@@ -15,7 +15,7 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.images.pixels import UNREADABLE, open_picture, upright_size
-from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
+from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
@@ -48,8 +48,11 @@ def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[
         UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
     load_card(dataset)  # refuses a data set of another version before a model is loaded
-    path = dataset / JSONL_FILES[split]
-    known = _annotated_images(dataset / ANNOTATIONS_FILE) if split == "val" else None
+    path = dataset / ALL_JSONL_FILES[split]
+    if split == CALIBRATION_SPLIT and not path.is_file():
+        raise UserError(f"{path}: no such file: prepare the data set with calibration.share=0.1, or another")
+    annotations = dataset / ANNOTATIONS_FILES[split] if split in ANNOTATIONS_FILES else None
+    known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
     left_out = 0
     for line, row in read_jsonl(path):
@@ -99,7 +102,7 @@ def _question(
         return Question(_id_in_name(record.image, where), record.image, _size_of(request.image), request)
     found = known.get(record.image) or known.get(Path(record.image).name)
     if not found:
-        raise UserError(f"{where}: {record.image} is not in {ANNOTATIONS_FILE}: prepare the data set again")
+        raise UserError(f"{where}: {record.image} is not in the annotations: prepare the data set again")
     image_id, size = found[0]
     if len(found) > 1:
         del found[0]  # the next record about this file is its next entry

@@ -6,7 +6,7 @@ whether the boxes that are left are right.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION
@@ -19,7 +19,10 @@ from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
 from infer.asking.yes_no.choosing_form import first_score, with_yes_no
 from infer.asking.zoom import AskCloser
+from infer.confidence.box_features import ALTERNATIVES
+from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import Engine
+from infer.engines.settings import CALIBRATED
 from infer.recipe import InferRecipe
 
 
@@ -28,6 +31,7 @@ class AskOnce:
     """Asks the engine each request once, `batch_size` at a time; `score` is the recipe's key.
 
     `scale_of` tells the scale of the coordinates in an answer, `thinks` whether requests ask for thoughts.
+    score=calibrated needs a `calibration`.
     """
 
     engine: Engine
@@ -35,37 +39,59 @@ class AskOnce:
     score: str
     scale_of: ScaleOf = on_the_grid
     thinks: bool = False
+    calibration: Calibration | BeingFitted | None = None
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
         """Ask and parse, batch after batch."""
+        alternatives = ALTERNATIVES if self.score == CALIBRATED else 0
         parsed: list[ParsedAnswer] = []
         for start in range(0, len(requests), self.batch_size):
             batch = requests[start : start + self.batch_size]
-            answers = self.engine.answer([item.request for item in batch])
+            answers = self.engine.answer(
+                [
+                    replace(item.request, alternatives=max(alternatives, item.request.alternatives))
+                    for item in batch
+                ]
+            )
             parsed += [
-                parse_raw_answer(answer, item.size, self.score, self.scale_of(item.size), thinks=self.thinks)
+                parse_raw_answer(
+                    answer,
+                    item.size,
+                    self.score,
+                    self.scale_of(item.size),
+                    thinks=self.thinks,
+                    calibration=self.calibration,
+                )
                 for answer, item in zip(answers, batch, strict=True)
             ]
         return parsed
 
 
-def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe) -> list[ParsedAnswer]:
+def ask_batch(
+    engine: Engine,
+    questions: Sequence[Question],
+    recipe: InferRecipe,
+    calibration: Calibration | BeingFitted | None = None,
+) -> list[ParsedAnswer]:
     """Ask the questions of a batch in the recipe's way, and return an answer for each, in their order.
 
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    ask = choose_way(engine, recipe)
+    ask = choose_way(engine, recipe, calibration)
     return ask([SizedRequest(question.request, question.size) for question in questions])
 
 
-def choose_way(engine: Engine, recipe: InferRecipe) -> WayOfAsking:
-    """Return the way of asking that the recipe's keys describe.
+def choose_way(
+    engine: Engine, recipe: InferRecipe, calibration: Calibration | BeingFitted | None = None
+) -> WayOfAsking:
+    """Return the way of asking that the recipe's keys describe; score=calibrated needs a `calibration`.
 
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    once = AskOnce(engine, recipe.batch_size, first_score(recipe), choose_scale(recipe), recipe.thinks)
+    scale_of = choose_scale(recipe)
+    once = AskOnce(engine, recipe.batch_size, first_score(recipe), scale_of, recipe.thinks, calibration)
     sampled: WayOfAsking = AskAndVote(once, recipe.agree) if recipe.agree > 1 else once
     ask = sampled
     if recipe.per_category:

@@ -13,8 +13,9 @@ from models.hub_downloads import named_folder
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-SCORES = ("none", "mean_logprob", "min_prob", "answer", "yes_no")
-TOKEN_SCORES = ("mean_logprob", "min_prob", "yes_no")
+CALIBRATED, YES_NO = "calibrated", "yes_no"
+SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED, YES_NO)
+TOKEN_SCORES = (*SCORES[1:3], CALIBRATED, YES_NO)
 """Those that are made of the probabilities of tokens."""
 
 
@@ -43,6 +44,9 @@ class EngineSettings:
         SCORES[0],
     )
     yes_no: YesNoSettings = field(default_factory=YesNoSettings)
+    calibration: str | None = setting(
+        "file of score=calibrated, which infer.calibrate writes (null: beside the checkpoint)", None
+    )
     base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
     model: str | None = setting("openai: the name that the server gives the model", None)
     concurrency: int = setting("openai: images asked about at a time", 16)

@@ -7,12 +7,17 @@ from itertools import groupby
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
+from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
 
 
 def ask_questions(
-    engine: Engine, questions: Sequence[Question], places: Sequence[int], recipe: InferRecipe
+    engine: Engine,
+    questions: Sequence[Question],
+    places: Sequence[int],
+    recipe: InferRecipe,
+    calibration: Calibration | BeingFitted | None = None,
 ) -> Iterator[dict[int, ParsedAnswer]]:
     """Ask the questions at these places, and yield answers by place as they come.
 
@@ -20,16 +25,20 @@ def ask_questions(
     of an uninterrupted run, as the last bits of a probability depend on the batch.
     """
     if recipe.engine == "openai":
-        yield from _ask_in_threads(engine, questions, places, recipe)
+        yield from _ask_in_threads(engine, questions, places, recipe, calibration)
         return
     for _, group in groupby(places, lambda place: place // recipe.batch_size):
         batch = list(group)
-        answers = ask_batch(engine, [questions[place] for place in batch], recipe)
+        answers = ask_batch(engine, [questions[place] for place in batch], recipe, calibration)
         yield dict(zip(batch, answers, strict=True))
 
 
 def _ask_in_threads(
-    engine: Engine, questions: Sequence[Question], places: Sequence[int], recipe: InferRecipe
+    engine: Engine,
+    questions: Sequence[Question],
+    places: Sequence[int],
+    recipe: InferRecipe,
+    calibration: Calibration | BeingFitted | None,
 ) -> Iterator[dict[int, ParsedAnswer]]:
     """Ask `concurrency` questions at a time.
 
@@ -38,7 +47,9 @@ def _ask_in_threads(
     """
     pool = ThreadPoolExecutor(recipe.concurrency)
     try:
-        futures = {pool.submit(ask_batch, engine, [questions[place]], recipe): place for place in places}
+        futures = {
+            pool.submit(ask_batch, engine, [questions[place]], recipe, calibration): place for place in places
+        }
         yield from _answers_of(futures)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

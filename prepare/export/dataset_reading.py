@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.layout import IMAGES_FOLDER, JSONL_FILES, SCORED_SPLIT
+from grounding.layout import ALL_JSONL_FILES, CALIBRATION_SPLIT, IMAGES_FOLDER, JSONL_FILES, SCORED_SPLIT
 from grounding.record.contract import contract_of
 from prepare.export import left_out
 from prepare.export.annotated_objects import (
@@ -52,6 +52,7 @@ def true_data(dataset: Path) -> ExportedData:
     names = {"train": list(records["train"]), "val": list(dict.fromkeys([*records["val"], *asked]))}
     sizes = _measure(dataset, names)
     check_sizes((entry for entries in asked.values() for entry in entries), sizes, dataset)
+    dropped |= _calibration_images(dataset)
     contract = contract_of(card)
     found = {
         name: objects_in_answers(image.records, sizes[name], contract, dropped)
@@ -98,6 +99,7 @@ def conversation_data(dataset: Path) -> ExportedData:
     names = {split: list(dict.fromkeys(row["images"][0] for row in found)) for split, found in rows.items()}
     sizes = _measure(dataset, names)
     dropped: Counter[str] = Counter()
+    dropped |= _calibration_images(dataset)
     crowds = {
         (entry.image, item)
         for entry in read_asked(dataset, card).values()
@@ -109,6 +111,12 @@ def conversation_data(dataset: Path) -> ExportedData:
     images = {split: _images(names[split], sizes, {}, {}) for split in JSONL_FILES if names[split]}
     kept = {split: found for split, found in rows.items() if found}
     return ExportedData(_title(dataset), card.categories, images, kept, left_out=dropped)
+
+
+def _calibration_images(dataset: Path) -> Counter[str]:
+    """Count the images that scores are fitted to: no model may be trained on them, another tool's neither."""
+    path = dataset / ALL_JSONL_FILES[CALIBRATION_SPLIT]
+    return Counter({left_out.CALIBRATION: len(by_image(path, Counter()))} if path.is_file() else {})
 
 
 def _title(dataset: Path) -> str:

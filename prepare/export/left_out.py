@@ -10,6 +10,7 @@ UNKNOWN_LABEL = "box with a label that is not on the card"
 TEXT = "answer without boxes"
 UNREADABLE = "prediction that cannot be read"
 OUTSIDE = "predicted box without area in its image"
+CALIBRATION = "image of the calibration part"
 UNPREDICTED = "image without a prediction"
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.stats.counts import LENGTH_STEP
 
-COLOURS = {"train": "#3465a4", "val": "#f0a030"}
+COLOURS = {"train": "#3465a4", "val": "#f0a030", "calibration": "#5fa055"}
 OTHER_COLOUR = "#888888"
 TOP_CATEGORIES = 20
 FONT = ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.samples import Sample
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.draw import Candidate, Draw
@@ -37,10 +38,9 @@ Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image of the data set: its rank in the draw, its lines of JSON, and for val one sample per line.
+    """An image of the data set: its rank in the draw, its lines of JSON, and a sample per line.
 
-    `drawn` are the pictures that were made of it for its yes/no questions.
-
+    Training images have no samples. `drawn` are the pictures that were made for their yes/no questions.
     Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
@@ -62,7 +62,7 @@ class PreparedSplit:
 def extract_images(
     source: Source, draw: Draw, maker: RecordMaker, store: ImageStore, log: DropLog
 ) -> dict[str, PreparedSplit]:
-    """Write the first usable images of the draw, and return the records of both splits.
+    """Write the first usable images of the draw, and return the records of each split.
 
     An image that turns out to be unusable is counted in `log`, and the next one of the draw takes its place.
     Drops of boxes are counted only for the images that are taken.
@@ -73,12 +73,13 @@ def extract_images(
 
     def split(name: str) -> PreparedSplit:
         def work(row: tuple[Annotation, ImageData]) -> ImageRecords | Lost:
-            return _prepare_image(*row, maker, store, is_val=name == "val")
+            return _prepare_image(*row, maker, store, is_val=name in ANNOTATIONS_FILES)
 
         return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
 
-    val = split("val")  # first, as both splits can share their candidates
-    splits = {"train": split("train"), "val": val}
+    # Train last: the others can share its candidates, and take their images first.
+    others = {name: split(name) for name in ("val", CALIBRATION_SPLIT) if name in draw.sizes}
+    splits = {"train": split("train"), **others}
     for name in SOMETIMES:
         if any(name in prepared.counts for prepared in splits.values()):
             for prepared in splits.values():
@@ -120,7 +121,7 @@ def _extract_split(
 def _without_dictionaries(made: ImageRecords, rank: int, split: str) -> PreparedImage:
     lines = tuple(make_line(record) for record in made.records)
     drawn = {name for record in made.records for name in record["images"]} - {made.image}
-    samples = tuple(made.samples) if split == "val" else ()
+    samples = tuple(made.samples) if split in ANNOTATIONS_FILES else ()
     return PreparedImage(rank, made.image, lines, samples, tuple(sorted(drawn)))
 
 
