@@ -19,8 +19,8 @@ from prepare.questions.yes_no.wrong_boxes import choose_other_label, shift_box
 from prepare.reasons import NO_WRONG_BOX
 from prepare.recipe import PrepareRecipe
 
-KINDS_DRAWN = (TRUTH, TRUTH, SHIFTED, RELABELLED)
-"""One of these is drawn for each question: half are answered yes, and half of the others are shifted."""
+MOST_PER_OBJECT = 2
+"""An object gives at most one question that is answered yes and one that is answered no."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,19 @@ class BoxQuestioner:
     ) -> list[BoxQuestion]:
         """Return the yes/no questions about an image about which `asked` other questions are asked.
 
-        They depend on seed and image alone, except other labels, which depend on the training set too.
-        Questions for which no wrong box is found are counted in `dropped`.
+        Half are answered yes; half of the others have a shifted box. They depend on seed and image alone,
+        except other labels, which depend on the training set too. Questions for which no wrong box is found
+        are counted in `dropped`.
         """
         key = (self.recipe.seed, image_id, "yes_no")
         about = sorted(self._askable(queries, size), key=lambda item: draw(*key, *item))
         made: dict[tuple[str, GridBox], BoxQuestion] = {}
-        for number in range(self._count(image_id, asked) if about else 0):
+        for number in range(min(self._count(image_id, asked), MOST_PER_OBJECT * len(about))):
             label, box = about[number % len(about)]
-            kind = KINDS_DRAWN[draw(*key, number, "kind") % len(KINDS_DRAWN)]
-            if kind != TRUTH:
+            is_second = number >= len(about)
+            kind = TRUTH
+            if (draw(*key, label, box, "first is right") % 2 == 1) == is_second:
+                kind = (SHIFTED, RELABELLED)[draw(*key, number, "kind") % 2]
                 wrong = self._make_wrong(kind, label, box, size, queries, (*key, number))
                 if wrong is None:
                     dropped[NO_WRONG_BOX] += 1

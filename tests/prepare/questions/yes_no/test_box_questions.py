@@ -64,6 +64,14 @@ def test_the_share_is_that_of_all_records() -> None:
         assert made / (made + 1000) == pytest.approx(share, abs=0.03)
 
 
+def test_an_object_gives_at_most_one_question_of_each_answer() -> None:
+    questioner = asking(0.9)
+    made = ask(questioner, shown(CAT, DOG), asked=10)
+    assert Counter(question.kind == "truth" for question in made) == {True: 2, False: 2}
+    assert {question.label for question in made if question.kind == "truth"} == {"cat", "dog"}
+    assert len({(question.label, question.box) for question in made}) == 4
+
+
 def test_questions_depend_on_seed_and_image_alone() -> None:
     first = ask(asking(), shown(CAT, DOG))
     assert first == ask(asking(), shown(CAT, DOG))
