@@ -1,10 +1,11 @@
 """`python benchmarks/yes_no.py [FOLDER]`: is p(yes) a better score of a box than its token probabilities?
 
-Trains the tiny model on drawn pictures of 64 x 64 pixels to a middling state, without yes/no records. For each
-way of showing a box, a second training goes on from there, in which most records are yes/no questions. That
-for each seed. Each model answers 256 new pictures; its boxes are then scored in each way. Printed are the means over the seeds, and the lowest and highest: AUROC (right or wrong at IoU
-0.5), expected calibration error, the AP of the same boxes, and what the score costs. "perfect order" puts all
-right boxes first. Takes about forty minutes on two cores; data and models that are there already are kept.
+Trains the tiny model on drawn pictures of 64 x 64 pixels to a middling state, without yes/no records. For
+each way of showing a box, a second training goes on from there, in which most records are yes/no questions.
+Each model answers 256 new pictures; its boxes are then scored in each way. Printed are the means over the
+seeds, and the lowest and highest: AUROC (right or wrong at IoU 0.5), expected calibration error, the AP of
+the same boxes, and what the score costs. "perfect order" puts all right boxes first. Takes half an hour on
+two cores; data and models that are there already are kept.
 """
 
 import argparse

@@ -81,14 +81,13 @@ def test_questions_depend_on_seed_and_image_alone() -> None:
 
 def test_crowds_and_objects_too_small_to_name_are_known_and_not_asked_about() -> None:
     fine = Detection("cat", Box(60, 60, 60.2, 80))
-    objects = ImageObjects(
-        (CAT, fine), (1.0, 1.0), (CAT,), crowds=(Detection("cat", Box(35, 0, 100, 100)),), crowd_areas=(1.0,)
-    )
+    crowd = Detection("cat", Box(42, 8, 70, 42))
+    objects = ImageObjects((CAT, fine), (1.0, 1.0), (CAT,), crowds=(crowd,), crowd_areas=(1.0,))
     questioner = asking(0.8)
     made = [question for n in range(200) for question in ask(questioner, objects, image_id=n)]
     shifted = [from_grid(*one.box, SIZE) for one in made if one.kind == "shifted"]
     assert shifted
-    assert all(iou(box, Box(35, 0, 100, 100)) < WRONG_BELOW for box in shifted)
+    assert all(iou(box, crowd.box) < WRONG_BELOW for box in shifted)
     assert {one.box for one in made if one.kind == "truth"} == {to_grid(CAT.box, SIZE)}
     assert all(one.label not in ("cat",) for one in made if one.kind == "relabelled")
 

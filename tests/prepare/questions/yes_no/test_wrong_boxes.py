@@ -68,6 +68,16 @@ def test_another_label_is_one_of_no_object_at_that_place() -> None:
     assert near == {"cup", "car"}
 
 
+def test_a_label_that_is_somewhere_without_a_box_is_not_chosen() -> None:
+    """Of a crowd, the region is known, and single objects may be anywhere."""
+    for statistics in (counted(), None):
+        chosen = {
+            choose_other_label(CAT.box, (CAT, DOG), frozenset({"dog"}), statistics, (seed,))
+            for seed in range(50)
+        }
+        assert chosen == ({None} if statistics is None else {"cup", "car"})
+
+
 def test_without_another_label_there_is_none() -> None:
     statistics = TrainingStatistics(("cat", "dog"))
     assert choose_other_label(CAT.box, (CAT,), frozenset({"dog"}), statistics, (1,)) is None
