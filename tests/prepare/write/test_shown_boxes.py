@@ -2,7 +2,9 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
 from prepare.recipe import YesNoQuestions
-from prepare.write import shown_boxes
+from prepare.write import image_files, shown_boxes
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -160,6 +162,21 @@ def test_images_of_equal_content_share_their_pictures(
     assert len(names) == card.counts["train"]["yes_no"]
     assert len(set(names)) < len(names)
     assert check_dataset(tmp_path / "dataset").errors == 0
+
+
+def test_two_threads_write_the_same_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has written its file before either gives it its name."""
+    both, write = threading.Barrier(2, timeout=300), image_files._write
+
+    def write_together(data: bytes, path: Path) -> None:
+        write(data, path)
+        both.wait()
+
+    monkeypatch.setattr(image_files, "_write", write_together)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: image_files.write_image(b"content", tmp_path / "a.png"), range(2)))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"content"
 
 
 def test_an_image_whose_pixels_do_not_decode_is_counted(
