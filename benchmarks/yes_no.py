@@ -5,17 +5,18 @@ each way of showing a box, a second training goes on from there, in which most r
 Each model answers 256 new pictures; its boxes are then scored in each way. Printed are the means over the
 seeds, and the lowest and highest: AUROC (right or wrong at IoU 0.5), expected calibration error, the AP of
 the same boxes, and what the score costs. "perfect order" puts all right boxes first. Takes half an hour on
-two cores; data and models that are there already are kept.
+two cores; what is there already is kept.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from infer.recipe import InferRecipe
 
 MAX_PIXELS = 64 * 64
+IMAGES = 256
 SHARE, MORE_STEPS = 0.6, 300
 """The share of yes/no records in the second training, and its steps."""
 
@@ -53,28 +55,40 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "yes_no")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--shows", nargs="+", default=SHOWS, choices=SHOWS)
     parser.add_argument("--steps", type=int, default=500, help="steps of the first training (500)")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     measured: list[Measured] = []
-    for seed in range(arguments.seeds):
-        for show in (None, *SHOWS):
+    for seed in arguments.seeds:
+        for show in (None, *arguments.shows):
             model = train(folder / f"seed_{seed}", show, seed, arguments.steps)
-            measured += measure(model.parent / (show or "without"), model, show)
+            measured += kept(model / "yes_no.json") or measure(
+                model.parent / (show or "without"), model, show
+            )
+            sys.stderr.write(f"so far:\n{table(measured)}")
     sys.stdout.write(table(measured))
+
+
+def kept(path: Path) -> list[Measured]:
+    """Return what an earlier run has measured of a model, nothing if none has."""
+    return [Measured(**row) for row in json.loads(path.read_text())] if path.is_file() else []
 
 
 def train(folder: Path, show: str | None, seed: int, steps: int) -> Path:
     """Make the data set and the model of one kind, and return the model's folder."""
     name, asks = show or "without", [f"yes_no.share={SHARE}", f"yes_no.show={show}"] if show else []
-    call("prepare.shapes", folder / "source", "images=6000", "val_images=256", f"seed={seed}")
+    if not (folder / "source").exists():
+        call("prepare.shapes", folder / "source", "images=6000", f"val_images={IMAGES}", f"seed={seed}")
     call("prepare", "recipes/prepare/demo.yaml", f"source.path={folder / 'source'}",
          f"output_dir={folder / name}", *asks)  # fmt: skip
-    call("train.tiny", folder / "base", f"seed={seed}")
     output, start = folder / f"{name}_model_{steps}", folder / (f"without_model_{steps}" if show else "base")
     count = MORE_STEPS if show else steps
+    if (output / "train_results.json").is_file():
+        return output
+    call("train.tiny", folder / "base", f"seed={seed}")
     call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={start}",
          f"train_dataset_path={folder / name / 'train.jsonl'}",
          f"eval_dataset_path={folder / name / 'val.jsonl'}", f"max_pixels={MAX_PIXELS}",
@@ -119,13 +133,14 @@ def measure(dataset: Path, model: Path, trained: str | None) -> list[Measured]:
 
     recipe = InferRecipe(
         checkpoint=str(model), dataset=str(dataset), output_dir=str(model / "answers"), device="cpu",
-        batch_size=32, max_new_tokens=160, score="mean_logprob")  # fmt: skip
+        batch_size=32, max_new_tokens=160, score="mean_logprob", limit=IMAGES)  # fmt: skip
     ways = {"mean_logprob": recipe}
     for show in SHOWS if trained is None else (trained,):
         asking = replace(recipe, score="yes_no")
         ways[f"yes_no, {show}"] = replace(asking, yes_no=YesNoSettings(show))
-        ways[f"yes_no, {show}, all boxes"] = replace(asking, yes_no=YesNoSettings(show, 0.0, 1.0))
-    questions, engine = read_questions(dataset, "val"), open_engine(recipe)
+        if trained:
+            ways[f"yes_no, {show}, all boxes"] = replace(asking, yes_no=YesNoSettings(show, 0.0, 1.0))
+    questions, engine = read_questions(dataset, "val", IMAGES), open_engine(recipe)
     ask_all(engine, questions[:32], recipe)  # the first batch takes longer
     rows = []
     for name, way in ways.items():
@@ -134,6 +149,7 @@ def measure(dataset: Path, model: Path, trained: str | None) -> list[Measured]:
         answered = ask_all(counting, questions, way)
         cost = (counting.asked / len(questions), (time.perf_counter() - start) / len(questions) * 1000)
         rows += judge(trained or WITHOUT, name, way, (questions, answered), cost)
+    (model / "yes_no.json").write_text(json.dumps([asdict(row) for row in rows]))
     return rows
 
 
