@@ -38,6 +38,18 @@ class Negatives:
 
 
 @dataclass(frozen=True)
+class YesNoQuestions:
+    """Training questions whether a box is right; half of the boxes are wrong."""
+
+    share: float = setting("share of train's records that ask whether a box is right, 0 to below 1", 0.0)
+    show: str = setting(
+        "how such a question shows the box: outline (a white line), spotlight (all else dimmed), "
+        "or text (numbers in the question)",
+        "spotlight",
+    )
+
+
+@dataclass(frozen=True)
 class CalibrationPart:
     """Training images that no model is trained on: `python -m infer.calibrate` fits scores to them."""
 
@@ -61,6 +73,7 @@ class PrepareRecipe:
     prompt: Any = setting("question: a name in grounding/wordings.yaml, or a list of names", "task")
     language: str = setting("of the questions: en, zh, or any (drawn for each question)", "en")
     negatives: Negatives = field(default_factory=Negatives)
+    yes_no: YesNoQuestions = field(default_factory=YesNoQuestions)
     order: str = setting("of an answer's objects: source, reading, or area", "source")
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
     max_objects: int | None = setting("most objects in an answer; null: all", None)
@@ -80,6 +93,7 @@ class PrepareRecipe:
         self._check_sizes()
         self._check_answers()
         self._check_prompt()
+        self._check_yes_no()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
         if not 0 <= self.max_bad_share <= 1:
@@ -143,6 +157,18 @@ class PrepareRecipe:
                 "set prompt=category, qwen_category, expression or qwen_expression, or negatives.share=0"
             )
 
+    def _check_yes_no(self) -> None:
+        from grounding.yes_no.shown_box import SHOWS
+
+        check_word("yes_no.show", self.yes_no.show, SHOWS)
+        if not 0 <= self.yes_no.share < 1:
+            raise ValueError(f"yes_no.share: {self.yes_no.share} is not a share of at least 0 and below 1")
+        if self.yes_no.share and self.source.kind == "records":
+            raise ValueError(
+                "yes_no.share: source.kind=records keeps conversations as they are, and adds none: leave "
+                "yes_no.share out, or prepare the annotations that the records were made from"
+            )
+
     @property
     def wordings(self) -> "tuple[Wording, ...]":
         """The templates of the questions.
@@ -155,6 +181,16 @@ class PrepareRecipe:
         return find_wordings(self.prompt, self.language)
 
     @property
+    def yes_no_wordings(self) -> "tuple[Wording, ...]":
+        """The templates of the yes/no questions; () without any."""
+        from grounding.prompts import yes_no_wordings
+        from grounding.yes_no.shown_box import TEXT
+
+        if not self.yes_no.share:
+            return ()
+        return yes_no_wordings(self.language, states_box=self.yes_no.show == TEXT)
+
+    @property
     def continuation(self) -> "Wording":
         """The user's text between two turns of an answer."""
         from grounding.prompts import LANGUAGES, MORE, load_wordings
@@ -165,7 +201,8 @@ class PrepareRecipe:
     def prompts(self) -> dict[str, str]:
         """The templates by name, as the card keeps them."""
         turns = [self.continuation] if self.max_objects is not None and self.overflow == "turns" else []
-        return {wording.name: wording.template for wording in (*self.wordings, *turns)}
+        asked = (*self.wordings, *turns, *self.yes_no_wordings)
+        return {wording.name: wording.template for wording in asked}
 
     @property
     def resolved_categories(self) -> tuple[Category, ...]:

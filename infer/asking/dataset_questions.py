@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from grounding.images.pixels import UNREADABLE, open_picture, upright_size
 from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
+from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.engines.protocol import Request
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Question:
 def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
     """Read the questions of a split in the order of its records, the first `limit` of them.
 
+    Yes/no questions about boxes are left out: their answers hold no boxes, and no score would count them.
+
     Raises:
         UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
@@ -48,10 +54,16 @@ def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[
     annotations = dataset / ANNOTATIONS_FILES[split] if split in ANNOTATIONS_FILES else None
     known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
+    left_out = 0
     for line, row in read_jsonl(path):
         if limit is not None and len(questions) == limit:
             break
+        if asks_yes_or_no(row):
+            left_out += 1
+            continue
         questions.append(_question(row, dataset, known, f"{path}, line {line}"))
+    if left_out:
+        log.info("%s: %d yes/no questions about boxes are not asked: they are for training", path, left_out)
     if not questions:
         raise UserError(f"{path}: no record in it: prepare the data set again")
     return questions

@@ -1,8 +1,8 @@
 """How a batch of questions is asked: once, or in ways that get more out of the same model.
 
 The ways can be combined. `per_category` splits the question, `agree` samples several answers per question,
-`recall` keeps what any of several answers holds, `zoom` asks again about crops of the image, and `verify`
-asks back for what was found.
+`recall` keeps what any of several answers holds, `zoom` asks again about crops of the image, `verify` asks
+back for what was found, and `score=yes_no` asks whether the boxes that are left are right.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from infer.asking.recalling import AskForMore
 from infer.asking.verifying import AskAndVerify
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
+from infer.asking.yes_no.choosing_form import first_score, with_yes_no
 from infer.asking.zoom import AskCloser
 from infer.confidence.box_features import ALTERNATIVES
 from infer.confidence.calibration import BeingFitted, Calibration
@@ -91,7 +92,7 @@ def choose_way(
         UserError: a way of asking that does not fit the data set.
     """
     scale_of = choose_scale(recipe)
-    once = AskOnce(engine, recipe.batch_size, recipe.score, scale_of, recipe.thinks, calibration)
+    once = AskOnce(engine, recipe.batch_size, first_score(recipe), scale_of, recipe.thinks, calibration)
     ask = sampled = _sampled(once, recipe)
     if recipe.per_category:
         card = load_card(recipe.dataset_path)
@@ -102,6 +103,8 @@ def choose_way(
         card = load_card(recipe.dataset_path)
         wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
         ask = AskAndVerify(ask, once, wording, drops=recipe.verify == "drop")
+    if recipe.score == "yes_no":
+        ask = with_yes_no(ask, engine, recipe, load_card(recipe.dataset_path))
     return ask
 
 

@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.recipe.schema import setting
 from infer.engines.checkpoint import Checkpoint, find_checkpoint
+from infer.engines.yes_no_settings import YesNoSettings
 from models.hub_downloads import named_folder
 
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-CALIBRATED = "calibrated"
-SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED)
-TOKEN_SCORES = (*SCORES[1:3], CALIBRATED)
+CALIBRATED, YES_NO = "calibrated", "yes_no"
+SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED, YES_NO)
+TOKEN_SCORES = (*SCORES[1:3], CALIBRATED, YES_NO)
+"""Those that are made of the probabilities of tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +40,10 @@ class EngineSettings:
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
     score: str = setting(
-        " | ".join(SCORES) + ": of a box, from its tokens, or what the answer states", SCORES[0]
+        " | ".join(SCORES) + ": of a box, from its tokens, what the answer states, or by asking back",
+        SCORES[0],
     )
+    yes_no: YesNoSettings = field(default_factory=YesNoSettings)
     calibration: str | None = setting(
         "file of score=calibrated, which infer.calibrate writes (null: beside the checkpoint)", None
     )
@@ -65,6 +69,11 @@ class EngineSettings:
             raise ValueError(f"top_p: {self.top_p} is not above 0 and up to 1")
         if self.timeout <= 0 or self.retries < 0:
             raise ValueError("timeout must be more than 0, and retries not less than 0")
+        if self.score == "yes_no" and self.thinks:
+            raise ValueError(
+                "score: yes_no reads the first token of an answer, and request lets the model think first: "
+                "leave one of them out"
+            )
         if self.engine == "openai":
             self._check_server()
         elif self.checkpoint is None:

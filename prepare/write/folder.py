@@ -28,10 +28,11 @@ from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
 from prepare.write.extraction import PreparedSplit
 from prepare.write.lock import LOCK_FILE
+from prepare.write.shown_boxes import DRAWN_NAME
 
 MARKER = ".preparing.json"
 
-_OUR_IMAGE = re.compile(rf"\d{{12,}}\.({'|'.join(sorted(set(EXTENSIONS.values())))})")
+_OUR_IMAGE = re.compile(rf"\d{{12,}}\.({'|'.join(sorted(set(EXTENSIONS.values())))})|{DRAWN_NAME}")
 _HALF_WRITTEN = re.compile(r"\..+\.\d+\.part")
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,8 @@ def finish_folder(folder: Path, splits: Mapping[str, PreparedSplit], card: Card)
         if split in ANNOTATIONS_FILES:
             samples = [sample for image in prepared.images for sample in image.samples]
             write_json(folder / ANNOTATIONS_FILES[split], coco_annotations(samples, card.categories))
-    _remove_strays(folder, {image.image for prepared in splits.values() for image in prepared.images})
+    images = (image for prepared in splits.values() for image in prepared.images)
+    _remove_strays(folder, {name for image in images for name in (image.image, *image.drawn)})
     os.sync()
     save_card(card, folder)
     (folder / MARKER).unlink(missing_ok=True)  # another run that found the card may have removed it

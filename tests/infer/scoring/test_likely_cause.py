@@ -19,9 +19,17 @@ def predictions(*problems: str | None) -> list[Prediction]:
 @pytest.mark.parametrize(
     ("problems", "ap50", "key"),
     [
-        ((FRACTIONS, FRACTIONS, None), 0.4, "2 of 3 answers .*answer_units=fractions.*--answer-units fractions"),
+        (
+            (FRACTIONS, FRACTIONS, None),
+            0.4,
+            "2 of 3 answers .*answer_units=fractions.*--answer-units fractions",
+        ),
         ((FRACTIONS, None, None), 0.0, "1 of 3 answers .*answer_units=fractions"),
-        ((OUT_OF_RANGE, OUT_OF_RANGE, None), 0.1, "2 of 3 .*pixels_resized.*answer_units=pixels;.*--answer-units pixels$"),
+        (
+            (OUT_OF_RANGE, OUT_OF_RANGE, None),
+            0.1,
+            "2 of 3 .*pixels_resized.*answer_units=pixels;.*--answer-units pixels$",
+        ),
         ((FRACTIONS, None, None), 0.4, None),
         ((None, None, None), 0.0, None),
         ((), None, None),

@@ -45,6 +45,24 @@ def test_counts_and_picture(dataset: Path) -> None:
     assert write_stats(dataset).read_bytes() == first
 
 
+def test_yes_no_questions_are_counted_by_themselves(dataset: Path) -> None:
+    write_stats(dataset)
+    before = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    picture = (dataset / "stats.png").read_bytes()
+    lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(lines[0])
+    del row["objects"]
+    row["messages"][-1]["content"] = "Yes"
+    marked = json.dumps(row | {"yes_no": "truth", "images": ["images/yes_no_1.png"]})
+    (dataset / "train.jsonl").write_text("\n".join([marked, *lines]), encoding="utf-8")
+    write_stats(dataset)
+    after = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    assert after["splits"]["train"].pop("yes_no") == 1
+    before["splits"]["train"]["records"] += 1
+    assert after == before
+    assert (dataset / "stats.png").read_bytes() != picture
+
+
 def test_chinese_labels_are_drawn_in_a_font_that_has_them(
     dataset: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,12 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from grounding.boxes import Box
+from grounding.images.region_pictures import draw_outline
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
 from infer.asking.parsed_answers import NO_SCORE
@@ -58,6 +62,34 @@ def test_an_answer_is_asked_back_in_other_words(picture):
     assert check.ious == pytest.approx((0.5,))
     engine.text = "None of them is in the image."
     assert asker.check_labels(picture, asked)[0].ious == (0.0,)
+
+
+class DoubtingAnswers(KnownAnswers):
+    """Answers every question about a box with yes, and writes a box with doubtful tokens."""
+
+    def answer(self, requests):
+        answers = super().answer(requests)
+        says = (("Yes", math.log(0.6)), ("No", math.log(0.2)))
+        return [
+            replace(answer, tokens=(Token("Yes", -0.5, alternatives=says),))
+            if request.alternatives
+            else replace(answer, tokens=(Token(self.text, math.log(0.4)),))
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+
+def test_boxes_are_scored_by_asking_back(picture):
+    engine = DoubtingAnswers()
+    settings = EngineSettings(checkpoint="", score="yes_no")
+    asker = replace(make_asker(engine), settings=settings)
+    asked = asker.ask_everything(picture)
+    assert [item.score for item in asked.detections] == [pytest.approx(0.75, abs=0.002)]
+    assert (
+        engine.asked[1][1] == '<image>Is the white outline the right box for "red square"? Answer yes or no.'
+    )
+    assert engine.pictures[1].tobytes() == draw_outline(picture, Box(*BOX)).tobytes()
+    asker.check_labels(picture, asked)
+    assert len(engine.asked) == 3
 
 
 def test_a_label_with_control_words_is_asked_back_without_them(picture):
