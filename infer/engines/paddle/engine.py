@@ -118,8 +118,11 @@ class PaddleEngine:
             prompts = [self.encode(request) for request in requests]
             sources = [self.decoding.source(request) for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
+            guides = [self._guides(request) for request in requests]
             rows = [
-                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
+                row
+                for part in parts
+                for row in self.generate(prompts[part], sources[part], requests[part], guides[part])
             ]
         return [
             RawAnswer(
@@ -156,6 +159,11 @@ class PaddleEngine:
         finally:
             if was_training:
                 self.model.train()
+
+    def _guides(self, request: Request) -> list[Guide]:
+        """Return new guides for the answer to a request."""
+        del request
+        return []
 
     def _text(self, ids: list[int]) -> str:
         return str(
