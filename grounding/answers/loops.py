@@ -8,7 +8,7 @@ LOOP_TIMES, LOOP_CHARACTERS = 4, 120
 No label and no layout of an honest answer is as long and as regular. A dash or a blank needs 120 of them.
 """
 
-LENGTHS = (32, 64, 128, 256, 512, 1024)
+LENGTHS = (64, 128, 256, 512, 1024)
 """Characters. Loops of pieces up to the last length are found; each length finds those up to itself."""
 
 _KEPT = LOOP_TIMES * LENGTHS[-1]
@@ -23,7 +23,9 @@ class LoopWatch:
     """
 
     tail: str = ""
-    grown: list[int] = field(default_factory=lambda: [0] * len(LENGTHS))
+    read: int = 0
+    due: list[int] = field(default_factory=lambda: [length // 2 for length in LENGTHS])
+    next_due: int = 0
     work: int = 0
 
     def add(self, piece: str) -> int | None:
@@ -32,12 +34,15 @@ class LoopWatch:
         The pieces given are short: a loop that begins and ends within one is not seen.
         """
         self.tail += piece
+        self.read += len(piece)
+        if self.read < self.next_due:
+            return None
         for place, length in enumerate(LENGTHS):
-            self.grown[place] += len(piece)
-            if 2 * self.grown[place] >= length:
-                self.grown[place] = 0
+            if self.read >= self.due[place]:
+                self.due[place] = self.read + length // 2
                 if (period := self._period(length)) is not None:
                     return period
+        self.next_due = min(self.due)
         if len(self.tail) > 2 * _KEPT:
             self.tail = self.tail[-_KEPT:]
         return None

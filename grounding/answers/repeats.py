@@ -25,8 +25,8 @@ Only boxes whose numbers stand in the answer already are a reason to scan it.
 FIRST_SCANS = 4096
 """Characters that may be scanned on top of that: short answers are scanned as often as needed."""
 
-_SLICE = 16
-"""Characters at a time in which a whole answer is followed: below half of the shortest loop length."""
+_SLICE = 32
+"""Characters at a time in which a whole answer is followed: half of the shortest length in `loops`."""
 
 _RUNS = re.compile(r"[0-9.]+|[^0-9.]+")
 _MAY_END_BOX = re.compile(r"[)\]}>\n]")
@@ -83,9 +83,10 @@ class RepeatWatch:
     def _add_slice(self, piece: str) -> None:
         self.pieces.append(piece)
         self.length += len(piece)
-        if self.numbers.add(in_plain_characters(piece)):
+        plain, was_suspected = in_plain_characters(piece), self.numbers.is_suspected
+        if self.numbers.add(plain):
             self.numbers.suspect()
-        if self.numbers.is_suspected and _MAY_END_BOX.search(in_plain_characters(piece)):
+        if (was_suspected or self.numbers.is_suspected) and _MAY_END_BOX.search(plain):
             self.stop = self._scan()
         period = self.loops.add(piece)
         if self.stop is None and period is not None:

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from grounding.answers.forms import ANSWER_FORMATS, DUPLICATE, LOOPED, REPEATED
@@ -88,6 +88,7 @@ def follow(text: str, source: random.Random) -> tuple[RepeatStop | None, int]:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=40)  # for each of many forms
 @given(rows=answers_in_rows(), seed=st.integers(0, 2**32))
 def test_an_answer_without_equal_objects_goes_on(form: str, rows: list[Row], seed: int) -> None:
     text = FORMS[form](rows)
@@ -108,6 +109,7 @@ def test_labels_may_be_anything(form: str, names: list[str], data: st.DataObject
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=40)  # for each of many forms
 @given(rows=answers_in_rows(), after=answers_in_rows(), seed=st.integers(0, 2**32), data=st.data())
 def test_a_repeat_ends_the_answer_before_it(
     form: str, rows: list[Row], after: list[Row], seed: int, data: st.DataObject
