@@ -36,6 +36,9 @@ class ServeSettings:
     max_megapixels: int = setting("largest image, before it is resized", 100)
     max_prompt_tokens: int | None = setting("longest prompt (null: as model and memory allow)", None)
     max_new_tokens: int = setting("longest answer, in tokens", EngineSettings.max_new_tokens)
+    repeat_stop: bool = setting(
+        "end an answer before an object that it has named already, and before a loop of text", False
+    )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
     body_seconds: float = setting("for the body of a request; then it is refused with 408", 120.0)
@@ -82,5 +85,6 @@ class ServeSettings:
             max_new_tokens=self.max_new_tokens,
             device=self.device,
             dtype=self.dtype,
+            repeat_stop=self.repeat_stop,
             score=SCORES[1],  # any score makes the engine return the tokens, which clients may ask for
         )

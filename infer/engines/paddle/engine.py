@@ -9,11 +9,13 @@ from itertools import starmap
 from random import Random
 from typing import Any
 
+from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
+from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import end_within_characters, split_bytes, split_text
@@ -28,6 +30,9 @@ class PaddleEngine:
 
     prompt_limit: PromptLimit | None = None
     """Longer prompts are refused; None lets every prompt through."""
+
+    repeat_stop: bool
+    """Whether answers end where they begin to repeat themselves."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
@@ -57,6 +62,7 @@ class PaddleEngine:
         self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
+        self.repeat_stop = settings.repeat_stop
         self.decoding = replace(
             _greedy(self.family, self.encoder, settings.max_new_tokens),
             temperature=settings.temperature,
@@ -67,14 +73,16 @@ class PaddleEngine:
         )
 
     @classmethod
-    def from_model(cls, model: Any, encoder: Encoder, *, max_new_tokens: int) -> "PaddleEngine":
+    def from_model(
+        cls, model: Any, encoder: Encoder, *, max_new_tokens: int, repeat_stop: bool = True
+    ) -> "PaddleEngine":
         """Make a greedy engine over a model that is already loaded and may be in training.
 
         With tensor parallelism every rank must answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
         engine.family = find_family({"model_type": model.config.model_type})
-        engine.model, engine.encoder = model, encoder
+        engine.model, engine.encoder, engine.repeat_stop = model, encoder, repeat_stop
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
@@ -117,22 +125,39 @@ class PaddleEngine:
         """
         with quiet():
             prompts = [self.encode(request) for request in requests]
+            watches = [self._repeat_guide(prompt) for prompt in prompts]
+            guides = [
+                [*self._guides(request), *([watch] if watch else [])]
+                for request, watch in zip(requests, watches, strict=True)
+            ]
             rows: dict[int, Row] = {}
             for places in self._parts(prompts, requests):
                 asked = [requests[place] for place in places]
                 sources = [self.decoding.source(request) for request in asked]
-                found = self.generate([prompts[place] for place in places], sources, asked)
+                steering = [guides[place] for place in places]
+                found = self.generate([prompts[place] for place in places], sources, asked, steering)
                 rows |= zip(places, found, strict=True)
         return [
-            RawAnswer(
-                self._text(row.token_ids),
-                is_cut=not row.has_ended,
-                tokens=self._tokens(row),
-                in_thought=prompt.opens_thought,
-                prompt_tokens=len(prompt.token_ids),
-            )
-            for row, prompt in ((rows[place], prompt) for place, prompt in enumerate(prompts))
+            self._answer(rows[place], prompt, watch)
+            for place, (prompt, watch) in enumerate(zip(prompts, watches, strict=True))
         ]
+
+    def _answer(self, row: Row, prompt: Prompt, watch: RepeatGuide | None) -> RawAnswer:
+        answer = RawAnswer(
+            self._text(row.token_ids),
+            is_cut=not row.has_ended,
+            tokens=self._tokens(row),
+            in_thought=prompt.opens_thought,
+            stopped=row.problem,
+            prompt_tokens=len(prompt.token_ids),
+        )
+        return cut_at_repeat(answer, watch.finish() if watch else None)
+
+    def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
+        """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""
+        if not self.repeat_stop:
+            return None
+        return RepeatGuide(self.encoder.tokenizer, self.decoding.end_ids, thinks=prompt.opens_thought)
 
     def _parts(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> Iterator[list[int]]:
         """Yield the places of requests to decode together: of one temperature, and as memory allows."""
@@ -172,6 +197,11 @@ class PaddleEngine:
         finally:
             if was_training:
                 self.model.train()
+
+    def _guides(self, request: Request) -> list[Guide]:
+        """Return new guides for the answer to a request."""
+        del request
+        return []
 
     def _text(self, ids: list[int]) -> str:
         return str(

@@ -5,9 +5,9 @@ Source of the format: the API reference of OpenAI, "The chat completion object".
 
 import time
 import uuid
-from dataclasses import replace
 from typing import Any
 
+from infer.engines.cut_answers import cut_at
 from infer.engines.protocol import LEAST_LOGPROB, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
 
@@ -21,27 +21,7 @@ def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
     if limit is not None and limit < len(answer.tokens):
         answer = _first_tokens(answer, answer.tokens[:limit], is_cut=True)
     places = [place for text in fields.stop if (place := answer.text.find(text)) >= 0]
-    return _before(answer, min(places)) if places else answer
-
-
-def _before(answer: RawAnswer, place: int) -> RawAnswer:
-    """Return the answer before a place in its text; a token across it keeps what is before."""
-    kept: list[Token] = []
-    left = place
-    for token in answer.tokens:
-        if left <= 0:
-            break
-        kept.append(token if len(token.text) <= left else _start_of(token, left))
-        left -= len(token.text)
-    if not answer.tokens:
-        return RawAnswer(answer.text[:place], is_cut=False, prompt_tokens=answer.prompt_tokens)
-    return _first_tokens(answer, tuple(kept), is_cut=False)
-
-
-def _start_of(token: Token, length: int) -> Token:
-    """Return a token with the first characters of its text alone."""
-    text = token.text[:length]
-    return replace(token, text=text, content=None if token.content is None else text.encode())
+    return cut_at(answer, min(places)) if places else answer
 
 
 def _first_tokens(answer: RawAnswer, tokens: tuple[Token, ...], *, is_cut: bool) -> RawAnswer:
