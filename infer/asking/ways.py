@@ -6,6 +6,7 @@ The ways can be combined. `per_category` splits the question, `agree` samples se
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION
@@ -35,16 +36,23 @@ class AskOnce:
     thinks: bool = False
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
-        """Ask and parse, batch after batch."""
-        parsed: list[ParsedAnswer] = []
-        for start in range(0, len(requests), self.batch_size):
-            batch = requests[start : start + self.batch_size]
-            answers = self.engine.answer([item.request for item in batch])
-            parsed += [
-                parse_raw_answer(answer, item.size, self.score, self.scale_of(item.size), thinks=self.thinks)
-                for answer, item in zip(answers, batch, strict=True)
-            ]
-        return parsed
+        """Ask and parse, batch after batch.
+
+        Requests about one image go together: an engine can read it once for all of them.
+        """
+        firsts: dict[Path, int] = {}
+        for number, item in enumerate(requests):
+            firsts.setdefault(item.request.image, number)
+        order = sorted(range(len(requests)), key=lambda number: firsts[requests[number].request.image])
+        parsed: dict[int, ParsedAnswer] = {}
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            answers = self.engine.answer([requests[number].request for number in batch])
+            for number, answer in zip(batch, answers, strict=True):
+                size = requests[number].size
+                scale = self.scale_of(size)
+                parsed[number] = parse_raw_answer(answer, size, self.score, scale, thinks=self.thinks)
+        return [parsed[number] for number in range(len(requests))]
 
 
 def ask_batch(engine: Engine, questions: Sequence[Question], recipe: InferRecipe) -> list[ParsedAnswer]:

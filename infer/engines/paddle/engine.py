@@ -13,6 +13,8 @@ from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
+from infer.engines.paddle.reading.image_encoder import ImageEncoder
+from infer.engines.paddle.reading.kept import Kept
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import end_within_characters, split_text
@@ -20,6 +22,8 @@ from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
 from models.lookup import family_of_folder, find_family
+
+MEGABYTE = 1 << 20
 
 
 class PaddleEngine:
@@ -56,6 +60,8 @@ class PaddleEngine:
         self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
+        self.shares_images = settings.image_cache_megabytes > 0
+        self.kept = Kept(settings.image_cache_megabytes * MEGABYTE)
         self.decoding = replace(
             _greedy(self.family, self.encoder, settings.max_new_tokens),
             temperature=settings.temperature,
@@ -69,11 +75,13 @@ class PaddleEngine:
     def from_model(cls, model: Any, encoder: Encoder, *, max_new_tokens: int) -> "PaddleEngine":
         """Make a greedy engine over a model that is already loaded and may be in training.
 
-        With tensor parallelism every rank must answer the same requests at the same time.
+        It keeps nothing between calls, as the weights may change. With tensor parallelism every rank must
+        answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
         engine.family = find_family({"model_type": model.config.model_type})
         engine.model, engine.encoder = model, encoder
+        engine.shares_images, engine.kept = True, Kept(0)
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
@@ -90,7 +98,7 @@ class PaddleEngine:
         self.prompt_limit = choose_limit(
             max_prompt_tokens,
             positions=config.text_config.max_position_embeddings,
-            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu"),
+            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu") - self.kept.most_bytes,
             token_bytes=bytes_per_token(self.family.text_shape(config.to_dict()), weight.element_size()),
         )
         return self.prompt_limit
@@ -101,12 +109,24 @@ class PaddleEngine:
         Raises:
             UserError: the image cannot be read, or the prompt is longer than `prompt_limit`.
         """
-        if self.prompt_limit is None:
-            return self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_text(request)
-        prompt = self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_prompt(prompt)
-        return prompt
+        return self._encode([request])[0]
+
+    def _encode(self, requests: Sequence[Request]) -> list[Prompt]:
+        """Encode requests, each image once."""
+        images = ImageEncoder(self.encoder.encode_image, self.kept)
+        prompts = []
+        for request in requests:
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_text(request)
+            image = images.encode(request.image) if self.shares_images else request.image
+            prompts.append(self.encoder.encode(image, chat_messages(request)))
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_prompt(prompts[-1])
+        return prompts
+
+    def forget(self) -> None:
+        """Drop what is kept of earlier images and prompts."""
+        self.kept.clear()
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests, in their order.
@@ -115,7 +135,7 @@ class PaddleEngine:
             UserError: as `encode`; no request is answered then.
         """
         with quiet():
-            prompts = [self.encode(request) for request in requests]
+            prompts = self._encode(requests)
             sources = [self.decoding.source(request) for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
             rows = [
@@ -152,7 +172,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, asked, guides)
+                return generate(forward, prompts, chosen, self.decoding, asked, guides, self.kept)
         finally:
             if was_training:
                 self.model.train()
