@@ -131,7 +131,7 @@ class Forward:
         if self._rotations is None or last >= self._rotations[0].shape[0]:
             size = (last // ROTATIONS + 1) * ROTATIONS
             positions = paddle.arange(size, dtype="int64").reshape([1, 1, -1]).expand([3, 1, -1])
-            cos, sin = self.layers.rotations(self.layers.query_key_weights[0], positions)
+            cos, sin = self.layers.rotations(self.layers.sample, positions)
             self._rotations = cos[0], sin[0]
         return self._rotations
 
