@@ -22,6 +22,7 @@ SAME_ANSWERS = (
     "batch_size",
     "base_url",
     "concurrency",
+    "image_cache_megabytes",
     "timeout",
     "retries",
     "shard",

@@ -25,11 +25,19 @@ def attend_grouped(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
     from paddle.nn import functional
 
     rows, length, heads, group, width = queries.shape
-    queries = (queries * width**-0.5).transpose([0, 2, 3, 1, 4]).reshape([rows, heads, -1, width])
+    queries = queries * width**-0.5
+    if length > 1:  # otherwise the two orders are the same
+        queries = queries.transpose([0, 2, 3, 1, 4])
+    queries = queries.reshape([rows, heads, group * length, width])
     scores = paddle.matmul(queries, keys, transpose_y=True) + mask
-    weights = functional.softmax(scores, axis=-1, dtype="float32").astype(values.dtype)
-    attended = paddle.matmul(weights, values).reshape([rows, heads, group, length, width])
-    return attended.transpose([0, 3, 1, 2, 4])
+    if scores.dtype == paddle.float32:
+        weights = functional.softmax(scores)
+    else:
+        weights = functional.softmax(scores, axis=-1, dtype="float32").astype(values.dtype)
+    attended = paddle.matmul(weights, values)
+    if length == 1:
+        return attended.reshape([rows, 1, heads, group, width])
+    return attended.reshape([rows, heads, group, length, width]).transpose([0, 3, 1, 2, 4])
 
 
 def attend_in_blocks(queries: Any, keys: Any, values: Any, mask_of: Callable[[int, int], Any]) -> Any:

@@ -35,6 +35,25 @@ class Cache:
         mask = mask.astype(states[0][0].dtype).unsqueeze([1, 2]).tile([1, heads, group, 1])
         return cls(states, mask, length, list(pads))._moved(0, length + BLOCK)
 
+    @property
+    def size(self) -> int:
+        """The bytes of keys, values and mask."""
+        tensors = [self.mask, *(state for pair in self.states for state in pair)]
+        return sum(int(tensor.size) * int(tensor.element_size()) for tensor in tensors)
+
+    def prefix(self, row: int, tokens: int | None = None) -> "Cache":
+        """Return a copy of a row without its padding, with its first tokens or all; it has no room for more.
+
+        The row must have been read as a prompt: it has padding at the left only.
+        """
+        start = self.pads[row]
+        slots = slice(start, self.length if tokens is None else start + tokens)
+        states = [
+            (keys[row : row + 1, :, slots].clone(), values[row : row + 1, :, slots].clone())
+            for keys, values in self.states
+        ]
+        return Cache(states, self.mask[row : row + 1, ..., slots].clone(), slots.stop - start, [0])
+
     def attend(self, layer: int, queries: Any, keys: Any, values: Any) -> Any:
         """Write the keys and values of tokens into the open slots, and attend to all slots that a row sees.
 
@@ -62,30 +81,40 @@ class Cache:
             self.mask[..., self.length : self.length + most] = 0.0
             return
         for row, count in enumerate(tokens):
-            self.mask[row, ..., self.length + most - count : self.length + most] = 0.0
+            if count:
+                self.mask[row, ..., self.length + most - count : self.length + most] = 0.0
 
     def keep(self, rows: Sequence[int]) -> "Cache":
-        """Return the cache of these rows, without the slots at the left that only the others used."""
+        """Return the cache of these rows, without the slots at the left that only the others used.
+
+        A row can be given several times: each copy goes its own way.
+        """
         import paddle
 
         index = paddle.to_tensor(list(rows))
         states = [(keys.index_select(index), values.index_select(index)) for keys, values in self.states]
         pads = [self.pads[row] for row in rows]
-        unused = min(pads)
         kept = Cache(states, self.mask.index_select(index), self.length, pads)
-        return kept._moved(-unused, self.mask.shape[-1] - unused)
+        unused = min(pads)
+        return kept._moved(-unused, self.mask.shape[-1] - unused) if unused else kept
 
-    def join(self, other: "Cache") -> "Cache":
-        """Return the cache of the rows of both; their last slots in use are aligned."""
+    def join(self, *others: "Cache", room: int = BLOCK) -> "Cache":
+        """Return the cache of the rows of all, with room for so many tokens; their last slots are aligned."""
         import paddle
 
-        length = max(self.length, other.length)
-        one, two = (cache._moved(length - cache.length, length + BLOCK) for cache in (self, other))
+        caches = [self, *others]
+        length = max(cache.length for cache in caches)
+        moved = {id(cache): cache._moved(length - cache.length, length) for cache in caches}
+        parts = [moved[id(cache)] for cache in caches]
         states = [
-            (paddle.concat([keys, more_keys]), paddle.concat([values, more_values]))
-            for (keys, values), (more_keys, more_values) in zip(one.states, two.states, strict=True)
+            (paddle.concat([keys for keys, _ in layer]), paddle.concat([values for _, values in layer]))
+            for layer in zip(*(part.states for part in parts), strict=True)
         ]
-        return Cache(states, paddle.concat([one.mask, two.mask]), length, one.pads + two.pads)
+        mask, pads = (
+            paddle.concat([part.mask for part in parts]),
+            [pad for part in parts for pad in part.pads],
+        )
+        return Cache(states, mask, length, pads)._moved(0, length + room)
 
     def _mask_of(self, start: int, stop: int) -> Any:
         """Return the mask (rows, 1, queries, slots) of tokens `start` to `stop` in the open slots."""
@@ -104,6 +133,8 @@ class Cache:
         """
         from paddle.nn.functional import pad
 
+        if shift == 0 and capacity == self.mask.shape[-1]:
+            return self
         used, left = slice(max(0, -shift), self.length), max(0, shift)
         right = capacity - self.length - shift
         states = [

@@ -7,6 +7,7 @@ back for what was found, and `score=yes_no` asks whether the boxes that are left
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION
@@ -43,29 +44,34 @@ class AskOnce:
     calibration: Calibration | BeingFitted | None = None
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
-        """Ask and parse, batch after batch."""
+        """Ask and parse, batch after batch.
+
+        Requests about one image go together: an engine can read it once for all of them.
+        """
         alternatives = ALTERNATIVES if self.score == CALIBRATED else 0
-        parsed: list[ParsedAnswer] = []
-        for start in range(0, len(requests), self.batch_size):
-            batch = requests[start : start + self.batch_size]
-            answers = self.engine.answer(
-                [
-                    replace(item.request, alternatives=max(alternatives, item.request.alternatives))
-                    for item in batch
-                ]
-            )
-            parsed += [
-                parse_raw_answer(
+        asked = [
+            replace(item.request, alternatives=max(alternatives, item.request.alternatives))
+            for item in requests
+        ]
+        firsts: dict[Path, int] = {}
+        for number, request in enumerate(asked):
+            firsts.setdefault(request.image, number)
+        order = sorted(range(len(asked)), key=lambda number: firsts[asked[number].image])
+        parsed: dict[int, ParsedAnswer] = {}
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            answers = self.engine.answer([asked[number] for number in batch])
+            for number, answer in zip(batch, answers, strict=True):
+                size = requests[number].size
+                parsed[number] = parse_raw_answer(
                     answer,
-                    item.size,
+                    size,
                     self.score,
-                    self.scale_of(item.size),
+                    self.scale_of(size),
                     thinks=self.thinks,
                     calibration=self.calibration,
                 )
-                for answer, item in zip(answers, batch, strict=True)
-            ]
-        return parsed
+        return [parsed[number] for number in range(len(requests))]
 
 
 def ask_batch(

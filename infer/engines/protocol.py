@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from grounding.markup import IMAGE_PLACEHOLDER
 
@@ -80,6 +80,21 @@ class Engine(Protocol):
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests as one batch, in their order."""
         ...
+
+
+@runtime_checkable
+class KeepsImages(Protocol):
+    """An engine that reads an image once for several questions, and keeps it for those that come later."""
+
+    def forget(self) -> None:
+        """Drop what is kept: the last bits of a probability can depend on it."""
+        ...
+
+
+def forget(engine: Engine) -> None:
+    """Drop what an engine keeps of earlier requests, if it keeps anything."""
+    if isinstance(engine, KeepsImages):
+        engine.forget()
 
 
 def chat_messages(request: Request) -> list[dict[str, Any]]:

@@ -33,6 +33,9 @@ class EngineSettings:
     engine: str = setting(" | ".join(ENGINES) + " (a server that speaks OpenAI's protocol)", ENGINES[0])
     batch_size: int = setting("images answered together", 8)
     max_new_tokens: int = setting("longest answer, in tokens", 2048)
+    image_cache_megabytes: int = setting(
+        "memory for images that were read, and wait for more questions; 0: each question reads its own", 512
+    )
     temperature: float = setting("0: always the most likely token; above 0: tokens are sampled", 0.0)
     top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
     seed: int = setting("seed for sampling tokens", 0)
@@ -68,6 +71,8 @@ class EngineSettings:
         check_counts(self, ("batch_size", "max_new_tokens", "concurrency", "tensor_parallel"))
         if self.temperature < 0:
             raise ValueError(f"temperature: {self.temperature} is less than 0")
+        if self.image_cache_megabytes < 0:
+            raise ValueError(f"image_cache_megabytes: {self.image_cache_megabytes} is less than 0")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p: {self.top_p} is not above 0 and up to 1")
         if self.timeout <= 0 or self.retries < 0:

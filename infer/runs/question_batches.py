@@ -8,7 +8,7 @@ from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.confidence.calibration import BeingFitted, Calibration
-from infer.engines.protocol import Engine
+from infer.engines.protocol import Engine, forget
 from infer.recipe import InferRecipe
 
 
@@ -22,13 +22,15 @@ def ask_questions(
     """Ask the questions at these places, and yield answers by place as they come.
 
     A server makes its own batches: several threads ask it, one question each. Otherwise the batches are those
-    of an uninterrupted run, as the last bits of a probability depend on the batch.
+    of an uninterrupted run, as the last bits of a probability depend on the batch, and each begins without
+    what the engine keeps of the batch before.
     """
     if recipe.engine == "openai":
         yield from _ask_in_threads(engine, questions, places, recipe, calibration)
         return
     for _, group in groupby(places, lambda place: place // recipe.batch_size):
         batch = list(group)
+        forget(engine)
         answers = ask_batch(engine, [questions[place] for place in batch], recipe, calibration)
         yield dict(zip(batch, answers, strict=True))
 

@@ -39,6 +39,10 @@ class ServeSettings:
     repeat_stop: bool = setting(
         "end an answer before an object that it has named already, and before a loop of text", False
     )
+    image_cache_megabytes: int = setting(
+        "memory for images that were read, and wait for more questions (0: none)",
+        EngineSettings.image_cache_megabytes,
+    )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
     body_seconds: float = setting("for the body of a request; then it is refused with 408", 120.0)
@@ -83,6 +87,7 @@ class ServeSettings:
             base_checkpoint=self.base_checkpoint,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
+            image_cache_megabytes=self.image_cache_megabytes,
             device=self.device,
             dtype=self.dtype,
             repeat_stop=self.repeat_stop,

@@ -63,11 +63,11 @@ class Forward:
         *,
         every: bool = False,
     ) -> Any:
-        """Feed text tokens of each row, one or more, and extend the cache.
+        """Feed text tokens of each row, and extend the cache.
 
-        `positions` are those of each row's first token. Rows with fewer tokens than others are padded at the
-        left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`, those after
-        every token, (rows, tokens, vocabulary), without a meaning at padding.
+        `positions` are those of each row's first token. Rows with fewer tokens than others, or none, are
+        padded at the left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`,
+        those after every token, (rows, tokens, vocabulary), without a meaning at padding.
         """
         import numpy as np
         import paddle
@@ -131,7 +131,7 @@ class Forward:
         if self._rotations is None or last >= self._rotations[0].shape[0]:
             size = (last // ROTATIONS + 1) * ROTATIONS
             positions = paddle.arange(size, dtype="int64").reshape([1, 1, -1]).expand([3, 1, -1])
-            cos, sin = self.layers.rotations(self.layers.query_key_weights[0], positions)
+            cos, sin = self.layers.rotations(self.layers.sample, positions)
             self._rotations = cos[0], sin[0]
         return self._rotations
 

@@ -15,6 +15,8 @@ from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
+from infer.engines.paddle.reading.image_encoder import ImageEncoder
+from infer.engines.paddle.reading.kept import Kept
 from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
@@ -23,6 +25,8 @@ from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
 from models.lookup import family_of_folder, find_family
+
+MEGABYTE = 1 << 20
 
 
 class PaddleEngine:
@@ -63,6 +67,8 @@ class PaddleEngine:
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
         self.repeat_stop = settings.repeat_stop
+        self.shares_images = settings.image_cache_megabytes > 0
+        self.kept = Kept(settings.image_cache_megabytes * MEGABYTE)
         self.decoding = replace(
             _greedy(self.family, self.encoder, settings.max_new_tokens),
             temperature=settings.temperature,
@@ -78,11 +84,13 @@ class PaddleEngine:
     ) -> "PaddleEngine":
         """Make a greedy engine over a model that is already loaded and may be in training.
 
-        With tensor parallelism every rank must answer the same requests at the same time.
+        It keeps nothing between calls, as the weights may change. With tensor parallelism every rank must
+        answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
         engine.family = find_family({"model_type": model.config.model_type})
         engine.model, engine.encoder, engine.repeat_stop = model, encoder, repeat_stop
+        engine.shares_images, engine.kept = True, Kept(0)
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
@@ -99,7 +107,7 @@ class PaddleEngine:
         self.prompt_limit = choose_limit(
             max_prompt_tokens,
             positions=config.text_config.max_position_embeddings,
-            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu"),
+            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu") - self.kept.most_bytes,
             token_bytes=bytes_per_token(self.family.text_shape(config.to_dict()), weight.element_size()),
         )
         return self.prompt_limit
@@ -110,12 +118,24 @@ class PaddleEngine:
         Raises:
             UserError: the image cannot be read, or the prompt is longer than `prompt_limit`.
         """
-        if self.prompt_limit is None:
-            return self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_text(request)
-        prompt = self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_prompt(prompt)
-        return prompt
+        return self._encode([request])[0]
+
+    def _encode(self, requests: Sequence[Request]) -> list[Prompt]:
+        """Encode requests, each image once."""
+        images = ImageEncoder(self.encoder.encode_image, self.kept)
+        prompts = []
+        for request in requests:
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_text(request)
+            image = images.encode(request.image) if self.shares_images else request.image
+            prompts.append(self.encoder.encode(image, chat_messages(request)))
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_prompt(prompts[-1])
+        return prompts
+
+    def forget(self) -> None:
+        """Drop what is kept of earlier images and prompts."""
+        self.kept.clear()
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests, in their order.
@@ -124,7 +144,7 @@ class PaddleEngine:
             UserError: as `encode`; no request is answered then.
         """
         with quiet():
-            prompts = [self.encode(request) for request in requests]
+            prompts = self._encode(requests)
             watches = [self._repeat_guide(prompt) for prompt in prompts]
             guides = [
                 [*self._guides(request), *([watch] if watch else [])]
@@ -193,7 +213,7 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, decoding, asked, guides)
+                return generate(forward, prompts, chosen, decoding, asked, guides, self.kept)
         finally:
             if was_training:
                 self.model.train()

@@ -38,6 +38,7 @@ def requests(dataset: Any) -> list[Request]:
 
 
 def new_tokens(engine: PaddleEngine, requests: list[Request]) -> list[tuple[list[int], bool]]:
+    engine.forget()
     rows = engine.generate([engine.encode(request) for request in requests])
     return [(row.token_ids, row.has_ended) for row in rows]
 
@@ -51,6 +52,8 @@ def test_answers_of_a_batch_equal_those_one_by_one(
 ) -> None:
     set_decoding(engine, monkeypatch, end_ids=frozenset())  # a random model may end at once
     batch = engine.answer(requests)
+    assert batch == [engine.answer([request])[0] for request in requests]
+    engine.forget()
     assert batch == [engine.answer([request])[0] for request in requests]
     # A random model soon repeats itself, but one that looks at its input does not always say the same.
     assert len({answer.text for answer in batch}) > len(requests) // 2

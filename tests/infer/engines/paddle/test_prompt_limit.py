@@ -113,4 +113,5 @@ def test_the_limit_changes_no_answer(
     monkeypatch.setattr(engine, "prompt_limit", None)
     expected = engine.answer(requests)
     monkeypatch.setattr(engine, "prompt_limit", PromptLimit(tokens=4096, tokens_at_once=200))
+    engine.forget()
     assert engine.answer(requests) == expected
