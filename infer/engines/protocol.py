@@ -15,7 +15,8 @@ class Request:
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
-    `max_tokens` tokens, and no more than the engine's own limit.
+    `max_tokens` tokens, and no more than the engine's own limit. `is_free_form` says that the answer is none
+    about objects, such as yes or no: the engine's grammar does not apply.
     """
 
     image: Path
@@ -24,6 +25,7 @@ class Request:
     draw: int = 0
     alternatives: int = 0
     max_tokens: int | None = None
+    is_free_form: bool = False
 
 
 @dataclass(frozen=True)

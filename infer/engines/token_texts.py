@@ -12,7 +12,7 @@ def split_text(tokenizer: Any, ids: Sequence[int]) -> list[str]:
     A character may take several tokens. It belongs to the last of them, which completes it.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    texts = [decoder.decode(_bytes_of(token)) for token in tokenizer.convert_ids_to_tokens(list(ids))]
+    texts = [decoder.decode(bytes_of_token(token)) for token in tokenizer.convert_ids_to_tokens(list(ids))]
     if texts:
         texts[-1] += decoder.decode(b"", final=True)
     return texts
@@ -23,17 +23,18 @@ def end_within_characters(tokenizer: Any, ids: Sequence[int]) -> list[bool]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     within = []
     for token in tokenizer.convert_ids_to_tokens(list(ids)):
-        decoder.decode(_bytes_of(token))
+        decoder.decode(bytes_of_token(token))
         within.append(bool(decoder.getstate()[0]))
     return within
 
 
-def _bytes_of(token: str) -> bytes:
+def bytes_of_token(token: str) -> bytes:
     """Return the bytes that a token stands for; an added token is spelled literally."""
     known = _byte_of_character()
-    if all(character in known for character in token):
-        return bytes(known[character] for character in token)
-    return token.encode()
+    try:
+        return bytes([known[character] for character in token])
+    except KeyError:
+        return token.encode()
 
 
 @cache
