@@ -11,6 +11,9 @@ LABEL_ROOM = 16
 """An object is begun only where so many tokens are left for a free label; then it can become longer."""
 
 _NUMBERS = frozenset(string.digits + "+-.eE% ")
+_AFTER_ANGLE = frozenset(string.punctuation + " ") - frozenset("/_|")
+"""What can follow `<` and makes no tag of it."""
+
 _QUOTES = frozenset("\"'“”")
 _BOX_KEYS = ("bbox", "box", "boun", "bndb", "coor")
 _KEY_STARTS = frozenset(key[:end] for key in _BOX_KEYS for end in range(len(key)))
@@ -96,11 +99,9 @@ class FreeLabel:
 
     def _run(self, run: str, character: str, plain: str) -> str | None:
         """Return the beginning of something forbidden after this character, None where it is complete."""
-        if (
-            (run == "<" and not (plain.isspace() or plain in string.punctuation.replace("/", "")))
-            or (run == "<" and plain in "_|")
-            or run + plain in ("|>", "◁/")
-        ):
+        if run == "<" and character not in _AFTER_ANGLE:
+            return None
+        if run + plain in ("|>", "◁/"):
             return None
         if plain in ("<", "|", "◁"):
             return plain

@@ -17,6 +17,14 @@ SCORES = ("none", "mean_logprob", "min_prob", "answer")
 TOKEN_SCORES = SCORES[1:3]
 GRAMMARS = ("none", *ANSWER_FORMATS)
 GRAMMAR_LABELS = ("free", "categories")
+GRAMMAR_KEYS = frozenset(
+    {
+        *("structured_outputs", "guided_grammar", "guided_json", "guided_regex", "guided_choice", "ebnf"),
+        *("regex", "json_schema", "response_format", "structural_tag"),
+    }
+)
+"""The fields of a request by which servers keep answers within a form."""
+
 GRAMMAR_FIELDS = ("none", "vllm", "sglang", "fastdeploy", "response_format")
 
 
@@ -101,6 +109,8 @@ class EngineSettings:
             raise ValueError("grammar_field has an effect only with engine=openai")
         if self.grammar_field == "response_format" and self.grammar != "json":
             raise ValueError("grammar_field: response_format takes JSON schemas: it needs grammar=json")
+        if both := sorted(GRAMMAR_KEYS.intersection(self.request)):
+            raise ValueError(f"request: {both[0]} would take the place of the grammar: set only one of them")
         if self.score == "answer":
             raise ValueError("score: answer needs grammar=none: the grammar has no place for a confidence")
         if self.thinks:

@@ -12,6 +12,7 @@ from infer.engines.protocol import Engine
 from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe, check_saved_recipe, save_recipe
 from infer.runs.fingerprints import FINGERPRINTS_FILE, fingerprint_run, has_fingerprints
+from infer.runs.grammar_check import check_grammar
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predicted_row import prediction_row
 from infer.runs.question_batches import ask_questions
@@ -35,6 +36,7 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
         UserError: something is wrong with data set, checkpoint, server or output folder.
     """
     check_saved_recipe(recipe)
+    check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
     fingerprints = fingerprint_run(checkpoint, questions)

@@ -35,6 +35,7 @@ def test_recipes_are_read_by_their_schema(path: Path) -> None:
         (["timeout=0"], "timeout must be more than 0"),
         (["shard=8/8"], "shard: '8/8' is not one of 0/8 to 7/8"),
         (["score=mean"], "score: 'mean' is not one of none, mean_logprob, min_prob"),
+        (["grammar=objects", "answer_units=pixels"], "with answer_units=pixels set grammar=none"),
     ],
 )
 def test_what_does_not_fit_is_named(words: list[str], message: str) -> None:

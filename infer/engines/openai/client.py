@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from grounding.errors import UserError
+from grounding.grammar.server_forms import request_fields
 from infer.engines.openai.background_loop import run_in_background, start_in_background
 from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
 from infer.engines.openai.completion import (
@@ -61,6 +62,10 @@ class OpenAIEngine:
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
         self.settings, self.model = settings, settings.model
+        self.grammar_fields: Mapping[str, Any] = {}
+        if settings.grammar != "none":
+            labels = settings.answer_labels()
+            self.grammar_fields = request_fields(settings.grammar_field, settings.grammar, labels)
         key = _key()
         check_proxies()
         try:
@@ -135,7 +140,7 @@ class OpenAIEngine:
 
     async def _post_once(self, messages: Any, fields: dict[str, Any]) -> bytes:
         response = await self.client.chat.completions.with_raw_response.create(
-            model=self.model, messages=messages, extra_body=self.settings.request, **fields
+            model=self.model, messages=messages, **fields
         )
         content: bytes = response.content
         return content
@@ -151,7 +156,8 @@ class OpenAIEngine:
             fields |= {"top_p": settings.top_p, "seed": settings.seed + request.draw}
         if settings.with_tokens:
             fields |= {"logprobs": True}
-        return fields
+        grammar = {} if request.is_free_form else self.grammar_fields
+        return fields | {"extra_body": {**grammar, **settings.request}}
 
     def _refusal(self, error: openai.APIStatusError, request: Request) -> str:
         """Return what the server said, and what the user can do about it."""
@@ -163,7 +169,13 @@ class OpenAIEngine:
         if error.status_code == 404:
             return f"{said}: is model '{self.model}' in the list of {self.server}/models?"
         if error.status_code < 500 and error.status_code != 429:
-            return f"{request.image}: the server refuses the question ({said})"
+            refusal = f"{request.image}: the server refuses the question ({said})"
+            if not self.grammar_fields:
+                return refusal
+            field = next(iter(self.grammar_fields))
+            return (
+                f"{refusal}: if it takes no grammar in '{field}', set another grammar_field or grammar=none"
+            )
         return f"{said}: failed {self.client.max_retries + 1} times, see the server's log"
 
 
