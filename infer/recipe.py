@@ -83,6 +83,10 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
                 "answer_units: pixels_resized needs checkpoint, the model's folder: its image processor "
                 "tells to what size an image is resized"
             )
+        if self.grammar != "none" and self.answer_units != "grid":
+            raise ValueError(
+                f"grammar: its numbers are 0..1000: with answer_units={self.answer_units} set grammar=none"
+            )
         if self.agree > 1 and not self.is_sampled:
             raise ValueError(
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "
@@ -114,6 +118,18 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
     def wordings(self) -> tuple[Wording, ...]:
         """The wordings that `wording` names."""
         return () if self.wording is None else find_wordings(self.wording, ANY_LANGUAGE, key="wording")
+
+    def answer_labels(self) -> tuple[str, ...]:
+        """Return the names of the data set's categories if the grammar allows no others, else ().
+
+        Raises:
+            UserError: the data set has no card that can be read.
+        """
+        if self.grammar == "none" or self.grammar_labels == "free":
+            return ()
+        from grounding.card import load_card
+
+        return tuple(category.name for category in load_card(self.dataset_path).categories)
 
     def asks_the_same_as(self, other: "InferRecipe") -> bool:
         """Tell whether the other recipe gives the same answers: the keys in SAME_ANSWERS do not matter."""

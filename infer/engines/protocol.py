@@ -19,7 +19,8 @@ class Request:
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
     `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
-    for the engine's own.
+    for the engine's own. `is_free_form` says that the answer is none about objects, such as yes or no: the
+    engine's grammar does not apply.
     """
 
     image: Path
@@ -29,6 +30,7 @@ class Request:
     alternatives: int = 0
     max_tokens: int | None = None
     temperature: float | None = None
+    is_free_form: bool = False
 
 
 @dataclass(frozen=True)

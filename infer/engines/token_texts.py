@@ -17,7 +17,7 @@ class GrowingText:
     def add(self, token_id: int) -> str:
         """Return the text of the next token, up to the last complete character."""
         (token,) = self._tokenizer.convert_ids_to_tokens([token_id])
-        return self._decoder.decode(_bytes_of(token))
+        return self._decoder.decode(bytes_of_token(token))
 
     def finish(self) -> str:
         """Return what is left of a last character that is incomplete."""
@@ -48,15 +48,16 @@ def end_within_characters(tokenizer: Any, ids: Sequence[int]) -> list[bool]:
 
 def split_bytes(tokenizer: Any, ids: Sequence[int]) -> list[bytes]:
     """Return the bytes that each token stands for: a character's may be spread over several tokens."""
-    return [_bytes_of(token) for token in tokenizer.convert_ids_to_tokens(list(ids))]
+    return [bytes_of_token(token) for token in tokenizer.convert_ids_to_tokens(list(ids))]
 
 
-def _bytes_of(token: str) -> bytes:
+def bytes_of_token(token: str) -> bytes:
     """Return the bytes that a token stands for; an added token is spelled literally."""
     known = _byte_of_character()
-    if all(character in known for character in token):
-        return bytes(known[character] for character in token)
-    return token.encode()
+    try:
+        return bytes([known[character] for character in token])
+    except KeyError:
+        return token.encode()
 
 
 @cache

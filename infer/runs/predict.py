@@ -14,6 +14,7 @@ from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe, check_saved_recipe, save_recipe
 from infer.runs.calibrated_run import calibration_of_run
 from infer.runs.fingerprints import FINGERPRINTS_FILE, fingerprint_run, has_fingerprints
+from infer.runs.grammar_check import check_grammar
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predicted_row import prediction_row
 from infer.runs.question_batches import ask_questions
@@ -37,6 +38,7 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
         UserError: something is wrong with data set, checkpoint, calibration, server or output folder.
     """
     check_saved_recipe(recipe)
+    check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
     number, count = recipe.shard_numbers

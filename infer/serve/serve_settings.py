@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.recipe.schema import setting
-from infer.engines.settings import DEVICES, DTYPES, SCORES, EngineSettings, check_counts
+from infer.engines.settings import DEVICES, DTYPES, GRAMMARS, SCORES, EngineSettings, check_counts
 from infer.serve.access import KEY_VARIABLE
 
 MEGABYTE = 1 << 20
@@ -42,6 +42,10 @@ class ServeSettings:
     image_cache_megabytes: int = setting(
         "memory for images that were read, and wait for more questions (0: none)",
         EngineSettings.image_cache_megabytes,
+    )
+    grammar: str = setting(
+        " | ".join(GRAMMARS) + ": all answers are objects in this format, whatever is asked",
+        EngineSettings.grammar,
     )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
@@ -88,6 +92,7 @@ class ServeSettings:
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
             image_cache_megabytes=self.image_cache_megabytes,
+            grammar=self.grammar,
             device=self.device,
             dtype=self.dtype,
             repeat_stop=self.repeat_stop,

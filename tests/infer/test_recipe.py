@@ -42,6 +42,7 @@ def test_recipes_are_read_by_their_schema(path: Path) -> None:
             "recall: high keeps the boxes that agree=3 drops: leave one of them out",
         ),
         (["score=mean"], "score: 'mean' is not one of none, mean_logprob, min_prob"),
+        (["grammar=objects", "answer_units=pixels"], "with answer_units=pixels set grammar=none"),
     ],
 )
 def test_what_does_not_fit_is_named(words: list[str], message: str) -> None:

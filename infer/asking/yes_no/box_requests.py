@@ -52,4 +52,5 @@ class BoxQuestionForm:
                 draw=0,
                 alternatives=ALTERNATIVES,
                 max_tokens=1,
+                is_free_form=True,
             )

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +13,7 @@ import httpx2
 import openai
 
 from grounding.errors import UserError
+from grounding.grammar.server_forms import request_fields
 from infer.engines.cut_answers import without_repeats
 from infer.engines.openai.background_loop import run_in_background, start_in_background
 from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
@@ -72,6 +73,10 @@ class OpenAIEngine:
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
         self.settings, self.model = settings, settings.model
+        self.grammar_fields: Mapping[str, Any] = {}
+        if settings.grammar != "none":
+            labels = settings.answer_labels()
+            self.grammar_fields = request_fields(settings.grammar_field, settings.grammar, labels)
         key = _key()
         check_proxies()
         try:
@@ -125,7 +130,7 @@ class OpenAIEngine:
     def _body(self, request: Request) -> bytes:
         """Ask the server, and return the body of its answer."""
         try:
-            return run_in_background(self._post(_messages(request), fields_of(self.settings, request)))
+            return run_in_background(self._post(_messages(request), self._fields(request)))
         except openai.APITimeoutError as error:
             raise UserError(
                 f"{self.server}: no answer about {request.image} within {self.settings.timeout:g} s: "
@@ -152,13 +157,19 @@ class OpenAIEngine:
 
     async def _post_once(self, messages: Any, fields: dict[str, Any]) -> bytes:
         response = await self.client.chat.completions.with_raw_response.create(
-            model=self.model, messages=messages, extra_body=self.settings.request, **fields
+            model=self.model, messages=messages, **fields
         )
         content: bytes = response.content
         return content
 
     def _shown(self, message: str) -> str:
         return shown_text(message, self.secrets)
+
+    def _fields(self, request: Request) -> dict[str, Any]:
+        """Return the fields that say how to answer, with the grammar and the user's own."""
+        grammar = {} if request.is_free_form else self.grammar_fields
+        extra = {"extra_body": {**grammar, **self.settings.request}}
+        return fields_of(self.settings, request) | extra
 
     def _refusal(self, error: openai.APIStatusError, request: Request) -> UserError:
         """Return an error with what the server said, and what the user can do about it."""
@@ -172,7 +183,13 @@ class OpenAIEngine:
         if error.status_code in (400, 422) and "logprobs" in message and wants_tokens(self.settings, request):
             return NoProbabilitiesError(f"{said}: {refused_probabilities(self.settings, request)}")
         if error.status_code < 500 and error.status_code != 429:
-            return UserError(f"{request.image}: the server refuses the question ({said})")
+            refusal = f"{request.image}: the server refuses the question ({said})"
+            if not self.grammar_fields:
+                return UserError(refusal)
+            field = next(iter(self.grammar_fields))
+            return UserError(
+                f"{refusal}: if it takes no grammar in '{field}', set another grammar_field or grammar=none"
+            )
         return UserError(f"{said}: failed {self.client.max_retries + 1} times, see the server's log")
 
 

@@ -229,7 +229,7 @@ def _only_allowed(rows: Sequence[Row], logits: Any) -> Any:
     may = np.ones((len(rows), width), dtype=bool)
     for row, mask in enumerate(masks):
         if mask is not None:
-            may[row] = np.pad(mask[:width], (0, max(0, width - len(mask))))
+            may[row, : len(mask)], may[row, len(mask) :] = mask[:width], False
     return paddle.where(paddle.to_tensor(may), logits, paddle.full_like(logits, -np.inf))
 
 

@@ -9,9 +9,13 @@ from itertools import starmap
 from random import Random
 from typing import Any
 
+from grounding.errors import UserError
+from grounding.grammar.answer_grammar import AnswerGrammar
 from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
+from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
+from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
@@ -37,6 +41,8 @@ class PaddleEngine:
 
     repeat_stop: bool
     """Whether answers end where they begin to repeat themselves."""
+    grammar: TokenGrammar | None = None
+    """What the answers are kept within; None lets the model write what it likes."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
@@ -47,7 +53,7 @@ class PaddleEngine:
 
         Raises:
             UserError: a missing or incomplete checkpoint folder, an unsupported model type, or a GPU is
-                asked for and Paddle has none.
+                asked for and Paddle has none, or the tokenizer cannot spell every answer of the grammar.
         """
         checkpoint = settings.resolve_checkpoint()
         assert checkpoint is not None  # the settings check it
@@ -77,6 +83,11 @@ class PaddleEngine:
             with_logprobs=settings.with_tokens,
             rows=settings.batch_size,
         )
+        if settings.grammar != "none":
+            tokenizer = self.encoder.tokenizer
+            end_ids = tokenizer.convert_tokens_to_ids(list(self.family.end_tokens))
+            answers = AnswerGrammar(settings.grammar, settings.answer_labels())
+            self.grammar = TokenGrammar(answers, Vocabulary(tokenizer, end_ids))
 
     @classmethod
     def from_model(
@@ -141,10 +152,12 @@ class PaddleEngine:
         """Answer the requests, in their order.
 
         Raises:
-            UserError: as `encode`; no request is answered then.
+            UserError: as `encode`, or the template begins a thought, for which a grammar has no place; no
+                request is answered then.
         """
         with quiet():
             prompts = self._encode(requests)
+            self._check_thoughts(prompts)
             watches = [self._repeat_guide(prompt) for prompt in prompts]
             guides = [
                 [*self._guides(request), *([watch] if watch else [])]
@@ -220,8 +233,17 @@ class PaddleEngine:
 
     def _guides(self, request: Request) -> list[Guide]:
         """Return new guides for the answer to a request."""
-        del request
-        return []
+        if self.grammar is None or request.is_free_form:
+            return []
+        longest = self.decoding.max_new_tokens
+        return [self.grammar.guide(min(longest, request.max_tokens or longest))]
+
+    def _check_thoughts(self, prompts: Sequence[Prompt]) -> None:
+        if self.grammar is not None and any(prompt.opens_thought for prompt in prompts):
+            raise UserError(
+                "grammar: the chat template begins every answer with a thought, for which it has no place: "
+                "set grammar=none"
+            )
 
     def _text(self, ids: list[int]) -> str:
         return str(

@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 
 from grounding.answers.forms import REPEATED
 from grounding.errors import UserError
+from grounding.grammar.server_forms import request_fields
 from infer.asking.dataset_questions import read_questions
 from infer.engines.openai.client import OpenAIEngine
 from infer.engines.opening import open_engine
@@ -529,3 +530,48 @@ def test_connections_are_closed_with_the_engine(server: ChatServer, requests: li
     while not client.is_closed() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert client.is_closed()
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("vllm", "structured_outputs"),
+        ("sglang", "ebnf"),
+        ("fastdeploy", "guided_grammar"),
+        ("response_format", "response_format"),
+    ],
+)
+def test_the_grammar_goes_out_in_the_servers_field(
+    field: str, name: str, server: ChatServer, requests: list[Request]
+) -> None:
+    more = {"request": {"skip_special_tokens": False}}
+    engine = connect(server.url, grammar="json", grammar_field=field, **more)
+    engine.answer([requests[0], dataclasses.replace(requests[0], is_free_form=True)])
+    within, free = server.bodies
+    fields = request_fields(field, "json", ())
+    assert within[name] == fields[name]
+    assert within == free | fields
+    assert free["skip_special_tokens"] is False
+
+
+def test_a_servers_grammar_has_the_categories_of_the_data_set(
+    recipe: InferRecipe, server: ChatServer
+) -> None:
+    keys = {"grammar": "objects", "grammar_labels": "categories", "grammar_field": "sglang"}
+    predict(dataclasses.replace(recipe, **keys, limit=1), open_engine)
+    assert 'label ::= "red square" | "green circle"\n' in server.bodies[0]["ebnf"]
+
+
+def test_a_refused_grammar_names_the_field_and_what_to_do(
+    server: ChatServer, requests: list[Request]
+) -> None:
+    server.faults.append(Fault(status=400, message="unknown field structured_outputs"))
+    engine = connect(server.url, grammar="objects", grammar_field="vllm")
+    with pytest.raises(UserError) as refused:
+        engine.answer(requests[:1])
+    message = str(refused.value)
+    assert "\n" not in message
+    assert "unknown field structured_outputs" in message
+    assert message.endswith(
+        "takes no grammar in 'structured_outputs', set another grammar_field or grammar=none"
+    )
