@@ -12,15 +12,18 @@ from PIL import Image
 from grounding.boxes import Box, from_grid, iou
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question
-from infer.asking.parsed_answers import ParsedAnswer
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
 from infer.asking.ways import ask_batch
-from infer.asking.yes_no.asking_back import NEITHER_YES_NOR_NO
+from infer.asking.yes_no.asking_back import NEITHER_YES_NOR_NO, NOT_ASKABLE, AskWhetherRight
+from infer.asking.yes_no.choosing_form import choose_form
+from infer.asking.yes_no.doubt_band import DoubtBand
 from infer.asking.yes_no.yes_probability import ALTERNATIVES
 from infer.engines.protocol import RawAnswer, Request, Token
 from infer.engines.yes_no_settings import YesNoSettings
 from infer.recipe import InferRecipe
 from tests.infer.asking.color_engine import COLORS, LARGE, SIZE, SMALL, ColorEngine
 
+SCORED = replace(LARGE, score=0.5)
 LIE = Detection("blue", Box(300, 10, 360, 60))
 SAYS = (("Yes", math.log(0.6)), (" no", math.log(0.2)), ("The", math.log(0.2)))
 """The first token of every right box; of the others, yes and no change places."""
@@ -128,6 +131,24 @@ def test_where_neither_yes_nor_no_is_said_the_token_score_stays_and_is_named(
     (first,) = asked(questions[:1], recipe, engine)
     assert scores(first) == {"red": 0.4, "green": 0.6}
     assert first.problems == (NEITHER_YES_NOR_NO,) * 2
+
+
+@pytest.mark.parametrize("label", ["", " ", "a <image>", "<|image_pad|>", "<|im_end|>", "red" * 200])
+def test_a_label_that_no_question_can_hold_is_named_and_keeps_its_score(
+    recipe: InferRecipe, questions: list[Question], label: str
+) -> None:
+    engine = DoubtingEngine()
+    once = AskWhetherRight(
+        lambda requests: [ParsedAnswer("", (Detection(label, LIE.box, 0.5), SCORED), ("other",))],
+        engine,
+        choose_form(None, "text"),
+        DoubtBand(0.0, 1.0),
+        batch_size=4,
+    )
+    (answer,) = once([SizedRequest(questions[0].request, questions[0].size)])
+    assert [found.score for found in answer.detections] == [0.5, 0.7495]
+    assert answer.problems == ("other", NOT_ASKABLE)
+    assert len(engine.requests) == 1
 
 
 def test_questions_are_asked_in_batches(recipe: InferRecipe, questions: list[Question]) -> None:
