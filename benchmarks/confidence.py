@@ -2,8 +2,9 @@
 
 Trains the tiny model on drawn shapes to a middling state, and that model on noisy answers (of the boxes in
 train.jsonl 20 % are left out, 20 % shifted to an IoU of 0.3 to 0.6, 10 % relabelled and 15 % copied), with
-three seeds each. `infer.calibrate` fits the scores to the calibration part, images that no model was trained on. Then the
-512 validation images are asked about, and the scores are judged there. Intervals: 95 %, images resampled.
+three seeds each. `infer.calibrate` fits the scores to the calibration part, images that no model was trained
+on. Then the 512 validation images are asked about, and the scores are judged there. Intervals: 95 %, images
+resampled.
 
 The goals: AUROC at least 0.9, expected calibration error at most 0.05, AP at least 4 points above that of
 constant scores, and at least 90 % of that of a perfect order. Exit code 1 where one is not reached.
