@@ -15,6 +15,9 @@ FOLDS = 5
 FEWEST_BOXES, FEWEST_OF_A_KIND = 50, 10
 """Fewer boxes, or fewer right or wrong ones, would fit 24 weights to chance."""
 
+FEWEST_TO_BEND = 300
+"""With fewer boxes, an isotonic step follows single boxes."""
+
 INVERSE_PENALTY = 0.3
 """scikit-learn's C of the L2 penalty: with few boxes, the weights stay small."""
 
@@ -34,21 +37,23 @@ class Fit:
 def fit_weighing(features: FloatArray, right: BoolArray, groups: IntArray) -> Fit:
     """Fit the weighing to judged boxes, shape (boxes, features), and cross-validate it image by image.
 
-    `groups` has the number of each box's image. The isotonic step is kept if it lowers the squared error of
-    held-out boxes by more than the standard error of the difference.
+    `groups` has the number of each box's image. The isotonic step is kept if there are FEWEST_TO_BEND boxes,
+    and it lowers the squared error of held-out ones by more than twice the standard error of the difference.
 
     Raises:
         UserError: too few boxes, or too few of them are right or wrong.
     """
     check_enough(right, groups)
+    bends = len(right) >= FEWEST_TO_BEND
     logistic, isotonic = np.zeros(len(right)), np.zeros(len(right))
     for train, test in _folds(right, groups):
         weighing = fit_logistic(features[train], right[train])
         logistic[test] = weighing.probabilities(features[test])
-        bent = _with_isotonic(weighing, features[train], right[train], groups[train])
-        isotonic[test] = bent.probabilities(features[test])
+        if bends:
+            bent = _with_isotonic(weighing, features[train], right[train], groups[train])
+            isotonic[test] = bent.probabilities(features[test])
     weighing = fit_logistic(features, right)
-    if _helps(isotonic, logistic, right, groups):
+    if bends and _helps(isotonic, logistic, right, groups):
         return Fit(_with_isotonic(weighing, features, right, groups), isotonic)
     return Fit(weighing, logistic)
 
@@ -75,7 +80,7 @@ def fit_logistic(features: FloatArray, right: BoolArray) -> Weighing:
 
     means, scales = features.mean(axis=0), features.std(axis=0)
     scales = np.where(scales > 1e-9, scales, 1.0)
-    model: Any = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    model: Any = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky")
     model.fit((features - means) / scales, right)
     return Weighing(
         FEATURE_NAMES,
@@ -93,15 +98,22 @@ def _numbers(values: FloatArray) -> tuple[float, ...]:
 
 
 def _with_isotonic(weighing: Weighing, features: FloatArray, right: BoolArray, groups: IntArray) -> Weighing:
-    """Add an isotonic step, fitted to what the logistic one gives for boxes of held-out images."""
+    """Add an isotonic step, fitted to what the logistic one gives for boxes of held-out images.
+
+    The share of right boxes in a flat part counts one right and one wrong box more than there are (Laplace's
+    rule of succession): a few boxes that are all right do not make the next one certain.
+    """
     from sklearn.isotonic import IsotonicRegression
 
     held_out = np.zeros(len(right))
     for train, test in _folds(right, groups):
         held_out[test] = fit_logistic(features[train], right[train]).probabilities(features[test])
-    step: Any = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(held_out, right)
-    knots = zip(step.X_thresholds_, step.y_thresholds_, strict=True)
-    return replace(weighing, knots=tuple(sorted((float(place), float(value)) for place, value in knots)))
+    flat: Any = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(held_out, right)
+    shares, parts, sizes = np.unique(flat, return_inverse=True, return_counts=True)
+    values = np.maximum.accumulate((shares * sizes + 1) / (sizes + 2))
+    ends = [(held_out[parts == part].min(), held_out[parts == part].max()) for part in range(len(shares))]
+    knots = {(float(place), float(value)) for pair, value in zip(ends, values, strict=True) for place in pair}
+    return replace(weighing, knots=tuple(sorted(knots)))
 
 
 def _folds(right: BoolArray, groups: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
@@ -110,9 +122,9 @@ def _folds(right: BoolArray, groups: IntArray) -> Iterator[tuple[IntArray, IntAr
     Raises:
         UserError: a fold leaves only right or only wrong boxes to fit.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    for train, test in StratifiedGroupKFold(FOLDS).split(right, right, groups):
+    folds = np.unique(groups, return_inverse=True)[1] % FOLDS  # prepare has shuffled the images
+    for fold in range(FOLDS):
+        train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         if right[train].all() or not right[train].any():
             raise UserError(
                 f"{len(right)} boxes to fit: without a fifth of the images, all of them are right or all are "
@@ -122,8 +134,8 @@ def _folds(right: BoolArray, groups: IntArray) -> Iterator[tuple[IntArray, IntAr
 
 
 def _helps(changed: FloatArray, before: FloatArray, right: BoolArray, groups: IntArray) -> bool:
-    """Tell whether probabilities have a lower squared error, by more than its standard error over images."""
+    """Tell whether probabilities have a squared error that is lower beyond chance, image by image."""
     gains = (before - right) ** 2 - (changed - right) ** 2
     by_image = np.bincount(groups, weights=gains)[np.unique(groups)]
     error = by_image.std(ddof=1) * np.sqrt(len(by_image))
-    return bool(by_image.sum() > error)
+    return bool(by_image.sum() > 2 * error)

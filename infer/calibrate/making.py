@@ -1,6 +1,6 @@
 """Make the calibration of a checkpoint: ask, judge, fit, cross-validate, save."""
 
-import logging
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +23,6 @@ from infer.runs.predict import EngineOpener
 from models.hub_downloads import is_hub_id
 
 LIBRARIES = ("numpy", "scikit-learn", "paddlepaddle")
-
-log = logging.getLogger(__name__)
 
 
 def make_calibration(recipe: InferRecipe, open_engine: EngineOpener) -> str:
@@ -55,7 +53,7 @@ def _check_place(recipe: InferRecipe, path: Path) -> None:
     """Refuse a place that cannot be written before the model is asked.
 
     Raises:
-        UserError: the cache of a hub, or a folder that does not exist or cannot be written.
+        UserError: the cache of a hub, a folder in place of a file, or a folder that cannot be written.
     """
     if recipe.calibration is None and recipe.checkpoint is not None and is_hub_id(recipe.checkpoint):
         raise UserError(
@@ -64,8 +62,9 @@ def _check_place(recipe: InferRecipe, path: Path) -> None:
         )
     if path.is_dir():
         raise UserError(f"calibration: {path} is a folder: name a file")
-    if recipe.calibration is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"calibration: {path} cannot be written: set calibration= to a file elsewhere")
 
 
 def _ask(

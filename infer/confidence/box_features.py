@@ -14,7 +14,7 @@ from grounding.samples import Detection, Reading, Span
 from infer.confidence.coordinate_odds import (
     MOST_ALTERNATIVES,
     CoordinateOdds,
-    bounded,
+    bounded_logprob,
     coordinate_odds,
 )
 from infer.confidence.overlap_odds import overlap_odds
@@ -119,7 +119,7 @@ def _of_label(found: TokenPlaces, spans: Sequence[Span]) -> tuple[float, float, 
 
 def _of_tokens(tokens: Sequence[Token]) -> tuple[float, float, float]:
     """Return mean and smallest log-probability of tokens, and the logit of all of them together."""
-    logprobs = [bounded(token.logprob) for token in tokens] or [0.0]
+    logprobs = [bounded_logprob(token.logprob) for token in tokens] or [0.0]
     return sum(logprobs) / len(logprobs), min(logprobs), _logit(math.exp(sum(logprobs)))
 
 
@@ -181,7 +181,7 @@ def _deviation(side: CoordinateOdds) -> float:
 
 def _of_begin(tokens: Sequence[Token], before: int, start: int) -> float:
     """Return the smallest log-probability of the tokens from the object before to this one."""
-    return min((bounded(token.logprob) for token in tokens[before:start]), default=0.0)
+    return min((bounded_logprob(token.logprob) for token in tokens[before:start]), default=0.0)
 
 
 def _of_place(detections: Sequence[Detection], number: int) -> tuple[float, ...]:

@@ -8,9 +8,10 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from grounding.errors import UserError
-from grounding.files import check_types, read_json, write_json
+from grounding.files import check_types, write_json
 from grounding.layout import CALIBRATION_FILE
 from infer.confidence.calibration import Calibration, FittedOn, Weighing, is_current
+from models.folder_files import TABLE_BYTES, read_object
 
 VERSION = 1
 AGAIN = "run `python -m infer.calibrate` again"
@@ -68,7 +69,7 @@ def load_calibration(path: Path) -> Calibration:
             f"{path}: no such file: run `python -m infer.calibrate` for this checkpoint, then ask with "
             "score=calibrated"
         )
-    content = read_json(path)
+    content = read_object(path, TABLE_BYTES)
     try:
         check_types(content, _Content)
         weighing = _read_weighing(content["weighing"])
@@ -76,8 +77,9 @@ def load_calibration(path: Path) -> Calibration:
         raise UserError(f"{path}: not a {CALIBRATION_FILE} ({error}): {AGAIN}") from error
     if content["version"] != VERSION or not is_current(weighing):
         raise UserError(f"{path}: made by another version of this project: {AGAIN}")
-    fitted_on = content["fitted_on"] | {"images": tuple(content["fitted_on"]["images"])}
-    return Calibration(weighing, FittedOn(**fitted_on), content["measured"])
+    known = {field.name: content["fitted_on"][field.name] for field in dataclasses.fields(FittedOn)}
+    fitted_on = FittedOn(**(known | {"images": tuple(known["images"])}))
+    return Calibration(weighing, fitted_on, content["measured"])
 
 
 def _read_weighing(content: dict[str, Any]) -> Weighing:

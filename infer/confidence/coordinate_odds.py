@@ -45,10 +45,10 @@ def likeliest(token: Token) -> list[tuple[str, float]]:
     ranked = sorted(by_text.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_ALTERNATIVES]
     if token.text not in dict(ranked):
         ranked.append((token.text, token.logprob))
-    return [(text, bounded(logprob)) for text, logprob in ranked]
+    return [(text, bounded_logprob(logprob)) for text, logprob in ranked]
 
 
-def bounded(logprob: float) -> float:
+def bounded_logprob(logprob: float) -> float:
     """Return a log-probability between LEAST_LOGPROB and 0."""
     return min(0.0, max(LEAST_LOGPROB, logprob))
 
@@ -70,14 +70,14 @@ def coordinate_odds(number: str, tokens: Sequence[tuple[Token, str]], usual: int
         if not (own := _digits_of(part)):
             continue
         others = _other_digits(token, own)
-        entropies.append(_entropy([bounded(token.logprob), *others.values()]))
+        entropies.append(_entropy([bounded_logprob(token.logprob), *others.values()]))
         for digits, logprob in others.items():
             length = len(whole) if done or not is_whole else usual * (digits[0] != "0")
             low, high = _range_from(done + digits, length)
             near.append(min(max(written, low), high))
             middle.append((low + high) / 2)
             chances.append(math.exp(reached + logprob))
-        reached += bounded(token.logprob)
+        reached += bounded_logprob(token.logprob)
         done += own
     chances[0] = math.exp(reached)
     total = sum(chances)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-from infer.engines.checkpoint import IMAGE_CONFIG, Checkpoint
+from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
 from infer.engines.settings import EngineSettings
 from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs, one_image_token, seen_answer
-from models.folder_files import read_object
+from models.folder_files import IMAGE_CONFIG, read_object
 
 PILLOW_BICUBIC = 3
 """The filter of the resize where the image processor's settings name none."""

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 
 SAME_CONFIDENCE = (
@@ -34,23 +35,34 @@ SAME_CONFIDENCE = (
 """The keys that leave a box's confidence what it is: the model is told by its fingerprint."""
 
 
-def answer_keys(recipe: InferRecipe) -> dict[str, Any]:
-    """Return the other keys of a recipe with their values; verify=mark changes no box, and counts as none."""
-    keys = {key: value for key, value in dataclasses.asdict(recipe).items() if key not in SAME_CONFIDENCE}
-    return keys | {"verify": "none" if recipe.verify == "mark" else recipe.verify}
+SHOWN, MOST_SHOWN = 60, 8
+"""Characters of a key or value, and keys, in a message."""
+
+
+def answer_keys(settings: EngineSettings) -> dict[str, Any]:
+    """Return the other keys of an engine or a recipe; verify=mark changes no box, and counts as none."""
+    keys = {key: value for key, value in dataclasses.asdict(settings).items() if key not in SAME_CONFIDENCE}
+    if keys.get("verify") == "mark":
+        keys["verify"] = "none"
+    return keys
 
 
 def describe_changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Name the keys with other values; "" where there are none. A key that one side lacks has its default."""
     usual = {field.name: _default(field) for field in dataclasses.fields(InferRecipe)}
-    changed = [
-        key
+    pairs = {
+        key: (before.get(key, usual.get(key)), now.get(key, usual.get(key)))
         for key in sorted(before.keys() | now.keys())
-        if before.get(key, usual.get(key)) != now.get(key, usual.get(key))
+    }
+    changed = [
+        f"{key[:SHOWN]}={_shown(new)} (was {_shown(old)})" for key, (old, new) in pairs.items() if old != new
     ]
-    return ", ".join(
-        f"{key}={now.get(key, usual.get(key))} (was {before.get(key, usual.get(key))})" for key in changed
-    )
+    return ", ".join(changed[:MOST_SHOWN])
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text; that of a stranger's calibration can be long."""
+    return str(value)[:SHOWN]
 
 
 def _default(field: "dataclasses.Field[Any]") -> Any:

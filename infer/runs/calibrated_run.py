@@ -11,7 +11,7 @@ from infer.confidence.calibration import Calibration, FittedOn
 from infer.confidence.calibration_place import calibration_path, find_calibration
 from infer.confidence.image_contents import hash_images
 from infer.engines.checkpoint import Checkpoint
-from infer.engines.settings import CALIBRATED
+from infer.engines.settings import CALIBRATED, EngineSettings
 from infer.recipe import InferRecipe
 from infer.runs.answer_keys import answer_keys, describe_changed_keys
 
@@ -24,16 +24,12 @@ def calibration_of_run(
     """Return the calibration that a run's scores are made with; None with another `score`.
 
     Raises:
-        UserError: there is none, or it was made for another checkpoint, with keys that change answers, or on
-            images that the run asks about. The last is allowed for the split that it was fitted on, as long
-            as nobody scores that.
+        UserError: as `calibration_of_engine`, or it was made of answers in another format, or on images that
+            the run asks about. The last is allowed for the split that it was fitted on: nobody scores that.
     """
-    if recipe.score != CALIBRATED:
+    if (calibration := calibration_of_engine(recipe, checkpoint)) is None:
         return None
-    calibration = find_calibration(recipe, checkpoint)
     fitted_on, path = calibration.fitted_on, calibration_path(recipe, checkpoint)
-    if changes := describe_changed_keys(fitted_on.keys, answer_keys(recipe)):
-        raise UserError(f"{path}: made with other keys: {changes}: {AGAIN}")
     answer_format = load_card(recipe.dataset_path).answer_format
     if fitted_on.answer_format != answer_format:
         raise UserError(
@@ -42,6 +38,22 @@ def calibration_of_run(
         )
     if recipe.split == SCORED_SPLIT or recipe.split != fitted_on.split:
         _check_images(fitted_on, questions, path, recipe.dataset_path / ALL_JSONL_FILES[recipe.split])
+    return calibration
+
+
+def calibration_of_engine(settings: EngineSettings, checkpoint: Checkpoint | None) -> Calibration | None:
+    """Return the calibration that a model's scores are made with; None with another `score`.
+
+    Raises:
+        UserError: there is none, or it was made for another checkpoint, or with other keys that change
+            answers.
+    """
+    if settings.score != CALIBRATED:
+        return None
+    calibration = find_calibration(settings, checkpoint)
+    if changes := describe_changed_keys(calibration.fitted_on.keys, answer_keys(settings)):
+        path = calibration_path(settings, checkpoint)
+        raise UserError(f"{path}: made with other keys: {changes}: {AGAIN}")
     return calibration
 
 

@@ -39,9 +39,9 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     check_saved_recipe(recipe)
     checkpoint = recipe.resolve_checkpoint()
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
-    calibration = calibration_of_run(recipe, checkpoint, questions)
-    fingerprints = fingerprint_run(checkpoint, questions, calibration)
     number, count = recipe.shard_numbers
+    calibration = calibration_of_run(recipe, checkpoint, questions[number::count])
+    fingerprints = fingerprint_run(checkpoint, questions, calibration)
     path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
     fingerprints_path = recipe.file(FINGERPRINTS_FILE)
     is_current = not recipe.overwrite and has_fingerprints(fingerprints_path, fingerprints)

@@ -18,6 +18,7 @@ from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 from infer.asking.ways import AskOnce
 from infer.asking.yes_no.choosing_form import first_score, with_yes_no
+from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Engine, Request
 from infer.engines.settings import EngineSettings
 from visualize.app.answered_question import AnsweredQuestion, LabelCheck
@@ -31,12 +32,16 @@ LABELS_AT_MOST = 8
 
 @dataclass(frozen=True)
 class Asker:
-    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once."""
+    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once.
+
+    score=calibrated needs a `calibration`.
+    """
 
     engine: Engine
     settings: EngineSettings
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    calibration: Calibration | None = None
 
     def ask_everything(self, picture: Image.Image) -> AnsweredQuestion:
         """Ask for every object in a picture."""
@@ -90,7 +95,12 @@ class Asker:
                 SizedRequest(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
                 for text in texts
             ]
-            ask: WayOfAsking = AskOnce(self.engine, self.settings.batch_size, first_score(self.settings))
+            ask: WayOfAsking = AskOnce(
+                self.engine,
+                self.settings.batch_size,
+                first_score(self.settings),
+                calibration=self.calibration,
+            )
             if self.settings.score == "yes_no" and scores_matter:
                 dataset = self.wordings.dataset
                 card = None if dataset is None else load_card(dataset)

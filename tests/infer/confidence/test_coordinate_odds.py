@@ -5,7 +5,7 @@ import pytest
 from infer.confidence.coordinate_odds import (
     LEAST_LOGPROB,
     MOST_ALTERNATIVES,
-    bounded,
+    bounded_logprob,
     coordinate_odds,
     likeliest,
 )
@@ -70,4 +70,4 @@ def test_the_order_and_the_number_of_the_alternatives_do_not_matter_beyond_the_l
 
 
 def test_logarithms_are_bounded() -> None:
-    assert [bounded(value) for value in (-9999.0, -math.inf, -1.5, 0.1)] == [-14, -14, -1.5, 0]
+    assert [bounded_logprob(value) for value in (-9999.0, -math.inf, -1.5, 0.1)] == [-14, -14, -1.5, 0]

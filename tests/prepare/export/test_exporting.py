@@ -345,3 +345,14 @@ def test_one_run_at_a_time(dataset: Path) -> None:
             export(dataset, "voc")
         (dataset.parent / ".out_voc.exporting" / "x").write_text("first")
     assert files_of(dataset.parent / "out_voc") == {"x": b"first"}
+
+
+@pytest.mark.parametrize("name", ["coco_json", "ms_swift"])
+def test_images_of_the_calibration_part_are_left_out_and_counted(dataset: Path, name: str) -> None:
+    rows = (dataset / "train.jsonl").read_text().splitlines(keepends=True)
+    (dataset / "train.jsonl").write_text(rows[0])
+    (dataset / "calibration.jsonl").write_text(rows[1] * 2)
+    folder, data = export(dataset, name)
+    assert data.left_out[left_out.CALIBRATION] == 1
+    kept = {path.name for path in folder.rglob("*.png")}
+    assert kept == {f"{number:012}.png" for number in (1, 11, 12)}

@@ -9,10 +9,13 @@ from grounding.boxes import Box
 from grounding.images.region_pictures import draw_outline
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
-from infer.engines.protocol import Token
+from infer.asking.parsed_answers import NO_SCORE
+from infer.engines.protocol import RawAnswer, Token
 from infer.engines.settings import EngineSettings
+from tests.infer.confidence.made_calibrations import calibration_of, weighing_of
 from tests.visualize.app.app_engine import BOX, RAW, KnownAnswers, make_asker, write_picture
-from visualize.app.asker import repeated_ious
+from visualize.app.asker import Asker, repeated_ious
+from visualize.app.model_wordings import choose_wordings
 from visualize.app.texts import AppError
 
 
@@ -115,3 +118,15 @@ def test_boxes_of_another_label_count_only_where_none_has_it():
     assert repeated_ious("cup", before, after) == (0.0, 1.0)
     assert repeated_ious("cup", before, [Detection("mug", first)]) == (1.0, 0.0)
     assert repeated_ious("cup", before, []) == (0.0, 0.0)
+
+
+def test_a_calibration_makes_the_scores(picture):
+    engine = KnownAnswers()
+    settings = EngineSettings(checkpoint="", score="calibrated")
+    calibration = calibration_of(weighing_of(1.0))
+    asker = Asker(engine, settings, choose_wordings(None), calibration=calibration)
+    assert asker.ask_everything(picture).answered.problems == (NO_SCORE,)  # the engine gives no tokens
+    sure = tuple(Token(letter, 0.0) for letter in RAW)
+    engine.answer = lambda requests: [RawAnswer(RAW, is_cut=False, tokens=sure) for _ in requests]
+    (found,) = asker.ask_everything(picture).detections
+    assert found.score == 0.5
