@@ -22,7 +22,7 @@ class TextLayers:
         self._rotary = text.rotary_emb
         self._layers = [_Layer(layer) for layer in text.layers]
         self._normalize = _norm(text.norm)
-        self.group = self._layers[0].group
+        self.group, self.heads = self._layers[0].group, self._layers[0].heads
 
     @property
     def sample(self) -> Any:
@@ -30,22 +30,25 @@ class TextLayers:
         return self._layers[0].query_key_weight
 
     def rotations(self, like: Any, positions: Any) -> tuple[Any, Any]:
-        """Return cosines and sines (rows, length, width) of (3, rows, length) positions, as `run` takes them.
+        """Return cosines and sines of (3, rows, length) positions for `run`, in the dtype of `like`.
 
-        rotate_half(x) * sin equals x rolled by half its width, times sin with its first half negated.
+        rotate_half(x) * sin equals x rolled by half its width, times sin with its first half negated. Both
+        are repeated for every head: Paddle's CPU kernel takes ten times as long to multiply otherwise.
         """
         import paddle
 
         cos, sin = self._rotary(like, positions)
         half = sin.shape[-1] // 2
-        return cos, paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
+        sin = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
+        every = [1, 1, self.heads, self.group + 1, 1]
+        return cos.unsqueeze([2, 3]).tile(every), sin.unsqueeze([2, 3]).tile(every)
 
     def run(self, hidden: Any, cos: Any, sin: Any, attend: Attention, added: Sequence[Any] = ()) -> Any:
         """Return the normalised output (rows, length, width) of all layers.
 
-        `cos` and `sin` are (rows, length, head width). The first layers add `added`, one tensor each.
+        `cos` and `sin` are (rows, length, key heads, group + 1, head width). The first layers add `added`,
+        one tensor each.
         """
-        cos, sin = cos.unsqueeze([2, 3]), sin.unsqueeze([2, 3])
         for number, layer in enumerate(self._layers):
             hidden = hidden + layer.attend(number, hidden, cos, sin, attend)
             hidden = hidden + layer.feed_forward(hidden)

@@ -25,6 +25,19 @@ def test_asked_plainly_each_question_is_asked_once(recipe: InferRecipe, question
     assert second.detections == ()
 
 
+def test_questions_about_one_image_go_together(recipe: InferRecipe, questions: list[Question]) -> None:
+    engine = ColorEngine()
+    first, second = (
+        [replace(question, request=replace(question.request, draw=draw)) for draw in range(3)]
+        for question in questions
+    )
+    mixed = [second[0], first[0], first[1], second[1], second[2], first[2]]
+    answers = ask_batch(engine, mixed, replace(recipe, batch_size=4))
+    assert engine.requests == [question.request for question in (*second, *first)]
+    assert engine.batches == [4, 2]
+    assert [bool(answer.detections) for answer in answers] == [False, True, True, False, False, True]
+
+
 def test_the_recipe_can_name_the_wording_of_what_is_asked_back(
     recipe: InferRecipe, questions: list[Question]
 ) -> None:
