@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from grounding.answers.forms import TRUNCATED
+from grounding.answers.forms import EMPTY_ANSWER, TRUNCATED
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Size
 from grounding.samples import Detection
@@ -57,7 +57,8 @@ def parse_raw_answer(
     """Parse an engine's answer about an image of this size; `score` is the recipe's key.
 
     `thinks` says whether the request asks for a thought; the engine may know better. What a server sends in
-    place of an answer is not read: its name is the problem.
+    place of an answer is not read: its name is the problem. Of an answer that the engine has stopped, the
+    reason is a problem, and not that its text ends early.
     """
     if answer.problem is not None:
         problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
@@ -65,6 +66,9 @@ def parse_raw_answer(
     in_thought = thinks if answer.in_thought is None else answer.in_thought
     reading = read_answer(answer.text, size, scale, thinks=in_thought)
     detections, problems = reading.detections, list(reading.problems)
+    if answer.stopped is not None:
+        problems = [problem for problem in problems if problem not in (TRUNCATED, EMPTY_ANSWER)]
+        problems.append(answer.stopped)
     if answer.is_cut and TRUNCATED not in problems:
         problems.append(TRUNCATED)
     if score != "none" and detections:

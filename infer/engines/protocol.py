@@ -49,8 +49,9 @@ class RawAnswer:
 
     `tokens` together are the text; () where the engine was not asked for probabilities. `in_thought` says
     whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
-    `problem` names what came in place of an answer, such as a refusal. `prompt_tokens` is the length of the
-    question with its image, None where the engine does not know it.
+    `problem` names what came in place of an answer, such as a refusal; `stopped` names why the engine ended
+    the answer early, such as a loop (grounding.answers.forms). `prompt_tokens` is the length of the question
+    with its image, None where the engine does not know it.
     """
 
     text: str
@@ -58,6 +59,7 @@ class RawAnswer:
     tokens: tuple[Token, ...] = ()
     in_thought: bool | None = field(default=None, compare=False)
     problem: str | None = None
+    stopped: str | None = None
     prompt_tokens: int | None = field(default=None, compare=False)
 
 

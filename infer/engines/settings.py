@@ -45,6 +45,9 @@ class EngineSettings:
     temperature: float = setting("0: always the most likely token; above 0: tokens are sampled", 0.0)
     top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
     seed: int = setting("seed for sampling tokens", 0)
+    repeat_stop: bool = setting(
+        "end an answer before an object that it has named already, and before a loop of text", True
+    )
     device: str = setting(" | ".join(DEVICES), "auto")
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)

@@ -40,6 +40,9 @@ class ServeSettings:
         " | ".join(GRAMMARS) + ": all answers are objects in this format, whatever is asked",
         EngineSettings.grammar,
     )
+    repeat_stop: bool = setting(
+        "end an answer before an object that it has named already, and before a loop of text", False
+    )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
     body_seconds: float = setting("for the body of a request; then it is refused with 408", 120.0)
@@ -87,5 +90,6 @@ class ServeSettings:
             grammar=self.grammar,
             device=self.device,
             dtype=self.dtype,
+            repeat_stop=self.repeat_stop,
             score=SCORES[1],  # any score makes the engine return the tokens, which clients may ask for
         )

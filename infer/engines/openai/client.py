@@ -14,6 +14,7 @@ import openai
 
 from grounding.errors import UserError
 from grounding.grammar.server_forms import request_fields
+from infer.engines.cut_answers import without_repeats
 from infer.engines.openai.background_loop import run_in_background, start_in_background
 from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
 from infer.engines.openai.completion import (
@@ -108,7 +109,9 @@ class OpenAIEngine:
                 f"{self.server}: the answer about {request.image} holds the key, which no file shall have: "
                 "use another server and another key"
             )
-        return answer
+        if not self.settings.repeat_stop:
+            return answer
+        return without_repeats(answer, thinks=self.settings.thinks)
 
     def _body(self, request: Request) -> bytes:
         """Ask the server, and return the body of its answer."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
+from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
@@ -17,6 +18,7 @@ from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
+from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
 from infer.engines.token_texts import end_within_characters, split_text
@@ -34,6 +36,9 @@ class PaddleEngine:
 
     grammar: TokenGrammar | None = None
     """What the answers are kept within; None lets the model write what it likes."""
+
+    repeat_stop: bool
+    """Whether answers end where they begin to repeat themselves."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
@@ -63,6 +68,7 @@ class PaddleEngine:
         self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
+        self.repeat_stop = settings.repeat_stop
         self.decoding = replace(
             _greedy(self.family, self.encoder, settings.max_new_tokens),
             temperature=settings.temperature,
@@ -78,14 +84,16 @@ class PaddleEngine:
             self.grammar = TokenGrammar(answers, Vocabulary(tokenizer, end_ids))
 
     @classmethod
-    def from_model(cls, model: Any, encoder: Encoder, *, max_new_tokens: int) -> "PaddleEngine":
+    def from_model(
+        cls, model: Any, encoder: Encoder, *, max_new_tokens: int, repeat_stop: bool = True
+    ) -> "PaddleEngine":
         """Make a greedy engine over a model that is already loaded and may be in training.
 
         With tensor parallelism every rank must answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
         engine.family = find_family({"model_type": model.config.model_type})
-        engine.model, engine.encoder = model, encoder
+        engine.model, engine.encoder, engine.repeat_stop = model, encoder, repeat_stop
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
@@ -132,22 +140,34 @@ class PaddleEngine:
             self._check_thoughts(prompts)
             sources = [self.decoding.source(request) for request in requests]
             parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            guides = [self._guides(request) for request in requests]
+            watches = [self._repeat_guide(prompt) for prompt in prompts]
+            guides = [
+                [*self._guides(request), *([watch] if watch else [])]
+                for request, watch in zip(requests, watches, strict=True)
+            ]
             rows = [
                 row
                 for part in parts
                 for row in self.generate(prompts[part], sources[part], requests[part], guides[part])
             ]
-        return [
-            RawAnswer(
-                self._text(row.token_ids),
-                is_cut=not row.has_ended,
-                tokens=self._tokens(row),
-                in_thought=prompt.opens_thought,
-                prompt_tokens=len(prompt.token_ids),
-            )
-            for row, prompt in zip(rows, prompts, strict=True)
-        ]
+        return [self._answer(*one) for one in zip(rows, prompts, watches, strict=True)]
+
+    def _answer(self, row: Row, prompt: Prompt, watch: RepeatGuide | None) -> RawAnswer:
+        answer = RawAnswer(
+            self._text(row.token_ids),
+            is_cut=not row.has_ended,
+            tokens=self._tokens(row),
+            in_thought=prompt.opens_thought,
+            stopped=row.problem,
+            prompt_tokens=len(prompt.token_ids),
+        )
+        return cut_at_repeat(answer, watch.finish() if watch else None)
+
+    def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
+        """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""
+        if not self.repeat_stop:
+            return None
+        return RepeatGuide(self.encoder.tokenizer, self.decoding.end_ids, thinks=prompt.opens_thought)
 
     def generate(
         self,

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any
 
+from infer.engines.cut_answers import cut_at
 from infer.engines.protocol import RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
 
@@ -23,21 +24,7 @@ def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
     if limit is not None and limit < len(answer.tokens):
         answer = _first_tokens(answer, answer.tokens[:limit], is_cut=True)
     places = [place for text in fields.stop if (place := answer.text.find(text)) >= 0]
-    return _before(answer, min(places)) if places else answer
-
-
-def _before(answer: RawAnswer, place: int) -> RawAnswer:
-    """Return the answer before a place in its text; a token across it keeps what is before."""
-    kept: list[Token] = []
-    left = place
-    for token in answer.tokens:
-        if left <= 0:
-            break
-        kept.append(Token(token.text[:left], token.logprob, token.is_unfinished, token.alternatives))
-        left -= len(token.text)
-    if not answer.tokens:
-        return RawAnswer(answer.text[:place], is_cut=False, prompt_tokens=answer.prompt_tokens)
-    return _first_tokens(answer, tuple(kept), is_cut=False)
+    return cut_at(answer, min(places)) if places else answer
 
 
 def _first_tokens(answer: RawAnswer, tokens: tuple[Token, ...], *, is_cut: bool) -> RawAnswer:

@@ -64,8 +64,11 @@ def test_recipe_and_server_take_their_defaults_from_the_engine() -> None:
     for field in dataclasses.fields(EngineSettings):
         assert getattr(recipe, field.name) == getattr(settings, field.name)
     served = ServeSettings().engine_settings(Path("model"))
-    assert dataclasses.replace(served, score="none") == settings
+    # A server may be asked anything, and an answer that is not about objects may say a thing twice.
+    assert dataclasses.replace(served, score="none", repeat_stop=True) == settings
     assert served.with_tokens
+    assert not served.repeat_stop
+    assert ServeSettings(repeat_stop=True).engine_settings(Path("model")).repeat_stop
     assert ServeSettings(grammar="json").engine_settings(Path("model")).grammar == "json"
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from grounding.answers.forms import REPEATED
 from grounding.errors import UserError
 from grounding.grammar.server_forms import request_fields
 from infer.asking.dataset_questions import read_questions
@@ -112,6 +113,17 @@ def test_sampling_is_the_servers_and_each_draw_has_a_seed(
     ]
 
 
+def test_what_comes_back_is_cut_where_it_repeats_itself(tmp_path: Path, requests: list[Request]) -> None:
+    texts = ["red", " square", "(1,2),(30,", "40), ", "red", " square(1,2),", "(30,40)", ", red"]
+    looping = RawAnswer("".join(texts), True, tuple(Token(text, -0.5) for text in texts))
+    with ChatServer(tmp_path / "received", lambda _: looping) as running:
+        [cut] = connect(running.url, score="min_prob").answer(requests[:1])
+        [whole] = connect(running.url, score="min_prob", repeat_stop=False).answer(requests[:1])
+    assert (cut.text, cut.stopped, cut.is_cut) == ("red square(1,2),(30,40)", REPEATED, False)
+    assert "".join(token.text for token in cut.tokens) == cut.text
+    assert (whole.text, whole.stopped, whole.is_cut) == (looping.text, None, True)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_predictions_over_http_equal_those_of_the_paddle_engine(
     tiny_checkpoint: Path, dataset: Any, tmp_path: Path
@@ -130,6 +142,7 @@ def test_predictions_over_http_equal_those_of_the_paddle_engine(
         max_new_tokens=16,
     )
     expected = predict(local, lambda *_: paddle).read_bytes()
+    paddle.repeat_stop = False  # as of a server that knows nothing of it: the client cuts what comes back
     with ChatServer(tmp_path / "received", answer) as running:
         remote = dataclasses.replace(
             local,

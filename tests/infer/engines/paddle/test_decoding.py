@@ -19,7 +19,13 @@ from models.cache import Cache
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
     return PaddleEngine(
-        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=12, score="mean_logprob")
+        EngineSettings(  # of a random model, which loops
+            checkpoint=str(any_checkpoint),
+            device="cpu",
+            max_new_tokens=12,
+            score="mean_logprob",
+            repeat_stop=False,
+        )
     )
 
 
@@ -143,7 +149,7 @@ def test_probabilities_are_those_of_the_model(
 
 
 def test_a_live_model_goes_on_training(engine: PaddleEngine, requests: list[Request]) -> None:
-    live = PaddleEngine.from_model(engine.model, engine.encoder, max_new_tokens=12)
+    live = PaddleEngine.from_model(engine.model, engine.encoder, max_new_tokens=12, repeat_stop=False)
     expected = [RawAnswer(answer.text, answer.is_cut) for answer in engine.answer(requests)]
     try:
         engine.model.train()

@@ -24,8 +24,10 @@ NEW_TOKENS = 16
 
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(
-        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    return PaddleEngine(  # of a random model, which loops
+        EngineSettings(
+            checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS, repeat_stop=False
+        )
     )
 
 
