@@ -144,6 +144,7 @@ def compare_answers(options: argparse.Namespace) -> None:
             device="cpu",
             grammar=card.answer_format,
             score="mean_logprob",
+            repeat_stop=False,
             batch_size=max(options.batches),
             max_new_tokens=options.max_new_tokens,
         )
@@ -289,6 +290,7 @@ def ask_random_weights(options: argparse.Namespace) -> None:
                 checkpoint=folder,
                 device="cpu",
                 grammar="json",
+                repeat_stop=False,
                 batch_size=32,
                 max_new_tokens=options.max_new_tokens,
             )

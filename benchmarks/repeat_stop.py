@@ -7,7 +7,8 @@ images greedily without and with `repeat_stop`. `without duplicates` are the ans
 stop, of which each object counts once.
 
 With --pairs DATASET, counts instead how often the truth of a prepared data set has two objects of one label
-whose boxes are equal, or a few steps of the grid apart.
+whose boxes are equal, or a few steps of the grid apart, how many of the answers the stop would end, and what
+it takes to follow them.
 
 Takes about ten minutes on two cores. OMP_NUM_THREADS=1 leaves one of them free.
 """
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, metavar="DATASET", help="count equal objects of a data set")
     arguments = parser.parse_args()
     if arguments.pairs:
-        sys.stdout.write(pairs_table(arguments.pairs))
+        sys.stdout.write(pairs_table(arguments.pairs) + follow(arguments.pairs))
         return
     folder = arguments.folder.resolve()
     clean = folder / "clean"
@@ -241,6 +242,19 @@ def pairs_table(dataset: Path) -> str:
     lines = [f"{images} answers, {objects} objects", f"{'steps apart':>12}{'pairs':>8}{'answers':>9}"]
     lines += [f"{f'<= {steps}':>12}{pairs[steps]:8}{concerned[steps]:9}" for steps in STEPS_APART]
     return "\n".join(lines) + "\n"
+
+
+def follow(dataset: Path) -> str:
+    """Return how many true answers the stop would end, and the processor time that it takes."""
+    from grounding.answers.repeats import find_repeat
+    from grounding.record.filling import fill_placeholders
+
+    rows = [row for name in ("train.jsonl", "val.jsonl") for row in read_rows(dataset / name)]
+    texts = [fill_placeholders([row["messages"][-1]["content"]], row.get("objects"))[0] for row in rows]
+    start = time.process_time()
+    ended = sum(find_repeat(text) is not None for text in texts)
+    cost = (time.process_time() - start) / sum(map(len, texts))
+    return f"ended: {ended}; following them takes {cost * 1e6:.1f} us a character\n"
 
 
 def distance(one: Sequence[int], other: Sequence[int]) -> int:

@@ -81,6 +81,7 @@ class Row:
         endings = [guide.accept(token_id) for guide in self.guides]
         if token_id in decoding.end_ids:
             self.has_ended = True
+            self.problem = next((ending.problem for ending in endings if ending is not None), None)
             return False
         self.token_ids.append(token_id)
         self.is_cut = len(self.token_ids) == self.most

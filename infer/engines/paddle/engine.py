@@ -39,10 +39,11 @@ class PaddleEngine:
     prompt_limit: PromptLimit | None = None
     """Longer prompts are refused; None lets every prompt through."""
 
-    repeat_stop: bool
-    """Whether answers end where they begin to repeat themselves."""
     grammar: TokenGrammar | None = None
     """What the answers are kept within; None lets the model write what it likes."""
+
+    repeat_stop: bool
+    """Whether answers end where they begin to repeat themselves."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.

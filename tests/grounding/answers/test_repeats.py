@@ -163,7 +163,7 @@ def test_an_answer_after_prose_goes_on() -> None:
 
 
 def test_repeats_in_a_thought_do_not_count() -> None:
-    text = "the dog(1,2),(3,4), the dog(1,2),(3,4), so </think>the dog(1,2),(3,4)"
+    text = f"the dog(1,2),(3,4), the dog(1,2),(3,4), {'so I look again, ' * 5}</think>the dog(1,2),(3,4)"
     assert find_repeat(text, thinks=True) is None
     assert find_repeat(text.replace("</think>", "")) is not None
 

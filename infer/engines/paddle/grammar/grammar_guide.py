@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from grounding.answers.forms import CLOSED_EARLY
 from grounding.grammar.answer_grammar import AnswerGrammar, State
+from grounding.grammar.symbols import END
 from infer.engines.paddle.grammar.forced_tokens import ForcedTokens
 from infer.engines.paddle.grammar.token_choices import TokenChoices
 from infer.engines.paddle.grammar.vocabulary import Vocabulary
@@ -18,7 +20,7 @@ class TokenGrammar:
     def __init__(self, grammar: AnswerGrammar, vocabulary: Vocabulary) -> None:
         """Take the grammar, and the tokens."""
         self.start = grammar.start
-        self.width = vocabulary.width
+        self.width, self.end_ids = vocabulary.width, vocabulary.symbol_ids[END]
         self.choices = TokenChoices(grammar, vocabulary)
         self.forced = ForcedTokens(grammar, vocabulary)
 
@@ -39,7 +41,9 @@ class GrammarGuide:
         self._grammar = grammar
         self._state: State | None = grammar.start
         self._left = most
+        self._most = most
         self._has_room = grammar.choices.reserve(grammar.start) <= most
+        self._is_short = False
 
     def allowed(self) -> Any:
         """Return which tokens may come next, as booleans (vocabulary,); None once the grammar is left."""
@@ -47,7 +51,9 @@ class GrammarGuide:
             return None
         ids, needs = self._grammar.choices.at(self._state)
         if self._has_room:
-            ids = ids[needs <= self._left]
+            fits = needs <= self._left
+            self._is_short |= not fits.all()
+            ids = ids[fits]
         mask = np.zeros(self._grammar.width, dtype=bool)
         mask[ids] = True
         return mask
@@ -65,8 +71,10 @@ class GrammarGuide:
         return ids
 
     def accept(self, token_id: int) -> Ending | None:
-        """Take the answer's next token; the grammar ends no answer."""
+        """Take the answer's next token; with its end, say whether tokens were forbidden for want of room."""
         self._left -= 1
         if self._state is not None:
             self._state = self._grammar.choices.after(self._state, token_id)
+        if self._is_short and token_id in self._grammar.end_ids:
+            return Ending(self._most - self._left - 1, CLOSED_EARLY)
         return None

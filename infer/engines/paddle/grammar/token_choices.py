@@ -63,13 +63,13 @@ class TokenChoices:
         whole: list[npt.NDArray[np.int64]] = []
         column = 0
         while len(alive):
-            keys, place = np.unique(at[alive] * 256 + flat[starts[alive] + column], return_inverse=True)
-            known = list(states)
-            next_states = [self.grammar.step(known[key // 256], int(key % 256)) for key in keys.tolist()]
-            numbers = [
-                -1 if after is None else states.setdefault(after, len(states)) for after in next_states
-            ]
-            at[alive] = np.asarray(numbers)[place]
+            keys = at[alive] * 256 + flat[starts[alive] + column]
+            known, after = list(states), np.full(len(states) * 256, -1)
+            for key in np.flatnonzero(np.bincount(keys)).tolist():
+                reached = self.grammar.step(known[key // 256], key % 256)
+                if reached is not None:
+                    after[key] = states.setdefault(reached, len(states))
+            at[alive] = after[keys]
             alive, column = alive[at[alive] >= 0], column + 1
             is_whole = lengths[alive] == column
             whole.append(alive[is_whole])

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grounding.answers.forms import ANSWER_FORMATS, DUPLICATE
+from grounding.answers.forms import ANSWER_FORMATS, CLOSED_EARLY, DUPLICATE
 from grounding.answers.reader import read_answer
+from grounding.boxes import Box
 from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import END, spell, text_of
@@ -20,6 +21,7 @@ from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.paddle.grammar.grammar_guide import GrammarGuide, TokenGrammar
 from infer.engines.paddle.grammar.vocabulary import Vocabulary
+from infer.engines.paddle.guides import Ending
 from infer.engines.protocol import Request
 from infer.engines.settings import EngineSettings
 from models.family import Prompt
@@ -103,6 +105,19 @@ def test_answers_of_random_tokens_end_in_time_and_are_read(
         assert not labels or {found.label for found in reading.detections} <= set(labels)
 
 
+@pytest.mark.parametrize(("most", "is_short"), [(30, True), (99, False)])
+def test_an_answer_that_had_no_room_for_more_says_so(
+    most: int, is_short: bool, tiny_vocabulary: Vocabulary
+) -> None:
+    guide = grammar_of("objects", ("dog",), tiny_vocabulary).guide(most)
+    symbols = (*spell(written("objects", [Detection("dog", Box(100, 200, 300, 400))])), END)
+    ids = tiny_vocabulary.segment(symbols)
+    for token_id in ids:
+        assert guide.allowed()[token_id]
+        ending = guide.accept(token_id)
+    assert ending == (Ending(len(ids) - 1, CLOSED_EARLY) if is_short else None)
+
+
 def test_without_room_for_any_answer_the_answer_is_cut(tiny_vocabulary: Vocabulary) -> None:
     guide = grammar_of("objects", (), tiny_vocabulary).guide(2)
     for _ in range(2):
@@ -133,6 +148,7 @@ def engine_with(
         max_new_tokens=70,
         score="min_prob",
         batch_size=batch_size,
+        repeat_stop=False,  # random weights repeat themselves
     )
     engine = PaddleEngine(settings)
     if labels:
@@ -158,6 +174,7 @@ def test_answers_of_random_weights_are_read(
         for answer in engine.answer(asked):
             texts.add(answer.text)
             assert not answer.is_cut
+            assert answer.stopped in (None, CLOSED_EARLY)
             assert set(read_answer(answer.text, SIZE).problems) <= {DUPLICATE}, answer.text
             assert "".join(token.text for token in answer.tokens) == answer.text
             assert all(token.logprob <= 0 for token in answer.tokens)
