@@ -4,10 +4,13 @@ Trains the tiny model on drawn shapes to a middling state, and that model on noi
 train.jsonl 20 % are left out, 20 % shifted to an IoU of 0.3 to 0.6, 10 % relabelled and 15 % copied), with
 three seeds each. `infer.calibrate` fits the scores to the calibration part, images that no model was trained
 on. Then the 512 validation images are asked about, and the scores are judged there. Intervals: 95 %, images
-resampled.
+resampled. A calibration error is a mean of distances, so resampling raises it: its intervals lie too high.
 
 The goals: AUROC at least 0.9, expected calibration error at most 0.05, AP at least 4 points above that of
-constant scores, and at least 90 % of that of a perfect order. Exit code 1 where one is not reached.
+constant scores, and at least 90 % of that of a perfect order. Exit code 1 where one is not reached. A perfect
+order is that of scores with an AUROC of 1: boxes that are right at an IoU of 0.5 first ("right first"). The
+order by the IoU itself ("best IoU first") is the best that AP at IoU 0.50 to 0.95 allows; no score of being
+right at 0.5 can give it, and it is printed beside.
 
 Interrupted runs resume: repeat the command. Takes about 45 minutes on one core; figures of other seeds or
 steps: --seeds, --middling-steps, --noisy-steps.
@@ -295,8 +298,6 @@ def missed_goals(judged: Sequence[Judged]) -> Iterator[str]:
             f"ECE {known.calibration_error:.3f} is above {MOST_ECE}": known.calibration_error > MOST_ECE,
             "AP gains less than 4 points": ap["calibrated"] - ap["constant"] < LEAST_GAIN,
             "AP is below 90 % of that of a perfect order": ap["calibrated"] < LEAST_SHARE * ap["right first"],
-            "AP is below 90 % of that of the order by IoU": ap["calibrated"]
-            < LEAST_SHARE * ap["best IoU first"],
             "AP50 is below 90 % of that of a perfect order": ap50["calibrated"]
             < LEAST_SHARE * ap50["right first"],
         }
