@@ -1,13 +1,11 @@
 """More answers to each question, and the objects of all: for scores that put the likely ones first."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from grounding.samples import Detection
 from infer.asking.merged_answers import merge_answers
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
-from infer.asking.token_scores import DIGITS, SMALLEST
 from infer.asking.voting import group_votes
 from infer.confidence.calibration import Calibration
 
@@ -17,9 +15,9 @@ class AskForMore:
     """Asks by `ask`, then samples `more` answers at `temperature`, and keeps the objects of all answers.
 
     Boxes are grouped as votes are. The boxes of the first answer stay as they are, in their order; objects
-    that only other answers hold follow. Without scores of its own, an object has the share of answers that
-    hold it; if the boxes of answers have scores (`has_scores`), their sum over the number of answers. A
-    `calibration` makes its score of the features of its surest box.
+    that only other answers hold follow. The score of an object is that of its surest box, where boxes have
+    scores (`has_scores`), else the share of the answers that hold it. A `calibration` makes it of the
+    features of the surest box.
     """
 
     ask: WayOfAsking
@@ -58,15 +56,11 @@ def merge_objects(answers: Sequence[Sequence[Detection]], *, has_scores: bool) -
     """Return the objects that any of the answers holds, in the order of their first mention.
 
     An object has the label and the box of its first mention, and the features of its surest one. Its score is
-    None where its boxes should have scores, and none of them has one.
+    that of the surest, or without `has_scores` the share of the answers that hold it.
     """
     merged = []
     for group in group_votes(answers):
-        scores = (
-            [item.score for item in group if item.score is not None] if has_scores else [1.0] * len(group)
-        )
         surest = max(group, key=lambda item: item.score or 0.0)
-        mean = math.fsum(scores) / len(answers)
-        score = max(SMALLEST, round(mean, DIGITS)) if scores else None
+        score = surest.score if has_scores else len(group) / len(answers)
         merged.append(replace(group[0], score=score, features=surest.features))
     return merged

@@ -55,21 +55,20 @@ def test_every_object_is_kept_with_its_share_of_the_answers(
     assert first.raw.startswith(f"[first] {normal.raw}\n[draw 1] ")
 
 
-def test_scores_are_summed_over_the_answers_and_the_first_box_stays() -> None:
+def test_the_score_is_that_of_the_surest_box_and_the_first_box_stays() -> None:
     one, other = (
         Detection("a", Box(0, 0, 10, 10), 0.5, features=(1.0,)),
         Detection("a", Box(1, 0, 11, 10), 0.9, features=(2.0,)),
     )
     alone = Detection("b", Box(0, 0, 5, 5), 0.3)
     found = merge_objects([[one], [other, alone], [], []], has_scores=True)
-    assert [(item.label, item.box.x1, item.score) for item in found] == [("a", 0, 0.35), ("b", 0, 0.075)]
+    assert [(item.label, item.box.x1, item.score) for item in found] == [("a", 0, 0.9), ("b", 0, 0.3)]
     assert found[0].features == (2.0,)  # those of the surest box
     unscored = replace(alone, score=None)
     assert [item.score for item in merge_objects([[unscored], []], has_scores=True)] == [None]
-    assert [item.score for item in merge_objects([[unscored], [alone]], has_scores=True)] == [0.15]
-    assert [item.score for item in merge_objects([[replace(alone, score=1e-4)], []], has_scores=True)] == [
-        1e-4
-    ]
+    assert [item.score for item in merge_objects([[unscored], [alone]], has_scores=True)] == [0.3]
+    shares = merge_objects([[one], [other, alone], [], []], has_scores=False)
+    assert [item.score for item in shares] == [0.5, 0.25]
     assert merge_objects([[], []], has_scores=False) == []
 
 
@@ -122,7 +121,7 @@ def test_a_calibration_scores_the_surest_box_of_an_object(
     assert [item.features[FEATURE_NAMES.index("label_mean")] for item in fitted.detections] == pytest.approx(
         [math.log(0.8), math.log(0.7)], abs=1e-4
     )
-    assert [item.score for item in fitted.detections] == pytest.approx([(0.5 + 0.6 + 0.8) / 4, 0.7 / 4])
+    assert [item.score for item in fitted.detections] == pytest.approx([0.8, 0.7])
 
 
 def test_it_combines_with_the_other_ways(high: InferRecipe, questions: list[Question]) -> None:
