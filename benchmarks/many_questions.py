@@ -4,8 +4,8 @@ A random tiny model sees drawn images of 256 x 256 pixels as 256 tokens. It answ
 cut at a few tokens, with `image_cache_megabytes=0` (each question reads its own image) and with the default.
 Both take turns in one process, and the best round counts. The time is that of `engine.answer`: files are
 read, texts tokenized, and answers decoded. Then `python -m infer` asks with `per_category=true` over 20
-categories, and with `verify=mark`, both ways; its time is that of the whole command, which loads Paddle and
-the model. The answers of both sides must be equal.
+categories, and with `agree=5`, both ways; its time is that of the whole command, which loads Paddle and the
+model. The answers of both sides must be equal. (A random model finds no boxes that `verify` could ask about.)
 """
 
 import argparse
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIDE, QUESTIONS = 256, 20
 COLOURS = ("red", "green", "blue", "yellow", "purple")
 SHAPES = ("square", "circle", "triangle", "diamond")
-WAYS = {"per_category": ["per_category=true"], "verify": ["verify=mark"]}
+WAYS = {"per_category": ["per_category=true"], "agree": ["agree=5", "temperature=0.7"]}
 SIDES = {"without": "image_cache_megabytes=0", "with": "image_cache_megabytes=512"}
 Seconds = tuple[float, float]
 """Wall-clock time and processor time."""

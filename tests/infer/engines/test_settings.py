@@ -23,6 +23,7 @@ SERVER = {"engine": "openai", "base_url": "http://localhost:1/v1", "model": "m"}
         ({"temperature": -0.1}, "temperature: -0.1 is less than 0"),
         ({"top_p": 0.0}, "top_p: 0.0 is not above 0 and up to 1"),
         ({"tensor_parallel": 0}, "tensor_parallel: 0 is less than 1"),
+        ({"image_cache_megabytes": -1}, "image_cache_megabytes: -1 is less than 0"),
         ({"retries": -1}, "retries not less than 0"),
         ({"request": {"top_k": 1}}, "have an effect only with engine=openai"),
         ({**SERVER, "model": None}, "model must be set"),

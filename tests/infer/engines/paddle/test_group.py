@@ -13,7 +13,7 @@ from tests.infer.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
-SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2}
+SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2, "seed": 7}
 
 
 def write_recipe(folder: Path, checkpoint: Path, dataset: Path, **changes: object) -> Path:

@@ -113,6 +113,20 @@ def test_prompts_that_wait_are_not_read_again(engine: PaddleEngine, prompts: lis
     assert not reader._prefixes  # what nobody waits for is dropped
 
 
+def test_a_question_that_is_kept_serves_others(engine: PaddleEngine, prompts: list[Prompt]) -> None:
+    import paddle
+
+    with paddle.no_grad():
+        forward, kept = Counted(engine.family.forward_pass(engine.model)), Kept(1 << 30)
+        for number in (3, 7):
+            PromptReader(forward, [prompts[number]], engine.decoding.pad_id, kept).read([0])
+        for chosen in ([0], [2, 3], [7, 1, 5, 3], [3, 7]):
+            asked = [prompts[number] for number in chosen]
+            reader = PromptReader(forward, asked, engine.decoding.pad_id, kept)
+            check(reader, forward.forward, asked, range(len(asked)))
+    assert len(forward.read) == 2
+
+
 def test_a_question_that_begins_another_is_read_right(engine: PaddleEngine, prompts: list[Prompt]) -> None:
     import paddle
 
