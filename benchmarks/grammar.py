@@ -2,7 +2,7 @@
 
 First, answers that the project's writer writes, of the objects in the training records of DATASET (or
 --answers): how many of their tokens are chosen, each by a step of the model, and how many are forced, with
-the tokenizer of CHECKPOINT (or --tokenizer); and how much processor time a step takes to find the allowed tokens.
+the tokenizer of CHECKPOINT (or --tokenizer); and the processor time that finds the allowed tokens of a step.
 Then CHECKPOINT answers the first --images questions of DATASET greedily, with the grammar and without, in
 turns: how many answers are the same token by token, the largest difference of a log-probability, and the
 best time an image. At last a model with random weights is asked, and its answers are read.
