@@ -10,7 +10,7 @@ With --pairs DATASET, counts instead how often the truth of a prepared data set 
 whose boxes are equal, or a few steps of the grid apart, how many of the answers the stop would end, and what
 it takes to follow them.
 
-Takes about ten minutes on two cores. OMP_NUM_THREADS=1 leaves one of them free.
+Took 35 minutes on two cores that were busy with other work.
 """
 
 import argparse
