@@ -2,7 +2,7 @@
 
 First, answers that the project's writer writes, of the objects in the training records of DATASET (or
 --answers): how many of their tokens are chosen, each by a step of the model, and how many are forced, with
-the tokenizer of CHECKPOINT (or --tokenizer); and how long a step takes to find the allowed tokens.
+the tokenizer of CHECKPOINT (or --tokenizer); and the processor time that finds the allowed tokens of a step.
 Then CHECKPOINT answers the first --images questions of DATASET greedily, with the grammar and without, in
 turns: how many answers are the same token by token, the largest difference of a log-probability, and the
 best time an image. At last a model with random weights is asked, and its answers are read.
@@ -64,9 +64,9 @@ def count_steps(dataset: Path, tokenizer_folder: str) -> None:
     from models.processors import load_tokenizer
 
     tokenizer = load_tokenizer(tokenizer_folder)
-    start = time.perf_counter()
+    start = time.process_time()
     vocabulary = Vocabulary(tokenizer, tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"]))
-    loading = time.perf_counter() - start
+    loading = time.process_time() - start
     categories = tuple(category.name for category in load_card(dataset).categories)
     rows = []
     for answer_format in ANSWER_FORMATS:
@@ -84,8 +84,8 @@ def count_steps(dataset: Path, tokenizer_folder: str) -> None:
                     *(f"{steps / tokens:.3f}", *(f"{value:.2f}" for value in milliseconds)),
                 ]
             )
-    print(f"{len(texts)} answers, {vocabulary.width} tokens, read in {loading:.1f} s (processor and wall)")
-    head = ("grammar", "labels", "tokens an answer", "steps", "share", "ms a step", "slowest step")
+    print(f"{len(texts)} answers, {vocabulary.width} tokens, read in {loading:.1f} s of processor time")
+    head = ("grammar", "labels", "tokens an answer", "steps", "share", "CPU ms a step", "slowest step")
     print_table(head, rows)
 
 
@@ -113,9 +113,9 @@ def follow(grammar: Any, vocabulary: Any, text: str) -> tuple[int, int, list[flo
     guide = grammar.guide(10**6)
     place, seconds = 0, []
     while place < len(ids):
-        start = time.perf_counter()
+        start = time.process_time()
         allowed = guide.allowed()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         if not allowed[ids[place]]:
             raise SystemExit(f"not allowed: {text!r}, token {place}")
         guide.accept(ids[place])

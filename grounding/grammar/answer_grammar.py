@@ -1,9 +1,9 @@
 """Which texts are answers of a format, symbol by symbol: what the writer writes, and the reader reads.
 
-Tried for this: llguidance 1.9.1 (xgrammar pulls torch in; outlines-core's automata would hold every pair of
-corners). It takes a regular expression of 2,000 alternatives for boxes with an area, gives masks in about a
-millisecond, and forces tokens. But it does not tell how many tokens an answer needs to end, so that an answer
-near `max_new_tokens` would still be cut. With the states below, that is a sum.
+Tried for this: llguidance 1.9.1. (xgrammar pulls torch in; outlines-core's automaton would hold every pair of
+corners.) One regular expression of 2,000 alternatives tells it which boxes have an area; its masks are fast,
+and it forces tokens as the tokenizer segments them. But it does not tell how many tokens an answer needs to
+end, so that an answer near `max_new_tokens` would still be cut. With the states below, that is a sum.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,9 @@ from typing import Any
 from grounding.boxes import GRID
 from grounding.grammar.answer_form import AnswerForm, answer_form
 from grounding.grammar.digits import can_have, leads, longer
-from grounding.grammar.labels import LABEL_ROOM, FreeLabel, LabelRule, ListedLabel
+from grounding.grammar.free_labels import FreeLabel
+from grounding.grammar.label_rule import LABEL_ROOM, LabelRule
+from grounding.grammar.listed_labels import ListedLabel
 from grounding.grammar.symbols import END, Symbols, spell
 
 State = tuple[int, Any, Any]

@@ -13,7 +13,7 @@ from typing import Any
 from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.boxes import GRID
 from grounding.grammar.answer_form import answer_form
-from grounding.grammar.labels import CharacterState, FreeLabel
+from grounding.grammar.free_labels import CharacterState, FreeLabel
 
 _ORDINARY = "é"
 """A character without a meaning of its own."""

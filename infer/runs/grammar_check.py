@@ -61,9 +61,12 @@ def _check_categories(card: Card, recipe: InferRecipe) -> None:
 
 
 def _check_records(recipe: InferRecipe) -> None:
+    from tqdm import tqdm
+
     grammar = AnswerGrammar(recipe.grammar, recipe.answer_labels())
     path = recipe.dataset_path / JSONL_FILES[recipe.split]
-    for number, (line, row) in enumerate(read_jsonl(path)):
+    rows = tqdm(read_jsonl(path), unit="record", desc="check the answers", delay=2, leave=False)
+    for number, (line, row) in enumerate(rows):
         if recipe.limit is not None and number == recipe.limit:
             break
         try:

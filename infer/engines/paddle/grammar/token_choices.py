@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grounding.grammar.answer_grammar import AnswerGrammar, State
-from infer.engines.paddle.grammar.vocabulary import Node, Vocabulary
+from infer.engines.paddle.grammar.vocabulary import TokenRange, Vocabulary
 
 KEPT_STATES = 4096
 """So many states keep their tokens; states with many tokens are few."""
@@ -78,7 +78,7 @@ class TokenChoices:
         needs = np.asarray([1 + self.reserve(each) for each in states], dtype=np.int32)
         return Choices(ids[found], needs[at[found]])
 
-    def _below(self, node: Node, state: State) -> Iterator[Choices]:
+    def _below(self, node: TokenRange, state: State) -> Iterator[Choices]:
         """Yield the tokens of a node that lead from the state, which is that after the node's bytes."""
         pairs: list[tuple[int, int]] = []
         tokens, children = self.vocabulary.tokens, self.vocabulary.children(node)

@@ -12,7 +12,7 @@ from grounding.grammar.symbols import END, TOKEN_SYMBOLS, Symbols, text_of
 from infer.engines.token_texts import bytes_of_token
 
 
-class Node(NamedTuple):
+class TokenRange(NamedTuple):
     """The tokens `first` to `last` of the sorted ones, which begin with the same `depth` bytes."""
 
     first: int
@@ -46,8 +46,8 @@ class Vocabulary:
                 ordinary.append((spelled, token_id))
         ordinary.sort()
         self.tokens, self.ids = [token for token, _ in ordinary], [token_id for _, token_id in ordinary]
-        self.root = Node(0, len(self.tokens), 0)
-        self._children: dict[Node, dict[int, Node]] = {}
+        self.root = TokenRange(0, len(self.tokens), 0)
+        self._children: dict[TokenRange, dict[int, TokenRange]] = {}
         known = set(self.tokens)
         missing = [byte for byte in range(256) if bytes([byte]) not in known]
         if missing or not all(symbol in self.symbol_ids for symbol in TOKEN_SYMBOLS.values()):
@@ -63,18 +63,18 @@ class Vocabulary:
         starts = np.cumsum(lengths) - lengths
         return np.frombuffer(b"".join(self.tokens), dtype=np.uint8), starts, lengths
 
-    def children(self, node: Node) -> dict[int, Node]:
+    def children(self, node: TokenRange) -> dict[int, TokenRange]:
         """Return the tokens of a node that are longer than its depth, by their next byte."""
         if node not in self._children:
             first, last, depth = node
             while first < last and len(self.tokens[first]) == depth:
                 first += 1
-            children: dict[int, Node] = {}
+            children: dict[int, TokenRange] = {}
             while first < last:
                 byte = self.tokens[first][depth]
                 beginning = self.tokens[first][:depth] + bytes([byte + 1]) if byte < 255 else None
                 end = last if beginning is None else bisect_left(self.tokens, beginning, first, last)
-                children[byte] = Node(first, end, depth + 1)
+                children[byte] = TokenRange(first, end, depth + 1)
                 first = end
             self._children[node] = children
         return self._children[node]

@@ -1,14 +1,10 @@
-"""Which labels an answer can hold, byte by byte: any that the reader reads back, or those of a list."""
+"""Labels that are free: any that the reader reads back, byte by byte."""
 
-import json
 import string
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from grounding.answers.spellings.plain_characters import in_plain_characters
-
-LABEL_ROOM = 16
-"""An object is begun only where so many tokens are left for a free label; then it can become longer."""
 
 _NUMBERS = frozenset(string.digits + "+-.eE% ")
 _AFTER_ANGLE = frozenset(string.punctuation + " ") - frozenset("/_|")
@@ -17,28 +13,6 @@ _AFTER_ANGLE = frozenset(string.punctuation + " ") - frozenset("/_|")
 _QUOTES = frozenset("\"'“”")
 _BOX_KEYS = ("bbox", "box", "boun", "bndb", "coor")
 _KEY_STARTS = frozenset(key[:end] for key in _BOX_KEYS for end in range(len(key)))
-
-
-class LabelRule(Protocol):
-    """The labels that are allowed; a state is what their next byte depends on."""
-
-    start: Any
-
-    def step(self, state: Any, byte: int) -> Any:
-        """Return the state after one more byte, None where no label goes on with it."""
-        ...
-
-    def is_whole(self, state: Any) -> bool:
-        """Tell whether a label can end here."""
-        ...
-
-    def choices(self, state: Any) -> Sequence[int] | None:
-        """Return the bytes that can come next; None where there are too many to list."""
-        ...
-
-    def reserve(self, state: Any) -> int:
-        """Return how many bytes the label still needs at most before it can end."""
-        ...
 
 
 class CharacterState(NamedTuple):
@@ -144,46 +118,6 @@ class FreeLabel:
         except UnicodeDecodeError:
             return None
         return None if after is None else (after, b"")
-
-
-class ListedLabel:
-    """The labels of a list; a state is the place in the tree of their bytes."""
-
-    start = 0
-
-    def __init__(self, names: Sequence[str], *, is_json: bool) -> None:
-        """Take the names, which are escaped in JSON."""
-        self._children: list[dict[int, int]] = [{}]
-        self._is_whole = [False]
-        self._longest = [0]
-        for name in names:
-            spelled = (json.dumps(name, ensure_ascii=False)[1:-1] if is_json else name).encode()
-            node = 0
-            for place, byte in enumerate(spelled):
-                self._longest[node] = max(self._longest[node], len(spelled) - place)
-                if byte not in self._children[node]:
-                    self._children[node][byte] = len(self._children)
-                    self._children.append({})
-                    self._is_whole.append(False)
-                    self._longest.append(0)
-                node = self._children[node][byte]
-            self._is_whole[node] = True
-
-    def step(self, state: int, byte: int) -> int | None:
-        """Return the state after one more byte, None where no name goes on with it."""
-        return self._children[state].get(byte)
-
-    def is_whole(self, state: int) -> bool:
-        """Tell whether a name ends here."""
-        return self._is_whole[state]
-
-    def choices(self, state: int) -> Sequence[int]:
-        """Return the bytes with which names go on."""
-        return tuple(self._children[state])
-
-    def reserve(self, state: int) -> int:
-        """Return the bytes of the longest name that goes on from here."""
-        return self._longest[state]
 
 
 def _length(lead: int) -> int:

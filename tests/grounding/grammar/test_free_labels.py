@@ -2,19 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grounding.grammar.labels import FreeLabel, LabelRule, ListedLabel
-
-
-def state_after(rule: LabelRule, spelled: bytes) -> object:
-    state = rule.start
-    for byte in spelled:
-        state = None if state is None else rule.step(state, byte)
-    return state
-
-
-def ends_after(rule: LabelRule, spelled: bytes) -> bool:
-    state = state_after(rule, spelled)
-    return state is not None and rule.is_whole(state)
+from grounding.grammar.free_labels import FreeLabel
+from tests.grounding.grammar.label_walks import ends_after, state_after
 
 
 @pytest.mark.parametrize("is_json", [False, True])
@@ -64,14 +53,3 @@ def test_escapes_belong_to_json() -> None:
 def test_labels_in_tokens_hold_no_pieces_of_other_forms(label: str) -> None:
     assert state_after(FreeLabel(is_json=False), label.encode()) is None
     assert state_after(FreeLabel(is_json=False), label[:-1].encode()) is not None
-
-
-def test_listed_labels() -> None:
-    rule = ListedLabel(['say "a"', "say", "红"], is_json=True)
-    assert ends_after(rule, rb"say \"a\"")
-    assert ends_after(rule, b"say")
-    assert not ends_after(rule, b"sa")
-    assert state_after(rule, b"say a") is None
-    assert rule.choices(state_after(rule, b"say")) == (0x20,)  # type: ignore[arg-type]
-    assert rule.reserve(rule.start) == len(rb"say \"a\"")
-    assert rule.reserve(state_after(rule, "红".encode())) == 0  # type: ignore[arg-type]
