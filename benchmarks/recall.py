@@ -97,14 +97,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "confidence")
-    parser.add_argument("models", nargs="*", choices=MODELS, default=MODELS, metavar="MODEL")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}")
     parser.add_argument(
         "--other", nargs=3, action="append", default=[], metavar=("NAME", "CHECKPOINT", "DATASET")
     )
     parser.add_argument("--images", type=int, default=192, help="of each split")
     parser.add_argument("--answers", type=int, default=InferRecipe.recall_answers, help="beside the first")
     arguments = parser.parse_args()
-    chosen = {name: trained_model(arguments.folder, name) for name in arguments.models}
+    chosen = {name: trained_model(arguments.folder, name) for name in arguments.models or MODELS}
     chosen |= {name: (Path(model), Path(dataset)) for name, model, dataset in arguments.other}
     results = {}
     for name, (checkpoint, dataset) in chosen.items():
