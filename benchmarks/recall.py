@@ -97,14 +97,14 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "confidence")
-    parser.add_argument("models", nargs="*", choices=MODELS, default=MODELS, metavar="MODEL")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(MODELS)}")
     parser.add_argument(
         "--other", nargs=3, action="append", default=[], metavar=("NAME", "CHECKPOINT", "DATASET")
     )
     parser.add_argument("--images", type=int, default=192, help="of each split")
     parser.add_argument("--answers", type=int, default=InferRecipe.recall_answers, help="beside the first")
     arguments = parser.parse_args()
-    chosen = {name: trained_model(arguments.folder, name) for name in arguments.models}
+    chosen = {name: trained_model(arguments.folder, name) for name in arguments.models or MODELS}
     chosen |= {name: (Path(model), Path(dataset)) for name, model, dataset in arguments.other}
     results = {}
     for name, (checkpoint, dataset) in chosen.items():
@@ -114,7 +114,8 @@ def main() -> int:
         )  # fmt: skip
         path = arguments.folder / "recall" / f"{name}.json"
         results[name] = complete(path, name, recipe, arguments.images)
-    sys.stdout.write(f"{way_table(results)}\n\n{gain_table(results)}\n")
+    shown = with_means(results)
+    sys.stdout.write(f"{way_table(shown)}\n\n{gain_table(shown)}\n")
     return 0
 
 
@@ -230,30 +231,59 @@ def way_table(results: Mapping[str, Mapping[str, WayResult]]) -> str:
 
 
 def gain_table(results: Mapping[str, Mapping[str, WayResult]]) -> str:
-    """Return what the other ways add to AP and AP50, of each model and of all of a state."""
-    orders = list(next(iter(results.values()))["normal"].values)
-    groups = {name: [name] for name in results}
-    for state in ("middling", "noisy"):
-        if len(names := [name for name in results if name.startswith(state)]) > 1:
-            groups[f"{state}, mean of {len(names)}"] = names
-    columns = [(order, metric) for order in orders for metric in METRICS]
+    """Return what the other ways add to AP and AP50."""
+    columns = [
+        (order, metric) for order in next(iter(results.values()))["normal"].values for metric in METRICS
+    ]
     rows = [
-        (group, way, *(gain(way, *column, [results[name] for name in names]) for column in columns))
+        (name, way, *(gain(ways[way], ways["normal"], *column) for column in columns))
         for way in WAYS[1:]
-        for group, names in groups.items()
+        for name, ways in results.items()
     ]
     return format_table(("model", "adds", *(f"{order}: {metric}" for order, metric in columns)), rows)
 
 
-def gain(way: str, order: str, metric: str, models: Sequence[Mapping[str, WayResult]]) -> str:
-    """Return the mean gain of models in points, with its interval."""
-    value = np.mean(
-        [ways[way].values[order][metric] - ways["normal"].values[order][metric] for ways in models]
+def gain(way: WayResult, normal: WayResult, order: str, metric: str) -> str:
+    """Return the gain over the usual way in points, with its interval."""
+    value = way.values[order][metric] - normal.values[order][metric]
+    return (
+        f"{100 * value:+.1f} {interval(np.subtract(way.draws[order][metric], normal.draws[order][metric]))}"
     )
-    draws = [
-        np.subtract(ways[way].draws[order][metric], ways["normal"].draws[order][metric]) for ways in models
-    ]
-    return f"{100 * float(value):+.1f} {interval(np.mean(draws, axis=0))}"
+
+
+def with_means(results: Mapping[str, dict[str, WayResult]]) -> dict[str, dict[str, WayResult]]:
+    """Add the means of the models of each state."""
+    added = dict(results)
+    for state in ("middling", "noisy"):
+        if len(chosen := [ways for name, ways in results.items() if name.startswith(state)]) > 1:
+            added[f"{state}, mean of {len(chosen)}"] = {
+                way: mean_result([ways[way] for ways in chosen]) for way in WAYS
+            }
+    return added
+
+
+def mean_result(results: Sequence[WayResult]) -> WayResult:
+    """Return the mean of several models; each draw is the mean of one draw of each."""
+    first = results[0]
+    return WayResult(
+        *(
+            float(np.mean([getattr(each, name) for each in results]))
+            for name in ("boxes", "tokens", "seconds")
+        ),
+        values={
+            order: {
+                metric: float(np.mean([each.values[order][metric] for each in results])) for metric in METRICS
+            }
+            for order in first.values
+        },
+        draws={
+            order: {
+                metric: np.mean([each.draws[order][metric] for each in results], axis=0).tolist()
+                for metric in METRICS
+            }
+            for order in first.values
+        },
+    )
 
 
 def interval(values: Any) -> str:

@@ -27,6 +27,7 @@ from infer.engines.openai.data_url import data_url
 from infer.engines.openai.listed_tokens import NoLogprobsError
 from infer.engines.openai.network_variables import certificate_problem, check_proxies
 from infer.engines.openai.request_fields import (
+    fewer_alternatives,
     fields_of,
     refused_probabilities,
     wanted_alternatives,
@@ -35,6 +36,8 @@ from infer.engines.openai.request_fields import (
 from infer.engines.openai.shown_text import holds_secret, public_address, root_cause, shown_text
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
+
+log = logging.getLogger(__name__)
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_SECONDS = 10.0
@@ -72,7 +75,7 @@ class OpenAIEngine:
             logging.getLogger(library).setLevel(logging.WARNING)
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
-        self.settings, self.model = settings, settings.model
+        self.settings, self.model, self.has_warned = settings, settings.model, False
         self.grammar_fields: Mapping[str, Any] = {}
         if settings.grammar != "none":
             labels = settings.answer_labels()
@@ -118,6 +121,9 @@ class OpenAIEngine:
                 f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
                 f"'{self._shown(error_text(body))}': base_url mostly ends in /v1"
             ) from error
+        if (fewer := fewer_alternatives(self.settings, request, answer)) and not self.has_warned:
+            self.has_warned = True
+            log.warning("%s: %s", self.server, fewer)
         if holds_secret(answer.text, self.secrets):
             raise UserError(
                 f"{self.server}: the answer about {request.image} holds the key, which no file shall have: "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infer.engines.protocol import Request
+from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import EngineSettings
 
 
@@ -39,3 +39,12 @@ def refused_probabilities(settings: EngineSettings, request: Request) -> str:
         f"it gives fewer than {wanted} alternatives a token: raise its limit (vLLM: --max-logprobs "
         f"{wanted}), ask for fewer (request.top_logprobs=5), or set another score"
     )
+
+
+def fewer_alternatives(settings: EngineSettings, request: Request, answer: RawAnswer) -> str | None:
+    """Say that a server gives fewer alternatives than it was asked for, None where it does not."""
+    most = max((len(token.alternatives) for token in answer.tokens), default=0)
+    if not 0 < most < wanted_alternatives(settings, request):
+        return None
+    wanted = wanted_alternatives(settings, request)
+    return f"gives {most} alternatives a token, not {wanted}: calibrated scores differ from other engines'"

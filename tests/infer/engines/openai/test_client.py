@@ -490,6 +490,18 @@ def test_alternatives_are_those_of_the_server(server: ChatServer, requests: list
     assert "top_logprobs" not in server.bodies[-1]
 
 
+def test_a_server_that_gives_fewer_alternatives_is_named_once(
+    server: ChatServer, requests: list[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer = say_with_alternatives
+    engine = connect(server.url)
+    engine.answer([dataclasses.replace(request, alternatives=3) for request in requests])
+    assert caplog.messages == []
+    engine.answer([dataclasses.replace(request, alternatives=9) for request in requests])
+    (said,) = caplog.messages
+    assert said.startswith(f"{server.url}: gives 3 alternatives a token, not 9: ")
+
+
 def test_a_server_without_alternatives_is_named(server: ChatServer, requests: list[Request]) -> None:
     asked = dataclasses.replace(requests[0], alternatives=2)
     with pytest.raises(UserError, match=r"sends no alternatives .top_logprobs.: set another score"):
