@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from grounding.recipe.schema import setting
 
-SHOWN_BY_DEFAULT = "outline"
-"""How a box is shown where neither the recipe nor the data set says it; one of grounding.yes_no's SHOWS."""
+SHOWN_BY_DEFAULT = "spotlight"
+"""How a box is shown where neither the recipe nor the data set says it: as `prepare` does without the key."""
 
 
 @dataclass(frozen=True)

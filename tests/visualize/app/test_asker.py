@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from grounding.boxes import Box
-from grounding.images.region_pictures import draw_outline
+from grounding.images.region_pictures import draw_spotlight
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
 from infer.asking.parsed_answers import NO_SCORE
@@ -87,7 +87,7 @@ def test_boxes_are_scored_by_asking_back(picture):
     assert (
         engine.asked[1][1] == '<image>Is the white outline the right box for "red square"? Answer yes or no.'
     )
-    assert engine.pictures[1].tobytes() == draw_outline(picture, Box(*BOX)).tobytes()
+    assert engine.pictures[1].tobytes() == draw_spotlight(picture, Box(*BOX)).tobytes()
     asker.check_labels(picture, asked)
     assert len(engine.asked) == 3
 
