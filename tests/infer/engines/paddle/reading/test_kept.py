@@ -1,3 +1,5 @@
+import random
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from infer.engines.paddle.reading.kept import Kept
@@ -36,3 +38,19 @@ def test_a_key_has_one_thing() -> None:
     assert (kept.find("a"), kept.bytes) == (Thing(7), 7)
     kept.clear()
     assert (kept.find("a"), kept.bytes) == (None, 0)
+
+
+def test_threads_keep_the_count_right() -> None:
+    kept = Kept(20)
+
+    def use(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(2000):
+            key = chance.randrange(8)
+            if kept.find(key) is None:
+                kept.put(key, Thing(1 + key))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(use, range(4)))
+    assert 0 < kept.bytes <= 20
+    assert kept.bytes == sum(thing.size for thing in map(kept.find, range(8)) if thing is not None)
