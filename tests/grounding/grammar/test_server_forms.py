@@ -119,6 +119,16 @@ def test_the_ebnf_accepts_what_the_grammar_does(
 
 
 @formats
+def test_the_ebnf_accepts_hard_labels(
+    answer_format: str, accepts: dict[tuple[str, tuple[str, ...]], Callable[[str], bool]]
+) -> None:
+    for label in (*HARD_LABELS, "a <b", "a|>", "a ", "", "（1，", '{ "'):
+        text = written(answer_format, [Detection(label, Box(1, 2, 3, 4))])
+        expected = AnswerGrammar(answer_format).accepts(spell(text))
+        assert accepts[answer_format, ()](text) == expected, label
+
+
+@formats
 def test_the_ebnf_does_not_compare_corners(
     answer_format: str, accepts: dict[tuple[str, tuple[str, ...]], Callable[[str], bool]]
 ) -> None:

@@ -563,6 +563,7 @@ def test_the_grammar_goes_out_in_the_servers_field(
     fields = request_fields(field, "json", ())
     assert within[name] == fields[name]
     assert within == free | fields
+    assert name not in free
     assert free["skip_special_tokens"] is False
 
 

@@ -56,6 +56,14 @@ def test_the_fewest_tokens_of_symbols(vocabulary: Vocabulary) -> None:
         assert fewest == best[-1]
 
 
+def test_two_tokens_are_two_at_most(vocabulary: Vocabulary) -> None:
+    """The longest token at the beginning is not always one of the fewest."""
+    chance = random.Random(0)
+    for _ in range(2000):
+        both = tuple(chance.choice(vocabulary.tokens) + chance.choice(vocabulary.tokens))
+        assert vocabulary.fewest_tokens(both) <= 2
+
+
 class WithoutBoxes:
     """A tokenizer of bytes."""
 
