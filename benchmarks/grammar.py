@@ -233,10 +233,15 @@ def token_texts(answer: Any) -> list[str]:
 
 
 def is_read(answer: Any, question: Any) -> bool:
-    """Tell whether an answer has ended, and is read without a problem."""
+    """Tell whether an answer has ended, and is read without a problem but for an object that is named twice.
+
+    The grammar does not forbid repeated objects; the repeat stop is for them.
+    """
+    from grounding.answers.forms import DUPLICATE
     from grounding.answers.reader import read_answer
 
-    return not answer.is_cut and not read_answer(answer.text, question.size).problems
+    problems = read_answer(answer.text, question.size).problems
+    return not answer.is_cut and set(problems) <= {DUPLICATE}
 
 
 class counted_steps:  # noqa: N801
@@ -313,7 +318,7 @@ def ask_random_weights(options: argparse.Namespace) -> None:
             read = list(map(is_read, engine.answer(requests), asked))
             shares.append(f"{sum(read)} of {len(read)}")
         rows.append([answer_format, mode, *shares])
-    print("random weights: answers that end and are read without a problem")
+    print("random weights: answers that end and are read without a problem (repeated objects are none)")
     print_table(["grammar", "labels", *(f"temperature {value:g}" for value in TEMPERATURES)], rows)
 
 
