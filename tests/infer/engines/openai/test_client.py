@@ -169,7 +169,7 @@ def test_tokens_through_our_server_are_those_of_the_engine(
     tiny_checkpoint: Path, requests: list[Request]
 ) -> None:
     """A random model writes bytes that are no characters, parts of them, and special tokens."""
-    keys: dict[str, Any] = {"score": "min_prob", "max_new_tokens": 24}
+    keys: dict[str, Any] = {"score": "min_prob", "max_new_tokens": 24, "repeat_stop": False}
     paddle = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", **keys))
     asked = [dataclasses.replace(request, alternatives=5) for request in requests]
     with running(engine=paddle) as served:
