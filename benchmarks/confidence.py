@@ -7,10 +7,9 @@ on. Then the 512 validation images are asked about, and the scores are judged th
 resampled. A calibration error is a mean of distances, so resampling raises it: its intervals lie too high.
 
 The goals: AUROC at least 0.9, expected calibration error at most 0.05, AP at least 4 points above that of
-constant scores, and at least 90 % of that of a perfect order. Exit code 1 where one is not reached. A perfect
-order is that of scores with an AUROC of 1: boxes that are right at an IoU of 0.5 first ("right first"). The
-order by the IoU itself ("best IoU first") is the best that AP at IoU 0.50 to 0.95 allows; no score of being
-right at 0.5 can give it, and it is printed beside.
+constant scores, and at least 90 % of that of the best order that there is for AP at IoU 0.50 to 0.95, by the
+IoU itself ("best IoU first"). Exit code 1 where one is not reached. Beside it stands the order of scores with
+an AUROC of 1: boxes that are right at an IoU of 0.5 first ("right first").
 
 Interrupted runs resume: repeat the command. Takes about 45 minutes on one core; figures of other seeds or
 steps: --seeds, --middling-steps, --noisy-steps.
@@ -104,7 +103,7 @@ def main() -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "confidence")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--middling-steps", type=int, default=500)
+    parser.add_argument("--middling-steps", type=int, default=600)
     parser.add_argument("--noisy-steps", type=int, default=300, help="after the middling ones")
     arguments = parser.parse_args()
     steps = {"middling": arguments.middling_steps, "noisy": arguments.noisy_steps}
@@ -297,9 +296,10 @@ def missed_goals(judged: Sequence[Judged]) -> Iterator[str]:
             f"AUROC {known.auroc:.3f} is below {LEAST_AUROC}": (known.auroc or 0) < LEAST_AUROC,
             f"ECE {known.calibration_error:.3f} is above {MOST_ECE}": known.calibration_error > MOST_ECE,
             "AP gains less than 4 points": ap["calibrated"] - ap["constant"] < LEAST_GAIN,
-            "AP is below 90 % of that of a perfect order": ap["calibrated"] < LEAST_SHARE * ap["right first"],
-            "AP50 is below 90 % of that of a perfect order": ap50["calibrated"]
-            < LEAST_SHARE * ap50["right first"],
+            "AP is below 90 % of that of the best order": ap["calibrated"]
+            < LEAST_SHARE * ap["best IoU first"],
+            "AP50 is below 90 % of that of the best order": ap50["calibrated"]
+            < LEAST_SHARE * ap50["best IoU first"],
         }
         yield from (
             f"{item.model.name}: not reached: {goal}" for goal, is_missed in goals.items() if is_missed
