@@ -126,6 +126,9 @@ train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 eval: setup ## predict on the validation images and score the boxes: EVAL
 	$(RUN) infer $(EVAL) $(ARGS)
 
+calibrate: setup ## fit the scores of boxes to how often such boxes are right, for score=calibrated: EVAL
+	$(RUN) infer.calibrate $(EVAL) $(ARGS)
+
 draw: setup ## draw truth next to the predictions of `make eval`: EVAL
 	$(RUN) visualize $(EVAL) $(ARGS)
 

@@ -54,6 +54,7 @@ def main() -> None:
             device="cpu",
             batch_size=max(BATCHES),
             max_new_tokens=options.max_new_tokens,
+            image_cache_megabytes=0,  # every round reads the images
         )
     )
     questions = read_questions(Path(options.dataset), "val", options.images)

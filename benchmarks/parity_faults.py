@@ -2,8 +2,9 @@
 
 python benchmarks/parity_faults.py [server] [transformers] ["NAME OF A FAULT" ...]
 
-Each fault is given to our own server, or to transformers in .venv-torch. The table has the stage that is
-named, and the seconds of the whole command with its 64 questions.
+Each fault is given to our own server, or to transformers in .venv-torch; those of probabilities are given to
+the server alone, which lists its tokens with them. The table has the stage that is named, and the seconds of
+the whole command with its 64 questions.
 """
 
 import json
@@ -33,16 +34,19 @@ def main() -> int:
         return 0
     faults = {"none": lambda folder: None, **FAULTS}
     sides = [side for side in SIDES if side in sys.argv[1:]] or SIDES
-    chosen = [fault for fault in faults if fault in sys.argv[1:]] or list(faults)
+    known = [*faults, *LISTED]
+    chosen = [fault for fault in known if fault in sys.argv[1:]] or known
     print(f"{'engine':14}{'fault':20}{'seconds':>8}  the first stage that differs", flush=True)
     with tempfile.TemporaryDirectory() as name:
         sound = Path(name) / "sound"
         run("train.tiny", str(sound), "seed=1")
         for side in sides:
             for fault in chosen:
+                if side == "transformers" and fault in LISTED:
+                    continue
                 folder = Path(name) / "faulty"
                 shutil.copytree(sound, folder)
-                faults[fault](folder)
+                faults.get(fault, lambda folder: None)(folder)
                 seconds, said = named(side, sound, folder, fault)
                 print(f"{side:14}{fault:20}{seconds:8.1f}  {said}", flush=True)
                 shutil.rmtree(folder)
@@ -54,7 +58,7 @@ def named(side: str, sound: Path, faulty: Path, fault: str) -> tuple[float, str]
     if side == "transformers":
         dtype = "torch_dtype=float16" if fault == "float16" else "torch_dtype=auto"
         return timed(str(sound), f"torch_checkpoint={faulty}", dtype, "device=cpu")
-    with serving(faulty):
+    with serving(faulty, LISTED.get(fault, "")):
         words = (f"base_url=http://127.0.0.1:{PORT}/v1", "model=m", "torch_python=null", "device=cpu")
         return timed(str(sound), *words)
 
@@ -77,9 +81,10 @@ def run(module: str, *words: str, codes: tuple[int, ...] = (0,)) -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[None]:
-    """Serve a checkpoint on loopback."""
-    command = [sys.executable, "-m", "infer.serve", str(folder), f"port={PORT}", "model=m", "device=cpu"]
+def serving(folder: Path, change: str) -> Iterator[None]:
+    """Serve a checkpoint on loopback, with a change to how it lists the tokens of an answer."""
+    words = [str(folder), f"port={PORT}", "model=m", "device=cpu"]
+    command = [sys.executable, "-c", f"{SERVER}\n{change}\nmain()", *words]
     environment = {**os.environ, "SERVE_API_KEY": ""}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
@@ -134,6 +139,29 @@ FAULTS: dict[str, Callable[[Path], None]] = {
     "another filter": with_image_processor(resample=2),
     "float16": round_weights,
 }
+
+SERVER = """
+from dataclasses import replace
+from infer.serve.__main__ import main
+from infer.serve import chat
+
+whole = chat.cut_answer
+
+def listing(change):
+    def cut_answer(answer, fields):
+        answer = whole(answer, fields)
+        tokens = answer.tokens
+        return replace(answer, tokens=tuple(map(change, tokens[:1] + tokens[:-1], tokens)))
+    chat.cut_answer = cut_answer
+"""
+"""A program that serves; `listing` has each token, after the one before it, changed by a function."""
+
+LISTED = {
+    "of the token before": "listing(lambda before, token: replace(token, logprob=before.logprob))",
+    "temperature 0.5": "listing(lambda before, token: token if before is token else "
+    "replace(token, logprob=2 * token.logprob))",
+}
+"""Faults in the probabilities of a server's tokens from the second on."""
 
 if __name__ == "__main__":
     sys.exit(main())

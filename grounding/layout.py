@@ -8,14 +8,26 @@ IMAGES_FOLDER = "images"
 ANNOTATIONS_FILE = "annotations_val.json"
 """COCO annotations of the validation images, boxes in original pixels."""
 
+CALIBRATION_SPLIT = "calibration"
+"""Images of the training split that no model was trained on: scores of boxes are fitted to them."""
+
 JSONL_FILES = {"train": "train.jsonl", "val": "val.jsonl"}
-"""The records of each split."""
+"""The records of the splits that every data set has."""
+
+ALL_JSONL_FILES = {**JSONL_FILES, CALIBRATION_SPLIT: "calibration.jsonl"}
+"""The records of the splits that a data set can have."""
+
+ANNOTATIONS_FILES = {"val": ANNOTATIONS_FILE, CALIBRATION_SPLIT: "annotations_calibration.json"}
+"""COCO annotations of the splits that have some."""
 
 TOKEN_LENGTHS_FILE = "token_lengths.json"
 """How many tokens each record has in training, kept beside the records for the next start of a run."""
 
 SCORED_SPLIT = "val"
 """The split that has annotations to score and to draw."""
+
+CALIBRATION_FILE = "calibration.json"
+"""Beside a checkpoint: how its scores are made of what its tokens tell."""
 
 TRAIN_RECIPE_FILE = "train.yaml"
 """The resolved recipe that a training leaves in its output folder."""

@@ -15,7 +15,15 @@ LANGUAGES = ("en", "zh")
 ANY_LANGUAGE = "any"
 
 IMAGE, CATEGORIES, CATEGORY, EXPRESSION, MORE = "image", "categories", "category", "expression", "more"
-"""What a question asks about; `more` asks for the rest of an answer that takes several turns."""
+YES_NO = "yes_no"
+"""What a question asks about; `more` asks for the rest of an answer that takes several turns, and `yes_no`
+whether a box is right."""
+
+YES_NO_FAMILIES = ("yes_no", "yes_no_text")
+"""The families about a box that the picture shows, and about one that the text states."""
+
+NO_PROMPTS = (MORE, *YES_NO_FAMILIES)
+"""Families that a recipe's `prompt` cannot name: their questions come with others."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
 
@@ -38,9 +46,23 @@ class Wording:
         """Whether the text asks for one category or expression, which may be absent."""
         return self.asks in (CATEGORY, EXPRESSION)
 
+    @property
+    def language(self) -> str:
+        """The language of the text, one of LANGUAGES."""
+        return next(language for language in LANGUAGES if f".{language}" in self.name)
+
+    @property
+    def states_box(self) -> bool:
+        """Whether the text itself says which box it asks about."""
+        return "{box}" in self.template
+
     def ask(self, about: str = "") -> str:
         """Return the question; `about` is the category, the expression, or the categories with commas."""
         return self.template.replace(f"{{{self.asks}}}", about)
+
+    def ask_about_box(self, label: str, box: str = "") -> str:
+        """Return the yes/no question about a label, and a box as text where the wording states it."""
+        return self.template.replace("{box}", box).replace("{label}", label)
 
 
 @lru_cache(maxsize=1)
@@ -70,10 +92,8 @@ def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt
     Raises:
         UserError: no such family, wording or language.
     """
-    families = {name: family for name, family in load_wordings().items() if name != MORE}
-    if language not in (*LANGUAGES, ANY_LANGUAGE):
-        raise UserError(f"language: no '{language}' (there are {', '.join((*LANGUAGES, ANY_LANGUAGE))})")
-    languages = LANGUAGES if language == ANY_LANGUAGE else (language,)
+    families = {name: family for name, family in load_wordings().items() if name not in NO_PROMPTS}
+    languages = _languages(language)
     by_name = {
         wording.name: wording
         for family in families.values()
@@ -95,6 +115,22 @@ def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt
     if not chosen:
         raise UserError(f"{key}: name at least one wording (there are {', '.join(families)})")
     return tuple(wording for name, wording in by_name.items() if name in chosen)
+
+
+def yes_no_wordings(language: str, *, states_box: bool) -> tuple[Wording, ...]:
+    """Return the yes/no questions in a recipe's `language`: those that state the box, or the others.
+
+    Raises:
+        UserError: no such language.
+    """
+    family = load_wordings()[YES_NO_FAMILIES[states_box]]
+    return tuple(wording for key in _languages(language) for wording in family[key])
+
+
+def _languages(language: str) -> tuple[str, ...]:
+    if language not in (*LANGUAGES, ANY_LANGUAGE):
+        raise UserError(f"language: no '{language}' (there are {', '.join((*LANGUAGES, ANY_LANGUAGE))})")
+    return LANGUAGES if language == ANY_LANGUAGE else (language,)
 
 
 def draw_wording(wordings: Sequence[Wording], *key: object) -> Wording:

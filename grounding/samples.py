@@ -10,11 +10,15 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Detection:
-    """One object: its label, its box in original pixels, and its score, None if it has none."""
+    """One object: its label, its box in original pixels, and its score, None if it has none.
+
+    `features` are what an answer's tokens tell about it, kept only while a calibration is fitted.
+    """
 
     label: str
     box: Box
     score: float | None = None
+    features: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,20 @@ from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe.loading import load_recipe
 from grounding.recipe.schema import setting
-from infer.engines.settings import EngineSettings, check_choices, check_counts
+from infer.engines.settings import CALIBRATED, EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 
 ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
+HIGH_RECALL = "high"
+RECALLS = ("normal", HIGH_RECALL)
 ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
 SAME_ANSWERS = (
     "batch_size",
     "base_url",
     "concurrency",
+    "image_cache_megabytes",
     "timeout",
     "retries",
     "shard",
@@ -56,6 +59,13 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         ANSWER_UNITS[0],
     )
     agree: int = setting("answers sampled per question; a box needs half of the votes (1: no vote)", 1)
+    recall: str = setting(
+        " | ".join(RECALLS) + ": sample more answers, and keep every object with a score, best with "
+        "score=calibrated",
+        RECALLS[0],
+    )
+    recall_answers: int = setting("recall=high: answers that are sampled beside the first", 6)
+    recall_temperature: float = setting("recall=high: the temperature that these are sampled at", 1.0)
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -65,17 +75,28 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         """
         EngineSettings.__post_init__(self)
         RunSettings.__post_init__(self)
-        check_choices(self, {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS})
-        check_counts(self, ("agree",))
+        choices = {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS, "recall": RECALLS}
+        check_choices(self, choices)
+        check_counts(self, ("agree", "recall_answers"))
         if self.answer_units == "pixels_resized" and self.checkpoint is None:
             raise ValueError(
                 "answer_units: pixels_resized needs checkpoint, the model's folder: its image processor "
                 "tells to what size an image is resized"
             )
+        if self.grammar != "none" and self.answer_units != "grid":
+            raise ValueError(
+                f"grammar: its numbers are 0..1000: with answer_units={self.answer_units} set grammar=none"
+            )
         if self.agree > 1 and not self.is_sampled:
             raise ValueError(
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "
                 "temperature=0.7"
+            )
+        self._check_recall()
+        if self.agree > 1 and self.score == CALIBRATED:
+            raise ValueError(
+                f"agree: with agree={self.agree} the score of a box is its share of the votes, not "
+                "score=calibrated: leave one of them out"
             )
         if not all(wording.names_one for wording in self.wordings):
             raise ValueError(
@@ -83,10 +104,32 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
                 "and expression.en1 do"
             )
 
+    def _check_recall(self) -> None:
+        if not self.recall_temperature > 0:
+            raise ValueError(
+                f"recall_temperature: {self.recall_temperature} is not above 0, as sampled answers need"
+            )
+        if self.recall == HIGH_RECALL and self.agree > 1:
+            raise ValueError(
+                f"recall: high keeps the boxes that agree={self.agree} drops: leave one of them out"
+            )
+
     @property
     def wordings(self) -> tuple[Wording, ...]:
         """The wordings that `wording` names."""
         return () if self.wording is None else find_wordings(self.wording, ANY_LANGUAGE, key="wording")
+
+    def answer_labels(self) -> tuple[str, ...]:
+        """Return the names of the data set's categories if the grammar allows no others, else ().
+
+        Raises:
+            UserError: the data set has no card that can be read.
+        """
+        if self.grammar == "none" or self.grammar_labels == "free":
+            return ()
+        from grounding.card import load_card
+
+        return tuple(category.name for category in load_card(self.dataset_path).categories)
 
     def asks_the_same_as(self, other: "InferRecipe") -> bool:
         """Tell whether the other recipe gives the same answers: the keys in SAME_ANSWERS do not matter."""

@@ -4,10 +4,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from grounding.layout import CALIBRATION_SPLIT
 from grounding.recipe.schema import setting
 from infer.engines.settings import check_choices, check_counts
 
-SPLITS = ("val", "train")
+SPLITS = ("val", "train", CALIBRATION_SPLIT)
 
 MAX_DETECTIONS = 100
 """COCO's limit: at most this many detections of a category count in an image."""
@@ -19,7 +20,7 @@ class RunSettings:
 
     dataset: str = setting("prepared data set: card.json, val.jsonl, annotations_val.json, images/")
     output_dir: str = setting("folder of predictions.jsonl and infer.yaml")
-    split: str = setting(" or ".join(SPLITS), "val")
+    split: str = setting(" | ".join(SPLITS), "val")
     limit: int | None = setting("ask about the first N images only (null: all)", None)
     shard: str | None = setting("I/N: every N-th image, beginning with image I; the first is 0", None)
     max_detections: int = setting(

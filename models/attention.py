@@ -1,7 +1,11 @@
 """Attention of queries that share keys and values in groups, over padded batches."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
+
+MaskOf = Callable[[int, int], Any]
+"""From the first query of a block and the one behind its last to the block's mask."""
 
 MASKED = -1.0e30
 """What a mask adds to the scores of slots that a token must not see."""
@@ -9,6 +13,10 @@ MASKED = -1.0e30
 SCORES_AT_ONCE = 1 << 26
 """Attention by blocks of queries holds this many scores, 256 MiB in float32, so that memory grows with the
 length of a prompt and not with its square."""
+
+SPREAD_ELEMENTS = 1 << 24
+"""The most elements of a mask that is repeated for every head: adding one that is not takes Paddle's CPU
+kernel four times as long, and repeating takes memory."""
 
 LEAST_BLOCK = 64
 """Blocks have at least so many queries: matrix products of fewer rows are rounded in another order."""
@@ -25,26 +33,46 @@ def attend_grouped(queries: Any, keys: Any, values: Any, mask: Any) -> Any:
     from paddle.nn import functional
 
     rows, length, heads, group, width = queries.shape
-    queries = (queries * width**-0.5).transpose([0, 2, 3, 1, 4]).reshape([rows, heads, -1, width])
+    queries = queries * width**-0.5
+    if length > 1:  # otherwise the two orders are the same
+        queries = queries.transpose([0, 2, 3, 1, 4])
+    queries = queries.reshape([rows, heads, group * length, width])
     scores = paddle.matmul(queries, keys, transpose_y=True) + mask
-    weights = functional.softmax(scores, axis=-1, dtype="float32").astype(values.dtype)
-    attended = paddle.matmul(weights, values).reshape([rows, heads, group, length, width])
-    return attended.transpose([0, 3, 1, 2, 4])
+    if scores.dtype == paddle.float32:
+        weights = functional.softmax(scores)
+    else:
+        weights = functional.softmax(scores, axis=-1, dtype="float32").astype(values.dtype)
+    attended = paddle.matmul(weights, values)
+    if length == 1:
+        return attended.reshape([rows, 1, heads, group, width])
+    return attended.reshape([rows, heads, group, length, width]).transpose([0, 3, 1, 2, 4])
 
 
-def attend_in_blocks(queries: Any, keys: Any, values: Any, mask_of: Callable[[int, int], Any]) -> Any:
-    """Attend as `attend_grouped` does, with the mask that `mask_of` gives for queries from one to another.
-
-    That mask is (rows, 1, queries, slots).
-    """
+def attend_in_blocks(queries: Any, keys: Any, values: Any, mask_of: MaskOf) -> Any:
+    """Attend as `attend_grouped` does, with the masks of `spread_over_heads`."""
     import paddle
 
     rows, length, heads, group, _ = queries.shape
     parts = [
-        attend_grouped(queries[:, start:stop], keys, values, mask_of(start, stop).tile([1, 1, group, 1]))
+        attend_grouped(queries[:, start:stop], keys, values, mask_of(start, stop))
         for start, stop in query_blocks(length, rows * heads * group, keys.shape[2])
     ]
     return parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
+
+
+def spread_over_heads(mask_of: MaskOf, heads: int, group: int) -> MaskOf:
+    """Return masks as `attend_grouped` takes them, from those that are (rows, 1, queries, slots).
+
+    The last one is remembered: layers share the mask of a prompt that is one block.
+    """
+
+    @lru_cache(maxsize=1)
+    def spread(start: int, stop: int) -> Any:
+        mask = mask_of(start, stop)
+        repeated = heads if int(mask.size) * heads * group <= SPREAD_ELEMENTS else 1
+        return mask.tile([1, repeated, group, 1])
+
+    return spread
 
 
 def query_blocks(length: int, rows: int, slots: int) -> list[tuple[int, int]]:

@@ -13,18 +13,42 @@ from models.cache import Cache
 from models.shapes import Tensor, TextShape, VisionShape
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """An image as the model sees it.
+
+    `pixel_values` is (patches, channels x frames x height x width of a patch). `image_grid_thw` is (1, 3):
+    frames, rows and columns of patches.
+    """
+
+    pixel_values: Any
+    image_grid_thw: Any
+
+    @property
+    def size(self) -> int:
+        """The bytes of the patches."""
+        return bytes_of(self.pixel_values)
+
+
+def bytes_of(tensor: Any) -> int:
+    """Return the bytes that a tensor's elements take."""
+    return int(tensor.size) * int(tensor.element_size())
+
+
 @dataclass(frozen=True)
 class Prompt:
     """An encoded question: token ids, with one image token for each vision token, and the image.
 
-    `pixel_values` is (patches, channels x frames x height x width of a patch). `image_grid_thw` is (1, 3):
-    frames, rows and columns of patches. `opens_thought` says that the template ends within a thought.
+    `pixel_values` and `image_grid_thw` are those of an `EncodedImage`; prompts with the same object as
+    `pixel_values` show the same image. `opens_thought` says that the template ends within a thought. The
+    first `image_end` tokens end with the image; 0 where that is not known.
     """
 
     token_ids: list[int]
     pixel_values: Any
     image_grid_thw: Any
     opens_thought: bool = False
+    image_end: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +82,15 @@ class Encoder(Protocol):
 
     tokenizer: Any
 
-    def encode(self, image: Path, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+    def encode_image(self, image: Path) -> EncodedImage:
+        """Encode an image, as training encodes it.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        ...
+
+    def encode(self, image: Path | EncodedImage, messages: Sequence[Mapping[str, Any]]) -> Prompt:
         """Encode chat messages about one image, as training encodes them.
 
         Raises:
@@ -82,11 +114,11 @@ class ForwardPass(Protocol):
         *,
         every: bool = False,
     ) -> Any:
-        """Feed text tokens of each row, one or more, and extend the cache.
+        """Feed text tokens of each row, and extend the cache.
 
         `positions` are those of each row's first token. Returns float32 logits (rows, 1, vocabulary) after
         the last tokens; with `every`, those after every token, (rows, tokens, vocabulary), where rows with
-        fewer tokens are padded at the left.
+        fewer tokens are padded at the left. A row can have none; its logits have no meaning.
         """
         ...
 

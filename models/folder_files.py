@@ -1,5 +1,6 @@
-"""The JSON files of a model's folder, which anybody may have written."""
+"""The files of a model's folder, which anybody may have written: its JSON, and a hash of all."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,18 @@ CONFIG_BYTES = 1 << 22
 TABLE_BYTES = 1 << 28
 """The longest index of weights or tokenizer.json that is read, 256 MiB: Qwen3-VL's tokenizer has 11 MB."""
 
+
+LORA_CONFIG = "lora_config.json"
+IMAGE_CONFIG = "preprocessor_config.json"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
+TOKENIZER_CONFIG = "tokenizer_config.json"
+WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors", "peft_model*.safetensors"
+
+READ_WHOLE = 1 << 26
+"""Files up to this many bytes are hashed whole."""
+
+BLOCK, BLOCKS = 1 << 16, 64
+"""Size in bytes, and number, of the blocks that are hashed of a longer file."""
 
 WEIGHTS_INDEX, ADAPTER_INDEX = "model.safetensors.index.json", "peft_model.safetensors.index.json"
 
@@ -54,3 +67,32 @@ def read_object(path: Path, most_bytes: int = CONFIG_BYTES) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds {type(content).__name__}, not an object: copy or download it again")
     return content
+
+
+def fingerprint_model(model: Path, adapter: Path | None, processor: Path) -> str:
+    """Return a hash of the files that determine an answer, from the folders that hold them.
+
+    Of a large file, only the length and blocks spread over it are hashed: training changes weights
+    everywhere, and hashing all of an 8B model would take minutes. Times and folders do not count, so a copy
+    of a checkpoint has the same fingerprint.
+    """
+    files = {*model.glob(WEIGHTS), model / CONFIG_FILE}
+    if adapter is not None:
+        files |= {*adapter.glob(ADAPTER_WEIGHTS), adapter / LORA_CONFIG}
+    names = (IMAGE_CONFIG, TOKENIZER_CONFIG, *TOKENIZER_FILES, "chat_template.json", "chat_template.jinja")
+    files |= {processor / name for name in names}
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda path: (path.name, str(path))):
+        if path.is_file():
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+            _hash_sample(path, digest)
+    return digest.hexdigest()
+
+
+def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
+    size = path.stat().st_size
+    step = BLOCK if size <= READ_WHOLE else (size - BLOCK) // BLOCKS
+    with path.open("rb") as file:
+        for start in (*range(0, size, step), max(0, size - BLOCK)):
+            file.seek(start)
+            digest.update(file.read(BLOCK))

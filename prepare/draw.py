@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from grounding.errors import UserError
+from grounding.layout import CALIBRATION_SPLIT
 from prepare.drops import DropLog, check_usable
 from prepare.progress import progress_bar
 from prepare.questions.objects import ObjectReader
@@ -30,8 +32,9 @@ class Candidate:
 class Draw:
     """The candidates of each split in the order of the draw, and how many images each split takes.
 
-    A source with validation files keeps its own split. Otherwise both splits share one iterator, and val
-    takes its images first.
+    A source with validation files keeps its own split. Otherwise val shares the iterator of train, and takes
+    its images first. A calibration part, if the recipe wants one, takes its images from train's iterator
+    next: the images of both together are those that train has without it.
     """
 
     candidates: dict[str, Iterator[Candidate]]
@@ -68,7 +71,17 @@ def draw_candidates(
         val_size = round(total * recipe.val_ratio)
         sizes = {"train": total - val_size, "val": val_size}
     candidates = iter(train)
-    return Draw({"train": candidates, "val": iter(val) if has_val else candidates}, sizes)
+    shared = {"train": candidates, "val": iter(val) if has_val else candidates}
+    if not recipe.calibration.share:
+        return Draw(shared, sizes)
+    kept = round(sizes["train"] * recipe.calibration.share)
+    if not 0 < kept < sizes["train"]:
+        raise UserError(
+            f"calibration.share: {recipe.calibration.share} of {sizes['train']} training images are {kept}: "
+            "at least one is needed, and at least one to train on"
+        )
+    sizes |= {"train": sizes["train"] - kept, CALIBRATION_SPLIT: kept}
+    return Draw(shared | {CALIBRATION_SPLIT: candidates}, sizes)
 
 
 def draw_rank(seed: int, image_id: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.layout import JSONL_FILES
+from grounding.layout import ALL_JSONL_FILES, CALIBRATION_SPLIT, JSONL_FILES
 from grounding.recipe.loading import load_recipe
 from prepare.recipe import PrepareRecipe
 from prepare.split_of_name import split_of
@@ -38,14 +38,16 @@ def find_place(place: Path, overrides: Sequence[str] = ()) -> Path:
 
 
 def find_jsonl(place: Path) -> dict[str, Path]:
-    """Return the JSONL of each split; a single file is train, or val if its name says so.
+    """Return the JSONL of each split; a single file is train, or another split if its name says so.
 
     Raises:
         UserError: the folder has neither.
     """
     if place.is_file():
+        if place.name == ALL_JSONL_FILES[CALIBRATION_SPLIT]:
+            return {CALIBRATION_SPLIT: place}
         return {"val" if split_of(place.stem) == "val" else "train": place}
-    files = {split: place / name for split, name in JSONL_FILES.items()}
+    files = {split: place / name for split, name in ALL_JSONL_FILES.items()}
     found = {split: path for split, path in files.items() if path.is_file()}
     if not found:
         raise UserError(

@@ -13,6 +13,7 @@ from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ObjectReader
 from prepare.questions.questioner import Questioner
 from prepare.questions.record_lines import record_format
+from prepare.questions.yes_no.box_questions import BoxQuestioner
 from prepare.recipe import PrepareRecipe
 from prepare.sources.source import Source
 from prepare.sources.source_of_recipe import open_recipe_source
@@ -29,7 +30,8 @@ def prepare_dataset(recipe: PrepareRecipe) -> Card:
     """Prepare the data set of a recipe and return its card; a data set that is complete is left alone.
 
     `counts` of the card has, per split, `images`, `records`, `boxes` (all usable ones), `boxes_in_answers`
-    and `boxes_clipped` (stuck out of the image by more than a pixel). In `dropped`, images are counted over
+    and `boxes_clipped` (stuck out of the image by more than a pixel), and `yes_no` records if the recipe
+    has such questions. In `dropped`, images are counted over
     the whole source if the annotations tell, and over the drawn images if only their bytes tell. Boxes are
     counted over the images that were taken. "box has no area on the grid" concerns the answers only.
 
@@ -55,11 +57,18 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     dropped: Counter[str] = Counter()
 
     draw = draw_candidates(
-        source, recipe, reader, dropped, statistics.add if recipe.negatives.share else None
+        source,
+        recipe,
+        reader,
+        dropped,
+        statistics.add if recipe.negatives.share or recipe.yes_no.share else None,
     )
 
     questioner = Questioner(recipe, recipe.wordings, names, statistics)
-    maker = RecordMaker(reader, questioner, record_format(recipe))
+    box_questioner = (
+        BoxQuestioner(recipe, recipe.yes_no_wordings, statistics) if recipe.yes_no.share else None
+    )
+    maker = RecordMaker(reader, questioner, record_format(recipe), box_questioner)
     is_resumed = begin_folder(folder, card)
     store = ImageStore(folder, ImageCheck(recipe.verify, recipe.exif), is_resumed)
     log = DropLog(recipe.max_bad_share, dropped, planned=sum(draw.sizes.values()))

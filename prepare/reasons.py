@@ -49,6 +49,8 @@ BOX_TOO_SMALL = "box is smaller than min_grid_size"
 
 ANSWER_TOO_LONG = "answer has more objects than max_objects"
 
+NO_WRONG_BOX = "yes/no question for which no wrong box was found"
+
 EXPRESSION_WITHOUT_BOX = "expression has no usable box"
 EXPRESSION_WITH_MARKUP = "expression contains markup"
 EXPRESSION_UNREADABLE = "expression is no readable text"

@@ -38,6 +38,25 @@ class Negatives:
 
 
 @dataclass(frozen=True)
+class YesNoQuestions:
+    """Training questions whether a box is right; half of the boxes are wrong."""
+
+    share: float = setting("share of train's records that ask whether a box is right, 0 to below 1", 0.0)
+    show: str = setting(
+        "how such a question shows the box: outline (a white line), spotlight (all else dimmed), "
+        "or text (numbers in the question)",
+        "spotlight",
+    )
+
+
+@dataclass(frozen=True)
+class CalibrationPart:
+    """Training images that no model is trained on: `python -m infer.calibrate` fits scores to them."""
+
+    share: float = setting("share of the training images for calibration.jsonl, 0 to below 1", 0.0)
+
+
+@dataclass(frozen=True)
 class PrepareRecipe:
     """Everything that decides what the data set holds."""
 
@@ -48,11 +67,13 @@ class PrepareRecipe:
     output_dir: str = setting("folder of the data set")
     total_samples: int | None = setting("images in train and val together; null: all", 15000)
     val_ratio: float = setting("share of total_samples that is for validation", 0.01)
+    calibration: CalibrationPart = field(default_factory=CalibrationPart)
     seed: int = setting("decides which images are drawn, and their order", 42)
     answer_format: str = setting("objects (grounding tokens) or json (Qwen3-VL's own list)", "objects")
     prompt: Any = setting("question: a name in grounding/wordings.yaml, or a list of names", "task")
     language: str = setting("of the questions: en, zh, or any (drawn for each question)", "en")
     negatives: Negatives = field(default_factory=Negatives)
+    yes_no: YesNoQuestions = field(default_factory=YesNoQuestions)
     order: str = setting("of an answer's objects: source, reading, or area", "source")
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
     max_objects: int | None = setting("most objects in an answer; null: all", None)
@@ -72,6 +93,7 @@ class PrepareRecipe:
         self._check_sizes()
         self._check_answers()
         self._check_prompt()
+        self._check_yes_no()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
         if not 0 <= self.max_bad_share <= 1:
@@ -86,6 +108,10 @@ class PrepareRecipe:
             raise ValueError(f"val_ratio: {self.val_ratio} is not a share of at least 0 and below 1")
         if total is not None and round(total * self.val_ratio) >= total:
             raise ValueError(f"val_ratio: {self.val_ratio} leaves nothing of {total} for training")
+        if not 0 <= self.calibration.share < 1:
+            raise ValueError(
+                f"calibration.share: {self.calibration.share} is not a share of at least 0 and below 1"
+            )
         if not self.output_dir.strip():
             raise ValueError("output_dir: the name of a folder is needed")
 
@@ -131,6 +157,18 @@ class PrepareRecipe:
                 "set prompt=category, qwen_category, expression or qwen_expression, or negatives.share=0"
             )
 
+    def _check_yes_no(self) -> None:
+        from grounding.yes_no.shown_box import SHOWS
+
+        check_word("yes_no.show", self.yes_no.show, SHOWS)
+        if not 0 <= self.yes_no.share < 1:
+            raise ValueError(f"yes_no.share: {self.yes_no.share} is not a share of at least 0 and below 1")
+        if self.yes_no.share and self.source.kind == "records":
+            raise ValueError(
+                "yes_no.share: source.kind=records keeps conversations as they are, and adds none: leave "
+                "yes_no.share out, or prepare the annotations that the records were made from"
+            )
+
     @property
     def wordings(self) -> "tuple[Wording, ...]":
         """The templates of the questions.
@@ -143,6 +181,16 @@ class PrepareRecipe:
         return find_wordings(self.prompt, self.language)
 
     @property
+    def yes_no_wordings(self) -> "tuple[Wording, ...]":
+        """The templates of the yes/no questions; () without any."""
+        from grounding.prompts import yes_no_wordings
+        from grounding.yes_no.shown_box import TEXT
+
+        if not self.yes_no.share:
+            return ()
+        return yes_no_wordings(self.language, states_box=self.yes_no.show == TEXT)
+
+    @property
     def continuation(self) -> "Wording":
         """The user's text between two turns of an answer."""
         from grounding.prompts import LANGUAGES, MORE, load_wordings
@@ -153,7 +201,8 @@ class PrepareRecipe:
     def prompts(self) -> dict[str, str]:
         """The templates by name, as the card keeps them."""
         turns = [self.continuation] if self.max_objects is not None and self.overflow == "turns" else []
-        return {wording.name: wording.template for wording in (*self.wordings, *turns)}
+        asked = (*self.wordings, *turns, *self.yes_no_wordings)
+        return {wording.name: wording.template for wording in asked}
 
     @property
     def resolved_categories(self) -> tuple[Category, ...]:

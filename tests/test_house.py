@@ -51,6 +51,7 @@ def processor_seconds_of_children() -> float:
         "train.gpu_check",
         "train.runs",
         "infer",
+        "infer.calibrate",
         "infer.score",
         "infer.serve",
         "infer.compare",

@@ -72,8 +72,8 @@ def run_spotlight(arguments: argparse.Namespace) -> Iterator[str]:
     """
     from grounding.boxes import Box
     from grounding.files import replacing
+    from grounding.images.region_pictures import draw_spotlight
     from visualize.draw.pictures import open_image
-    from visualize.draw.spotlight import draw_spotlight
 
     if arguments.output.suffix.lower() != ".png":
         raise UserError(f"--output {arguments.output}: the picture is a PNG: give a name that ends in .png")

@@ -11,6 +11,7 @@ from grounding.record.flaws import (
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
+    BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
     IMAGE_COUNT,
@@ -24,6 +25,8 @@ from grounding.record.flaws import (
 )
 from grounding.record.pieces import check_answer_text, check_box, check_label, excerpt
 from grounding.record.read_back import check_reading_back
+from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
+from grounding.yes_no.yes_no_words import YES_AND_NO
 
 _PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}")
 
@@ -48,6 +51,9 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         return
     yield from _check_image_places(messages, images)
     yield from _check_system_prompt(messages, contract)
+    if asks_yes_or_no(row):
+        yield from _check_yes_no(messages, objects, row[YES_NO_KEY])
+        return
     in_objects = list(_check_objects(messages, objects, contract))
     yield from in_objects
     if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
@@ -84,6 +90,17 @@ def _check_system_prompt(messages: Messages, contract: Contract) -> Iterator[Fla
     system = messages[0]["content"] if messages[0]["role"] == "system" else ""
     if contract.system_prompt is not None and system.strip() != contract.system_prompt.strip():
         yield Flaw(OTHER_SYSTEM, f"'{excerpt(system)}', and the card's is '{contract.system_prompt}'")
+
+
+def _check_yes_no(messages: Messages, objects: Any, kind: str) -> Iterator[Flaw]:
+    """Check a yes/no question about a box: one turn, no objects, and the answer that fits the box's kind."""
+    *before, answer = (message["content"] for message in messages if message["role"] != "system")
+    places = {YES_NO_KEY: kind, "answer": answer}
+    fitting = [words[kind != TRUTH] for words in YES_AND_NO.values()]
+    if len(before) != 1 or objects or answer not in fitting:
+        yield Flaw(BAD_YES_NO, excerpt(places))
+    elif _PLACEHOLDER.search(before[0]):
+        yield Flaw(BAD_YES_NO, excerpt(before[0]))
 
 
 def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:

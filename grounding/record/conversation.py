@@ -7,6 +7,7 @@ from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Reading
+from grounding.yes_no.yes_no_mark import asks_yes_or_no
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,14 @@ class Turn:
 
 @dataclass(frozen=True)
 class Record:
-    """A row of the JSONL; image paths are relative to its folder, the first message can be the system's."""
+    """A row of the JSONL; image paths are relative to its folder, the first message can be the system's.
+
+    `is_yes_no` records ask whether a box is right; their answers name no objects.
+    """
 
     images: tuple[str, ...]
     turns: tuple[Turn, ...]
+    is_yes_no: bool = False
 
     @property
     def image(self) -> str:
@@ -39,6 +44,8 @@ class Record:
 
         `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid. The reading has no spans.
         """
+        if self.is_yes_no:
+            return Reading((), ())
         readings = [read_answer(text, size) for text in self.answers]
         return Reading(
             tuple(detection for reading in readings for detection in reading.detections),
@@ -63,4 +70,4 @@ def parse_record(row: dict[str, Any]) -> Record:
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
-    return Record(images, tuple(map(Turn, roles, texts)))
+    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row))

@@ -23,6 +23,7 @@ BAD_ANSWER = "answer cannot be read back"
 OTHER_SYSTEM = "system prompt is not the card's"
 OTHER_FORMAT = "record has objects, and the card says that answers are JSON"
 LOST_IN_READING = "answer does not read back as the record's objects"
+BAD_YES_NO = "yes/no question is not one turn with the answer that its mark says"
 TWICE_IN_ANSWER = "object is named twice in an answer"
 
 WARNINGS = frozenset({TWICE_IN_ANSWER})

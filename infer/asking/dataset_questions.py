@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,14 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.images.pixels import UNREADABLE, open_picture, upright_size
-from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
+from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.predictions.annotations import read_annotations
 from grounding.record.conversation import Record, parse_record
+from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.engines.protocol import Request
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,17 +42,28 @@ class Question:
 def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
     """Read the questions of a split in the order of its records, the first `limit` of them.
 
+    Yes/no questions about boxes are left out: their answers hold no boxes, and no score would count them.
+
     Raises:
         UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
     load_card(dataset)  # refuses a data set of another version before a model is loaded
-    path = dataset / JSONL_FILES[split]
-    known = _annotated_images(dataset / ANNOTATIONS_FILE) if split == "val" else None
+    path = dataset / ALL_JSONL_FILES[split]
+    if split == CALIBRATION_SPLIT and not path.is_file():
+        raise UserError(f"{path}: no such file: prepare the data set with calibration.share=0.1, or another")
+    annotations = dataset / ANNOTATIONS_FILES[split] if split in ANNOTATIONS_FILES else None
+    known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
+    left_out = 0
     for line, row in read_jsonl(path):
         if limit is not None and len(questions) == limit:
             break
+        if asks_yes_or_no(row):
+            left_out += 1
+            continue
         questions.append(_question(row, dataset, known, f"{path}, line {line}"))
+    if left_out:
+        log.info("%s: %d yes/no questions about boxes are not asked: they are for training", path, left_out)
     if not questions:
         raise UserError(f"{path}: no record in it: prepare the data set again")
     return questions
@@ -87,7 +102,7 @@ def _question(
         return Question(_id_in_name(record.image, where), record.image, _size_of(request.image), request)
     found = known.get(record.image) or known.get(Path(record.image).name)
     if not found:
-        raise UserError(f"{where}: {record.image} is not in {ANNOTATIONS_FILE}: prepare the data set again")
+        raise UserError(f"{where}: {record.image} is not in the annotations: prepare the data set again")
     image_id, size = found[0]
     if len(found) > 1:
         del found[0]  # the next record about this file is its next entry

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from grounding.answers.forms import TRUNCATED
+from grounding.answers.forms import EMPTY_ANSWER, TRUNCATED
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Size
-from grounding.samples import Detection
+from grounding.samples import Detection, Reading
 from infer.asking.token_scores import token_scores
+from infer.confidence.box_features import Features, box_features
+from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import CALIBRATED
 
 NO_SCORE = "no probabilities to score by"
 NO_CONFIDENCE = "no confidence in the answer"
@@ -53,11 +56,14 @@ def parse_raw_answer(
     scale: AnswerScale = ON_GRID,
     *,
     thinks: bool = False,
+    calibration: Calibration | BeingFitted | None = None,
 ) -> ParsedAnswer:
     """Parse an engine's answer about an image of this size; `score` is the recipe's key.
 
-    `thinks` says whether the request asks for a thought; the engine may know better. What a server sends in
-    place of an answer is not read: its name is the problem.
+    With score=calibrated, `calibration` makes the scores. While it is fitted, the boxes keep their features,
+    and their score is mean_logprob. `thinks` says whether the request asks for a thought; the engine may know
+    better. What a server sends in place of an answer is not read: its name is the problem. Of an answer that
+    the engine has stopped, the reason is a problem, and not that its text ends early.
     """
     if answer.problem is not None:
         problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
@@ -65,15 +71,34 @@ def parse_raw_answer(
     in_thought = thinks if answer.in_thought is None else answer.in_thought
     reading = read_answer(answer.text, size, scale, thinks=in_thought)
     detections, problems = reading.detections, list(reading.problems)
+    if answer.stopped is not None:
+        problems = [problem for problem in problems if problem not in (TRUNCATED, EMPTY_ANSWER)]
+        problems.append(answer.stopped)
     if answer.is_cut and TRUNCATED not in problems:
         problems.append(TRUNCATED)
     if score != "none" and detections:
-        scores: Sequence[float | None] = (
-            reading.confidences if score == "answer" else token_scores(answer.tokens, reading.spans, score)
-        )
-        detections = tuple(
-            replace(found, score=value) for found, value in zip(detections, scores, strict=True)
-        )
-        if None in scores:
+        detections = _with_scores(reading, answer, size, score, calibration)
+        if any(found.score is None for found in detections):
             problems.append(NO_CONFIDENCE if score == "answer" else NO_SCORE)
     return ParsedAnswer(answer.text, tuple(detections), tuple(problems))
+
+
+def _with_scores(
+    reading: Reading, answer: RawAnswer, size: Size, score: str, calibration: Calibration | BeingFitted | None
+) -> tuple[Detection, ...]:
+    """Return the detections of an answer with the score that the recipe's key names."""
+    features: Sequence[Features | None] = [None] * len(reading.detections)
+    scores: Sequence[float | None]
+    if score == CALIBRATED:
+        assert calibration is not None  # whoever asks with this score has one
+        features = box_features(reading, answer.tokens, size, is_cut=answer.is_cut)
+    if score == "answer":
+        scores = reading.confidences
+    elif isinstance(calibration, Calibration) and score == CALIBRATED:
+        scores, features = calibration.scores(features), [None] * len(features)
+    else:
+        scores = token_scores(answer.tokens, reading.spans, score)
+    return tuple(
+        replace(found, score=value, features=row or ())
+        for found, value, row in zip(reading.detections, scores, features, strict=True)
+    )

@@ -1,12 +1,11 @@
 """Scores of boxes, from the probabilities of the tokens that they are written with."""
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
 
 from grounding.samples import Span
 from infer.engines.protocol import Token
+from infer.engines.token_places import TokenPlaces
 
 SMALLEST, DIGITS = 1e-4, 4
 """Scores are above 0 and rounded: further digits depend on the batch in which an image was answered."""
@@ -19,18 +18,10 @@ def token_scores(tokens: Sequence[Token], spans: Sequence[Sequence[Span]], score
     if it shares a character with a span; without such a token the score is None. "mean_logprob" as `score` is
     the geometric mean of the tokens' probabilities, "min_prob" the smallest of them.
     """
-    ends = list(accumulate(len(token.text) for token in tokens))
+    found = TokenPlaces(tokens)
     scores: list[float | None] = []
     for parts in spans:
-        chosen: set[int] = set()
-        for start, end in parts:
-            # A token that ends within the span's first character counts; one without text always does.
-            first = bisect_right(ends, start)
-            while first > 0 and (
-                not tokens[first - 1].text or (tokens[first - 1].is_unfinished and ends[first - 1] == start)
-            ):
-                first -= 1
-            chosen |= set(range(first, min(bisect_left(ends, end) + 1, len(tokens))))
+        chosen = {place for part in parts for place in found.of_span(part)}
         logprobs = [tokens[place].logprob for place in sorted(chosen)]
         scores.append(_score(logprobs, score) if logprobs else None)
     return scores

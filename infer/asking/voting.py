@@ -37,9 +37,21 @@ class AskAndVote:
 def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
     """Return the objects that at least half of the answers hold, in the order of their first mention.
 
-    Boxes with one label and an IoU of at least SAME_OBJECT are votes for one object, at most one vote per
-    answer. The object's box is the median of its boxes, side by side; its score is the share of answers that
-    voted for it.
+    Boxes are grouped by `group_votes`. The object's box is the median of its boxes, side by side; its score
+    is the share of answers that voted for it.
+    """
+    return [
+        Detection(group[0].label, median_box(group), len(group) / len(answers))
+        for group in group_votes(answers)
+        if 2 * len(group) >= len(answers)
+    ]
+
+
+def group_votes(answers: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
+    """Return the boxes of each object, in the order of their first mention.
+
+    Boxes with one label and an IoU of at least SAME_OBJECT with the first one are votes for one object, at
+    most one vote per answer.
     """
     groups: list[list[Detection]] = []
     for detections in answers:
@@ -56,13 +68,10 @@ def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
                 free = [group for group in free if group is not best[2]]
             else:
                 groups.append([item])
-    return [
-        Detection(group[0].label, _median(group), len(group) / len(answers))
-        for group in groups
-        if 2 * len(group) >= len(answers)
-    ]
+    return groups
 
 
-def _median(group: Sequence[Detection]) -> Box:
+def median_box(group: Sequence[Detection]) -> Box:
+    """Return the median of boxes, side by side."""
     sides = zip(*(item.box.xyxy for item in group), strict=True)
     return Box(*(statistics.median(side) for side in sides))

@@ -1,13 +1,21 @@
 """The wording of questions that the data set's records do not hold: in the words that the model knows."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from grounding.card import Card
 from grounding.markup import IMAGE_PLACEHOLDER
-from grounding.prompts import CATEGORY, EXPRESSION, Wording, find_wordings, load_wordings
+from grounding.prompts import (
+    CATEGORY,
+    EXPRESSION,
+    YES_NO,
+    Wording,
+    find_wordings,
+    load_wordings,
+    yes_no_wordings,
+)
 from infer.engines.protocol import Request
 
 log = logging.getLogger(__name__)
@@ -25,29 +33,59 @@ def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Word
     return _first(chosen, asks) or _find(tuple(card.prompts), card.answer_format, asks)
 
 
+def find_yes_no_wording(prompts: Iterable[str], *, states_box: bool) -> Wording:
+    """Return the wording in which to ask a model whether a box is right.
+
+    `prompts` are the names of the wordings that it was trained on. One of them is asked if it states the box,
+    or does not, as is wanted; else the project's default, with a warning.
+    """
+    return _find_yes_no(tuple(prompts), states_box)
+
+
+@lru_cache(maxsize=16)
+def _find_yes_no(names: tuple[str, ...], states_box: bool) -> Wording:
+    for wording in _trained(names):
+        if wording.asks == YES_NO and wording.states_box == states_box:
+            return wording
+    default = yes_no_wordings(_language(names), states_box=states_box)[0]
+    log.warning(
+        "the data set has no question whether a box that %s is right: '%s' is asked, which the model may "
+        "not know",
+        "the text states" if states_box else "the picture shows",
+        default.template,
+    )
+    return default
+
+
 def _first(wordings: Sequence[Wording], asks: Sequence[str]) -> Wording | None:
     return next((wording for kind in asks for wording in wordings if wording.asks == kind), None)
 
 
 @lru_cache(maxsize=16)
 def _find(names: tuple[str, ...], answer_format: str, asks: tuple[str, ...]) -> Wording:
-    by_name = {
-        wording.name: wording
-        for family in load_wordings().values()
-        for wordings in family.values()
-        for wording in wordings
-    }
-    trained = [by_name[name] for name in names if name in by_name]
-    if known := _first(trained, asks):
+    if known := _first(_trained(names), asks):
         return known
-    language = "zh" if any(".zh" in name for name in names) else "en"
-    wording = find_wordings(DEFAULT_FAMILIES[asks[0]][answer_format == "json"], language)[0]
+    wording = find_wordings(DEFAULT_FAMILIES[asks[0]][answer_format == "json"], _language(names))[0]
     log.warning(
         "the data set has no question about one %s: '%s' is asked, which the model may not know",
         asks[0],
         wording.template,
     )
     return wording
+
+
+def _trained(names: Sequence[str]) -> list[Wording]:
+    by_name = {
+        wording.name: wording
+        for family in load_wordings().values()
+        for wordings in family.values()
+        for wording in wordings
+    }
+    return [by_name[name] for name in names if name in by_name]
+
+
+def _language(names: Sequence[str]) -> str:
+    return "zh" if any(".zh" in name for name in names) else "en"
 
 
 def reworded(request: Request, wording: Wording, about: str) -> Request:

@@ -1,25 +1,25 @@
 """Checkpoint folders: the check before a model is loaded from one, and its fingerprint."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.folder_files import ADAPTER_INDEX, WEIGHTS_INDEX, named_shards, read_object
+from models.folder_files import (
+    ADAPTER_INDEX,
+    ADAPTER_WEIGHTS,
+    IMAGE_CONFIG,
+    LORA_CONFIG,
+    TOKENIZER_CONFIG,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    fingerprint_model,
+    named_shards,
+    read_object,
+)
 from models.hub_downloads import is_hub_id, named_folder
 
-LORA_CONFIG = "lora_config.json"
 MODEL_CONFIG = "config.json"
-IMAGE_CONFIG = "preprocessor_config.json"
-TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
-TOKENIZER_CONFIG = "tokenizer_config.json"
-WEIGHTS, ADAPTER_WEIGHTS = "model*.safetensors", "peft_model*.safetensors"
-
-READ_WHOLE = 1 << 26
-"""Files up to this many bytes are hashed whole."""
-
-BLOCK, BLOCKS = 1 << 16, 64
-"""Size in bytes, and number, of the blocks that are hashed of a longer file."""
 
 
 @dataclass(frozen=True)
@@ -84,32 +84,8 @@ def _named_base(name: str, config: Path) -> Path:
 
 
 def fingerprint_checkpoint(checkpoint: Checkpoint) -> str:
-    """Return a hash of the files that determine an answer.
-
-    Of a large file, only the length and blocks spread over it are hashed: training changes weights
-    everywhere, and hashing all of an 8B model would take minutes. Times and folders do not count, so a copy
-    of a checkpoint has the same fingerprint.
-    """
-    files = {*checkpoint.model.glob(WEIGHTS), checkpoint.model / MODEL_CONFIG}
-    if checkpoint.adapter is not None:
-        files |= {*checkpoint.adapter.glob(ADAPTER_WEIGHTS), checkpoint.adapter / LORA_CONFIG}
-    names = (IMAGE_CONFIG, TOKENIZER_CONFIG, *TOKENIZER_FILES, "chat_template.json", "chat_template.jinja")
-    files |= {checkpoint.processor / name for name in names}
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: (path.name, str(path))):
-        if path.is_file():
-            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-            _hash_sample(path, digest)
-    return digest.hexdigest()
-
-
-def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
-    size = path.stat().st_size
-    step = BLOCK if size <= READ_WHOLE else (size - BLOCK) // BLOCKS
-    with path.open("rb") as file:
-        for start in (*range(0, size, step), max(0, size - BLOCK)):
-            file.seek(start)
-            digest.update(file.read(BLOCK))
+    """Return a hash of the files that determine an answer (`models.folder_files.fingerprint_model`)."""
+    return fingerprint_model(checkpoint.model, checkpoint.adapter, checkpoint.processor)
 
 
 def _check_model(folder: Path) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from grounding.markup import IMAGE_PLACEHOLDER
+
+LEAST_LOGPROB = -9999.0
+"""Stands for the logarithm of 0 in chat completions: JSON has no infinity."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,9 @@ class Request:
     The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
-    `max_tokens` tokens, and no more than the engine's own limit.
+    `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
+    for the engine's own. `is_free_form` says that the answer is none about objects, such as yes or no: the
+    engine's grammar does not apply.
     """
 
     image: Path
@@ -24,6 +29,8 @@ class Request:
     draw: int = 0
     alternatives: int = 0
     max_tokens: int | None = None
+    temperature: float | None = None
+    is_free_form: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,14 +38,22 @@ class Token:
     """A token of an answer as text, and the natural logarithm of its probability.
 
     A character that takes several tokens is in the text of the last of them; each of the others
-    `is_unfinished`: it ends within the character that comes next.
+    `is_unfinished`: it ends within the character that comes next. A token that a server leaves out of the
+    answer, such as <|box_start|>, has no text either, but is finished and has a `content`.
     `alternatives` are the most likely tokens at its place, the likeliest first, with their logarithms.
+    `content` is the bytes that the token stands for, None where the engine does not know them.
     """
 
     text: str
     logprob: float
     is_unfinished: bool = field(default=False, compare=False)  # text and neighbours tell the same
     alternatives: tuple[tuple[str, float], ...] = ()
+    content: bytes | None = field(default=None, compare=False)  # as is_unfinished
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the answer does not show the token."""
+        return not self.text and not self.is_unfinished and self.content is not None
 
 
 @dataclass(frozen=True)
@@ -47,8 +62,9 @@ class RawAnswer:
 
     `tokens` together are the text; () where the engine was not asked for probabilities. `in_thought` says
     whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
-    `problem` names what came in place of an answer, such as a refusal. `prompt_tokens` is the length of the
-    question with its image, None where the engine does not know it.
+    `problem` names what came in place of an answer, such as a refusal; `stopped` names why the engine ended
+    the answer early, such as a loop (grounding.answers.forms). `prompt_tokens` is the length of the question
+    with its image, None where the engine does not know it.
     """
 
     text: str
@@ -56,6 +72,7 @@ class RawAnswer:
     tokens: tuple[Token, ...] = ()
     in_thought: bool | None = field(default=None, compare=False)
     problem: str | None = None
+    stopped: str | None = None
     prompt_tokens: int | None = field(default=None, compare=False)
 
 
@@ -65,6 +82,21 @@ class Engine(Protocol):
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests as one batch, in their order."""
         ...
+
+
+@runtime_checkable
+class KeepsImages(Protocol):
+    """An engine that reads an image once for several questions, and keeps it for those that come later."""
+
+    def forget(self) -> None:
+        """Drop what is kept: the last bits of a probability can depend on it."""
+        ...
+
+
+def forget(engine: Engine) -> None:
+    """Drop what an engine keeps of earlier requests, if it keeps anything."""
+    if isinstance(engine, KeepsImages):
+        engine.forget()
 
 
 def chat_messages(request: Request) -> list[dict[str, Any]]:

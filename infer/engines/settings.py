@@ -2,18 +2,34 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from grounding.answers.forms import ANSWER_FORMATS
 from grounding.recipe.schema import setting
 from infer.engines.checkpoint import Checkpoint, find_checkpoint
+from infer.engines.yes_no_settings import YesNoSettings
 from models.hub_downloads import named_folder
 
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-SCORES = ("none", "mean_logprob", "min_prob", "answer")
-TOKEN_SCORES = SCORES[1:3]
+CALIBRATED, YES_NO = "calibrated", "yes_no"
+SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED, YES_NO)
+TOKEN_SCORES = (*SCORES[1:3], CALIBRATED, YES_NO)
+"""Those that are made of the probabilities of tokens."""
+
+GRAMMARS = ("none", *ANSWER_FORMATS)
+GRAMMAR_LABELS = ("free", "categories")
+GRAMMAR_KEYS = frozenset(
+    {
+        *("structured_outputs", "guided_grammar", "guided_json", "guided_regex", "guided_choice", "ebnf"),
+        *("regex", "json_schema", "response_format", "structural_tag"),
+    }
+)
+"""The fields of a request by which servers keep answers within a form."""
+
+GRAMMAR_FIELDS = ("none", "vllm", "sglang", "fastdeploy", "response_format")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +46,35 @@ class EngineSettings:
     engine: str = setting(" | ".join(ENGINES) + " (a server that speaks OpenAI's protocol)", ENGINES[0])
     batch_size: int = setting("images answered together", 8)
     max_new_tokens: int = setting("longest answer, in tokens", 2048)
+    image_cache_megabytes: int = setting(
+        "memory for images that were read, and wait for more questions; 0: each question reads its own", 512
+    )
     temperature: float = setting("0: always the most likely token; above 0: tokens are sampled", 0.0)
     top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
     seed: int = setting("seed for sampling tokens", 0)
+    repeat_stop: bool = setting(
+        "end an answer before an object that it has named already, and before a loop of text", True
+    )
     device: str = setting(" | ".join(DEVICES), "auto")
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
     score: str = setting(
-        " | ".join(SCORES) + ": of a box, from its tokens, or what the answer states", SCORES[0]
+        " | ".join(SCORES) + ": of a box, from its tokens, what the answer states, or by asking back",
+        SCORES[0],
+    )
+    yes_no: YesNoSettings = field(default_factory=YesNoSettings)
+    calibration: str | None = setting(
+        "file of score=calibrated, which infer.calibrate writes (null: beside the checkpoint)", None
+    )
+    grammar: str = setting(
+        " | ".join(GRAMMARS) + ": only valid answers of the data set's format can be written", GRAMMARS[0]
+    )
+    grammar_labels: str = setting(
+        " | ".join(GRAMMAR_LABELS) + ": the labels that the grammar allows", GRAMMAR_LABELS[0]
+    )
+    grammar_field: str = setting(
+        " | ".join(GRAMMAR_FIELDS) + ": openai: the server whose request field takes the grammar",
+        GRAMMAR_FIELDS[0],
     )
     base_url: str | None = setting("openai: the server, such as http://localhost:8000/v1", None)
     model: str | None = setting("openai: the name that the server gives the model", None)
@@ -54,19 +91,52 @@ class EngineSettings:
                 has no effect with this engine.
         """
         check_choices(self, {"engine": ENGINES, "device": DEVICES, "dtype": DTYPES, "score": SCORES})
+        check_choices(
+            self,
+            {"grammar": GRAMMARS, "grammar_labels": GRAMMAR_LABELS, "grammar_field": GRAMMAR_FIELDS},
+        )
         check_counts(self, ("batch_size", "max_new_tokens", "concurrency", "tensor_parallel"))
         if self.temperature < 0:
             raise ValueError(f"temperature: {self.temperature} is less than 0")
+        if self.image_cache_megabytes < 0:
+            raise ValueError(f"image_cache_megabytes: {self.image_cache_megabytes} is less than 0")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p: {self.top_p} is not above 0 and up to 1")
         if self.timeout <= 0 or self.retries < 0:
             raise ValueError("timeout must be more than 0, and retries not less than 0")
+        if self.score == "yes_no" and self.thinks:
+            raise ValueError(
+                "score: yes_no reads the first token of an answer, and request lets the model think first: "
+                "leave one of them out"
+            )
+        self._check_grammar()
         if self.engine == "openai":
             self._check_server()
         elif self.checkpoint is None:
             raise ValueError("checkpoint must be set, in the recipe or as key=value")
         elif self.base_url or self.model or self.request:
             raise ValueError("base_url, model and request have an effect only with engine=openai")
+
+    def _check_grammar(self) -> None:
+        if self.grammar == "none":
+            if self.grammar_labels != "free" or self.grammar_field != "none":
+                raise ValueError("grammar_labels and grammar_field have an effect only with grammar")
+            return
+        if self.engine == "openai" and self.grammar_field == "none":
+            raise ValueError(
+                f"grammar: set grammar_field to the kind of server ({', '.join(GRAMMAR_FIELDS[1:])}): each "
+                "takes a grammar in another field of the request"
+            )
+        if self.engine != "openai" and self.grammar_field != "none":
+            raise ValueError("grammar_field has an effect only with engine=openai")
+        if self.grammar_field == "response_format" and self.grammar != "json":
+            raise ValueError("grammar_field: response_format takes JSON schemas: it needs grammar=json")
+        if both := sorted(GRAMMAR_KEYS.intersection(self.request)):
+            raise ValueError(f"request: {both[0]} would take the place of the grammar: set only one of them")
+        if self.score == "answer":
+            raise ValueError("score: answer needs grammar=none: the grammar has no place for a confidence")
+        if self.thinks:
+            raise ValueError("grammar: it has no place for a thought: turn thinking off, or set grammar=none")
 
     def _check_server(self) -> None:
         if not re.match(r"https?://.", self.base_url or ""):
@@ -86,6 +156,10 @@ class EngineSettings:
             return None
         base = None if self.base_checkpoint is None else named_folder(self.base_checkpoint)
         return find_checkpoint(named_folder(self.checkpoint), base)
+
+    def answer_labels(self) -> tuple[str, ...]:
+        """Return the labels that the grammar allows; () for any."""
+        return ()
 
     @property
     def with_tokens(self) -> bool:

@@ -14,8 +14,8 @@ from infer.serve.address import plain_words
 EPILOG = """Asks 64 frozen questions about drawn pictures: the engine on PaddlePaddle, transformers in a
 Python of its own (make setup-torch), and a server if base_url is set. If less than 99 % of the
 boxes are equal, or an earlier stage differs, the first stage that differs is named: template,
-image size, pixels, positions, first token, or decoding. The exit code is 0 if nothing differs,
-1 if something does.
+image size, pixels, positions, first token, decoding, or scores (those of boxes, and the
+features that a calibration weighs). The exit code is 0 if nothing differs, 1 if something does.
 
 examples:
   python -m infer.parity checkpoints/demo/full base_url=http://127.0.0.1:8008/v1

@@ -8,18 +8,20 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
+from infer.confidence.calibration import Calibration
 from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.devices import choose_device
 from infer.parity.answer_stages import decoding_difference, first_server_difference, first_token_difference
 from infer.parity.equal_boxes import EqualBoxes, count_equal_boxes
 from infer.parity.frozen_prompts import QUESTIONS, SIZES, AskedPrompt, frozen_prompts
 from infer.parity.input_stages import first_input_difference
-from infer.parity.paddle_side import PaddleSide
 from infer.parity.parity_settings import ParitySettings
+from infer.parity.score_stage import score_difference
 from infer.parity.seen import SeenByEngine
-from infer.parity.server_side import ask_server
+from infer.parity.sides.paddle_side import PaddleSide
+from infer.parity.sides.server_side import ask_server
+from infer.parity.sides.torch_side import TorchSide
 from infer.parity.stages import Difference, SideBySide, pair_answers
-from infer.parity.torch_side import TorchSide
 
 
 @dataclass(frozen=True)
@@ -79,22 +81,26 @@ def _compare_torch(paddle: PaddleSide, torch: TorchSide) -> EngineReport:
     if (difference := first_token_difference(first)) is not None:
         return EngineReport(torch.name, len(first.pairs), None, difference)
     whole = _paired(paddle, paddle.answers(), torch.answers(paddle.tokenizer, paddle.image_token))
-    return _report(whole, None)
+    return _report(whole, None, paddle.calibration)
 
 
 def _compare_server(paddle: PaddleSide, server: SeenByEngine) -> EngineReport:
     compared = _paired(paddle, paddle.answers(), server)
-    return _report(compared, first_server_difference(compared))
+    return _report(compared, first_server_difference(compared), paddle.calibration)
 
 
 def _paired(paddle: PaddleSide, ours: SeenByEngine, theirs: SeenByEngine) -> SideBySide:
     return pair_answers(paddle.asked, ours, theirs, paddle.tokenizer, paddle.patch)
 
 
-def _report(compared: SideBySide, difference: Difference | None) -> EngineReport:
+def _report(
+    compared: SideBySide, difference: Difference | None, calibration: Calibration | None
+) -> EngineReport:
     boxes = count_equal_boxes(compared.pairs)
-    if difference is None and not boxes.is_enough:
-        difference = decoding_difference(compared)
+    if difference is None:
+        difference = (
+            score_difference(compared, calibration) if boxes.is_enough else decoding_difference(compared)
+        )
     return EngineReport(compared.theirs.name, len(compared.pairs), boxes, difference)
 
 

@@ -73,6 +73,7 @@ class ParitySettings:
             device=self.device,
             dtype=self.dtype,
             score="mean_logprob",
+            repeat_stop=False,
         )
 
     def server_settings(self, checkpoint: Path, score: str) -> EngineSettings:
@@ -86,4 +87,5 @@ class ParitySettings:
             retries=RETRIES,
             max_new_tokens=self.max_new_tokens,
             score=score,
+            repeat_stop=False,
         )

@@ -25,7 +25,8 @@ class SeenInputs:
 class SeenAnswer:
     """A question's inputs (None where the engine does not show them), and its answer.
 
-    `tokens` are texts, and `logprobs` their log-probabilities; () where the engine gives none.
+    `tokens` are texts, and `logprobs` their log-probabilities; () where the engine gives none. `written` has
+    all tokens, those within characters and with alternatives, too.
     """
 
     text: str
@@ -34,6 +35,7 @@ class SeenAnswer:
     prompt_tokens: int | None = None
     inputs: SeenInputs | None = None
     problem: str | None = None
+    written: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ def seen_answer(
     inputs: SeenInputs | None = None,
     problem: str | None = None,
 ) -> SeenAnswer:
-    """Return an answer with its tokens; those without a text, parts of a character, are left out."""
-    kept = [token for token in tokens if token.text]
+    """Return an answer with its tokens; those without a text, parts of a character, are only in `written`."""
+    written = tuple(tokens)
+    kept = [token for token in written if token.text]
     texts, logprobs = tuple(token.text for token in kept), tuple(token.logprob for token in kept)
-    return SeenAnswer(text, texts, logprobs, prompt_tokens, inputs, problem)
+    return SeenAnswer(text, texts, logprobs, prompt_tokens, inputs, problem, written)
 
 
 def one_image_token(token_ids: list[int], image_token: int) -> tuple[int, ...]:

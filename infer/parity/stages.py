@@ -8,7 +8,7 @@ from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs
 
 TEMPLATE, IMAGE_SIZE, PIXELS = "template", "image size", "pixels"
-POSITIONS, FIRST_TOKEN, DECODING = "positions", "first token", "decoding"
+POSITIONS, FIRST_TOKEN, DECODING, SCORES = "positions", "first token", "decoding", "scores"
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,24 @@ from pathlib import Path
 
 from grounding.files import read_json
 from infer.asking.dataset_questions import Question, fingerprint_questions
+from infer.confidence.calibration import Calibration, fingerprint_calibration
 from infer.engines.checkpoint import Checkpoint, fingerprint_checkpoint
 
 FINGERPRINTS_FILE = "fingerprints.json"
 
 
-def fingerprint_run(checkpoint: Checkpoint | None, questions: Sequence[Question]) -> dict[str, str]:
-    """Return the hashes of a checkpoint (None: a server's model, which cannot be hashed) and of questions."""
-    return {
+def fingerprint_run(
+    checkpoint: Checkpoint | None, questions: Sequence[Question], calibration: Calibration | None = None
+) -> dict[str, str]:
+    """Return the hashes of a checkpoint (None: a server's model, which cannot be hashed) and of questions.
+
+    If a calibration makes the scores, its hash is there, too.
+    """
+    known = {
         "checkpoint": "none" if checkpoint is None else fingerprint_checkpoint(checkpoint),
         "questions": fingerprint_questions(questions),
     }
+    return known if calibration is None else known | {"calibration": fingerprint_calibration(calibration)}
 
 
 def has_fingerprints(path: Path, fingerprints: dict[str, str]) -> bool:

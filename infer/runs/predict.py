@@ -8,10 +8,13 @@ from pathlib import Path
 from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
 from infer.asking.dataset_questions import Question, read_questions
+from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Engine
 from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe, check_saved_recipe, save_recipe
+from infer.runs.calibrated_run import calibration_of_run
 from infer.runs.fingerprints import FINGERPRINTS_FILE, fingerprint_run, has_fingerprints
+from infer.runs.grammar_check import check_grammar
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predicted_row import prediction_row
 from infer.runs.question_batches import ask_questions
@@ -32,13 +35,15 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     and writes files of its own: `infer.merge` joins them.
 
     Raises:
-        UserError: something is wrong with data set, checkpoint, server or output folder.
+        UserError: something is wrong with data set, checkpoint, calibration, server or output folder.
     """
     check_saved_recipe(recipe)
+    check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
     questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
-    fingerprints = fingerprint_run(checkpoint, questions)
     number, count = recipe.shard_numbers
+    calibration = calibration_of_run(recipe, checkpoint, questions[number::count])
+    fingerprints = fingerprint_run(checkpoint, questions, calibration)
     path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
     fingerprints_path = recipe.file(FINGERPRINTS_FILE)
     is_current = not recipe.overwrite and has_fingerprints(fingerprints_path, fingerprints)
@@ -52,13 +57,17 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
         save_recipe(recipe)
         write_json(fingerprints_path, fingerprints)
         with open_part(part) as rows:
-            write_in_order(path, _complete(rows, questions[number::count], recipe, open_engine))
+            write_in_order(path, _complete(rows, questions[number::count], recipe, open_engine, calibration))
         part.unlink()
     return path
 
 
 def _complete(
-    part: PartFile, questions: Sequence[Question], recipe: InferRecipe, open_engine: EngineOpener
+    part: PartFile,
+    questions: Sequence[Question],
+    recipe: InferRecipe,
+    open_engine: EngineOpener,
+    calibration: Calibration | None,
 ) -> dict[int, bytes]:
     """Ask the questions that have no row yet, and return the rows of all by the questions' places."""
     rows = part.recover(len(questions))
@@ -69,7 +78,7 @@ def _complete(
 
     engine = open_engine(recipe)
     with tqdm(total=len(questions), initial=len(rows), unit="image", desc="predict") as bar:
-        for answers in ask_questions(engine, questions, left, recipe):
+        for answers in ask_questions(engine, questions, left, recipe, calibration):
             new = {
                 place: _line(prediction_row(questions[place], answered))
                 for place, answered in answers.items()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.recipe.schema import setting
-from infer.engines.settings import DEVICES, DTYPES, SCORES, EngineSettings, check_counts
+from infer.engines.settings import DEVICES, DTYPES, GRAMMARS, SCORES, EngineSettings, check_counts
 from infer.serve.access import KEY_VARIABLE
 
 MEGABYTE = 1 << 20
@@ -36,6 +36,17 @@ class ServeSettings:
     max_megapixels: int = setting("largest image, before it is resized", 100)
     max_prompt_tokens: int | None = setting("longest prompt (null: as model and memory allow)", None)
     max_new_tokens: int = setting("longest answer, in tokens", EngineSettings.max_new_tokens)
+    repeat_stop: bool = setting(
+        "end an answer before an object that it has named already, and before a loop of text", False
+    )
+    image_cache_megabytes: int = setting(
+        "memory for images that were read, and wait for more questions (0: none)",
+        EngineSettings.image_cache_megabytes,
+    )
+    grammar: str = setting(
+        " | ".join(GRAMMARS) + ": all answers are objects in this format, whatever is asked",
+        EngineSettings.grammar,
+    )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
     body_seconds: float = setting("for the body of a request; then it is refused with 408", 120.0)
@@ -80,7 +91,10 @@ class ServeSettings:
             base_checkpoint=self.base_checkpoint,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
+            image_cache_megabytes=self.image_cache_megabytes,
+            grammar=self.grammar,
             device=self.device,
             dtype=self.dtype,
+            repeat_stop=self.repeat_stop,
             score=SCORES[1],  # any score makes the engine return the tokens, which clients may ask for
         )

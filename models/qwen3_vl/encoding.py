@@ -7,7 +7,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.images.pixels import UNREADABLE, read_pixels
-from models.family import Prompt
+from models.family import EncodedImage, Prompt
 from models.libraries import blaming, hide_paddlefleet, quiet
 from models.processors import load_processor
 
@@ -43,28 +43,44 @@ class PromptEncoder:
                 f"{folder}: the tokenizer has no chat template: copy tokenizer_config.json from the model"
             )
 
-    def encode(self, image: Path, messages: Sequence[Mapping[str, Any]]) -> Prompt:
-        """Encode chat messages about one image; PaddleFormers' code for training reads the image.
+    def encode_image(self, image: Path) -> EncodedImage:
+        """Encode an image; PaddleFormers' code for training reads it.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        try:
+            inputs = self.images.get_mm_inputs([str(image)], [], [], self.processor)
+        except UNREADABLE as error:
+            raise UserError(f"{image}: not usable as an image: {error}") from error
+        return EncodedImage(inputs["pixel_values"], inputs["image_grid_thw"])
+
+    def encode(self, image: Path | EncodedImage, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages about one image.
 
         Raises:
             UserError: the image cannot be read, a text has a token that stands for an image, or the chat
                 template fails.
         """
         _check_texts(messages)
-        try:
-            inputs = self.images.get_mm_inputs([str(image)], [], [], self.processor)
-        except UNREADABLE as error:
-            raise UserError(f"{image}: not usable as an image: {error}") from error
-        grid = inputs["image_grid_thw"]
-        tokens = math.prod(grid[0].tolist()) // self.processor.image_processor.merge_size**2
+        seen = image if isinstance(image, EncodedImage) else self.encode_image(image)
+        tokens = math.prod(seen.image_grid_thw[0].tolist()) // self.processor.image_processor.merge_size**2
         with blaming(self.folder, "chat template"):  # it is a program of the model's author, in a sandbox
             text = self.tokenizer.apply_chat_template(
                 list(messages), tokenize=False, add_generation_prompt=True
             )
+        # Tokenized once, then repeated: special tokens part a text, so that its other tokens stay the same.
         before, _, after = text.partition(IMAGE_TOKEN)
-        text = f"{before}{IMAGE_TOKEN * tokens}{after}"
-        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return Prompt(list(ids), inputs["pixel_values"], grid, after.rstrip().endswith(THOUGHT_START))
+        ids = list(self.tokenizer(f"{before}{IMAGE_TOKEN}{after}", add_special_tokens=False)["input_ids"])
+        own = self.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+        if own not in ids:
+            raise UserError(
+                f"{self.folder}: the tokenizer has no token {IMAGE_TOKEN}: copy it from the model"
+            )
+        place = ids.index(own)
+        ids[place : place + 1] = [own] * tokens
+        opens_thought = after.rstrip().endswith(THOUGHT_START)
+        return Prompt(ids, seen.pixel_values, seen.image_grid_thw, opens_thought, image_end=place + tokens)
 
 
 def _check_texts(messages: Sequence[Mapping[str, Any]]) -> None:

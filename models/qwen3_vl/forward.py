@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from models.attention import attend_fused, attend_in_blocks, left_padded_mask
+from models.attention import attend_fused, attend_in_blocks, left_padded_mask, spread_over_heads
 from models.cache import Cache
 from models.family import Prompt, ReadPrompts
 from models.qwen3_vl.positions import text_positions
 from models.qwen3_vl.text_layers import TextLayers
 from models.qwen3_vl.vision_tower import read_images
 
-ROTATIONS = 1 << 10
-"""The table of rotations grows by this many positions."""
+ROTATIONS = 1 << 8
+"""The table of rotations covers so many positions after those that are needed."""
 
 
 class Forward:
@@ -29,7 +29,7 @@ class Forward:
         self.model = model
         self.layers = TextLayers(model.model.language_model)
         self.uses_sdpa = model.config.text_config._attn_implementation == "sdpa"
-        self._rotations: tuple[Any, Any] | None = None
+        self._rotations: tuple[range, Any, Any] | None = None
 
     def read_prompts(self, prompts: Sequence[Prompt], pad_id: int) -> ReadPrompts:
         """Read prompts as one left-padded batch."""
@@ -63,27 +63,29 @@ class Forward:
         *,
         every: bool = False,
     ) -> Any:
-        """Feed text tokens of each row, one or more, and extend the cache.
+        """Feed text tokens of each row, and extend the cache.
 
-        `positions` are those of each row's first token. Rows with fewer tokens than others are padded at the
-        left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`, those after
-        every token, (rows, tokens, vocabulary), without a meaning at padding.
+        `positions` are those of each row's first token. Rows with fewer tokens than others, or none, are
+        padded at the left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`,
+        those after every token, (rows, tokens, vocabulary), without a meaning at padding.
         """
         import numpy as np
         import paddle
 
         counts = [len(ids) for ids in token_ids]
         most = max(counts)
-        ids, places = np.zeros((2, len(counts), most), "int64")
+        fed = np.zeros((2, len(counts), most), "int64")
+        ids, places = fed
+        places += max(0, min(positions))
         for row, (count, first) in enumerate(zip(counts, positions, strict=True)):
             ids[row, most - count :] = token_ids[row]
             places[row, most - count :] = np.arange(first, first + count)
-        hidden = self.model.get_input_embeddings()(paddle.to_tensor(ids))
-        index = paddle.to_tensor(places.reshape(-1))
-        cos, sin = (
-            table.index_select(index).reshape([len(counts), most, -1])
-            for table in self._rotation_table(int(places.max()))
-        )
+        covered, cos, sin = self._rotation_table(int(places.min()), int(places.max()))
+        places -= covered.start
+        both = paddle.to_tensor(fed)
+        hidden, index = self.model.get_input_embeddings()(both[0]), both[1].reshape([-1])
+        shape = [len(counts), most, *cos.shape[1:]]
+        cos, sin = (table.index_select(index).reshape(shape) for table in (cos, sin))
         cache.open_slots(counts)
         hidden = self.layers.run(hidden, cos, sin, cache.attend)
         cache.length += most
@@ -113,27 +115,32 @@ class Forward:
         self, mask_of: Callable[..., Any], states: list[tuple[Any, Any]]
     ) -> Callable[[int, Any, Any, Any], Any]:
         """Return the attention among a prompt's tokens; it appends each layer's keys and values to states."""
-        mask_of = lru_cache(maxsize=1)(mask_of)  # layers share the mask of a prompt that is one block
+        blocks = spread_over_heads(mask_of, self.layers.heads, self.layers.group)
+        whole = lru_cache(maxsize=1)(mask_of)
 
         def attend(layer: int, queries: Any, keys: Any, values: Any) -> Any:
             del layer
             states.append((keys.transpose([0, 2, 1, 3]), values.transpose([0, 2, 1, 3])))
             if self.uses_sdpa:
-                return attend_fused(queries, keys, values, mask_of())
-            return attend_in_blocks(queries, *states[-1], mask_of)
+                return attend_fused(queries, keys, values, whole())
+            return attend_in_blocks(queries, *states[-1], blocks)
 
         return attend
 
-    def _rotation_table(self, last: int) -> tuple[Any, Any]:
-        """Return cosines and sines, (positions, width) each, of text positions up to `last` at least."""
+    def _rotation_table(self, first: int, last: int) -> tuple[range, Any, Any]:
+        """Return positions of text from `first` to `last` and more, and their cosines and sines.
+
+        These are (positions, key heads, group + 1, width) each.
+        """
         import paddle
 
-        if self._rotations is None or last >= self._rotations[0].shape[0]:
-            size = (last // ROTATIONS + 1) * ROTATIONS
-            positions = paddle.arange(size, dtype="int64").reshape([1, 1, -1]).expand([3, 1, -1])
-            cos, sin = self.layers.rotations(self.layers.query_key_weights[0], positions)
-            self._rotations = cos[0], sin[0]
-        return self._rotations
+        known = self._rotations
+        if known is None or first not in known[0] or last not in known[0]:
+            covered = range(first, last + ROTATIONS)
+            positions = paddle.arange(covered.start, covered.stop, dtype="int64").reshape([1, 1, -1])
+            cos, sin = self.layers.rotations(self.layers.sample, positions.expand([3, 1, -1]))
+            self._rotations = known = covered, cos[0], sin[0]
+        return known
 
     def _logits(self, hidden: Any) -> Any:
         """Return float32 logits (rows, tokens, vocabulary) of (rows, tokens, width); ranks exchange parts."""

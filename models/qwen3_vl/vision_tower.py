@@ -67,15 +67,21 @@ def _embed_patches(visual: Any, patches: Any, grid: tuple[int, ...]) -> Any:
 
 
 def _rotations(visual: Any, grid: tuple[int, ...]) -> tuple[Any, Any]:
-    """Return the cosines, and the sines with the first half negated, (1, patches, 1, head width) each."""
+    """Return the cosines, and the sines with the first half negated, (patches, 2 x heads, head width) each.
+
+    They are repeated for the queries and keys of every head, as Paddle's CPU kernel takes much longer to
+    multiply otherwise.
+    """
     import paddle
 
     angles = visual.rot_pos_emb(paddle.to_tensor([list(grid)]))
-    angles = angles.reshape([1, math.prod(grid), 1, -1]).astype("float32")
+    angles = angles.reshape([math.prod(grid), 1, -1]).astype("float32")
     angles = paddle.concat([angles, angles], axis=-1)
     cos, sin = angles.cos(), angles.sin()
     half = sin.shape[-1] // 2
-    return cos, paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
+    sin = paddle.concat([-sin[..., :half], sin[..., half:]], axis=-1)
+    every = [1, 2 * visual.blocks[0].attn.num_heads, 1]
+    return cos.tile(every), sin.tile(every)
 
 
 def _attend(attention: Any, hidden: Any, cos: Any, sin: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import find_outside
-from grounding.layout import ANNOTATIONS_FILE
+from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.predictions.annotations import read_annotations
 from grounding.record import flaws
 from grounding.record.checker import check_record
@@ -24,7 +24,9 @@ IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"
 IN_BOTH = "image of val is in train"
 OTHER_SIZE = "image has another size than the annotations say"
+IN_CALIBRATION = "image of calibration is in train or val"
 NOT_ANNOTATED = "image of val is not in the annotations"
+NOT_ANNOTATED_CALIBRATION = "image of calibration is not in the annotations"
 BAD_ANNOTATIONS = "annotations are not in COCO's format"
 REMOTE = "image is a web address and was not checked"
 NO_RECORD = "file has no records"
@@ -45,19 +47,22 @@ def check_dataset(place: Path, limit: int = 5) -> Report:
     report = Report(limit, WARNINGS)
     files = find_jsonl(place)
     hashes: Hashes = {}
-    # val first: an image of both splits is then reported on its line in train, from which it has to go.
-    for split in sorted(files, reverse=True):
+    # train last: an image of two splits is then reported on its line in train, from which it has to go.
+    for split in sorted(files, key=("val", CALIBRATION_SPLIT, "train").index):
         path = files[split]
-        annotated = _read_sizes(path.parent / ANNOTATIONS_FILE, report) if split == "val" else None
+        named = ANNOTATIONS_FILES.get(split)
+        annotated = None if named is None else _read_sizes(path.parent / named, report)
         before = report.records
-        images = _check_records(path, annotated, report)
+        images = _check_records(path, split, annotated, report)
         if split == "train" and report.records == before:
             report.add(Finding(NO_RECORD, path, 0, "there is nothing to train on"))
         _check_images(path, split, images, annotated, hashes, report)
     return report
 
 
-def _check_records(path: Path, annotated: Mapping[str, Size] | None, report: Report) -> dict[str, int]:
+def _check_records(
+    path: Path, split: str, annotated: Mapping[str, Size] | None, report: Report
+) -> dict[str, int]:
     """Check each line of a JSONL; return the first line of each image."""
     contract = read_contract(path.parent)
     images: dict[str, int] = {}
@@ -70,7 +75,8 @@ def _check_records(path: Path, annotated: Mapping[str, Size] | None, report: Rep
         for name in names:
             images.setdefault(name, number)
             if annotated is not None and name not in annotated:
-                report.add(Finding(NOT_ANNOTATED, path, number, name))
+                kind = NOT_ANNOTATED_CALIBRATION if split == CALIBRATION_SPLIT else NOT_ANNOTATED
+                report.add(Finding(kind, path, number, name))
         if (question := _question_of(record)) is not None:
             key = hashlib.blake2b(json.dumps([names, question]).encode(), digest_size=16).digest()
             if key in asked:
@@ -109,7 +115,8 @@ def _check_images(
             continue
         other_split, other = hashes.setdefault(image.digest, (split, name))
         if other_split != split:
-            report.add(Finding(IN_BOTH, path, line, f"{name} is {other} of {other_split}"))
+            kind = IN_CALIBRATION if CALIBRATION_SPLIT in (split, other_split) else IN_BOTH
+            report.add(Finding(kind, path, line, f"{name} is {other} of {other_split}"))
         elif other != name:
             report.add(Finding(IMAGE_TWICE, path, line, f"{name} is {other}"))
 

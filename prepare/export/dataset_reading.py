@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from grounding.boxes import Size
 from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.layout import IMAGES_FOLDER, JSONL_FILES, SCORED_SPLIT
+from grounding.layout import ALL_JSONL_FILES, CALIBRATION_SPLIT, IMAGES_FOLDER, JSONL_FILES, SCORED_SPLIT
 from grounding.record.contract import contract_of
 from prepare.export import left_out
 from prepare.export.annotated_objects import (
@@ -46,12 +46,13 @@ def true_data(dataset: Path) -> ExportedData:
         UserError: not a prepared data set, or one that is damaged.
     """
     card = load_card(dataset)
-    records = _read_records(dataset)
+    dropped: Counter[str] = Counter()
+    records = {split: by_image(dataset / file, dropped) for split, file in JSONL_FILES.items()}
     asked = _asked_by_image(read_asked(dataset, card).values())
     names = {"train": list(records["train"]), "val": list(dict.fromkeys([*records["val"], *asked]))}
     sizes = _measure(dataset, names)
     check_sizes((entry for entries in asked.values() for entry in entries), sizes, dataset)
-    dropped: Counter[str] = Counter()
+    dropped |= _calibration_images(dataset)
     contract = contract_of(card)
     found = {
         name: objects_in_answers(image.records, sizes[name], contract, dropped)
@@ -81,7 +82,7 @@ def predicted_data(dataset: Path, run: Path) -> ExportedData:
     sizes = _measure(dataset, {SCORED_SPLIT: list(answers)})
     check_sizes((entry for pairs in answers.values() for entry, _ in pairs), sizes, dataset)
     found = {name: predicted_objects(pairs, sizes[name], card, dropped) for name, pairs in answers.items()}
-    records = by_image(dataset / JSONL_FILES[SCORED_SPLIT])
+    records = by_image(dataset / JSONL_FILES[SCORED_SPLIT], dropped)
     images = {SCORED_SPLIT: _images(list(answers), sizes, records, found)}
     folder = run if run.is_dir() else run.parent
     return ExportedData(_title(dataset), card.categories, images, {}, folder.resolve().name, dropped)
@@ -98,6 +99,7 @@ def conversation_data(dataset: Path) -> ExportedData:
     names = {split: list(dict.fromkeys(row["images"][0] for row in found)) for split, found in rows.items()}
     sizes = _measure(dataset, names)
     dropped: Counter[str] = Counter()
+    dropped |= _calibration_images(dataset)
     crowds = {
         (entry.image, item)
         for entry in read_asked(dataset, card).values()
@@ -111,12 +113,14 @@ def conversation_data(dataset: Path) -> ExportedData:
     return ExportedData(_title(dataset), card.categories, images, kept, left_out=dropped)
 
 
+def _calibration_images(dataset: Path) -> Counter[str]:
+    """Count the images that scores are fitted to: no model may be trained on them, another tool's neither."""
+    path = dataset / ALL_JSONL_FILES[CALIBRATION_SPLIT]
+    return Counter({left_out.CALIBRATION: len(by_image(path, Counter()))} if path.is_file() else {})
+
+
 def _title(dataset: Path) -> str:
     return dataset.resolve().name
-
-
-def _read_records(dataset: Path) -> dict[str, dict[str, ImageAnswers]]:
-    return {split: by_image(dataset / file) for split, file in JSONL_FILES.items()}
 
 
 def _asked_by_image(entries: Iterable[Asked]) -> dict[str, list[Asked]]:

@@ -2,6 +2,7 @@
 
 CROWD = "region marked as crowd"
 PHRASE = "box of a referring expression"
+YES_NO = "yes/no question about a box"
 ABSENT = "question about something that is not in the image"
 SCORE = "score of a box (the box is there)"
 THIN_BOX = "box has no area in this format"
@@ -9,6 +10,7 @@ UNKNOWN_LABEL = "box with a label that is not on the card"
 TEXT = "answer without boxes"
 UNREADABLE = "prediction that cannot be read"
 OUTSIDE = "predicted box without area in its image"
+CALIBRATION = "image of the calibration part"
 UNPREDICTED = "image without a prediction"
 
 

@@ -24,7 +24,10 @@ from prepare.progress import progress_bar
 
 @dataclass
 class ImageAnswers:
-    """The records of one image, and its name in the source, "" if the records do not keep it."""
+    """The records of one image, and its name in the source, "" if the records do not keep it.
+
+    Yes/no questions about boxes are not among the records: their answers name no objects.
+    """
 
     records: list[Record] = field(default_factory=list)
     source: str = ""
@@ -81,10 +84,16 @@ def read_sound_rows(path: Path) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def by_image(path: Path) -> dict[str, ImageAnswers]:
-    """Return the records of each image, in the order in which the images first come."""
+def by_image(path: Path, dropped: Counter[str]) -> dict[str, ImageAnswers]:
+    """Return the records of each image, in the order in which the images first come.
+
+    Yes/no questions are counted in `dropped`; the pictures that show their boxes are no images of their own.
+    """
     found: dict[str, ImageAnswers] = {}
     for row, record in read_record_rows(path):
+        if record.is_yes_no:
+            dropped[left_out.YES_NO] += 1
+            continue
         image = found.setdefault(record.image, ImageAnswers())
         image.records.append(record)
         image.source = str(row.get("source") or image.source)

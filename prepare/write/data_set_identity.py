@@ -68,6 +68,8 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     """Return the recipe as the card keeps it, without settings that differ between machines."""
     settings = dataclasses.asdict(recipe)
     del settings["output_dir"], settings["overwrite"], settings["source"]["path"]
+    if not recipe.calibration.share:  # on the card only where there is a calibration part
+        del settings["calibration"]
     for name in (
         "outside",
         "max_text",
@@ -77,6 +79,8 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
+    if not recipe.yes_no.share:  # without such questions, the card is as if there were no such key
+        del settings["yes_no"]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

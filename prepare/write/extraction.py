@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.samples import Sample
+from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.draw import Candidate, Draw
 from prepare.drops import DropLog
 from prepare.progress import progress_bar
@@ -19,11 +21,15 @@ from prepare.source_types import Annotation, ImageData, Lost
 from prepare.sources.source import Source
 from prepare.write.image_files import ImageStore, bytes_to_write, check_image, image_name, write_image
 from prepare.write.overlap import overlap
+from prepare.write.shown_boxes import add_box_records
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
 IMAGES_OUTSIDE = "images_outside"
 """Counted only where there are some: images that source.outside=true took from outside source.path."""
+
+SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY)
+"""Counts that both splits have if one of them has them."""
 
 WORKERS = min(8, os.cpu_count() or 1)
 
@@ -32,8 +38,9 @@ Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image of the data set: its rank in the draw, its lines of JSON, and for val one sample per line.
+    """An image of the data set: its rank in the draw, its lines of JSON, and a sample per line.
 
+    Training images have no samples. `drawn` are the pictures that were made for their yes/no questions.
     Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
@@ -41,6 +48,7 @@ class PreparedImage:
     image: str
     lines: tuple[str, ...]
     samples: tuple[Sample, ...]
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class PreparedSplit:
 def extract_images(
     source: Source, draw: Draw, maker: RecordMaker, store: ImageStore, log: DropLog
 ) -> dict[str, PreparedSplit]:
-    """Write the first usable images of the draw, and return the records of both splits.
+    """Write the first usable images of the draw, and return the records of each split.
 
     An image that turns out to be unusable is counted in `log`, and the next one of the draw takes its place.
     Drops of boxes are counted only for the images that are taken.
@@ -65,15 +73,17 @@ def extract_images(
 
     def split(name: str) -> PreparedSplit:
         def work(row: tuple[Annotation, ImageData]) -> ImageRecords | Lost:
-            return _prepare_image(*row, maker, store, is_val=name == "val")
+            return _prepare_image(*row, maker, store, is_val=name in ANNOTATIONS_FILES)
 
         return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
 
-    val = split("val")  # first, as both splits can share their candidates
-    splits = {"train": split("train"), "val": val}
-    if any(IMAGES_OUTSIDE in prepared.counts for prepared in splits.values()):
-        for prepared in splits.values():
-            prepared.counts.setdefault(IMAGES_OUTSIDE, 0)
+    # Train last: the others can share its candidates, and take their images first.
+    others = {name: split(name) for name in ("val", CALIBRATION_SPLIT) if name in draw.sizes}
+    splits = {"train": split("train"), **others}
+    for name in SOMETIMES:
+        if any(name in prepared.counts for prepared in splits.values()):
+            for prepared in splits.values():
+                prepared.counts.setdefault(name, 0)
     return splits
 
 
@@ -110,7 +120,9 @@ def _extract_split(
 
 def _without_dictionaries(made: ImageRecords, rank: int, split: str) -> PreparedImage:
     lines = tuple(make_line(record) for record in made.records)
-    return PreparedImage(rank, made.image, lines, tuple(made.samples) if split == "val" else ())
+    drawn = {name for record in made.records for name in record["images"]} - {made.image}
+    samples = tuple(made.samples) if split in ANNOTATIONS_FILES else ()
+    return PreparedImage(rank, made.image, lines, samples, tuple(sorted(drawn)))
 
 
 def _prepare_image(
@@ -125,6 +137,8 @@ def _prepare_image(
         facts = check_image(content, annotation.size, store.check_of(written))
         name = image_name(image_id, facts.extension)
         made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
+        if maker.box_questioner is not None:
+            add_box_records(made, content, facts, store.folder, maker.box_questioner.recipe)
     except UnusableImageError as error:
         return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)
     if name != written:

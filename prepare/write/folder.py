@@ -1,6 +1,7 @@
 """The data set's folder: whose it is, what is written into it, and in which order.
 
     train.jsonl  val.jsonl  annotations_val.json  images/  card.json
+    calibration.jsonl  annotations_calibration.json  (only with calibration.share)
 
 The card is written last, so a folder with a card is complete. Until then, `.preparing.json` holds the
 identity of the data set that is being written, so that an interrupted run can resume.
@@ -16,15 +17,22 @@ from grounding.card import CARD_FILE, Card, load_card, save_card
 from grounding.errors import UserError
 from grounding.files import read_json, read_jsonl, replacing, write_json
 from grounding.images.image_formats import EXTENSIONS
-from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, JSONL_FILES, TOKEN_LENGTHS_FILE
+from grounding.layout import (
+    ALL_JSONL_FILES,
+    ANNOTATIONS_FILES,
+    IMAGES_FOLDER,
+    JSONL_FILES,
+    TOKEN_LENGTHS_FILE,
+)
 from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
 from prepare.write.extraction import PreparedSplit
 from prepare.write.lock import LOCK_FILE
+from prepare.write.shown_boxes import DRAWN_NAME
 
 MARKER = ".preparing.json"
 
-_OUR_IMAGE = re.compile(rf"\d{{12,}}\.({'|'.join(sorted(set(EXTENSIONS.values())))})")
+_OUR_IMAGE = re.compile(rf"\d{{12,}}\.({'|'.join(sorted(set(EXTENSIONS.values())))})|{DRAWN_NAME}")
 _HALF_WRITTEN = re.compile(r"\..+\.\d+\.part")
 
 logger = logging.getLogger(__name__)
@@ -57,7 +65,7 @@ def find_finished(folder: Path, card: Card, *, overwrite: bool) -> Card | None:
             f"output_dir: {folder} holds another data set ({differences}): "
             "choose another output_dir or overwrite=true"
         )
-    if finished is None or _count_missing(folder):
+    if finished is None or _count_missing(folder, finished):
         return None
     (folder / MARKER).unlink(missing_ok=True)
     logger.info("%s: already prepared", folder)
@@ -79,7 +87,8 @@ def begin_folder(folder: Path, card: Card) -> bool:
         logger.info("%s: resuming an interrupted run", folder)
     # The marker is written before anything is removed: without one, the folder would not look like ours.
     write_json(folder / MARKER, identity if is_resumed or is_fresh else {})
-    for name in (CARD_FILE, *JSONL_FILES.values(), ANNOTATIONS_FILE, TOKEN_LENGTHS_FILE):
+    written = (*ALL_JSONL_FILES.values(), *ANNOTATIONS_FILES.values())
+    for name in (CARD_FILE, *written, TOKEN_LENGTHS_FILE):
         (folder / name).unlink(missing_ok=True)
     if not is_resumed and not is_fresh:
         _remove_strays(folder, set())
@@ -94,11 +103,13 @@ def finish_folder(folder: Path, splits: Mapping[str, PreparedSplit], card: Card)
         UserError: a file cannot be written.
     """
     for split, prepared in splits.items():
-        with replacing(folder / JSONL_FILES[split]) as file:
+        with replacing(folder / ALL_JSONL_FILES[split]) as file:
             file.writelines(f"{line}\n".encode() for image in prepared.images for line in image.lines)
-    samples = [sample for image in splits["val"].images for sample in image.samples]
-    write_json(folder / ANNOTATIONS_FILE, coco_annotations(samples, card.categories))
-    _remove_strays(folder, {image.image for prepared in splits.values() for image in prepared.images})
+        if split in ANNOTATIONS_FILES:
+            samples = [sample for image in prepared.images for sample in image.samples]
+            write_json(folder / ANNOTATIONS_FILES[split], coco_annotations(samples, card.categories))
+    images = (image for prepared in splits.values() for image in prepared.images)
+    _remove_strays(folder, {name for image in images for name in (image.image, *image.drawn)})
     os.sync()
     save_card(card, folder)
     (folder / MARKER).unlink(missing_ok=True)  # another run that found the card may have removed it
@@ -128,11 +139,15 @@ def _identity_in(folder: Path) -> Identity | None:
         return None
 
 
-def _count_missing(folder: Path) -> int:
-    """Count the files and records that lack a file which a data set with a card should have."""
-    missing = sum(not (folder / name).is_file() for name in (*JSONL_FILES.values(), ANNOTATIONS_FILE))
+def _count_missing(folder: Path, card: Card) -> int:
+    """Count the files and records that lack a file which a data set with this card should have."""
+    splits = {*JSONL_FILES, *card.counts} & ALL_JSONL_FILES.keys()
+    names = [
+        files[split] for files in (ALL_JSONL_FILES, ANNOTATIONS_FILES) for split in files if split in splits
+    ]
+    missing = sum(not (folder / name).is_file() for name in names)
     present = {f"{IMAGES_FOLDER}/{path.name}" for path in _files_in(folder / IMAGES_FOLDER)}
-    for name in JSONL_FILES.values():
+    for name in ALL_JSONL_FILES.values():
         if (folder / name).is_file():
             rows = (row.get("images") for _, row in read_jsonl(folder / name))
             missing += sum(not isinstance(images, list) or not present.issuperset(images) for images in rows)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -150,7 +151,8 @@ def write_image(data: bytes | memoryview, path: Path) -> None:
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Two threads can write the same content under the same name: each has a file of its own beside it.
+    beside = path.with_name(f".{path.name}.{threading.get_native_id()}.part")
     try:
         try:
             _write(data, beside)

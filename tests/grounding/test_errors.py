@@ -67,5 +67,5 @@ def test_nothing_else_writes_to_a_terminal() -> None:
     assert writers == {
         "grounding/errors.py",
         "infer/runs/shard_processes.py",
-        "infer/parity/torch_worker.py",
+        "infer/parity/sides/torch_worker.py",
     }

@@ -4,18 +4,30 @@ from collections import Counter
 import pytest
 
 from grounding.errors import UserError
-from grounding.prompts import LANGUAGES, draw, draw_wording, find_wordings, load_wordings
+from grounding.prompts import LANGUAGES, draw, draw_wording, find_wordings, load_wordings, yes_no_wordings
 
 ALL = [wording for family in load_wordings().values() for texts in family.values() for wording in texts]
-PARAPHRASED = ("detection", "categories", "qwen_category", "category", "expression")
+PARAPHRASED = ("detection", "categories", "qwen_category", "category", "expression", "yes_no", "yes_no_text")
+PLACES = {
+    "yes_no": ["label"],
+    "yes_no_text": ["box", "label"],
+    **{kind: [kind] for kind in ("categories", "category", "expression")},
+}
+"""The places in a text, by its family or by what it asks about."""
 
 
 @pytest.mark.parametrize("wording", ALL, ids=lambda wording: wording.name)
 def test_a_text_has_the_one_place_that_its_question_needs(wording) -> None:
     fields = [name for _, name, _, _ in string.Formatter().parse(wording.template) if name is not None]
-    assert fields == ([wording.asks] if wording.asks in ("categories", "category", "expression") else [])
+    family = wording.name.partition(".")[0]
+    assert sorted(fields) == PLACES.get(family, PLACES.get(wording.asks, []))
     assert "<" not in wording.template
-    assert wording.ask("red {cup}").count("red {cup}") == len(fields)
+    if wording.asks == "yes_no":
+        asked = wording.ask_about_box("red {box}", "(1,2),(3,4)")
+        assert asked.count("red {box}") == 1
+        assert asked.count("(1,2),(3,4)") == wording.states_box == ("box" in fields)
+    else:
+        assert wording.ask("red {cup}").count("red {cup}") == len(fields)
 
 
 def test_names_are_unique_and_every_family_speaks_both_languages() -> None:
@@ -59,6 +71,8 @@ def test_a_prompt_picks_a_family_one_text_or_several() -> None:
         ("tsak", "en", "did you mean 'task'?"),
         ("category.en99", "en", "no wording 'category.en99'"),
         ("more", "en", "no wording 'more'"),
+        ("yes_no", "en", "no wording 'yes_no'"),
+        ("yes_no_text.en1", "en", "no wording 'yes_no_text.en1'"),
         ([], "en", "at least one"),
         ("task", "fr", "language: no 'fr'"),
     ],
@@ -67,6 +81,15 @@ def test_bad_prompts(prompt, language, message) -> None:
     with pytest.raises(UserError) as caught:
         find_wordings(prompt, language)
     assert message in str(caught.value)
+
+
+def test_yes_no_questions_are_chosen_by_how_the_box_is_shown() -> None:
+    drawn, stated = (yes_no_wordings("en", states_box=states_box) for states_box in (False, True))
+    assert {wording.name.partition(".")[0] for wording in drawn} == {"yes_no"}
+    assert {wording.name.partition(".")[0] for wording in stated} == {"yes_no_text"}
+    assert {wording.language for wording in yes_no_wordings("any", states_box=True)} == set(LANGUAGES)
+    with pytest.raises(UserError, match="no 'fr'"):
+        yes_no_wordings("fr", states_box=True)
 
 
 def test_the_draw_depends_on_the_key_alone_and_uses_every_text() -> None:

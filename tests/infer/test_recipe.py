@@ -34,7 +34,15 @@ def test_recipes_are_read_by_their_schema(path: Path) -> None:
         (["concurrency=0"], "concurrency: 0 is less than 1"),
         (["timeout=0"], "timeout must be more than 0"),
         (["shard=8/8"], "shard: '8/8' is not one of 0/8 to 7/8"),
+        (["recall=higher"], "recall: 'higher' is not one of normal, high"),
+        (["recall=high", "recall_answers=0"], "recall_answers: 0 is less than 1"),
+        (["recall=high", "recall_temperature=0"], "recall_temperature: 0.0 is not above 0"),
+        (
+            ["recall=high", "agree=3", "temperature=0.7"],
+            "recall: high keeps the boxes that agree=3 drops: leave one of them out",
+        ),
         (["score=mean"], "score: 'mean' is not one of none, mean_logprob, min_prob"),
+        (["grammar=objects", "answer_units=pixels"], "with answer_units=pixels set grammar=none"),
     ],
 )
 def test_what_does_not_fit_is_named(words: list[str], message: str) -> None:

@@ -10,8 +10,9 @@ from models import attention
 @pytest.mark.parametrize(
     ("length", "scores", "blocks"), [(50, 1 << 26, 1), (300, 1, 4), (200, 8 * 200 * 150, 2)]
 )
+@pytest.mark.parametrize("elements", [0, 1 << 24])
 def test_blocks_give_what_the_whole_gives(
-    length: int, scores: int, blocks: int, monkeypatch: pytest.MonkeyPatch
+    length: int, scores: int, blocks: int, elements: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import paddle
 
@@ -22,8 +23,11 @@ def test_blocks_give_what_the_whole_gives(
     mask_of = partial(attention.left_padded_mask, [0, 7], length, queries.dtype)
     whole = attention.attend_grouped(queries, keys, values, mask_of().tile([1, heads, group, 1]))
     monkeypatch.setattr(attention, "SCORES_AT_ONCE", scores)
+    monkeypatch.setattr(attention, "SPREAD_ELEMENTS", elements)
     assert len(attention.query_blocks(length, rows * heads * group, length)) == blocks
-    seen = attention.attend_in_blocks(queries, keys, values, mask_of)
+    masks = attention.spread_over_heads(mask_of, heads, group)
+    assert masks(0, 10).shape == [rows, heads if elements else 1, group * 10, length]
+    seen = attention.attend_in_blocks(queries, keys, values, masks)
     assert seen.shape == whole.shape
     assert float((seen - whole).abs().max()) < 1e-6
 

@@ -26,6 +26,7 @@ from prepare.reasons import (
     IMAGE_TURNED,
     IMAGE_TWICE,
 )
+from prepare.recipe import CalibrationPart, Negatives
 from prepare.sources.source_settings import SourceSettings
 
 ROOT = Path(__file__).parents[2]
@@ -267,3 +268,83 @@ def test_missing_sources_say_what_is_there(source: Path, make_recipe: Make, tmp_
     (source / "train-00000-of-00003.parquet").unlink()
     with pytest.raises(UserError, match=r"matches '\*\*/train-\*\.parquet'; there are 1 files: val-00000"):
         prepare_dataset(make_recipe())
+
+
+def parts(folder: Path) -> dict[str, list[int]]:
+    return {split: ids(folder / f"{split}.jsonl") for split in ("train", "val", "calibration")}
+
+
+@pytest.mark.parametrize("own_val", [True, False])
+def test_a_calibration_part_is_taken_out_of_the_training_images(
+    source: Path, make_recipe: Make, tmp_path: Path, own_val: bool
+) -> None:
+    if not own_val:
+        (source / "val-00000-of-00001.parquet").unlink()
+    plain = prepare_dataset(make_recipe())
+    folder = tmp_path / "calibrated"
+    card = prepare_dataset(make_recipe(calibration=CalibrationPart(0.25), output_dir=str(folder)))
+    whole, found = ids(tmp_path / "dataset/train.jsonl"), parts(folder)
+    assert found["calibration"] + found["train"] == whole
+    assert len(found["calibration"]) == 2
+    assert found["val"] == ids(tmp_path / "dataset/val.jsonl")
+    assert list(card.counts) == ["train", "val", "calibration"]
+    assert (card.counts["train"]["images"], card.counts["calibration"]["boxes"]) == (6, 2)
+    assert "calibration" not in plain.recipe
+    assert card.recipe["calibration"] == {"share": 0.25}
+    truth = json.loads((folder / "annotations_calibration.json").read_text())
+    assert [image["id"] for image in truth["images"]] == found["calibration"]
+    assert [row["bbox"] for row in truth["annotations"]] == [[4, 2, 16, 8]] * 2
+    assert not (tmp_path / "dataset/calibration.jsonl").exists()
+
+
+def test_all_questions_about_an_image_are_in_one_part(
+    tmp_path: Path, make_recipe: Make, make_row: Make, write_rows: Make
+) -> None:
+    pets = [GOOD, (1, [20.0, 2.0, 30.0, 10.0], 80.0)]
+    rows = [make_row(i, objects=pets) for i in range(1, 11)]
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", rows)
+    recipe = make_recipe(calibration=CalibrationPart(0.5), prompt="category.en1", negatives=Negatives(0.2))
+    prepare_dataset(recipe)
+    found = parts(tmp_path / "dataset")
+    assert len(found["calibration"]) > len(set(found["calibration"])) == 4
+    assert not set(found["calibration"]) & {*found["train"], *found["val"]}
+    truth = json.loads((tmp_path / "dataset/annotations_calibration.json").read_text())
+    assert len(truth["images"]) == len(found["calibration"])
+
+
+def test_a_calibration_part_that_is_lost_is_written_again(
+    source: Path, make_recipe: Make, tmp_path: Path, read_folder: Make
+) -> None:
+    recipe = make_recipe(calibration=CalibrationPart(0.25))
+    prepare_dataset(recipe)
+    before = read_folder(tmp_path / "dataset")
+    for name in ("calibration.jsonl", "annotations_calibration.json"):
+        (tmp_path / "dataset" / name).unlink()
+        prepare_dataset(recipe)
+        assert read_folder(tmp_path / "dataset") == before
+
+
+def test_without_the_part_an_overwritten_data_set_has_none(
+    source: Path, make_recipe: Make, tmp_path: Path, read_folder: Make
+) -> None:
+    prepare_dataset(make_recipe(calibration=CalibrationPart(0.25)))
+    with pytest.raises(UserError, match="holds another data set"):
+        prepare_dataset(make_recipe())
+    prepare_dataset(make_recipe(overwrite=True))
+    prepare_dataset(make_recipe(output_dir=str(tmp_path / "fresh")))
+    assert read_folder(tmp_path / "dataset") == read_folder(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.05, 0), (0.97, 8)])
+def test_a_share_of_no_image_or_of_all_is_refused(
+    source: Path, make_recipe: Make, share: float, kept: int
+) -> None:
+    message = rf"calibration\.share: {share} of 8 training images are {kept}"
+    with pytest.raises(UserError, match=message):
+        prepare_dataset(make_recipe(calibration=CalibrationPart(share)))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 2.0])
+def test_a_share_out_of_range_is_refused(make_recipe: Make, share: float) -> None:
+    with pytest.raises(ValueError, match=r"calibration\.share"):
+        make_recipe(calibration=CalibrationPart(share))

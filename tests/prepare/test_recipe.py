@@ -37,6 +37,10 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("categories=[]", "categories: write coco, or a list"),
         ("categories=voc", "categories: write coco, or a list"),
         ("output_dir=", "output_dir"),
+        ("yes_no.share=1", "yes_no.share: 1.0 is not a share"),
+        ("yes_no.share=nan", "yes_no.share: nan is not a share"),
+        ("yes_no.show=spotligt", "did you mean 'spotlight'?"),
+        ("yes_no.shows=text", "unknown key 'yes_no.shows', did you mean 'yes_no.show'?"),
     ],
 )
 def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +48,11 @@ def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytes
     with pytest.raises(UserError) as caught:
         load_recipe(PrepareRecipe, RECIPES / "coco.yaml", [override])
     assert message in str(caught.value)
+
+
+def test_records_get_no_yes_no_questions() -> None:
+    with pytest.raises(UserError, match=r"yes_no\.share: source\.kind=records keeps conversations"):
+        load_recipe(PrepareRecipe, RECIPES / "records.yaml", ["yes_no.share=0.2"])
 
 
 @pytest.mark.parametrize(

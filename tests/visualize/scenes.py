@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from grounding.boxes import Box
+from grounding.images.region_pictures import draw_spotlight
 from grounding.samples import Detection
 from visualize.draw.drawing import draw_detections, draw_outcomes
-from visualize.draw.spotlight import draw_spotlight
 from visualize.sheets.panels import Panel, draw_panels
 from visualize.sheets.sheet import contact_sheet
 

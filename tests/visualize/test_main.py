@@ -118,10 +118,29 @@ def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):
     objects = {"ref": ["cup", "cat"], "bbox": [[0, 0, 500, 500], [500, 500, 1000, 1000]]}
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "objects": objects}])
-    ((shown, question),) = read_records(path, 1)
-    assert question == "Find all."
+    ((shown, question, yes_or_no),) = read_records(path, 1)
+    assert (question, yes_or_no) == ("Find all.", None)
     assert [detection.label for detection in shown.detections] == ["cup", "cat"]
     assert shown.problems == ()
+
+
+def test_the_answer_of_a_yes_no_record_is_drawn(dataset, capsys):
+    texts = ("<image>Is the white outline right?", "No")
+    messages = [{"role": ("user", "assistant")[n], "content": texts[n]} for n in range(2)]
+    path = dataset / "train.jsonl"
+    write_lines(path, [{"messages": messages, "images": ["images/7.png"], "yes_no": "shifted"}])
+    ((shown, question, yes_or_no),) = read_records(path, 1)
+    assert (question, yes_or_no) == ("Is the white outline right?", "No")
+    assert (shown.detections, shown.problems) == ((), ())
+    pictures = []
+    for words in ([], ["--sheet"]):
+        assert main(["--jsonl", str(path), *words]) == 0
+        pictures += [place.read_bytes() for place in printed_paths(capsys)]
+    write_lines(path, [{"messages": messages, "images": ["images/7.png"], "yes_no": "other"}])
+    for words in ([], ["--sheet"]):
+        assert main(["--jsonl", str(path), *words]) == 0
+        pictures += [place.read_bytes() for place in printed_paths(capsys)]
+    assert len(set(pictures)) == 4
 
 
 def test_what_the_user_can_mend_is_said_in_one_line(run, dataset, tmp_path, capsys):

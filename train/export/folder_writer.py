@@ -10,9 +10,17 @@ from typing import IO, Any
 
 from grounding.errors import UserError
 from grounding.files import replacing, write_json
-from grounding.layout import EXPORT_FOLDER, TRAIN_RECIPE_FILE
+from grounding.layout import CALIBRATION_FILE, EXPORT_FOLDER, TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
-from models.folder_files import WEIGHTS_INDEX, named_shards, read_object
+from models.folder_files import (
+    LORA_CONFIG,
+    TABLE_BYTES,
+    WEIGHTS,
+    WEIGHTS_INDEX,
+    fingerprint_model,
+    named_shards,
+    read_object,
+)
 from models.hub_downloads import is_hub_id
 from models.lookup import check_shapes
 from train.keys import quiet_imports
@@ -21,10 +29,7 @@ from train.recipe import resolve_recipe
 log = logging.getLogger(__name__)
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
-LORA_CONFIG = "lora_config.json"
 PROCESSORS = ("preprocessor_config.json", "video_preprocessor_config.json")
-WEIGHTS = "model*.safetensors"
-
 MOST_OF_A_HEADER = 100_000_000
 """Bytes of a weight file's header that are read, as in the safetensors library."""
 
@@ -33,7 +38,7 @@ def export(run: Path, download_hub: str | None = None) -> Path:
     """Write run/export, a folder that other tools load, and return it; an older export is replaced.
 
     It holds the weights (an adapter is merged), config, generation config, tokenizer, chat template, image
-    and video processor, and the run's recipe and run.json.
+    and video processor, the run's recipe and run.json, and its calibration.json where that still holds.
 
     Raises:
         UserError: the folder holds no finished run, or the adapter does not fit the base model.
@@ -50,6 +55,7 @@ def export(run: Path, download_hub: str | None = None) -> Path:
         else:
             raise UserError(f"{run}: holds no finished run: no {WEIGHTS} and no {LORA_CONFIG}: train first")
         write_settings(run, source, beside)
+        carry_calibration(run, source, beside)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     finally:
@@ -166,6 +172,28 @@ def write_settings(run: Path, source: Path, folder: Path) -> None:
     for name in (TRAIN_RECIPE_FILE, RUN_FILE):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
+
+
+def carry_calibration(run: Path, source: Path, folder: Path) -> None:
+    """Copy calibration.json where the exported model gives the probabilities that it was fitted to.
+
+    Copied weights do, and the file gets the fingerprint of the exported folder. Merged weights are rounded,
+    and a file of another checkpoint was never right: a warning says that it is left out.
+    """
+    path = run / CALIBRATION_FILE
+    if not path.is_file():
+        return
+    content = read_object(path, TABLE_BYTES)
+    fitted_on = content.get("fitted_on")
+    if source != run:
+        reason = "it was fitted to the adapter beside its base, and merged weights are rounded"
+    elif not isinstance(fitted_on, dict) or fitted_on.get("checkpoint") != fingerprint_model(run, None, run):
+        reason = "it was fitted to another checkpoint"
+    else:
+        exported = fitted_on | {"checkpoint": fingerprint_model(folder, None, folder)}
+        write_json(folder / CALIBRATION_FILE, content | {"fitted_on": exported})
+        return
+    log.warning("%s: left out: %s: run `python -m infer.calibrate` on the export", path, reason)
 
 
 def _trained_from(run: Path, source: Path) -> Path:

@@ -8,6 +8,7 @@ those of `python -m infer`, so that the curve ends at its result.
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
 from grounding.layout import BOXES_FOLDER, JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
 from grounding.record.conversation import parse_record
+from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
@@ -58,7 +60,7 @@ class BoxCurves:
         self.truth = read_truth(dataset)
         self.encoder = encoder_of(trainer)
         self.longest = LENGTH_FACTOR * max(
-            len(self.encoder.tokenizer(text)["input_ids"]) for text in _true_answers(dataset, samples)
+            len(self.encoder.tokenizer(text)["input_ids"]) for text in true_answers(dataset, samples)
         )
 
     def draw(self, step: int) -> None:
@@ -133,11 +135,11 @@ def encoder_of(trainer: Any) -> Encoder:
         return family.load_encoder(Path(folder))
 
 
-def _true_answers(dataset: Path, samples: int) -> Iterator[str]:
-    for number, (_, record) in enumerate(read_jsonl(dataset / JSONL_FILES[SPLIT])):
-        if number == samples:
-            return
-        yield "".join(parse_record(record).answers)
+def true_answers(dataset: Path, samples: int) -> Iterator[str]:
+    """Yield the answers to the questions that `read_questions` reads."""
+    rows = (row for _, row in read_jsonl(dataset / JSONL_FILES[SPLIT]) if not asks_yes_or_no(row))
+    for row in islice(rows, samples):
+        yield "".join(parse_record(row).answers)
 
 
 def _save(recipe: InferRecipe, questions: list[Question], answered: list[ParsedAnswer]) -> Scores:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from grounding.card import CARD_FILE, Card, load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
+from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
@@ -29,10 +30,22 @@ def records(recipe: TrainRecipe) -> Iterator[str]:
         for file in recipe.data_files(split):
             if not file.is_file():
                 continue  # the check of the files says so
+            if split == "train" and _is_calibration_part(file):
+                yield (
+                    f"{name}: {file} is the data set's calibration part: scores are fitted to what a model "
+                    "answers about images that it was not trained on: train on train.jsonl"
+                )
             try:
                 yield from (f"{name}: {problem}" for problem in file_problems(file))
             except UserError as error:
                 yield f"{name}: {error}"
+
+
+def _is_calibration_part(file: Path) -> bool:
+    """Tell whether a file is the one that prepare's calibration.share makes."""
+    return file.name == ALL_JSONL_FILES[CALIBRATION_SPLIT] and (
+        file.with_name(ANNOTATIONS_FILES[CALIBRATION_SPLIT]).is_file()
+    )
 
 
 def cards(recipe: TrainRecipe) -> Iterator[str]:

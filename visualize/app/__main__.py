@@ -26,15 +26,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     password = find_password(settings.host, settings.password_file) if settings.is_open_to_others else None
     start_logging()
     from infer.engines.opening import open_engine
+    from infer.runs.calibrated_run import calibration_of_engine
     from visualize.app.model_wordings import choose_wordings, find_dataset
 
     given = None if settings.dataset is None else Path(settings.dataset)
     wordings = choose_wordings(find_dataset(checkpoint, given))
+    calibration = calibration_of_engine(engine_settings, engine_settings.resolve_checkpoint())
     engine = open_engine(engine_settings)
     from visualize.app.asker import Asker
     from visualize.app.hosting import serve_page
 
-    asker = Asker(engine, engine_settings, wordings, BoundedSemaphore(settings.concurrent))
+    asker = Asker(engine, engine_settings, wordings, BoundedSemaphore(settings.concurrent), calibration)
     serve_page(asker, settings, engine_settings.checkpoint or str(engine_settings.model), password)
 
 

@@ -10,18 +10,21 @@ from threading import BoundedSemaphore
 from PIL import Image
 
 from grounding.boxes import Box, Size
+from grounding.card import load_card
+from grounding.images.region_pictures import draw_spotlight
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
-from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
+from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 from infer.asking.ways import AskOnce
+from infer.asking.yes_no.choosing_form import first_score, with_yes_no
+from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Engine, Request
 from infer.engines.settings import EngineSettings
 from visualize.app.answered_question import AnsweredQuestion, LabelCheck
 from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError
 from visualize.app.visitor_input import clean_label, clean_question
-from visualize.draw.spotlight import draw_spotlight
 
 LABELS_AT_MOST = 8
 """Largest number of labels of one answer that the model is asked for again."""
@@ -29,12 +32,16 @@ LABELS_AT_MOST = 8
 
 @dataclass(frozen=True)
 class Asker:
-    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once."""
+    """A loaded model with the words to ask it in; `room` limits how many requests it answers at once.
+
+    score=calibrated needs a `calibration`.
+    """
 
     engine: Engine
     settings: EngineSettings
     wordings: Wordings
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
+    calibration: Calibration | None = None
 
     def ask_everything(self, picture: Image.Image) -> AnsweredQuestion:
         """Ask for every object in a picture."""
@@ -70,13 +77,15 @@ class Asker:
         labels = [label for label in dict.fromkeys(item.label for item in asked.detections) if label]
         labels = labels[:LABELS_AT_MOST]
         questions = [self.wordings.ask_phrase(clean_label(label), asked.question) for label in labels]
-        answers, _ = self._ask(picture, questions) if questions else ([], 0.0)
+        answers, _ = self._ask(picture, questions, scores_matter=False) if questions else ([], 0.0)
         return [
             LabelCheck(label, question, repeated_ious(label, asked.detections, answered.detections))
             for label, question, answered in zip(labels, questions, answers, strict=True)
         ]
 
-    def _ask(self, picture: Image.Image, texts: Sequence[str]) -> tuple[list[ParsedAnswer], float]:
+    def _ask(
+        self, picture: Image.Image, texts: Sequence[str], *, scores_matter: bool = True
+    ) -> tuple[list[ParsedAnswer], float]:
         """Return the answers to questions about a picture, and the seconds that the model took for all."""
         size = Size(*picture.size)
         with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +95,16 @@ class Asker:
                 SizedRequest(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
                 for text in texts
             ]
-            ask = AskOnce(self.engine, self.settings.batch_size, self.settings.score)
+            ask: WayOfAsking = AskOnce(
+                self.engine,
+                self.settings.batch_size,
+                first_score(self.settings),
+                calibration=self.calibration,
+            )
+            if self.settings.score == "yes_no" and scores_matter:
+                dataset = self.wordings.dataset
+                card = None if dataset is None else load_card(dataset)
+                ask = with_yes_no(ask, self.engine, self.settings, card)
             with self.room:
                 start = time.perf_counter()
                 answered = ask(requests)

@@ -12,7 +12,7 @@ from grounding.prompts import (
     CATEGORY,
     EXPRESSION,
     IMAGE,
-    MORE,
+    NO_PROMPTS,
     SYSTEM_PROMPT,
     Wording,
     find_wordings,
@@ -102,7 +102,7 @@ def _trained(card: Card) -> list[Wording]:
     return [
         Wording(name, next((key for key in placeholders if f"{{{key}}}" in text), IMAGE), text)
         for name, text in card.prompts.items()
-        if name.partition(".")[0] != MORE
+        if name.partition(".")[0] not in NO_PROMPTS
     ]
 
 

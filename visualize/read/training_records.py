@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
@@ -16,8 +16,16 @@ from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import AnnotatedImage
 
 
-def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]:
-    """Yield the first records of a prepared data set, each with its first question.
+class DrawnRecord(NamedTuple):
+    """A record to draw: its image with objects, its first question, and the answer if that is yes or no."""
+
+    shown: AnnotatedImage
+    question: str
+    yes_or_no: str | None
+
+
+def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
+    """Yield the first records of a prepared data set.
 
     The boxes are read back from the text of all answers, in pixels of the image.
 
@@ -43,7 +51,8 @@ def read_records(path: Path, limit: int) -> Iterator[tuple[AnnotatedImage, str]]
             position + 1, record.image, size, answers.detections, problems=answers.problems
         )
         question = next(turn.text for turn in record.turns if turn.role == "user")
-        yield shown, question.replace(IMAGE_PLACEHOLDER, "").strip()
+        asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
+        yield DrawnRecord(shown, asked, record.answers[0] if record.is_yes_no else None)
 
 
 def _parse_complete(row: dict[str, Any]) -> Record:

@@ -73,15 +73,18 @@ def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> I
         raise UserError(f"{jsonl}: the file is empty: prepare the data set again")
 
     def pictures() -> Iterator[Image.Image]:
-        for shown, question in records:
-            caption = _caption(shown.image, _counted(len(shown.detections), "object"), shown.problems)
+        for shown, question, yes_or_no in records:
+            words = _counted(len(shown.detections), "object")
+            caption = _caption(shown.image, words, shown.problems)
+            if yes_or_no is not None:
+                caption = f"{question} {yes_or_no}" if options.sheet else f"{shown.image}: {yes_or_no}"
             image = open_image(jsonl.parent / shown.image)
             panels = [Panel(caption, shown.detections)]
             heading = "" if options.sheet else question
             yield draw_panels(image, panels, width=_width(options), heading=heading)
 
     target = _target(output, jsonl.parent, options)
-    yield from _write(pictures(), [shown.image for shown, _ in records], target, options)
+    yield from _write(pictures(), [record.shown.image for record in records], target, options)
 
 
 def _choose(truth: Truth, runs: Sequence[Run], options: GalleryOptions) -> list[int]:

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,20 +13,31 @@ import httpx2
 import openai
 
 from grounding.errors import UserError
+from grounding.grammar.server_forms import request_fields
+from infer.engines.cut_answers import without_repeats
 from infer.engines.openai.background_loop import run_in_background, start_in_background
 from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
 from infer.engines.openai.completion import (
-    NoLogprobsError,
     NotACompletionError,
     error_text,
     is_garbled,
     read_completion,
 )
 from infer.engines.openai.data_url import data_url
+from infer.engines.openai.listed_tokens import NoLogprobsError
 from infer.engines.openai.network_variables import certificate_problem, check_proxies
+from infer.engines.openai.request_fields import (
+    fewer_alternatives,
+    fields_of,
+    refused_probabilities,
+    wanted_alternatives,
+    wants_tokens,
+)
 from infer.engines.openai.shown_text import holds_secret, public_address, root_cause, shown_text
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
+
+log = logging.getLogger(__name__)
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_SECONDS = 10.0
@@ -36,6 +47,10 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 
 BODY_BYTES, BODY_BYTES_PER_TOKEN = 4 * 1024**2, 4 * 1024
 """The largest answer: what servers add to each, and a token with its alternatives and their probabilities."""
+
+
+class NoProbabilitiesError(UserError):
+    """A server gives no probabilities, or fewer alternatives than it was asked for."""
 
 
 class OpenAIEngine:
@@ -60,7 +75,11 @@ class OpenAIEngine:
             logging.getLogger(library).setLevel(logging.WARNING)
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
-        self.settings, self.model = settings, settings.model
+        self.settings, self.model, self.has_warned = settings, settings.model, False
+        self.grammar_fields: Mapping[str, Any] = {}
+        if settings.grammar != "none":
+            labels = settings.answer_labels()
+            self.grammar_fields = request_fields(settings.grammar_field, settings.grammar, labels)
         key = _key()
         check_proxies()
         try:
@@ -90,20 +109,29 @@ class OpenAIEngine:
     def _ask(self, request: Request) -> RawAnswer:
         body = self._body(request)
         try:
-            answer = read_completion(body, with_tokens=self.settings.with_tokens)
+            answer = read_completion(
+                body,
+                with_tokens=wants_tokens(self.settings, request),
+                alternatives=wanted_alternatives(self.settings, request),
+            )
         except NoLogprobsError as error:
-            raise UserError(f"{self.server}: {error}") from error
+            raise NoProbabilitiesError(f"{self.server}: {error}") from error
         except NotACompletionError as error:
             raise UserError(
                 f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
                 f"'{self._shown(error_text(body))}': base_url mostly ends in /v1"
             ) from error
+        if (fewer := fewer_alternatives(self.settings, request, answer)) and not self.has_warned:
+            self.has_warned = True
+            log.warning("%s: %s", self.server, fewer)
         if holds_secret(answer.text, self.secrets):
             raise UserError(
                 f"{self.server}: the answer about {request.image} holds the key, which no file shall have: "
                 "use another server and another key"
             )
-        return answer
+        if not self.settings.repeat_stop:
+            return answer
+        return without_repeats(answer, thinks=self.settings.thinks)
 
     def _body(self, request: Request) -> bytes:
         """Ask the server, and return the body of its answer."""
@@ -119,7 +147,7 @@ class OpenAIEngine:
                 f"{self.server}: no connection ({self._shown(root_cause(error))}): is the server running?"
             ) from error
         except openai.APIStatusError as error:
-            raise UserError(self._refusal(error, request)) from error
+            raise self._refusal(error, request) from error
         except RefusedAnswerError as error:
             raise UserError(f"{self.server}: the server {self._shown(str(error))}") from error
 
@@ -135,7 +163,7 @@ class OpenAIEngine:
 
     async def _post_once(self, messages: Any, fields: dict[str, Any]) -> bytes:
         response = await self.client.chat.completions.with_raw_response.create(
-            model=self.model, messages=messages, extra_body=self.settings.request, **fields
+            model=self.model, messages=messages, **fields
         )
         content: bytes = response.content
         return content
@@ -144,27 +172,31 @@ class OpenAIEngine:
         return shown_text(message, self.secrets)
 
     def _fields(self, request: Request) -> dict[str, Any]:
-        """Return the fields that say how to answer; each draw of a sampled answer has its own seed."""
-        settings = self.settings
-        fields: dict[str, Any] = {"max_tokens": settings.max_new_tokens, "temperature": settings.temperature}
-        if settings.is_sampled:
-            fields |= {"top_p": settings.top_p, "seed": settings.seed + request.draw}
-        if settings.with_tokens:
-            fields |= {"logprobs": True}
-        return fields
+        """Return the fields that say how to answer, with the grammar and the user's own."""
+        grammar = {} if request.is_free_form else self.grammar_fields
+        extra = {"extra_body": {**grammar, **self.settings.request}}
+        return fields_of(self.settings, request) | extra
 
-    def _refusal(self, error: openai.APIStatusError, request: Request) -> str:
-        """Return what the server said, and what the user can do about it."""
+    def _refusal(self, error: openai.APIStatusError, request: Request) -> UserError:
+        """Return an error with what the server said, and what the user can do about it."""
         body = error.body if isinstance(error.body, dict) else {}
         message = self._shown(str(body.get("message") or error.response.text))
         said = f"{self.server}: HTTP {error.status_code}, {message or 'no message'}"
         if error.status_code in (401, 403):
-            return f"{said}: set the environment variable {API_KEY_VARIABLE}"
+            return UserError(f"{said}: set the environment variable {API_KEY_VARIABLE}")
         if error.status_code == 404:
-            return f"{said}: is model '{self.model}' in the list of {self.server}/models?"
+            return UserError(f"{said}: is model '{self.model}' in the list of {self.server}/models?")
+        if error.status_code in (400, 422) and "logprobs" in message and wants_tokens(self.settings, request):
+            return NoProbabilitiesError(f"{said}: {refused_probabilities(self.settings, request)}")
         if error.status_code < 500 and error.status_code != 429:
-            return f"{request.image}: the server refuses the question ({said})"
-        return f"{said}: failed {self.client.max_retries + 1} times, see the server's log"
+            refusal = f"{request.image}: the server refuses the question ({said})"
+            if not self.grammar_fields:
+                return UserError(refusal)
+            field = next(iter(self.grammar_fields))
+            return UserError(
+                f"{refusal}: if it takes no grammar in '{field}', set another grammar_field or grammar=none"
+            )
+        return UserError(f"{said}: failed {self.client.max_retries + 1} times, see the server's log")
 
 
 class ReservedClient(openai.AsyncOpenAI):

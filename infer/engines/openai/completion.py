@@ -5,11 +5,10 @@ reason and log-probabilities are used.
 """
 
 import json
-import math
 from typing import Any
 
-from infer.engines.openai.token_alignment import align_tokens
-from infer.engines.protocol import RawAnswer, Token
+from infer.engines.openai.listed_tokens import read_tokens
+from infer.engines.protocol import RawAnswer
 
 REFUSAL = "refusal"
 TOOL_CALL = "call of a tool in place of an answer"
@@ -23,28 +22,22 @@ THOUGHTS = ("reasoning_content", "reasoning")
 THOUGHT_PARTS = ("thinking", "reasoning")
 """The types of parts that are thoughts, where the content is a list."""
 
-NO_LOGPROBS = "the server sends no logprobs: set score=none, or turn them on"
-
 
 class NotACompletionError(ValueError):
     """The body is no chat completion; the message names the part that is wrong."""
 
 
-class NoLogprobsError(ValueError):
-    """The answer has no list of log-probabilities, although they were asked for."""
-
-
-def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
-    """Return the answer, with its tokens where scores are made of them.
+def read_completion(body: bytes, *, with_tokens: bool, alternatives: int = 0) -> RawAnswer:
+    """Return the answer, with its tokens where scores are made of them, each with so many alternatives.
 
     A message without content is an empty answer. What came in its place is the answer's `problem`: a refusal,
     whose text is kept, a call of a tool, thoughts alone, or a filter's stop. Where a token's log-probability
     is no number, or the tokens are not the text, the answer has no tokens. Half of a surrogate pair in the
-    text becomes "?".
+    text becomes "?". A log-probability of -9999 or less is minus infinity, one above 0 is 0.
 
     Raises:
         NotACompletionError: not JSON, or a part has another type than it should.
-        NoLogprobsError: no list of log-probabilities.
+        NoLogprobsError: no list of log-probabilities, or no token has alternatives.
     """
     content = _parsed(body)
     choice = _first_choice(content)
@@ -57,7 +50,8 @@ def read_completion(body: bytes, *, with_tokens: bool) -> RawAnswer:
     problem = _problem(message, reason) if not text.strip() else None
     if reason == "content_filter":
         problem = FILTERED
-    tokens = _tokens(choice.get("logprobs"), text) if with_tokens and problem is None else ()
+    wants_tokens = with_tokens and problem is None
+    tokens = read_tokens(choice.get("logprobs"), text, alternatives) if wants_tokens else ()
     # Servers that keep thoughts apart send them beside the content.
     has_thought = any(isinstance(message.get(key), str) for key in ("reasoning_content", "reasoning"))
     return RawAnswer(
@@ -157,36 +151,6 @@ def _text(content: Any) -> str:
     if len(texts) < len(parts):
         raise NotACompletionError(f"{where} has a part without a text")
     return _whole_characters("".join(texts))
-
-
-def _tokens(logprobs: Any, text: str) -> tuple[Token, ...]:
-    pieces = logprobs.get("content") if isinstance(logprobs, dict) else None
-    if not isinstance(pieces, list):
-        raise NoLogprobsError(NO_LOGPROBS)
-    read = [_token(piece) for piece in pieces]
-    return align_tokens(text, [token for token in read if token is not None]) if None not in read else ()
-
-
-def _token(piece: Any) -> tuple[bytes, float] | None:
-    """Return the bytes of a token and its log-probability, None where one of them is missing or wrong."""
-    if not isinstance(piece, dict):
-        return None
-    token, content, logprob = piece.get("token"), piece.get("bytes"), piece.get("logprob")
-    if not isinstance(token, str) or not isinstance(logprob, (int, float)) or isinstance(logprob, bool):
-        return None
-    try:
-        # Minus infinity is the logarithm of 0. Integers can be too large for a float.
-        number = float(logprob)
-        part = token.encode("utf-8", "replace") if content is None else bytes(_numbers(content))
-    except (OverflowError, TypeError, ValueError):
-        return None
-    return None if math.isnan(number) or number == math.inf else (part, number)
-
-
-def _numbers(content: Any) -> list[int]:
-    if not isinstance(content, list):  # bytes(5) would be five zeros
-        raise TypeError("bytes is not a list")
-    return content
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

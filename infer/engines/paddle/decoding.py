@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infer.engines.paddle.guides import Guide, allowed_by, forced_by
+from infer.engines.paddle.reading.kept import Kept
+from infer.engines.paddle.reading.prompt_reader import PromptReader
 from infer.engines.paddle.sampling import log_probabilities, most_likely, sample
 from infer.engines.protocol import Request
 from models.cache import Cache
@@ -79,6 +81,7 @@ class Row:
         endings = [guide.accept(token_id) for guide in self.guides]
         if token_id in decoding.end_ids:
             self.has_ended = True
+            self.problem = next((ending.problem for ending in endings if ending is not None), None)
             return False
         self.token_ids.append(token_id)
         self.is_cut = len(self.token_ids) == self.most
@@ -100,14 +103,16 @@ def generate(
     decoding: Decoding,
     asked: Sequence[Request] = (),
     guides: Sequence[Sequence[Guide]] = (),
+    kept: Kept | None = None,
 ) -> list[Row]:
     """Answer the prompts, each with its random numbers, and return finished rows in their order.
 
     `asked` are the requests behind the prompts, if they have limits or want alternatives; `guides` are those
-    of each answer.
+    of each answer. `kept` is what earlier calls with the same weights have read.
 
-    Prompts are left-padded and read once. Then each step feeds one token per row, or several where they were
-    forced. With more prompts than `decoding.rows`, waiting prompts take the places of rows that have ended.
+    Prompts are left-padded and read once; those about one image share its reading. Then each step feeds one
+    token per row, or several where they were forced. With more prompts than `decoding.rows`, waiting prompts
+    take the places of rows that have ended.
     """
     limit = decoding.rows or len(prompts)
     longest = decoding.max_new_tokens
@@ -116,14 +121,15 @@ def generate(
         row.wanted, row.most = request.alternatives, min(longest, request.max_tokens or longest)
     for row, own in zip(rows, guides, strict=False):
         row.guides = own
-    waiting, batch = rows, _Batch(forward, decoding)
+    reader = PromptReader(forward, prompts, decoding.pad_id, Kept(0) if kept is None else kept)
+    waiting, batch = rows, _Batch(forward, reader, decoding)
     while True:
         ended = sum(row.is_done and not row.owed for row in batch.rows)
         if ended == len(batch.rows) or ended >= LEAVE_AT * limit:
             batch.drop_ended()
             admitted, waiting = waiting[: limit - len(batch.rows)], waiting[limit - len(batch.rows) :]
             if admitted:
-                batch.admit(admitted, [prompts[row.number] for row in admitted])
+                batch.admit(admitted)
                 continue
             if not batch.rows:
                 for row in rows:
@@ -135,8 +141,8 @@ def generate(
 class _Batch:
     """The rows that are decoded together, and their cache."""
 
-    def __init__(self, forward: ForwardPass, decoding: Decoding) -> None:
-        self.forward, self.decoding = forward, decoding
+    def __init__(self, forward: ForwardPass, reader: PromptReader, decoding: Decoding) -> None:
+        self.forward, self.reader, self.decoding = forward, reader, decoding
         self.rows: list[Row] = []
         self.cache: Cache | None = None
 
@@ -148,9 +154,9 @@ class _Batch:
         self.rows = [self.rows[number] for number in kept]
         self.cache = self.cache.keep(kept) if self.cache is not None and kept else None
 
-    def admit(self, rows: list[Row], prompts: Sequence[Prompt]) -> None:
-        """Read the prompts, choose each row's first token, and add the rows to the batch."""
-        read = self.forward.read_prompts(prompts, self.decoding.pad_id)
+    def admit(self, rows: list[Row]) -> None:
+        """Read the rows' prompts, choose each row's first token, and add the rows to the batch."""
+        read = self.reader.read([row.number for row in rows])
         for row, position in zip(rows, read.positions, strict=True):
             row.position = position
         self._choose(rows, read.logits)
@@ -224,7 +230,7 @@ def _only_allowed(rows: Sequence[Row], logits: Any) -> Any:
     may = np.ones((len(rows), width), dtype=bool)
     for row, mask in enumerate(masks):
         if mask is not None:
-            may[row] = np.pad(mask[:width], (0, max(0, width - len(mask))))
+            may[row, : len(mask)], may[row, len(mask) :] = mask[:width], False
     return paddle.where(paddle.to_tensor(may), logits, paddle.full_like(logits, -np.inf))
 
 

@@ -2,24 +2,35 @@
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
+from itertools import starmap
 from random import Random
 from typing import Any
 
+from grounding.errors import UserError
+from grounding.grammar.answer_grammar import AnswerGrammar
+from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
+from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
+from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
+from infer.engines.paddle.reading.image_encoder import ImageEncoder
+from infer.engines.paddle.reading.kept import Kept
+from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
 from infer.engines.settings import EngineSettings
-from infer.engines.token_texts import end_within_characters, split_text
+from infer.engines.token_texts import end_within_characters, split_bytes, split_text
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
 from models.lookup import family_of_folder, find_family
+
+MEGABYTE = 1 << 20
 
 
 class PaddleEngine:
@@ -27,6 +38,12 @@ class PaddleEngine:
 
     prompt_limit: PromptLimit | None = None
     """Longer prompts are refused; None lets every prompt through."""
+
+    grammar: TokenGrammar | None = None
+    """What the answers are kept within; None lets the model write what it likes."""
+
+    repeat_stop: bool
+    """Whether answers end where they begin to repeat themselves."""
 
     def __init__(self, settings: EngineSettings) -> None:
         """Load tokenizer, image processor and weights.
@@ -37,7 +54,7 @@ class PaddleEngine:
 
         Raises:
             UserError: a missing or incomplete checkpoint folder, an unsupported model type, or a GPU is
-                asked for and Paddle has none.
+                asked for and Paddle has none, or the tokenizer cannot spell every answer of the grammar.
         """
         checkpoint = settings.resolve_checkpoint()
         assert checkpoint is not None  # the settings check it
@@ -56,6 +73,9 @@ class PaddleEngine:
         self.encoder: Encoder = self.family.load_encoder(checkpoint.processor)
         options = LoadOptions(dtype, has_gpu=device != "cpu", parts=parts, part=own_part(parts))
         self.model = self.family.load_model(checkpoint.model, checkpoint.adapter, options)
+        self.repeat_stop = settings.repeat_stop
+        self.shares_images = settings.image_cache_megabytes > 0
+        self.kept = Kept(settings.image_cache_megabytes * MEGABYTE)
         self.decoding = replace(
             _greedy(self.family, self.encoder, settings.max_new_tokens),
             temperature=settings.temperature,
@@ -64,16 +84,25 @@ class PaddleEngine:
             with_logprobs=settings.with_tokens,
             rows=settings.batch_size,
         )
+        if settings.grammar != "none":
+            tokenizer = self.encoder.tokenizer
+            end_ids = tokenizer.convert_tokens_to_ids(list(self.family.end_tokens))
+            answers = AnswerGrammar(settings.grammar, settings.answer_labels())
+            self.grammar = TokenGrammar(answers, Vocabulary(tokenizer, end_ids))
 
     @classmethod
-    def from_model(cls, model: Any, encoder: Encoder, *, max_new_tokens: int) -> "PaddleEngine":
+    def from_model(
+        cls, model: Any, encoder: Encoder, *, max_new_tokens: int, repeat_stop: bool = True
+    ) -> "PaddleEngine":
         """Make a greedy engine over a model that is already loaded and may be in training.
 
-        With tensor parallelism every rank must answer the same requests at the same time.
+        It keeps nothing between calls, as the weights may change. With tensor parallelism every rank must
+        answer the same requests at the same time.
         """
         engine = cls.__new__(cls)
         engine.family = find_family({"model_type": model.config.model_type})
-        engine.model, engine.encoder = model, encoder
+        engine.model, engine.encoder, engine.repeat_stop = model, encoder, repeat_stop
+        engine.shares_images, engine.kept = True, Kept(0)
         engine.decoding = _greedy(engine.family, encoder, max_new_tokens)
         return engine
 
@@ -90,7 +119,7 @@ class PaddleEngine:
         self.prompt_limit = choose_limit(
             max_prompt_tokens,
             positions=config.text_config.max_position_embeddings,
-            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu"),
+            free=free_bytes("cpu" if paddle.device.get_device() == "cpu" else "gpu") - self.kept.most_bytes,
             token_bytes=bytes_per_token(self.family.text_shape(config.to_dict()), weight.element_size()),
         )
         return self.prompt_limit
@@ -101,36 +130,78 @@ class PaddleEngine:
         Raises:
             UserError: the image cannot be read, or the prompt is longer than `prompt_limit`.
         """
-        if self.prompt_limit is None:
-            return self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_text(request)
-        prompt = self.encoder.encode(request.image, chat_messages(request))
-        self.prompt_limit.check_prompt(prompt)
-        return prompt
+        return self._encode([request])[0]
+
+    def _encode(self, requests: Sequence[Request]) -> list[Prompt]:
+        """Encode requests, each image once."""
+        images = ImageEncoder(self.encoder.encode_image, self.kept)
+        prompts = []
+        for request in requests:
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_text(request)
+            image = images.encode(request.image) if self.shares_images else request.image
+            prompts.append(self.encoder.encode(image, chat_messages(request)))
+            if self.prompt_limit is not None:
+                self.prompt_limit.check_prompt(prompts[-1])
+        return prompts
+
+    def forget(self) -> None:
+        """Drop what is kept of earlier images and prompts."""
+        self.kept.clear()
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         """Answer the requests, in their order.
 
         Raises:
-            UserError: as `encode`; no request is answered then.
+            UserError: as `encode`, or the template begins a thought, for which a grammar has no place; no
+                request is answered then.
         """
         with quiet():
-            prompts = [self.encode(request) for request in requests]
-            sources = [self.decoding.source(request) for request in requests]
-            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
-            rows = [
-                row for part in parts for row in self.generate(prompts[part], sources[part], requests[part])
+            prompts = self._encode(requests)
+            self._check_thoughts(prompts)
+            watches = [self._repeat_guide(prompt) for prompt in prompts]
+            guides = [
+                [*self._guides(request), *([watch] if watch else [])]
+                for request, watch in zip(requests, watches, strict=True)
             ]
+            rows: dict[int, Row] = {}
+            for places in self._parts(prompts, requests):
+                asked = [requests[place] for place in places]
+                sources = [self.decoding.source(request) for request in asked]
+                steering = [guides[place] for place in places]
+                found = self.generate([prompts[place] for place in places], sources, asked, steering)
+                rows |= zip(places, found, strict=True)
         return [
-            RawAnswer(
-                self._text(row.token_ids),
-                is_cut=not row.has_ended,
-                tokens=self._tokens(row),
-                in_thought=prompt.opens_thought,
-                prompt_tokens=len(prompt.token_ids),
-            )
-            for row, prompt in zip(rows, prompts, strict=True)
+            self._answer(rows[place], prompt, watch)
+            for place, (prompt, watch) in enumerate(zip(prompts, watches, strict=True))
         ]
+
+    def _answer(self, row: Row, prompt: Prompt, watch: RepeatGuide | None) -> RawAnswer:
+        answer = RawAnswer(
+            self._text(row.token_ids),
+            is_cut=not row.has_ended,
+            tokens=self._tokens(row),
+            in_thought=prompt.opens_thought,
+            stopped=row.problem,
+            prompt_tokens=len(prompt.token_ids),
+        )
+        return cut_at_repeat(answer, watch.finish() if watch else None)
+
+    def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
+        """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""
+        if not self.repeat_stop:
+            return None
+        return RepeatGuide(self.encoder.tokenizer, self.decoding.end_ids, thinks=prompt.opens_thought)
+
+    def _parts(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> Iterator[list[int]]:
+        """Yield the places of requests to decode together: of one temperature, and as memory allows."""
+        by_temperature: dict[float | None, list[int]] = {}
+        for place, request in enumerate(requests):
+            by_temperature.setdefault(request.temperature, []).append(place)
+        for places in by_temperature.values():
+            chosen = [prompts[place] for place in places]
+            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(chosen)
+            yield from (places[part] for part in parts)
 
     def generate(
         self,
@@ -141,10 +212,14 @@ class PaddleEngine:
     ) -> list[Row]:
         """Answer encoded prompts; `sources` are the random numbers of each where answers are sampled.
 
-        `asked` are the requests behind the prompts, if they have limits or want alternatives; `guides` steer
-        each answer.
+        `asked` are the requests behind the prompts, if they have limits or want alternatives; all are of one
+        temperature. `guides` steer each answer.
         """
         import paddle
+
+        decoding = self.decoding
+        if asked and asked[0].temperature is not None:
+            decoding = replace(decoding, temperature=asked[0].temperature)
 
         was_training = self.model.training
         self.model.eval()
@@ -152,10 +227,24 @@ class PaddleEngine:
             with paddle.no_grad():
                 forward = self.family.forward_pass(self.model)
                 chosen = sources or [Random(0)] * len(prompts)
-                return generate(forward, prompts, chosen, self.decoding, asked, guides)
+                return generate(forward, prompts, chosen, decoding, asked, guides, self.kept)
         finally:
             if was_training:
                 self.model.train()
+
+    def _guides(self, request: Request) -> list[Guide]:
+        """Return new guides for the answer to a request."""
+        if self.grammar is None or request.is_free_form:
+            return []
+        longest = self.decoding.max_new_tokens
+        return [self.grammar.guide(min(longest, request.max_tokens or longest))]
+
+    def _check_thoughts(self, prompts: Sequence[Prompt]) -> None:
+        if self.grammar is not None and any(prompt.opens_thought for prompt in prompts):
+            raise UserError(
+                "grammar: the chat template begins every answer with a thought, for which it has no place: "
+                "set grammar=none"
+            )
 
     def _text(self, ids: list[int]) -> str:
         return str(
@@ -165,15 +254,11 @@ class PaddleEngine:
     def _tokens(self, row: Row) -> tuple[Token, ...]:
         if not self.decoding.with_logprobs:
             return ()
-        texts = split_text(self.encoder.tokenizer, row.token_ids)
-        within = end_within_characters(self.encoder.tokenizer, row.token_ids)
-        ranked = row.alternatives or [[]] * len(texts)
-        return tuple(
-            Token(
-                text, logprob, is_unfinished, tuple((self._text([other]), value) for other, value in likely)
-            )
-            for text, logprob, is_unfinished, likely in zip(texts, row.logprobs, within, ranked, strict=True)
-        )
+        tokenizer, ids = self.encoder.tokenizer, row.token_ids
+        ranked = row.alternatives or [[]] * len(ids)
+        likely = [tuple((self._text([other]), value) for other, value in each) for each in ranked]
+        parts = (split_text(tokenizer, ids), row.logprobs, end_within_characters(tokenizer, ids), likely)
+        return tuple(starmap(Token, zip(*parts, split_bytes(tokenizer, ids), strict=True)))
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

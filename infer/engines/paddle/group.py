@@ -13,10 +13,10 @@ from typing import Any
 
 from grounding.errors import UserError
 from infer.engines.paddle.devices import count_gpus
-from infer.engines.protocol import Engine, RawAnswer, Request
+from infer.engines.protocol import Engine, RawAnswer, Request, forget
 from models.libraries import quiet
 
-LOAD, STOP = "load", "stop"
+LOAD, FORGET, STOP = "load", "forget", "stop"
 """Messages to the other processes; any other message is a list of requests."""
 
 
@@ -32,6 +32,11 @@ class Leader:
         """Answer the requests together with the others."""
         _send(list(requests))
         return self._engine.answer(requests)
+
+    def forget(self) -> None:
+        """Drop what all processes keep of earlier requests."""
+        _send(FORGET)
+        forget(self._engine)
 
 
 def begin(parts: int) -> bool:
@@ -67,8 +72,11 @@ def follow(load: Callable[[], Engine]) -> None:
     while (message := _receive()) != STOP:
         if message == LOAD:
             engine = load()
+            continue
+        assert engine is not None
+        if message == FORGET:
+            forget(engine)
         else:
-            assert engine is not None
             engine.answer(message)
 
 

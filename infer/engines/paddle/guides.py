@@ -34,6 +34,8 @@ class Guide(Protocol):
 
 def allowed_by(guides: Sequence[Guide]) -> Any:
     """Return which tokens all guides allow, as booleans (vocabulary,); None: any."""
+    if not guides:
+        return None
     masks = [mask for mask in (guide.allowed() for guide in guides) if mask is not None]
     if not masks:
         return None
@@ -45,4 +47,6 @@ def allowed_by(guides: Sequence[Guide]) -> Any:
 
 def forced_by(guides: Sequence[Guide]) -> Sequence[int]:
     """Return the tokens that the first guide with an opinion forces."""
+    if not guides:
+        return ()
     return next((forced for forced in (guide.forced() for guide in guides) if forced), ())

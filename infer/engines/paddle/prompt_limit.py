@@ -64,16 +64,27 @@ class PromptLimit:
             )
 
     def split(self, prompts: Sequence[Prompt]) -> Iterator[slice]:
-        """Yield slices of prompts that may be read together: one at least, and so many as memory allows."""
-        start, longest = 0, 0
+        """Yield slices of prompts that may be read together: one at least, and so many as memory allows.
+
+        Prompts that share an image have a cache of their own each. What they share ends at the same slot, and
+        what follows begins there, so that the longest of both count.
+        """
+        start, longest, rest = 0, 0, 0
         for number, prompt in enumerate(prompts):
-            longest = max(longest, len(prompt.token_ids))
-            tokens = longest * (number + 1 - start)
-            if number > start and (tokens > self.tokens_at_once or tokens * longest > MASK_AT_ONCE):
+            length, own = len(prompt.token_ids), _tokens_after_image(prompt)
+            longest, rest = max(longest, length), max(rest, own)
+            rows = number + 1 - start
+            if number > start and (
+                (longest + rest) * rows > self.tokens_at_once or longest * longest * rows > MASK_AT_ONCE
+            ):
                 yield slice(start, number)
-                start, longest = number, len(prompt.token_ids)
+                start, longest, rest = number, length, own
         if start < len(prompts):
             yield slice(start, len(prompts))
+
+
+def _tokens_after_image(prompt: Prompt) -> int:
+    return len(prompt.token_ids) - prompt.image_end if prompt.image_end else 0
 
 
 def choose_limit(wanted: int | None, *, positions: int, free: int, token_bytes: int) -> PromptLimit:
@@ -96,11 +107,12 @@ def bytes_per_token(shape: TextShape, element: int) -> int:
     """Return the bytes that reading a token takes, for elements of so many bytes.
 
     Counted are keys and values of all layers in three copies (a cache that grows is copied), the tensors of
-    one layer's attention and MLP, and what the vision tower adds to the first layers.
+    one layer's attention and MLP, rotations, and what the vision tower adds to the first layers.
     """
     cache = 3 * 2 * shape.layers * shape.key_width
     inner = max(shape.intermediate_size, shape.experts_per_token * shape.expert_size)
-    return element * (cache + 10 * shape.hidden_size + 4 * inner + 4 * shape.query_width)
+    rotations = 2 * (shape.query_width + shape.key_width)
+    return element * (cache + 10 * shape.hidden_size + 4 * inner + 4 * shape.query_width + rotations)
 
 
 def free_bytes(device: str) -> int:

@@ -31,7 +31,7 @@ def most_likely(logits: Any, count: int) -> list[list[tuple[int, float]]]:
     import paddle
 
     values, ids = paddle.topk(logits, min(count, logits.shape[-1]), axis=-1)
-    logprobs = values - logits.logsumexp(-1, keepdim=True)
+    logprobs = _less_sum(values, logits)
     return [list(zip(*row, strict=True)) for row in zip(ids.tolist(), logprobs.tolist(), strict=True)]
 
 
@@ -40,4 +40,12 @@ def log_probabilities(logits: Any, token_ids: Any) -> Any:
     import paddle
 
     picked = paddle.take_along_axis(logits, token_ids.unsqueeze(-1), axis=-1).squeeze(-1)
-    return picked - logits.logsumexp(-1)
+    return _less_sum(picked.unsqueeze(-1), logits).squeeze(-1)
+
+
+def _less_sum(values: Any, logits: Any) -> Any:
+    """Return values (rows, any) less the logarithm of the summed exponentials of logits (rows, vocabulary).
+
+    In float64: beside a probability near 1, a sum in float32 loses the many small ones.
+    """
+    return values.astype("float64") - logits.astype("float64").logsumexp(-1, keepdim=True)

@@ -26,7 +26,10 @@ def write_reliability(predictions: Path, dataset: Path | None, picture: Path) ->
     judged = judge_boxes(read_predictions(predictions), *objects_by_image(annotations, load_card(folder)))
     scored = [(score, is_right) for score, is_right in judged if score is not None]
     if not scored:
-        raise UserError(f"{predictions}: no box has a score: ask with score=mean_logprob or score=min_prob")
+        raise UserError(
+            f"{predictions}: no box has a score: ask with score=mean_logprob, or after infer.calibrate with "
+            "score=calibrated"
+        )
     reliability = measure_reliability(scored, len(judged) - len(scored))
     write_json(picture.with_suffix(".json"), asdict(reliability))
     with replacing(picture) as file:

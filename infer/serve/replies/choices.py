@@ -7,11 +7,9 @@ import time
 import uuid
 from typing import Any
 
-from infer.engines.protocol import RawAnswer, Token
+from infer.engines.cut_answers import cut_at
+from infer.engines.protocol import LEAST_LOGPROB, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
-
-LEAST_LOGPROB = -9999.0
-"""Stands for the logarithm of 0, as with OpenAI: JSON has no infinity."""
 
 
 def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
@@ -23,21 +21,7 @@ def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
     if limit is not None and limit < len(answer.tokens):
         answer = _first_tokens(answer, answer.tokens[:limit], is_cut=True)
     places = [place for text in fields.stop if (place := answer.text.find(text)) >= 0]
-    return _before(answer, min(places)) if places else answer
-
-
-def _before(answer: RawAnswer, place: int) -> RawAnswer:
-    """Return the answer before a place in its text; a token across it keeps what is before."""
-    kept: list[Token] = []
-    left = place
-    for token in answer.tokens:
-        if left <= 0:
-            break
-        kept.append(Token(token.text[:left], token.logprob, token.is_unfinished, token.alternatives))
-        left -= len(token.text)
-    if not answer.tokens:
-        return RawAnswer(answer.text[:place], is_cut=False, prompt_tokens=answer.prompt_tokens)
-    return _first_tokens(answer, tuple(kept), is_cut=False)
+    return cut_at(answer, min(places)) if places else answer
 
 
 def _first_tokens(answer: RawAnswer, tokens: tuple[Token, ...], *, is_cut: bool) -> RawAnswer:
@@ -85,6 +69,7 @@ def token_body(token: Token) -> dict[str, Any]:
     """Return a token with its probability and those of the alternatives."""
     return {
         **_ranked(token.text, token.logprob),
+        "bytes": None if token.content is None else list(token.content),
         "top_logprobs": [_ranked(text, logprob) for text, logprob in token.alternatives],
     }
 

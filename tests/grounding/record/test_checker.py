@@ -172,3 +172,41 @@ def test_conversations_kept_word_for_word_may_be_plain_text(content: str, kind: 
 
 def test_placeholders_without_any_image_are_named() -> None:
     assert kinds(record(images=[])) == {flaws.BAD_IMAGES, flaws.IMAGE_COUNT}
+
+
+def yes_no(answer: str, kind: Any, **changes: Any) -> Record:
+    made = saying(answer, **changes)
+    made["messages"][1]["content"] = "<image>Is the white outline the right box?"
+    return made | {"yes_no": kind}
+
+
+PREPARED = Contract(frozenset({"cat"}), "Be brief.", "json")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [("Yes", "truth"), ("No", "shifted"), ("No", "relabelled"), ("是", "truth"), ("否", "shifted")],
+)
+def test_a_yes_no_question_has_the_answer_that_its_box_deserves(answer: str, kind: str) -> None:
+    assert kinds(yes_no(answer, kind), PREPARED) == set()
+    other = "shifted" if kind == "truth" else "truth"
+    assert kinds(yes_no(answer, other), PREPARED) == {flaws.BAD_YES_NO}
+
+
+def test_a_yes_no_question_is_one_turn_without_objects() -> None:
+    several = yes_no("Yes", "truth")
+    several["messages"] += several["messages"][1:]
+    assert flaws.BAD_YES_NO in kinds(several, PREPARED)
+    objects = {"ref": ["cat"], "bbox": [[0, 0, 10, 10]]}
+    assert kinds(yes_no("Yes", "truth", objects=objects), PREPARED) == {flaws.BAD_YES_NO}
+    filled = yes_no("Yes", "truth")
+    filled["messages"][1]["content"] = "<image>Is <bbox> right?"
+    assert kinds(filled, PREPARED) == {flaws.BAD_YES_NO}
+    assert kinds(yes_no("Yes.", "truth"), PREPARED) == {flaws.BAD_YES_NO}
+    assert kinds(yes_no("Yes", "truth"), Contract(system_prompt="Be long.")) == {flaws.OTHER_SYSTEM}
+
+
+@pytest.mark.parametrize("value", [True, "yes", ["truth"], {}, 1])
+def test_another_value_under_the_key_is_no_mark(value: Any) -> None:
+    assert kinds(record(yes_no=value)) == set()
+    assert kinds(yes_no("Yes", value), PREPARED) == {flaws.BAD_ANSWER}

@@ -10,7 +10,7 @@ from PIL import Image
 from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size, iou
 from grounding.samples import Detection
-from infer.engines.protocol import RawAnswer, Request
+from infer.engines.protocol import RawAnswer, Request, Token
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 SIZE = Size(400, 300)
@@ -45,6 +45,22 @@ class ColorEngine:
                 box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
                 found.append(Detection(name, box))
         return write_answer("json", found, size).content
+
+
+@dataclass
+class TokenEngine(ColorEngine):
+    """Answers with a token for each character, which is less sure the later it comes."""
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        return [
+            RawAnswer(answer.text, is_cut=False, tokens=tuple(map(self._token, enumerate(answer.text))))
+            for answer in super().answer(requests)
+        ]
+
+    @staticmethod
+    def _token(placed: tuple[int, str]) -> Token:
+        logprob = -placed[0] / 500
+        return Token(placed[1], logprob, alternatives=((placed[1], logprob), ("7", -3.0)))
 
 
 def ious(detections: Sequence[Detection], wanted: Detection) -> list[float]:

@@ -33,6 +33,26 @@ def test_a_question_that_names_an_object_is_asked_as_trained(dataset: Any) -> No
     )
 
 
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_yes_no_questions_about_boxes_are_not_asked(
+    dataset: Any, split: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They would be scored as answers without boxes."""
+    before = read_questions(dataset.path, split)
+    path = dataset.path / f"{split}.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    marked = [row | {"yes_no": "truth", "images": ["images/yes_no_1.png"]} for row in rows]
+    mixed = [row for pair in zip(marked, rows, strict=True) for row in pair]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in mixed), encoding="utf-8")
+    with caplog.at_level("INFO"):
+        assert read_questions(dataset.path, split) == before
+    assert f"{len(rows)} yes/no questions about boxes are not asked" in caplog.text
+    assert read_questions(dataset.path, split, 2) == before[:2]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in marked), encoding="utf-8")
+    with pytest.raises(UserError, match="no record in it"):
+        read_questions(dataset.path, split)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

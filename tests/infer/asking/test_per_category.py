@@ -41,8 +41,11 @@ def test_a_label_that_was_not_asked_for_is_a_problem(recipe: InferRecipe, questi
     assert answered.problems.count(OTHER_CATEGORY) == 2
 
 
-def test_one_category_a_question_is_not_split_again(recipe: InferRecipe, questions: list[Question]) -> None:
-    card = Card("", {"category.en1": ""}, "objects", number_categories(["red"]), "none", {}, {})
+@pytest.mark.parametrize("more", [{}, {"yes_no.en1": "", "yes_no_text.zh2": ""}])
+def test_one_category_a_question_is_not_split_again(
+    recipe: InferRecipe, questions: list[Question], more: dict[str, str]
+) -> None:
+    card = Card("", {"category.en1": "", **more}, "objects", number_categories(["red"]), "none", {}, {})
     save_card(card, recipe.dataset_path)
     with pytest.raises(UserError, match="leave per_category out"):
         ask_batch(ColorEngine(), questions, replace(recipe, per_category=True))

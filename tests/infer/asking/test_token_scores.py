@@ -113,3 +113,19 @@ def test_a_long_answer_is_scored_in_linear_time() -> None:
     reading = read_answer(text, SIZE)
     scores = token_scores([Token(character, -0.5) for character in text], reading.spans, "mean_logprob")
     assert scores == [round(math.exp(-0.5), 4)] * 3000
+
+
+def test_a_token_that_the_answer_does_not_show_does_not_count() -> None:
+    """Servers list special tokens that they leave out of the text; those around a box are a part of it."""
+    shown = tokens_of(("red", 0.5), ("(1,2),(3,4)", 0.9))
+    hidden = Token("", math.log(0.01), content=b"<|object_ref_end|>")
+    assert (
+        scores_of((hidden, shown[0], hidden, shown[1]), "min_prob") == scores_of(shown, "min_prob") == [0.5]
+    )
+    start, end = (
+        Token("", math.log(p), content=mark) for p, mark in ((0.4, b"<|box_start|>"), (0.3, b"<|box_end|>"))
+    )
+    assert scores_of((shown[0], hidden, start, shown[1]), "min_prob") == [0.4]
+    assert scores_of((shown[0], hidden, start, shown[1], end, hidden), "min_prob") == [0.3]
+    part = Token("", math.log(0.01), is_unfinished=True, content="红".encode()[:1])
+    assert scores_of((part, Token("红", -0.1), shown[1]), "min_prob") == [0.01]

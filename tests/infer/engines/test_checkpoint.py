@@ -73,7 +73,7 @@ def test_an_unfinished_run_is_told_from_an_empty_folder(tmp_path: Path) -> None:
 def test_the_fingerprint_follows_the_weights_not_the_place(
     tmp_path: Path, read_whole: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infer.engines.checkpoint.READ_WHOLE", read_whole)
+    monkeypatch.setattr("models.folder_files.READ_WHOLE", read_whole)
     first = fingerprint_checkpoint(find_checkpoint(make_model(tmp_path / "a")))
     copy = make_model(tmp_path / "b")
     assert fingerprint_checkpoint(find_checkpoint(copy)) == first

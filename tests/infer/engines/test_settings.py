@@ -23,10 +23,30 @@ SERVER = {"engine": "openai", "base_url": "http://localhost:1/v1", "model": "m"}
         ({"temperature": -0.1}, "temperature: -0.1 is less than 0"),
         ({"top_p": 0.0}, "top_p: 0.0 is not above 0 and up to 1"),
         ({"tensor_parallel": 0}, "tensor_parallel: 0 is less than 1"),
+        ({"image_cache_megabytes": -1}, "image_cache_megabytes: -1 is less than 0"),
         ({"retries": -1}, "retries not less than 0"),
         ({"request": {"top_k": 1}}, "have an effect only with engine=openai"),
         ({**SERVER, "model": None}, "model must be set"),
         ({**SERVER, "base_url": "localhost"}, "base_url: 'localhost' is not like"),
+        ({"grammar": "xml"}, "grammar: 'xml' is not one of none, objects, json"),
+        (
+            {"grammar": "json", "grammar_labels": "any"},
+            "grammar_labels: 'any' is not one of",
+        ),
+        ({"grammar_labels": "categories"}, "have an effect only with grammar"),
+        ({**SERVER, "grammar_field": "vllm"}, "have an effect only with grammar"),
+        ({"grammar": "json", "grammar_field": "vllm"}, "grammar_field has an effect only with engine=openai"),
+        ({"grammar": "json", "score": "answer"}, "no place for a confidence"),
+        ({**SERVER, "grammar": "json"}, "set grammar_field to the kind of server .vllm, sglang, fastdeploy"),
+        ({**SERVER, "grammar": "objects", "grammar_field": "response_format"}, "needs grammar=json"),
+        (
+            {**SERVER, "grammar": "json", "grammar_field": "vllm", "request": {"response_format": {}}},
+            "request: response_format would take the place of the grammar",
+        ),
+        (
+            {**SERVER, "grammar": "json", "grammar_field": "vllm", "request": {"enable_thinking": True}},
+            "no place for a thought",
+        ),
     ],
 )
 def test_values_that_do_not_fit_are_named(keys: dict[str, Any], message: str) -> None:
@@ -45,8 +65,12 @@ def test_recipe_and_server_take_their_defaults_from_the_engine() -> None:
     for field in dataclasses.fields(EngineSettings):
         assert getattr(recipe, field.name) == getattr(settings, field.name)
     served = ServeSettings().engine_settings(Path("model"))
-    assert dataclasses.replace(served, score="none") == settings
+    # A server may be asked anything, and an answer that is not about objects may say a thing twice.
+    assert dataclasses.replace(served, score="none", repeat_stop=True) == settings
     assert served.with_tokens
+    assert not served.repeat_stop
+    assert ServeSettings(repeat_stop=True).engine_settings(Path("model")).repeat_stop
+    assert ServeSettings(grammar="json").engine_settings(Path("model")).grammar == "json"
 
 
 def test_the_engine_that_is_named_is_opened(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from grounding.errors import UserError
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.protocol import RawAnswer, Request, Token
 from infer.engines.settings import EngineSettings
 from infer.parity.comparing import EngineReport, compare_engines
 from infer.parity.parity_settings import TORCH_PYTHON, ParitySettings
@@ -92,12 +94,37 @@ def faulty(tiny_checkpoint: Path, tmp_path: Path) -> Callable[[str], Path]:
     return plant
 
 
+@dataclass
+class WithFault:
+    """An engine of which a server changes the tokens before it lists them."""
+
+    engine: PaddleEngine
+    change: Callable[[Sequence[Token]], Sequence[Token]]
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        answers = self.engine.answer(requests)
+        return [replace(answer, tokens=tuple(self.change(answer.tokens))) for answer in answers]
+
+
+def move_probabilities(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Give each token but the first the probability of the token before it."""
+    before = [token.logprob for token in (tokens[:1] + tokens[:-1])]  # type: ignore[operator]
+    return [replace(token, logprob=logprob) for token, logprob in zip(tokens, before, strict=True)]
+
+
+def at_another_temperature(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Give all tokens but the first probabilities as if the logits were divided by 0.5."""
+    return [
+        replace(token, logprob=token.logprob / (0.5 if place else 1)) for place, token in enumerate(tokens)
+    ]
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, change: Callable[[Sequence[Token]], Sequence[Token]] = tuple) -> Iterator[str]:
     settings = EngineSettings(
         checkpoint=str(folder), device="cpu", score="min_prob", max_new_tokens=NEW_TOKENS
     )
-    with running(engine=PaddleEngine(settings)) as server:
+    with running(engine=WithFault(PaddleEngine(settings), change)) as server:
         yield f"http://127.0.0.1:{server.port}/v1"
 
 
@@ -126,6 +153,16 @@ def test_a_fault_of_a_server_is_named_by_its_stage(
     assert report.difference is not None, report.text
     assert report.difference.stage == stage, report.text
     assert word in report.text
+
+
+@pytest.mark.parametrize("change", [move_probabilities, at_another_temperature])
+def test_a_server_with_other_probabilities_differs_in_scores(
+    tiny_checkpoint: Path, change: Callable[[Sequence[Token]], Sequence[Token]]
+) -> None:
+    with serving(tiny_checkpoint, change) as url:
+        report = compare_server(tiny_checkpoint, url)
+    assert report.difference is not None
+    assert report.difference.stage == "scores", report.text
 
 
 def test_a_server_that_answers_shorter_differs_in_decoding(tiny_checkpoint: Path) -> None:

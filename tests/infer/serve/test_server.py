@@ -86,7 +86,9 @@ def test_many_clients_get_the_answers_of_the_engine(
     client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
 ) -> None:
     engine = PaddleEngine(
-        EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+        EngineSettings(
+            checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS, repeat_stop=False
+        )
     )
     expected = engine.answer(requests)
 
@@ -120,7 +122,9 @@ def test_tokens_are_counted_and_alternatives_given(
     client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
 ) -> None:
     engine = PaddleEngine(
-        EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+        EngineSettings(
+            checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS, repeat_stop=False
+        )
     )
     for request in requests[:2]:
         answer = client.chat.completions.create(

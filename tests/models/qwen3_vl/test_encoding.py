@@ -59,3 +59,27 @@ def test_image_tokens_in_a_text_are_refused(
     turns = [user] if place == "user" else [{"role": "system", "content": text}, USER]
     with pytest.raises(UserError, match=f"the {place} message has .* in its text: leave it out"):
         encoder.encode(picture, turns)
+
+
+def test_a_prompt_is_what_its_whole_text_becomes(encoder: PromptEncoder, picture: Path) -> None:
+    system = {"role": "system", "content": "Be brief.  "}
+    image = encoder.encode_image(picture)
+    for words in ("Where is it?", " \n Where\nis it? ", "", "红色"):
+        user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words}]}
+        prompt = encoder.encode(image, [system, user])
+        text = encoder.tokenizer.apply_chat_template(
+            [system, user], tokenize=False, add_generation_prompt=True
+        ).replace(IMAGE_TOKEN, IMAGE_TOKEN * 16)
+        assert prompt.token_ids == encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
+        image_token = encoder.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+        assert prompt.token_ids[prompt.image_end - 16 : prompt.image_end] == [image_token] * 16
+        assert prompt.pixel_values is image.pixel_values
+        assert encoder.encode(picture, [system, user]).token_ids == prompt.token_ids
+
+
+def test_a_tokenizer_without_the_image_token_is_said(
+    encoder: PromptEncoder, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder.tokenizer, "convert_tokens_to_ids", lambda _: None)
+    with pytest.raises(UserError, match=r"tiny: the tokenizer has no token <\|image_pad\|>"):
+        encoder.encode(picture, [USER])

@@ -11,10 +11,9 @@ from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.settings import EngineSettings
 from models.family import Prompt
-from models.libraries import quiet
-from models.qwen3_vl.plain_classes import plain_class
 from models.qwen3_vl.positions import text_positions
 from models.qwen3_vl.vision_tower import read_images
+from tests.models.qwen3_vl.model_variants import plain, with_adapter, with_deepstack
 
 TOKENS = ((300, 11, 42), (7, 500, 310))
 """Tokens fed after the prompts, one step after the other, for rows that differ."""
@@ -30,50 +29,6 @@ def engine(any_checkpoint: Path) -> PaddleEngine:
 @pytest.fixture
 def prompts(engine: PaddleEngine, dataset: Any) -> list[Prompt]:
     return [engine.encode(question.request) for question in read_questions(dataset.path, "val")]
-
-
-def plain(engine: PaddleEngine) -> Any:
-    return engine.model
-
-
-def with_deepstack(engine: PaddleEngine) -> Any:
-    """A model with two blocks in its vision tower, the first of which feeds the first text layer."""
-    import copy
-
-    import paddle
-
-    config = copy.deepcopy(engine.model.config)
-    config.vision_config.depth, config.vision_config.deepstack_visual_indexes = 2, [0]
-    paddle.seed(0)
-    with quiet():
-        model = plain_class(config.model_type)(config)
-    for _, weight in model.named_parameters():
-        weight.set_value(weight + 0.1 * paddle.randn(weight.shape))
-    model.eval()
-    return model
-
-
-def with_adapter(engine: PaddleEngine) -> Any:
-    import paddle
-    from paddleformers.peft import LoRAConfig, LoRAModel
-
-    model = with_deepstack(engine)
-    targets = [
-        ".*qkv_proj.*",
-        ".*o_proj.*",
-        ".*up_gate_proj.*",
-        ".*down_proj.*",
-        ".*attn.qkv.*",
-        ".*linear_fc.*",
-        ".*mlp.experts",
-    ]
-    lora = LoRAModel(model, LoRAConfig(r=4, lora_alpha=8, target_modules=targets))
-    for name, weight in lora.named_parameters():
-        if "lora_B" in name:
-            weight.set_value(0.1 * paddle.randn(weight.shape))
-    lora.eval()
-    assert any("lora_B" in name and "language_model" in name for name, _ in lora.named_parameters())
-    return lora.model
 
 
 def own_logits(model: Any, prompt: Prompt, more: list[int]) -> Any:

@@ -19,6 +19,7 @@ from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
+from prepare.recipe import CalibrationPart
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
@@ -142,3 +143,29 @@ def test_lines_of_many_levels_or_half_a_surrogate_pair_are_findings(dataset: Pat
     report = check_dataset(dataset)
     assert find(report) == {flaws.NOT_JSON: [("train.jsonl", 9), ("train.jsonl", 10)]}
     str(report).encode()
+
+
+def test_a_calibration_part_is_checked_and_shares_no_image(dataset: Path, make_recipe: Make) -> None:
+    folder = dataset.with_name("calibrated")
+    recipe = make_recipe(total_samples=None, calibration=CalibrationPart(0.25), output_dir=str(folder))
+    prepare_dataset(recipe)
+    report = check_dataset(folder)
+    assert (report.records, report.images, report.counts) == (11, 11, {})
+    assert check_dataset(folder / "calibration.jsonl").counts == {}
+    names = {
+        split: [
+            json.loads(line)["images"][0] for line in (folder / f"{split}.jsonl").read_text().splitlines()
+        ]
+        for split in ("train", "val", "calibration")
+    }
+    shutil.copy(folder / names["calibration"][0], folder / names["train"][2])
+    shutil.copy(folder / names["val"][0], folder / names["calibration"][1])
+    truth = json.loads((folder / "annotations_calibration.json").read_text())
+    truth["images"].pop(0)
+    (folder / "annotations_calibration.json").write_text(json.dumps(truth))
+    found = find(check_dataset(folder))
+    assert found == {
+        dataset_checks.IN_CALIBRATION: [("calibration.jsonl", 2), ("train.jsonl", 3)],
+        dataset_checks.NOT_ANNOTATED_CALIBRATION: [("calibration.jsonl", 1)],
+    }
+    assert main([str(folder)]) == 2

@@ -86,6 +86,35 @@ def test_an_object_of_several_questions_is_one_object(tmp_path: Path) -> None:
         assert {split: len(rows) for split, rows in data.rows.items()} == {"train": 3, "val": 3}
 
 
+def test_yes_no_questions_are_conversations_and_nothing_else(dataset: Path) -> None:
+    """Formats of objects get neither the questions nor the pictures that show their boxes."""
+    formats = known_formats()
+    before = {name: export(dataset, name) for name in formats}
+    files = {name: files_of(folder) for name, (folder, _) in before.items()}
+    drawn = "images/yes_no_00000000000000000000000000000000.png"
+    Image.new("RGB", (SIZE.width, SIZE.height)).save(dataset / drawn)
+    first = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    question, answer = (
+        {"role": role, "content": text} for role, text in (("user", "<image>?"), ("assistant", "No"))
+    )
+    rows = [
+        {"messages": [first["messages"][0], question, answer], "images": [image], "yes_no": "shifted"}
+        for image in (drawn, first["images"][0])
+    ]
+    with (dataset / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    for name in formats:
+        folder = dataset.parent / f"again_{name}"
+        data = export_dataset(dataset, ExportSettings(name, str(folder)))
+        if name in ("sharegpt", "ms_swift"):
+            assert len(data.rows["train"]) == len(before[name][1].rows["train"]) + 2
+            assert data.left_out == before[name][1].left_out
+            assert (folder / drawn).is_file()
+        else:
+            assert files_of(folder) == files[name]
+            assert data.left_out == before[name][1].left_out + Counter({left_out.YES_NO: 2})
+
+
 @pytest.fixture
 def phrases(tmp_path: Path) -> Path:
     """Referring expressions: one for two objects, one for one, one that matches nothing."""
@@ -316,3 +345,14 @@ def test_one_run_at_a_time(dataset: Path) -> None:
             export(dataset, "voc")
         (dataset.parent / ".out_voc.exporting" / "x").write_text("first")
     assert files_of(dataset.parent / "out_voc") == {"x": b"first"}
+
+
+@pytest.mark.parametrize("name", ["coco_json", "ms_swift"])
+def test_images_of_the_calibration_part_are_left_out_and_counted(dataset: Path, name: str) -> None:
+    rows = (dataset / "train.jsonl").read_text().splitlines(keepends=True)
+    (dataset / "train.jsonl").write_text(rows[0])
+    (dataset / "calibration.jsonl").write_text(rows[1] * 2)
+    folder, data = export(dataset, name)
+    assert data.left_out[left_out.CALIBRATION] == 1
+    kept = {path.name for path in folder.rglob("*.png")}
+    assert kept == {f"{number:012}.png" for number in (1, 11, 12)}

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import io
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
@@ -40,6 +41,20 @@ def test_the_page_shows_what_the_model_sees(dataset: Path) -> None:
     # The box is a tenth to a half of either side.
     assert [float(rectangle.attrib[key]) for key in ("x", "y", "width", "height")] == [3.2, 3.2, 12.8, 12.8]
     assert label.text == "<b>杯子&"
+
+
+def test_a_yes_no_record_is_shown_without_problems(dataset: Path) -> None:
+    row = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    del row["objects"]
+    row["messages"][1]["content"], row["messages"][2]["content"] = "<image>Is it right?", "No"
+    (dataset / "val.jsonl").unlink()
+    (dataset / "train.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    assert 'class="problem"' in show(dataset, limit=1).read_text(encoding="utf-8")
+    (dataset / "train.jsonl").write_text(json.dumps(row | {"yes_no": "shifted"}), encoding="utf-8")
+    page = show(dataset, limit=1).read_text(encoding="utf-8")
+    assert 'class="problem"' not in page
+    assert "Is it right?" in page
+    assert "0 objects" in page
 
 
 def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:

@@ -17,7 +17,7 @@ from grounding.markup import find_markup
 from infer.asking.dataset_questions import read_questions
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import EXPRESSION_KINDS
+from prepare.recipe import EXPRESSION_KINDS, YesNoQuestions
 from tests.prepare.sources.small_sources import SETTINGS, SOURCES
 from train.preflight.data import file_problems
 
@@ -252,6 +252,23 @@ def test_expressions(tmp_path: Path, recipe_for: Make, answer_format: str) -> No
     WRITERS["phrases"](tmp_path / "source")
     prepare_dataset(recipe_for("phrases", answer_format=answer_format, prompt="expression"))
     assert_accepted(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("show", ["outline", "spotlight", "text"])
+@pytest.mark.parametrize("kind", sorted(set(SOURCES) - {"records", "coco_parquet"}))
+def test_yes_no_questions_about_every_source(tmp_path: Path, recipe_for: Make, kind: str, show: str) -> None:
+    make, write = SOURCES[kind]
+    write(make(), tmp_path / "source")
+    asks = {"prompt": "expression"} if kind in EXPRESSION_KINDS else {}
+    recipe = recipe_for(kind, SETTINGS.get(kind, {}), val_ratio=0.25, **asks)
+    card = prepare_dataset(dataclasses.replace(recipe, yes_no=YesNoQuestions(0.6, show)))
+    assert (card.counts["train"]["images"], card.counts["val"]["images"]) == (3, 1)
+    assert card.counts["train"]["yes_no"] > 0
+    assert_accepted(tmp_path / "dataset")
+    (question,) = {question.text for question in read_questions(tmp_path / "dataset", "val")} & {
+        question.text for question in read_questions(tmp_path / "dataset", "val", 1)
+    }
+    assert "yes or no" not in question.lower()
 
 
 @pytest.mark.parametrize("answer_format", ["objects", "json"])

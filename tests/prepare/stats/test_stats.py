@@ -8,6 +8,7 @@ from PIL import Image
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
+from prepare.recipe import CalibrationPart
 from prepare.stats.__main__ import main, write_stats
 
 Make = Callable[..., Any]
@@ -44,6 +45,24 @@ def test_counts_and_picture(dataset: Path) -> None:
     assert write_stats(dataset).read_bytes() == first
 
 
+def test_yes_no_questions_are_counted_by_themselves(dataset: Path) -> None:
+    write_stats(dataset)
+    before = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    picture = (dataset / "stats.png").read_bytes()
+    lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(lines[0])
+    del row["objects"]
+    row["messages"][-1]["content"] = "Yes"
+    marked = json.dumps(row | {"yes_no": "truth", "images": ["images/yes_no_1.png"]})
+    (dataset / "train.jsonl").write_text("\n".join([marked, *lines]), encoding="utf-8")
+    write_stats(dataset)
+    after = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    assert after["splits"]["train"].pop("yes_no") == 1
+    before["splits"]["train"]["records"] += 1
+    assert after == before
+    assert (dataset / "stats.png").read_bytes() != picture
+
+
 def test_chinese_labels_are_drawn_in_a_font_that_has_them(
     dataset: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -57,3 +76,14 @@ def test_a_line_that_is_no_record(dataset: Path) -> None:
     (dataset / "val.jsonl").write_text('{"images": []}\n')
     with pytest.raises(UserError, match=r"val\.jsonl, line 1: not a training record.*prepare\.check"):
         write_stats(dataset)
+
+
+def test_a_calibration_part_is_counted_by_itself(
+    tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make
+) -> None:
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", [make_row(i) for i in range(1, 11)])
+    prepare_dataset(make_recipe(calibration=CalibrationPart(0.25)))
+    write_stats(tmp_path / "dataset")
+    stats = json.loads((tmp_path / "dataset/stats.json").read_text(encoding="utf-8"))
+    counted = {split: counts["images"] for split, counts in stats["splits"].items()}
+    assert counted == {"train": 6, "val": 2, "calibration": 2}

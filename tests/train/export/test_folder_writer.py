@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from grounding.errors import UserError, run_command
+from models.folder_files import fingerprint_model
 from train.export.__main__ import main
 from train.export.adapter_merge import split_fused
 from train.export.folder_writer import export
@@ -283,6 +285,44 @@ def test_an_export_that_fails_leaves_the_earlier_one(lora_run: tuple[Path, Any])
     with pytest.raises(UserError, match=r"preprocessor_config\.json"):
         export(run)
     assert {path.name: path.read_bytes() for path in (run / "export").iterdir()} == before
+
+
+def write_calibration(run: Path, checkpoint: str) -> dict[str, Any]:
+    content = {"version": 1, "weighing": {"bias": 0.5}, "fitted_on": {"checkpoint": checkpoint, "boxes": 60}}
+    (run / "calibration.json").write_text(json.dumps(content))
+    return content
+
+
+def test_the_calibration_of_copied_weights_holds_for_the_export(tiny_model: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_model, run)
+    content = write_calibration(run, fingerprint_model(run, None, run))
+    folder = export(run)
+    found = json.loads((folder / "calibration.json").read_text())
+    fitted_on = found.pop("fitted_on")
+    assert fitted_on == {"checkpoint": fingerprint_model(folder, None, folder), "boxes": 60}
+    assert found == {name: content[name] for name in found}
+
+
+@pytest.mark.parametrize("base", [2], indirect=True)
+def test_the_calibration_of_an_adapter_is_left_out_of_merged_weights(
+    lora_run: tuple[Path, Any], base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, _ = lora_run
+    write_calibration(run, fingerprint_model(base, run, run))
+    assert not (export(run) / "calibration.json").exists()
+    assert "left out: it was fitted to the adapter" in caplog.text
+
+
+@pytest.mark.parametrize("text", ['{"fitted_on": {"checkpoint": "older"}}', "{}", '{"fitted_on": 3}'])
+def test_the_calibration_of_another_checkpoint_is_left_out(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_model, run)
+    (run / "calibration.json").write_text(text)
+    assert not (export(run) / "calibration.json").exists()
+    assert "left out: it was fitted to another checkpoint" in caplog.text
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:

@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from benchmarks.object_tokens import BOX, answer_text
 from grounding.answers.reader import read_answer
 from grounding.boxes import Box, Size, from_grid
-from grounding.card import Card, save_card
-from grounding.categories import number_categories
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
 from infer.asking.token_scores import token_scores
@@ -23,6 +20,7 @@ from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from models.processors import load_tokenizer
 from tests.train.conftest import TINY_RECIPE, TrainHere
+from tests.train.export.known_answer import OBJECTS, QUESTION, SIDE, words_to_learn, write_known_answer
 from tests.train.export.real_tokenizer import IS_THERE, REAL_TOKENIZER, REASON
 from tests.train.export.test_torch import TOLERANCE, of_paddle, of_torch
 from train.export.folder_writer import export
@@ -35,10 +33,7 @@ from train.tiny.model import write_tiny_model
 pytestmark = pytest.mark.skipif(not IS_THERE, reason=REASON)
 
 VOCABULARY = 151_936
-QUESTION = "Task: Object Detection"
-OBJECTS = {"motorcycle": [330, 221, 694, 997], "红色的摩托车": [12, 345, 678, 1000]}
-SIDE, PATCHES_TO_A_TOKEN = 64, 16
-STEPS = 26
+PATCHES_TO_A_TOKEN = 16
 
 
 @pytest.fixture(scope="module")
@@ -55,61 +50,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six noisy images, and for each the same answer: short to learn by heart."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "images").mkdir()
-    categories = number_categories(list(OBJECTS))
-    save_card(
-        Card(SYSTEM_PROMPT, {"task.en1": QUESTION}, "objects", categories, "none", {}, {}),
-        folder,
-    )
-    rows, images, annotations = [], [], []
-    for number in range(1, 7):
-        name = f"images/{number:06}.png"
-        pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / name)
-        rows.append(
-            {
-                "messages": [
-                    {"role": "system", "content": SYSTEM_PROMPT},
-                    {"role": "user", "content": f"<image>{QUESTION}"},
-                    {"role": "assistant", "content": "<ref-object><bbox>, <ref-object><bbox>"},
-                ],
-                "images": [name],
-                "objects": {"ref": list(OBJECTS), "bbox": list(OBJECTS.values())},
-            }
-        )
-        images.append({"id": number, "file_name": name, "width": SIDE, "height": SIDE})
-        for category, corners in zip(categories, OBJECTS.values(), strict=True):
-            box = from_grid(*corners, Size(SIDE, SIDE))
-            annotations.append(
-                {"id": len(annotations) + 1, "image_id": number, "category_id": category.id,
-                 "bbox": list(box.xywh), "area": box.area, "iscrowd": 0}
-            )  # fmt: skip
-    for split in ("train", "val"):
-        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    named = [{"id": category.id, "name": category.name} for category in categories]
-    content = {"images": images, "annotations": annotations, "categories": named}
-    (folder / "annotations_val.json").write_text(json.dumps(content), encoding="utf-8")
-    return folder
-
-
-def words(base: Path, dataset: Path, output_dir: Path) -> list[str]:
-    return [
-        f"model_name_or_path={base}",
-        f"train_dataset_path={dataset / 'train.jsonl'}",
-        f"eval_dataset_path={dataset / 'val.jsonl'}",
-        f"output_dir={output_dir}",
-        *(f"max_steps={STEPS}", "logging_steps=1", "per_device_train_batch_size=1", "learning_rate=5.0e-3"),
-        *("save_strategy=no", "do_eval=false", "evaluation_strategy=no", "grounding_eval_samples=0"),
-    ]
+    return write_known_answer(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
 def run(base: Path, dataset: Path, train_here: TrainHere, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a few steps, in which the model learns the answer."""
     folder = tmp_path_factory.mktemp("run") / "run"
-    code, said = train_here([TINY_RECIPE], words(base, dataset, folder))
+    code, said = train_here([TINY_RECIPE], words_to_learn(base, dataset, folder))
     assert code == 0, said
     return folder
 
@@ -175,7 +123,7 @@ def test_a_score_counts_the_tokens_of_its_label_and_box(
 def test_the_check_counts_the_tokens_of_the_real_tokenizer(
     base: Path, dataset: Path, tokenizer: Any, tmp_path: Path
 ) -> None:
-    recipe = TrainRecipe(resolve_recipe(TINY_RECIPE, words(base, dataset, tmp_path / "run")))
+    recipe = TrainRecipe(resolve_recipe(TINY_RECIPE, words_to_learn(base, dataset, tmp_path / "run")))
     encoding = encode_sample(recipe, 6)
     answer = ", ".join(
         f"<|object_ref_start|>{label}<|object_ref_end|><|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>"

@@ -13,7 +13,7 @@ from grounding.errors import UserError
 from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
-from train.inside.box_curves import curve_values
+from train.inside.box_curves import curve_values, true_answers
 from train.inside.inference_mode import inference_mode
 from train.preflight.all_checks import check_recipe
 
@@ -99,6 +99,16 @@ def test_what_is_not_defined_has_no_point() -> None:
         "unreadable": 0.75,
         "duplicates": 0.25,
     }
+
+
+def test_true_answers_are_those_of_the_questions_that_are_asked(drawn_data: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (drawn_data / "val.jsonl").read_text().splitlines()]
+    expected = list(true_answers(drawn_data, 3))
+    marked = {**rows[0], "yes_no": "truth"}
+    lines = [json.dumps(row) + "\n" for row in (marked, rows[0], marked, *rows[1:])]
+    (tmp_path / "val.jsonl").write_text("".join(lines))
+    assert list(true_answers(tmp_path, 3)) == expected
+    assert len(expected) == 3
 
 
 EVALUATED = {"do_eval": True, "evaluation_strategy": "steps"}

@@ -175,3 +175,26 @@ def test_a_record_of_text_alone_is_trained(make_recipe: Callable[..., Path], pre
 
     change_row(prepared / "train.jsonl", 2, without_image)
     assert check_recipe(make_recipe(**data_keys(prepared)))
+
+
+def test_nobody_trains_on_the_calibration_part(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    part = prepared / "calibration.jsonl"
+    shutil.copyfile(prepared / "train.jsonl", part)
+    (prepared / "annotations_calibration.json").write_text("{}")
+    keys = data_keys(prepared)
+    assert check_recipe(make_recipe(**keys))
+    assert check_recipe(make_recipe(**{**keys, "eval_dataset_path": str(part)}))
+    with pytest.raises(
+        UserError, match=r"train_dataset_path: .*calibration\.jsonl is the data set's calibra"
+    ):
+        check_recipe(make_recipe(**{**keys, "train_dataset_path": str(part)}))
+
+
+def test_the_card_counts_the_calibration_part(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    card = load_card(prepared)
+    card.counts["calibration"] = {"records": 1}
+    save_card(card, prepared)
+    shutil.copyfile(prepared / "train.jsonl", prepared / "calibration.jsonl")
+    keys = {**data_keys(prepared), "eval_dataset_path": str(prepared / "calibration.jsonl")}
+    with pytest.raises(UserError, match=r"calibration\.jsonl has \d+ records and its card says 1"):
+        check_recipe(make_recipe(**keys))

@@ -66,6 +66,29 @@ def test_the_text_that_is_encoded_is_what_the_record_means(
     assert cut[0].endswith("it is cut at max_seq_len: write more, or truncation_strategy: delete")
 
 
+def ask_yes_or_no(row: dict[str, Any]) -> None:
+    del row["objects"]
+    row["yes_no"] = "shifted"
+    row["messages"][-2]["content"] = '<image>Is the white outline the right box for "red square"?'
+    row["messages"][-1]["content"] = "No"
+
+
+def test_yes_no_records_are_checked_and_encoded_like_others(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = changed_data({3: ask_yes_or_no, 5: ask_yes_or_no})
+    path = make_recipe(train_dataset_path=str(file))
+    sample = encode_sample(TrainRecipe(resolve_recipe(path)), 48)
+    assert sample.unread == ()
+    assert run_command(lambda: main([str(path), "check_samples=8"])) == 0, capsys.readouterr().err
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[3]["messages"][-1]["content"] = "Yes"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run_command(lambda: main([str(path), "check_samples=2"])) == USER_ERROR_EXIT_CODE
+    said = capsys.readouterr().err
+    assert "train.jsonl, line 4: yes/no question is not one turn with the answer that its mark says" in said
+
+
 def test_answers_are_compared_one_by_one_if_they_are_learned(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_model))
     one, two = (

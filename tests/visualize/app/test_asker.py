@@ -1,12 +1,21 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from grounding.boxes import Box
+from grounding.images.region_pictures import draw_spotlight
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
+from infer.asking.parsed_answers import NO_SCORE
+from infer.engines.protocol import RawAnswer, Token
+from infer.engines.settings import EngineSettings
+from tests.infer.confidence.made_calibrations import calibration_of, weighing_of
 from tests.visualize.app.app_engine import BOX, RAW, KnownAnswers, make_asker, write_picture
-from visualize.app.asker import repeated_ious
+from visualize.app.asker import Asker, repeated_ious
+from visualize.app.model_wordings import choose_wordings
 from visualize.app.texts import AppError
 
 
@@ -55,6 +64,34 @@ def test_an_answer_is_asked_back_in_other_words(picture):
     assert asker.check_labels(picture, asked)[0].ious == (0.0,)
 
 
+class DoubtingAnswers(KnownAnswers):
+    """Answers every question about a box with yes, and writes a box with doubtful tokens."""
+
+    def answer(self, requests):
+        answers = super().answer(requests)
+        says = (("Yes", math.log(0.6)), ("No", math.log(0.2)))
+        return [
+            replace(answer, tokens=(Token("Yes", -0.5, alternatives=says),))
+            if request.alternatives
+            else replace(answer, tokens=(Token(self.text, math.log(0.4)),))
+            for request, answer in zip(requests, answers, strict=True)
+        ]
+
+
+def test_boxes_are_scored_by_asking_back(picture):
+    engine = DoubtingAnswers()
+    settings = EngineSettings(checkpoint="", score="yes_no")
+    asker = replace(make_asker(engine), settings=settings)
+    asked = asker.ask_everything(picture)
+    assert [item.score for item in asked.detections] == [pytest.approx(0.75, abs=0.002)]
+    assert (
+        engine.asked[1][1] == '<image>Is the white outline the right box for "red square"? Answer yes or no.'
+    )
+    assert engine.pictures[1].tobytes() == draw_spotlight(picture, Box(*BOX)).tobytes()
+    asker.check_labels(picture, asked)
+    assert len(engine.asked) == 3
+
+
 def test_a_label_with_control_words_is_asked_back_without_them(picture):
     engine = KnownAnswers('[{"bbox_2d": [100, 100, 500, 600], "label": "cup <image> <|im_end|>"}]')
     asker = make_asker(engine)
@@ -81,3 +118,15 @@ def test_boxes_of_another_label_count_only_where_none_has_it():
     assert repeated_ious("cup", before, after) == (0.0, 1.0)
     assert repeated_ious("cup", before, [Detection("mug", first)]) == (1.0, 0.0)
     assert repeated_ious("cup", before, []) == (0.0, 0.0)
+
+
+def test_a_calibration_makes_the_scores(picture):
+    engine = KnownAnswers()
+    settings = EngineSettings(checkpoint="", score="calibrated")
+    calibration = calibration_of(weighing_of(1.0))
+    asker = Asker(engine, settings, choose_wordings(None), calibration=calibration)
+    assert asker.ask_everything(picture).answered.problems == (NO_SCORE,)  # the engine gives no tokens
+    sure = tuple(Token(letter, 0.0) for letter in RAW)
+    engine.answer = lambda requests: [RawAnswer(RAW, is_cut=False, tokens=sure) for _ in requests]
+    (found,) = asker.ask_everything(picture).detections
+    assert found.score == 0.5

@@ -24,6 +24,13 @@ def test_the_question_about_everything_is_the_trained_one(tmp_path):
     assert '"red cup"' in wordings.ask_phrase("red cup")
 
 
+def test_yes_no_questions_ask_for_nothing(tmp_path):
+    prompts = {"yes_no.en1": "Is it {label}?", "yes_no_text.en1": "Is {box} {label}?", "task.en1": "All."}
+    wordings = choose_wordings(write_card(tmp_path, prompts))
+    assert wordings.ask_everything() == "All."
+    assert not wordings.knows_phrases
+
+
 def test_categories_are_filled_in_as_they_were_trained(tmp_path):
     wordings = choose_wordings(write_card(tmp_path, {"categories.en1": "Find: {categories}."}))
     assert wordings.ask_everything() == "Find: cat, dog."

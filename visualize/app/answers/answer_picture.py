@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from PIL import Image
 
 from grounding.boxes import Size
+from grounding.images.region_pictures import draw_spotlight
 from grounding.samples import Detection
 from visualize.app.answered_question import AnsweredQuestion
 from visualize.draw.colors import assign_colors
 from visualize.draw.drawing import draw_detections
 from visualize.draw.pictures import resized
-from visualize.draw.spotlight import draw_spotlight
 
 SHORTEST_SHOWN, LONGEST_SHOWN = 640, 1600
 """Limits in pixels for the longer side: boxes and labels are drawn at the size at which they are seen."""

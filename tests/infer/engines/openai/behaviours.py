@@ -164,6 +164,7 @@ LOGPROBS = {
     "bytes are texts": scored(token(bytes=["a"]), 0),
     "piece is a number": scored({"content": [1]}, 0),
     "pieces of another text": scored(token(token="blue"), 0),
+    "top_logprobs that nobody asked for are a number": scored(token(top_logprobs=5), 1),
     "null logprobs": unscored(None),
     "logprobs are a list": unscored([]),
     "logprobs are a text": unscored("none"),

@@ -158,7 +158,10 @@ class ChatServer:
                     "token": token.text,
                     "bytes": list(token.text.encode()),
                     "logprob": token.logprob,
-                    "top_logprobs": [],
+                    "top_logprobs": [
+                        {"token": text, "logprob": logprob, "bytes": None}
+                        for text, logprob in token.alternatives[: body.get("top_logprobs", 0)]
+                    ],
                 }
                 for token in answer.tokens
             ]

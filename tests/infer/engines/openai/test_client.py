@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from grounding.answers.forms import REPEATED
 from grounding.errors import UserError
+from grounding.grammar.server_forms import request_fields
 from infer.asking.dataset_questions import read_questions
 from infer.engines.openai.client import OpenAIEngine
 from infer.engines.opening import open_engine
@@ -30,6 +32,7 @@ from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
+from tests.infer.serve.running_server import running
 
 ROOT = Path(__file__).parents[4]
 
@@ -111,6 +114,24 @@ def test_sampling_is_the_servers_and_each_draw_has_a_seed(
     ]
 
 
+def test_a_request_can_name_its_own_temperature(server: ChatServer, requests: list[Request]) -> None:
+    asked = dataclasses.replace(requests[0], draw=3)
+    connect(server.url, seed=40).answer([dataclasses.replace(asked, temperature=1.0)])
+    connect(server.url, temperature=0.7).answer([dataclasses.replace(asked, temperature=0.0)])
+    assert [(body["temperature"], body.get("seed")) for body in server.bodies] == [(1.0, 43), (0.0, None)]
+
+
+def test_what_comes_back_is_cut_where_it_repeats_itself(tmp_path: Path, requests: list[Request]) -> None:
+    texts = ["red", " square", "(1,2),(30,", "40), ", "red", " square(1,2),", "(30,40)", ", red"]
+    looping = RawAnswer("".join(texts), True, tuple(Token(text, -0.5) for text in texts))
+    with ChatServer(tmp_path / "received", lambda _: looping) as running:
+        [cut] = connect(running.url, score="min_prob").answer(requests[:1])
+        [whole] = connect(running.url, score="min_prob", repeat_stop=False).answer(requests[:1])
+    assert (cut.text, cut.stopped, cut.is_cut) == ("red square(1,2),(30,40)", REPEATED, False)
+    assert "".join(token.text for token in cut.tokens) == cut.text
+    assert (whole.text, whole.stopped, whole.is_cut) == (looping.text, None, True)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_predictions_over_http_equal_those_of_the_paddle_engine(
     tiny_checkpoint: Path, dataset: Any, tmp_path: Path
@@ -129,6 +150,7 @@ def test_predictions_over_http_equal_those_of_the_paddle_engine(
         max_new_tokens=16,
     )
     expected = predict(local, lambda *_: paddle).read_bytes()
+    paddle.repeat_stop = False  # as of a server that knows nothing of it: the client cuts what comes back
     with ChatServer(tmp_path / "received", answer) as running:
         remote = dataclasses.replace(
             local,
@@ -141,6 +163,30 @@ def test_predictions_over_http_equal_those_of_the_paddle_engine(
         assert predict(remote, open_engine).read_bytes() == expected
     assert len({row["raw"] for row in rows_of(tmp_path / "paddle" / "predictions.jsonl")}) > 1
     assert b'"truncated"' in expected  # what the server cuts is known as cut
+
+
+def test_tokens_through_our_server_are_those_of_the_engine(
+    tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    """A random model writes bytes that are no characters, parts of them, and special tokens."""
+    keys: dict[str, Any] = {"score": "min_prob", "max_new_tokens": 24, "repeat_stop": False}
+    paddle = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", **keys))
+    asked = [dataclasses.replace(request, alternatives=5) for request in requests]
+    with running(engine=paddle) as served:
+        answers = connect(f"http://127.0.0.1:{served.port}/v1", "m", **keys).answer(asked)
+    texts = "".join(answer.text for answer in answers)
+    assert "\ufffd" in texts
+    assert "<|" in texts
+    for here, there in zip(paddle.answer(asked), answers, strict=True):
+        assert (there.text, there.is_cut, len(there.tokens)) == (here.text, here.is_cut, len(here.tokens))
+        for own, other in zip(here.tokens, there.tokens, strict=True):
+            assert (other.text, other.content, other.is_unfinished) == (
+                own.text,
+                own.content,
+                own.is_unfinished,
+            )
+            assert other.logprob == pytest.approx(own.logprob, abs=1e-4)
+            assert dict(other.alternatives) == pytest.approx(dict(own.alternatives), abs=1e-4)
 
 
 def test_images_are_asked_at_a_time_and_rows_keep_their_order(
@@ -416,6 +462,75 @@ def test_a_server_without_logprobs_is_named(server: ChatServer, requests: list[R
         connect(server.url, score="min_prob").answer(requests[:1])
 
 
+def say_with_alternatives(request: Request) -> RawAnswer:
+    answer = say(request)
+    likely = [((token.text, token.logprob), ("\ufffd", -7.0), ("", -8.0)) for token in answer.tokens]
+    tokens = [
+        dataclasses.replace(token, alternatives=ranked)
+        for token, ranked in zip(answer.tokens, likely, strict=True)
+    ]
+    return dataclasses.replace(answer, tokens=tuple(tokens))
+
+
+def test_alternatives_are_those_of_the_server(server: ChatServer, requests: list[Request]) -> None:
+    server.answer = say_with_alternatives
+    asked = dataclasses.replace(requests[0], alternatives=2, max_tokens=9)
+    for score in ("none", "min_prob"):  # a request can ask for them by itself
+        (answer,) = connect(server.url, score=score).answer([asked])
+        assert [token.alternatives for token in answer.tokens] == [
+            token.alternatives[:2] for token in say_with_alternatives(requests[0]).tokens
+        ]
+        assert answer == dataclasses.replace(say(requests[0]), tokens=answer.tokens)
+        body = server.bodies[-1]
+        assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 2, 9)
+    fewer = connect(server.url, request={"top_logprobs": 1}).answer([asked])[0]
+    assert {len(token.alternatives) for token in fewer.tokens} == {1}
+    assert server.bodies[-1]["top_logprobs"] == 1
+    connect(server.url).answer(requests[:1])
+    assert "top_logprobs" not in server.bodies[-1]
+
+
+def test_a_server_that_gives_fewer_alternatives_is_named_once(
+    server: ChatServer, requests: list[Request], caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer = say_with_alternatives
+    engine = connect(server.url)
+    engine.answer([dataclasses.replace(request, alternatives=3) for request in requests])
+    assert caplog.messages == []
+    engine.answer([dataclasses.replace(request, alternatives=9) for request in requests])
+    (said,) = caplog.messages
+    assert said.startswith(f"{server.url}: gives 3 alternatives a token, not 9: ")
+
+
+def test_a_server_without_alternatives_is_named(server: ChatServer, requests: list[Request]) -> None:
+    asked = dataclasses.replace(requests[0], alternatives=2)
+    with pytest.raises(UserError, match=r"sends no alternatives .top_logprobs.: set another score"):
+        connect(server.url).answer([asked])
+
+
+@pytest.mark.parametrize(
+    ("said", "alternatives", "message"),
+    [
+        (
+            "top_logprobs must be 5 or less",
+            10,
+            r"HTTP 400, top_logprobs must be 5 or less: it gives fewer than 10 .*max-logprobs 10.*"
+            r"request.top_logprobs=5",
+        ),
+        ("no logprobs here", 0, "HTTP 400, no logprobs here: it gives no probabilities: set score=none"),
+        ("image too large", 10, "000101.png: the server refuses the question"),
+    ],
+)
+def test_a_server_that_refuses_probabilities_is_one_line(
+    server: ChatServer, requests: list[Request], said: str, alternatives: int, message: str
+) -> None:
+    server.fault_of = lambda request: Fault(400, message=said)
+    asked = dataclasses.replace(requests[0], alternatives=alternatives)
+    with pytest.raises(UserError, match=message) as refused:
+        connect(server.url, score="min_prob").answer([asked])
+    assert "\n" not in str(refused.value)
+
+
 def test_connections_are_closed_with_the_engine(server: ChatServer, requests: list[Request]) -> None:
     engine = connect(server.url)
     engine.answer(requests[:2])
@@ -427,3 +542,49 @@ def test_connections_are_closed_with_the_engine(server: ChatServer, requests: li
     while not client.is_closed() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert client.is_closed()
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("vllm", "structured_outputs"),
+        ("sglang", "ebnf"),
+        ("fastdeploy", "guided_grammar"),
+        ("response_format", "response_format"),
+    ],
+)
+def test_the_grammar_goes_out_in_the_servers_field(
+    field: str, name: str, server: ChatServer, requests: list[Request]
+) -> None:
+    more = {"request": {"skip_special_tokens": False}}
+    engine = connect(server.url, grammar="json", grammar_field=field, **more)
+    engine.answer([requests[0], dataclasses.replace(requests[0], is_free_form=True)])
+    within, free = server.bodies
+    fields = request_fields(field, "json", ())
+    assert within[name] == fields[name]
+    assert within == free | fields
+    assert name not in free
+    assert free["skip_special_tokens"] is False
+
+
+def test_a_servers_grammar_has_the_categories_of_the_data_set(
+    recipe: InferRecipe, server: ChatServer
+) -> None:
+    keys = {"grammar": "objects", "grammar_labels": "categories", "grammar_field": "sglang"}
+    predict(dataclasses.replace(recipe, **keys, limit=1), open_engine)
+    assert 'label ::= "red square" | "green circle"\n' in server.bodies[0]["ebnf"]
+
+
+def test_a_refused_grammar_names_the_field_and_what_to_do(
+    server: ChatServer, requests: list[Request]
+) -> None:
+    server.faults.append(Fault(status=400, message="unknown field structured_outputs"))
+    engine = connect(server.url, grammar="objects", grammar_field="vllm")
+    with pytest.raises(UserError) as refused:
+        engine.answer(requests[:1])
+    message = str(refused.value)
+    assert "\n" not in message
+    assert "unknown field structured_outputs" in message
+    assert message.endswith(
+        "takes no grammar in 'structured_outputs', set another grammar_field or grammar=none"
+    )

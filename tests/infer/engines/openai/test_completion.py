@@ -3,18 +3,17 @@
 import contextlib
 import copy
 import json
-import math
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infer.engines.openai.completion import (
-    NoLogprobsError,
     NotACompletionError,
     error_text,
     read_completion,
 )
+from infer.engines.openai.listed_tokens import NoLogprobsError
 
 TEXT = "red(1,2),(3,4)"
 BODY: dict[str, Any] = {
@@ -22,7 +21,19 @@ BODY: dict[str, Any] = {
         {
             "message": {"role": "assistant", "content": TEXT},
             "finish_reason": "length",
-            "logprobs": {"content": [{"token": TEXT, "bytes": list(TEXT.encode()), "logprob": -0.5}]},
+            "logprobs": {
+                "content": [
+                    {
+                        "token": TEXT,
+                        "bytes": list(TEXT.encode()),
+                        "logprob": -0.5,
+                        "top_logprobs": [
+                            {"token": TEXT, "bytes": list(TEXT.encode()), "logprob": -0.5},
+                            {"token": "blue", "bytes": None, "logprob": -1.5},
+                        ],
+                    }
+                ]
+            },
         }
     ]
 }
@@ -39,6 +50,9 @@ PLACES = [
     PIECE,
     *((*PIECE, key) for key in ("token", "bytes", "logprob")),
     (*PIECE, "bytes", 0),
+    (*PIECE, "top_logprobs"),
+    *((*PIECE, "top_logprobs", 1, key) for key in ("token", "bytes", "logprob")),
+    (*PIECE, "top_logprobs", 0),
 ]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(max_size=5),
@@ -56,10 +70,13 @@ def test_any_value_anywhere_is_read_or_refused_by_name(place: tuple[Any, ...], v
         parent = parent[key]
     parent[place[-1]] = value
     with contextlib.suppress(NotACompletionError, NoLogprobsError):
-        answer = read_completion(json.dumps(body).encode(), with_tokens=True)
+        answer = read_completion(json.dumps(body).encode(), with_tokens=True, alternatives=2)
         assert answer.text.encode("utf-8") is not None
         assert "".join(token.text for token in answer.tokens) in ("", answer.text)
-        assert not any(math.isnan(token.logprob) for token in answer.tokens)
+        ranked = [pair for token in answer.tokens for pair in token.alternatives]
+        values = [token.logprob for token in answer.tokens] + [value for _, value in ranked]
+        assert all(value <= 0 for value in values)  # NaN is not
+        assert all(text.encode("utf-8") is not None for text, _ in ranked)
 
 
 @given(st.binary(max_size=60))

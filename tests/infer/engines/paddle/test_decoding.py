@@ -19,7 +19,13 @@ from models.cache import Cache
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
     return PaddleEngine(
-        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=12, score="mean_logprob")
+        EngineSettings(  # of a random model, which loops
+            checkpoint=str(any_checkpoint),
+            device="cpu",
+            max_new_tokens=12,
+            score="mean_logprob",
+            repeat_stop=False,
+        )
     )
 
 
@@ -32,6 +38,7 @@ def requests(dataset: Any) -> list[Request]:
 def settings(engine: PaddleEngine, monkeypatch: pytest.MonkeyPatch) -> Any:
     def change(**changes: Any) -> None:
         monkeypatch.setattr(engine, "decoding", replace(engine.decoding, **changes))
+        engine.forget()
 
     change(end_ids=frozenset())  # a random model may end at once
     return change
@@ -60,7 +67,9 @@ def test_rows_leave_and_enter_without_a_trace(
     for name in ("keep", "join"):
         method = getattr(Cache, name)
         monkeypatch.setattr(
-            Cache, name, lambda *args, name=name, method=method: (calls.append(name), method(*args))[1]
+            Cache,
+            name,
+            lambda *args, name=name, method=method, **room: (calls.append(name), method(*args, **room))[1],
         )
     settings(end_ids=ends)
     assert ids_of(engine, requests) == expected
@@ -76,6 +85,7 @@ def test_rows_leave_and_enter_without_a_trace(
 def test_a_cache_grows(engine: PaddleEngine, requests: list[Request], settings: Any) -> None:
     settings(max_new_tokens=150)
     together = ids_of(engine, requests[:2])
+    engine.forget()
     assert together == [ids_of(engine, [request])[0] for request in requests[:2]]
     assert [len(ids) for ids in together] == [150, 150]
 
@@ -143,7 +153,7 @@ def test_probabilities_are_those_of_the_model(
 
 
 def test_a_live_model_goes_on_training(engine: PaddleEngine, requests: list[Request]) -> None:
-    live = PaddleEngine.from_model(engine.model, engine.encoder, max_new_tokens=12)
+    live = PaddleEngine.from_model(engine.model, engine.encoder, max_new_tokens=12, repeat_stop=False)
     expected = [RawAnswer(answer.text, answer.is_cut) for answer in engine.answer(requests)]
     try:
         engine.model.train()

@@ -24,8 +24,10 @@ NEW_TOKENS = 16
 
 @pytest.fixture(scope="module")
 def engine(any_checkpoint: Path) -> PaddleEngine:
-    return PaddleEngine(
-        EngineSettings(checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS)
+    return PaddleEngine(  # of a random model, which loops
+        EngineSettings(
+            checkpoint=str(any_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS, repeat_stop=False
+        )
     )
 
 
@@ -36,6 +38,7 @@ def requests(dataset: Any) -> list[Request]:
 
 
 def new_tokens(engine: PaddleEngine, requests: list[Request]) -> list[tuple[list[int], bool]]:
+    engine.forget()
     rows = engine.generate([engine.encode(request) for request in requests])
     return [(row.token_ids, row.has_ended) for row in rows]
 
@@ -49,6 +52,8 @@ def test_answers_of_a_batch_equal_those_one_by_one(
 ) -> None:
     set_decoding(engine, monkeypatch, end_ids=frozenset())  # a random model may end at once
     batch = engine.answer(requests)
+    assert batch == [engine.answer([request])[0] for request in requests]
+    engine.forget()
     assert batch == [engine.answer([request])[0] for request in requests]
     # A random model soon repeats itself, but one that looks at its input does not always say the same.
     assert len({answer.text for answer in batch}) > len(requests) // 2
@@ -223,3 +228,17 @@ def test_a_gpu_that_is_not_there_is_an_error(tiny_checkpoint: Path, dataset: Any
     done = subprocess.run([*command, *keys], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: device=gpu:")
+
+
+def test_each_question_is_answered_at_its_own_temperature(tiny_checkpoint: Path, dataset: Any) -> None:
+    """A batch with several temperatures gives the answers of batches with one."""
+    engine = PaddleEngine(EngineSettings(checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=8))
+    asked = [question.request for question in read_questions(dataset.path, "val")][:3]
+    warm = [replace(request, draw=1, temperature=1.0) for request in asked]
+    greedy, sampled = engine.answer(asked), engine.answer(warm)
+    assert greedy != sampled
+    mixed = [request for pair in zip(asked, warm, strict=True) for request in pair]
+    assert engine.answer(mixed) == [answer for pair in zip(greedy, sampled, strict=True) for answer in pair]
+    engine.decoding = replace(engine.decoding, temperature=1.0)
+    assert engine.answer([replace(request, temperature=0.0) for request in asked]) == greedy
+    assert engine.answer([replace(request, draw=1) for request in asked]) == sampled

@@ -13,6 +13,7 @@ from tests.infer.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
+SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2, "seed": 7}
 
 
 def write_recipe(folder: Path, checkpoint: Path, dataset: Path, **changes: object) -> Path:
@@ -47,8 +48,8 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "changes"),
-    [("tiny_checkpoint", {}), ("tiny_checkpoint", SAMPLED), ("tiny_mixture", SAMPLED)],
-    ids=["greedy", "sampled", "mixture"],
+    [("tiny_checkpoint", {}), ("tiny_checkpoint", SHARED), ("tiny_mixture", SAMPLED)],
+    ids=["greedy", "shared images", "mixture"],
 )
 def test_two_processes_answer_as_one(
     model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest

@@ -82,6 +82,27 @@ def test_prompts_are_read_together_as_memory_allows(lengths: list[int], expected
     assert [prompt for part in parts for prompt in prompts[part]] == prompts
 
 
+def test_what_follows_an_image_counts_with_the_longest_prompt() -> None:
+    prompts = [Prompt([0] * length, None, None, image_end=end) for length, end in ((6, 4), (4, 1), (6, 5))]
+    limit = PromptLimit(tokens=100, tokens_at_once=18)
+    assert list(limit.split(prompts)) == [slice(0, 2), slice(2, 3)]  # two rows of 6 + 3 slots
+    assert list(limit.split([replace(prompt, image_end=0) for prompt in prompts])) == [slice(0, 3)]
+
+
+def test_memory_for_images_is_not_free_for_prompts(
+    engine: PaddleEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 8 * GIGABYTE
+    monkeypatch.setattr("infer.engines.paddle.engine.free_bytes", lambda _: free)
+    with_cache = engine.limit_prompts(None).tokens_at_once
+    free += engine.kept.most_bytes
+    monkeypatch.setattr("infer.engines.paddle.engine.free_bytes", lambda _: free)
+    without = engine.limit_prompts(None).tokens_at_once
+    assert engine.kept.most_bytes == 512 << 20
+    assert without == pytest.approx(with_cache * 8 / 7.5, rel=1e-3)
+    engine.prompt_limit = None
+
+
 def test_the_mask_of_prompts_that_are_read_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt_limit, "MASK_AT_ONCE", 50)
     prompts = [Prompt([0] * 5, None, None)] * 5
@@ -113,4 +134,5 @@ def test_the_limit_changes_no_answer(
     monkeypatch.setattr(engine, "prompt_limit", None)
     expected = engine.answer(requests)
     monkeypatch.setattr(engine, "prompt_limit", PromptLimit(tokens=4096, tokens_at_once=200))
+    engine.forget()
     assert engine.answer(requests) == expected

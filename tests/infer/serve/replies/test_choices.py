@@ -67,6 +67,28 @@ def test_the_body_is_what_the_clients_types_say() -> None:
     assert completion_body("m", ANSWER, fields())["choices"][0]["logprobs"] is None
 
 
+def test_tokens_within_a_character_keep_their_bytes_and_a_cut_one_its_start() -> None:
+    red = "红".encode()
+    tokens = (
+        Token("", -0.5, is_unfinished=True, content=red[:1]),
+        Token("红 b", -0.25, content=red[1:] + b" b"),
+        Token("c", -1.0, content=b"c"),
+    )
+    answer = RawAnswer("红 bc", is_cut=False, tokens=tokens)
+
+    def listed(**given: Any) -> list[list[int] | None]:
+        body = completion_body("m", cut_answer(answer, fields(logprobs=True, **given)), fields(logprobs=True))
+        return [token["bytes"] for token in body["choices"][0]["logprobs"]["content"]]
+
+    assert listed() == [list(red[:1]), list(red[1:] + b" b"), [ord("c")]]
+    assert listed(stop="b") == [list(red[:1]), list("红 ".encode())]
+    assert listed(stop="bc") == [list(red[:1]), list("红 ".encode())]
+    assert (
+        completion_body("m", ANSWER, fields(logprobs=True))["choices"][0]["logprobs"]["content"][0]["bytes"]
+        is None
+    )
+
+
 def test_a_probability_of_zero_is_a_number_of_json() -> None:
     answer = RawAnswer("a", False, (Token("a", -math.inf),))
     body = completion_body("m", answer, fields(logprobs=True))

@@ -6,8 +6,8 @@ from PIL import ExifTags, Image
 
 from grounding.boxes import Box, Size
 from grounding.images.pixels import model_pixels
+from grounding.images.region_pictures import draw_outline, draw_spotlight
 from tests.visualize.scenes import colourful
-from visualize.draw.spotlight import draw_spotlight
 
 WIDTH, HEIGHT = 60, 40
 corners = st.tuples(
@@ -30,11 +30,35 @@ def test_the_object_is_untouched_its_surroundings_are_white_and_the_rest_is_half
     assert (after[~around] == before[~around] // 2).all()
 
 
+@given(corners)
+def test_an_outline_changes_nothing_but_one_pixel_around_the_object(numbers):
+    x, y, wide, high = numbers
+    box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
+    image = colourful(WIDTH, HEIGHT)
+    before, after = np.asarray(image), np.asarray(draw_outline(image, box))
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    line = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    line[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+    line[y1:y2, x1:x2] = False
+    assert (after[line] == 255).all()
+    assert (after[~line] == before[~line]).all()
+    assert image.tobytes() == colourful(WIDTH, HEIGHT).tobytes()
+
+
+def test_an_outline_at_the_border_is_clipped():
+    drawn = np.asarray(draw_outline(Image.new("RGB", (WIDTH, HEIGHT)), Box(-5, 10, WIDTH + 5, 20)))
+    white = (drawn == 255).all(axis=2)
+    assert set(np.nonzero(white)[0]) == {9, 20}
+    assert white.sum() == 2 * WIDTH
+    assert not np.asarray(draw_outline(Image.new("RGB", (WIDTH, HEIGHT)), Box(0, 0, WIDTH, HEIGHT))).any()
+
+
 def test_a_mask_says_the_same_as_the_box_it_holds():
     image, mask = colourful(WIDTH, HEIGHT), np.zeros((HEIGHT, WIDTH), dtype=bool)
     mask[10:20, 5:30] = True
     drawn = draw_spotlight(image, Box(5, 10, 30, 20)).tobytes()
     assert draw_spotlight(image, mask).tobytes() == drawn
+    assert draw_outline(image, mask).tobytes() == draw_outline(image, Box(5, 10, 30, 20)).tobytes()
     for mode in ("1", "L"):
         assert draw_spotlight(image, Image.fromarray(mask).convert(mode)).tobytes() == drawn
 
@@ -72,8 +96,12 @@ def test_box_and_mask_are_of_the_upright_image(orientation):
         drawn = np.asarray(draw_spotlight(image, target))
         assert drawn.shape[:2] == ((HEIGHT, WIDTH) if orientation < 5 else (WIDTH, HEIGHT))
         assert {tuple(color) for color in drawn.reshape(-1, 3)} == {(200,) * 3, (255,) * 3, (45,) * 3}
+        outlined = np.asarray(draw_outline(image, target))
+        assert outlined.shape == drawn.shape
+        assert {tuple(color) for color in outlined.reshape(-1, 3)} == {(200,) * 3, (255,) * 3, (90,) * 3}
 
 
 def test_a_mask_of_another_size_is_refused():
-    with pytest.raises(ValueError, match="60x40"):
-        draw_spotlight(Image.new("RGB", (WIDTH, HEIGHT)), np.zeros((WIDTH, HEIGHT), dtype=bool))
+    for draw in (draw_spotlight, draw_outline):
+        with pytest.raises(ValueError, match="60x40"):
+            draw(Image.new("RGB", (WIDTH, HEIGHT)), np.zeros((WIDTH, HEIGHT), dtype=bool))

@@ -1,7 +1,8 @@
 """What transformers makes of questions; run by a Python with torch and transformers: FOLDER, with job.json.
 
 It imports nothing of this project. job.json has `checkpoint`, `dtype`, `max_new_tokens`, `batch_size` and
-`questions`, each with `image` and `messages`. Writes inputs.npz and settings.json, and the line "encoded";
+`questions`, each with `image` and `messages`, and `alternatives`: how many of the likeliest tokens are
+written for each place. Writes inputs.npz and settings.json, and the line "encoded";
 then the starts of all answers, first.json, and the answers, whole.json, each with a line for their number
 whenever there are more, and the word "done".
 """
@@ -47,7 +48,8 @@ def main(folder: Path) -> None:
     for name, most in (("first", min(FIRST_TOKENS, job["max_new_tokens"])), ("whole", job["max_new_tokens"])):
         answers = []
         for start in range(0, len(encoded), job["batch_size"]):
-            answers += answer(model, tokenizer, encoded[start : start + job["batch_size"]], most)
+            batch = encoded[start : start + job["batch_size"]]
+            answers += answer(model, tokenizer, batch, most, job["alternatives"])
             sys.stdout.write(f"{len(answers)}\n")
             sys.stdout.flush()
         (folder / f"{name}.json").write_text(json.dumps(answers), encoding="utf-8")
@@ -71,7 +73,9 @@ def encode(question: dict[str, Any], tokenizer: Any, processor: Any, model: Any)
     return {"ids": ids[0], "pixels": seen["pixel_values"], "grid": grid, "positions": positions[:, 0]}
 
 
-def answer(model: Any, tokenizer: Any, batch: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+def answer(
+    model: Any, tokenizer: Any, batch: list[dict[str, Any]], most: int, alternatives: int
+) -> list[dict[str, Any]]:
     """Return text, tokens and log-probabilities of the greedy answers to one left-padded batch."""
     import torch
 
@@ -93,23 +97,29 @@ def answer(model: Any, tokenizer: Any, batch: list[dict[str, Any]], most: int) -
         done = model.generate(
             **inputs, do_sample=False, max_new_tokens=most, output_logits=True, return_dict_in_generate=True
         )
-    logprobs = torch.stack(done.logits, 1).float().log_softmax(-1)
+    logprobs = torch.stack(done.logits, 1).double().log_softmax(-1)
     ends = model.generation_config.eos_token_id
     end_ids = set(ends) if isinstance(ends, list) else {ends}
     return [
-        written(tokenizer, row[length:].tolist(), of_row, end_ids)
+        written(tokenizer, row[length:].tolist(), of_row, end_ids, alternatives)
         for row, of_row in zip(done.sequences, logprobs, strict=True)
     ]
 
 
-def written(tokenizer: Any, ids: list[int], logprobs: Any, end_ids: set[int]) -> dict[str, Any]:
+def written(
+    tokenizer: Any, ids: list[int], logprobs: Any, end_ids: set[int], alternatives: int
+) -> dict[str, Any]:
     """Return an answer up to its end token."""
     stop = next((place for place, token in enumerate(ids) if token in end_ids), len(ids))
     ids = ids[:stop]
+    values, likely = logprobs[:stop].topk(min(alternatives, logprobs.shape[-1]))
     return {
         "ids": ids,
         "text": tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False),
         "logprobs": [float(logprobs[place, token]) for place, token in enumerate(ids)],
+        "alternatives": [
+            list(zip(*each, strict=True)) for each in zip(likely.tolist(), values.tolist(), strict=True)
+        ],
     }
 
 

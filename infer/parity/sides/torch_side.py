@@ -2,13 +2,15 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from infer.confidence.box_features import ALTERNATIVES
 from infer.engines.protocol import Token, chat_messages
-from infer.engines.token_texts import split_text
+from infer.engines.token_texts import end_within_characters, split_bytes, split_text
 from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs, one_image_token, seen_answer
 
@@ -34,7 +36,12 @@ class TorchSide:
             for each in asked
         ]
         self.folder, self.count = folder, len(asked)
-        job = {"checkpoint": str(checkpoint.resolve()), "questions": questions, **options}
+        job = {
+            "checkpoint": str(checkpoint.resolve()),
+            "questions": questions,
+            "alternatives": ALTERNATIVES,
+            **options,
+        }
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         self.errors = folder / "errors.txt"
         try:
@@ -101,8 +108,7 @@ class TorchSide:
         )
         answers = []
         for answer, inputs in zip(answered, self._read_inputs(image_token), strict=True):
-            tokens = map(Token, split_text(tokenizer, answer["ids"]), answer["logprobs"])
-            answers.append(seen_answer(answer["text"], tokens, None, inputs))
+            answers.append(seen_answer(answer["text"], _tokens(answer, tokenizer), None, inputs))
         return SeenByEngine(self.name, tuple(answers), settings)
 
     def _failure(self) -> UserError:
@@ -125,3 +131,14 @@ class TorchSide:
                 pixels, positions = arrays[f"pixels{number}"], arrays[f"positions{number}"]
                 read.append(SeenInputs(ids, (rows, columns), pixels, positions))
         return read
+
+
+def _tokens(answer: dict[str, Any], tokenizer: Any) -> Iterator[Token]:
+    """Yield the tokens of an answer, each with the likeliest ones at its place."""
+    ids = answer["ids"]
+    likely = (
+        tuple((tokenizer.decode([other]), logprob) for other, logprob in each)
+        for each in answer["alternatives"]
+    )
+    parts = (split_text(tokenizer, ids), answer["logprobs"], end_within_characters(tokenizer, ids), likely)
+    return starmap(Token, zip(*parts, split_bytes(tokenizer, ids), strict=True))

@@ -1,0 +1,57 @@
+"""The pieces of an answer in each format, taken from answers that the writer writes."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+
+from grounding.answers.forms import NOTHING_FOUND
+from grounding.answers.writer import write_answer
+from grounding.boxes import GRID, Box, Size
+from grounding.record.filling import fill_placeholders
+from grounding.samples import Detection
+
+_LABEL = "label-of-this-object"
+_NUMBERS = (101, 102, 903, 904)
+
+
+@dataclass(frozen=True)
+class AnswerForm:
+    """The pieces of an answer, as the writer writes them.
+
+    `pieces` are the fixed texts, numbers (0 to 3) and label (None) of an object in their order.
+    """
+
+    opening: str
+    nothing: str
+    pieces: tuple[str | int | None, ...]
+    separator: str
+    closing: str
+
+
+@cache
+def answer_form(answer_format: str) -> AnswerForm:
+    """Return the form of a format's answers, taken from answers that the writer writes."""
+    one, two = (_written(answer_format, count) for count in (1, 2))
+    empty = NOTHING_FOUND[answer_format]
+    opening = _common_beginning(one, empty)
+    rest, nothing = one[len(opening) :], empty[len(opening) :]
+    closing = _common_beginning(rest[::-1], nothing[::-1])[::-1]
+    item = rest.removesuffix(closing)
+    separator = two.removeprefix(opening + item).removesuffix(item + closing)
+    slots: dict[str, int | None] = {_LABEL: None} | {str(number): n for n, number in enumerate(_NUMBERS)}
+    parts = re.split(f"({'|'.join(slots)})", item)
+    pieces = tuple(slots.get(part, part) for part in parts if part)
+    return AnswerForm(opening, nothing, pieces, separator, closing)
+
+
+def _written(answer_format: str, count: int) -> str:
+    size = Size(GRID, GRID)
+    answer = write_answer(answer_format, [Detection(_LABEL, Box(*map(float, _NUMBERS)))] * count, size)
+    return fill_placeholders([answer.content], answer.objects)[0]
+
+
+def _common_beginning(one: str, other: str) -> str:
+    return "".join(
+        pair[0] for pair in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    )

@@ -1,0 +1,222 @@
+"""Which texts are answers of a format, symbol by symbol: what the writer writes, and the reader reads.
+
+Tried for this: llguidance 1.9.1. (xgrammar pulls torch in; outlines-core's automaton would hold every pair of
+corners.) One regular expression of 2,000 alternatives tells it which boxes have an area; its masks are fast,
+and it forces tokens as the tokenizer segments them. But it does not tell how many tokens an answer needs to
+end, so that an answer near `max_new_tokens` would still be cut. With the states below, that is a sum.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grounding.boxes import GRID
+from grounding.grammar.answer_form import AnswerForm, answer_form
+from grounding.grammar.digits import can_have, leads, longer
+from grounding.grammar.free_labels import FreeLabel
+from grounding.grammar.label_rule import LABEL_ROOM, LabelRule
+from grounding.grammar.listed_labels import ListedLabel
+from grounding.grammar.symbols import END, Symbols, spell
+
+State = tuple[int, Any, Any]
+"""The number of a part, the place within it, and the corner x1, y1 as far as a later number depends on it."""
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """Symbols without a choice."""
+
+    symbols: Symbols
+    then: int
+
+
+@dataclass(frozen=True)
+class _Label:
+    then: int
+
+
+@dataclass(frozen=True)
+class _Number:
+    """x1, y1, x2 or y2, by its place in a box."""
+
+    place: int
+    then: int
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One of several parts; the first of them leads to the end of the answer."""
+
+    parts: tuple[int, ...]
+
+
+_Part = _Fixed | _Label | _Number | _Choice
+
+
+class AnswerGrammar:
+    """The answers of a format, with any labels or with those of a list.
+
+    Coordinates are integers 0..1000 without leading zeros, x1 < x2 and y1 < y2.
+    """
+
+    def __init__(self, answer_format: str, labels: Sequence[str] = ()) -> None:
+        """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any."""
+        self.form = answer_form(answer_format)
+        is_json = answer_format == "json"
+        self.label: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
+        self.has_free_labels = not labels
+        self._parts = _parts(self.form)
+        self.start = self._enter(0, None)
+
+    def step(self, state: State, symbol: int) -> State | None:
+        """Return the state after one more symbol, None where no answer goes on with it."""
+        number, inner, corner = state
+        part = self._parts[number]
+        if isinstance(part, _Fixed):
+            if part.symbols[inner : inner + 1] != (symbol,):
+                return None
+            inner += 1
+            return self._enter(part.then, corner) if inner == len(part.symbols) else (number, inner, corner)
+        if isinstance(part, _Choice):
+            for other in part.parts:
+                if (after := self.step(self._enter(other, corner), symbol)) is not None:
+                    return after
+            return None
+        if isinstance(part, _Label):
+            after = self.label.step(inner, symbol) if symbol < 256 else None
+            if after is not None:
+                return number, after, corner
+            is_whole = self.label.is_whole(inner)
+            return self.step(self._enter(part.then, corner), symbol) if is_whole else None
+        return self._step_number(part, state, symbol)
+
+    def choices(self, state: State) -> Sequence[int] | None:
+        """Return the symbols that can come next, () after the end; None within a free label."""
+        number, inner, corner = state
+        part = self._parts[number]
+        if isinstance(part, _Fixed):
+            return part.symbols[inner : inner + 1]
+        if isinstance(part, _Choice):
+            return [symbol for other in part.parts for symbol in self._first(other, corner)]
+        if isinstance(part, _Label):
+            listed = self.label.choices(inner)
+            if listed is None:
+                return None
+            return [*listed, *(self._first(part.then, corner) if self.label.is_whole(inner) else ())]
+        low, high = _bounds(part.place, corner)
+        digits = [0x30 + digit for digit in range(10) if leads(longer(inner, digit), low, high)]
+        is_whole = inner is not None and low <= inner <= high
+        return [*digits, *(self._first(part.then, corner) if is_whole else ())]
+
+    def forced(self, state: State) -> tuple[Symbols, State]:
+        """Return the symbols that must come next, and the state after them."""
+        symbols: list[int] = []
+        while len(choices := self.choices(state) or ()) == 1:
+            symbols += choices
+            after = self.step(state, choices[0])
+            assert after is not None
+            state = after
+        return tuple(symbols), state
+
+    def reserve(self, state: State, count_tokens: Callable[[Symbols], int] = len) -> int:
+        """Return how many tokens must be left to end the answer well, its end included.
+
+        Numbers and labels of a list may take any of their values, a free label ends as soon as it can. Every
+        symbol must be a token, too; `count_tokens` returns the fewest tokens of fixed symbols. While so many
+        tokens are left, a token can be chosen after which enough are left again.
+        """
+        number, inner, corner = state
+        part = self._parts[number]
+        if isinstance(part, _Fixed):
+            return count_tokens(part.symbols[inner:]) + self._ahead(part.then, count_tokens)
+        if isinstance(part, _Choice):
+            return self._ahead(part.parts[0], count_tokens)
+        if isinstance(part, _Label):
+            return self.label.reserve(inner) + self._ahead(part.then, count_tokens)
+        low, high = _bounds(part.place, corner)
+        digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
+        return digits + self._ahead(part.then, count_tokens)
+
+    def accepts(self, symbols: Sequence[int]) -> bool:
+        """Tell whether the symbols are an answer, with its end or without."""
+        state: State | None = self.start
+        for symbol in symbols:
+            state = None if state is None else self.step(state, symbol)
+        if state is None:
+            return False
+        return self._parts[state[0]] == _DONE or self.step(state, END) is not None
+
+    def like(self, state: State) -> State:
+        """Return a state with all continuations of this one and maybe more, the same for many states."""
+        number, inner, corner = state
+        return state if corner is None or inner is not None else (number, None, (0,) * len(corner))
+
+    def _enter(self, number: int, corner: Any) -> State:
+        """Return the state at the beginning of a part."""
+        part = self._parts[number]
+        if isinstance(part, _Fixed):
+            return number, 0, corner
+        return number, self.label.start if isinstance(part, _Label) else None, corner
+
+    def _first(self, number: int, corner: Any) -> Sequence[int]:
+        return self.choices(self._enter(number, corner)) or ()
+
+    def _step_number(self, part: _Number, state: State, symbol: int) -> State | None:
+        number, inner, corner = state
+        low, high = _bounds(part.place, corner)
+        if 0x30 <= symbol <= 0x39:
+            value = longer(inner, symbol - 0x30)
+            return (number, value, corner) if leads(value, low, high) else None
+        if inner is None or not low <= inner <= high:
+            return None
+        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None)[part.place]
+        return self.step(self._enter(part.then, after), symbol)
+
+    def _ahead(self, number: int, count_tokens: Callable[[Symbols], int]) -> int:
+        """Return the tokens that a part and all after it need, whatever the numbers before it are."""
+        part = self._parts[number]
+        if isinstance(part, _Choice):
+            return self._ahead(part.parts[0], count_tokens)
+        if part == _DONE:
+            return 0
+        if isinstance(part, _Fixed):
+            own = count_tokens(part.symbols)
+        elif isinstance(part, _Label):
+            own = LABEL_ROOM if self.has_free_labels else self.label.reserve(self.label.start)
+        else:
+            own = len(str(GRID - 1 if part.place < 2 else GRID))
+        return own + self._ahead(part.then, count_tokens)
+
+
+_DONE = _Fixed((), -1)
+
+
+def _parts(form: AnswerForm) -> list[_Part]:
+    """Return the parts of an answer; each names the part after it, and the last one stays empty."""
+    pieces: list[str | int | None] = [*form.pieces]
+    first = 1 if form.opening else 0
+    item = first + 1
+    after = item + len(pieces)
+    separator, closing, nothing, done = after + 1, after + 2, after + 3, after + 4
+    parts: list[_Part] = [_Fixed(spell(form.opening), first)] if form.opening else []
+    parts.append(_Choice((nothing, item)))
+    parts += map(_part, pieces, range(item + 1, after + 1))
+    parts += [
+        _Choice((closing, separator)),
+        _Fixed(spell(form.separator), item),
+        _Fixed((*spell(form.closing), END), done),
+        _Fixed((*spell(form.nothing), END), done),
+        _DONE,
+    ]
+    return parts
+
+
+def _part(piece: str | int | None, then: int) -> _Part:
+    if piece is None:
+        return _Label(then)
+    return _Fixed(spell(piece), then) if isinstance(piece, str) else _Number(piece, then)
+
+
+def _bounds(place: int, corner: Any) -> tuple[int, int]:
+    """Return the least and the largest value of a number."""
+    return (0, GRID - 1) if place < 2 else (corner[place - 2] + 1, GRID)

@@ -1,0 +1,149 @@
+"""The grammar of answers in the forms that servers take: EBNF, and a JSON schema.
+
+They hold the same answers as `AnswerGrammar`, except that they do not compare the corners of a box: x2 can be
+less than x1. The schema also leaves blanks to the server, and labels without a list to JSON's rules.
+Source of the EBNF: GBNF as XGrammar reads it, which vLLM, SGLang and FastDeploy take.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from grounding.answers.spellings.plain_characters import in_plain_characters
+from grounding.boxes import GRID
+from grounding.grammar.answer_form import answer_form
+from grounding.grammar.free_labels import CharacterState, FreeLabel
+
+_ORDINARY = "é"
+"""A character without a meaning of its own."""
+
+_NUMBERS = """\
+low ::= [0-9] | [1-9] [0-9] | [1-9] [0-9] [0-9]
+high ::= [1-9] | [1-9] [0-9] | [1-9] [0-9] [0-9] | "1000"
+"""
+
+
+@lru_cache(maxsize=8)
+def grammar_ebnf(answer_format: str, labels: tuple[str, ...] = ()) -> str:
+    """Return the answers of a format as EBNF, with any labels or with those of a list."""
+    form, is_json = answer_form(answer_format), answer_format == "json"
+    names: dict[str | int | None, str] = {None: "label", 0: "low", 1: "low", 2: "high", 3: "high"}
+    item = _sequence(names[piece] if piece in names else _literal(str(piece)) for piece in form.pieces)
+    opening, closing = _literal(form.opening), _literal(form.closing)
+    several = _sequence((opening, f"item ({_literal(form.separator)} item)*", closing))
+    if labels:
+        spelled = (json.dumps(name, ensure_ascii=False)[1:-1] if is_json else name for name in labels)
+        label = f"label ::= {' | '.join(map(_literal, spelled))}\n"
+    else:
+        label = "".join(_free_label(is_json=is_json))
+    root = f"root ::= {_sequence((opening, _literal(form.nothing)))} | {several}\nitem ::= {item}\n"
+    return root + _NUMBERS + label
+
+
+def _sequence(parts: Iterable[str]) -> str:
+    """Return parts one after the other, without empty ones."""
+    return " ".join(part for part in parts if part != '""')
+
+
+def grammar_schema(labels: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the answers in JSON as a JSON schema, with any labels or with those of a list."""
+    number = {"type": "integer", "minimum": 0, "maximum": GRID}
+    label = {"type": "string", "enum": list(labels)} if labels else {"type": "string"}
+    box = {"type": "array", "items": number, "minItems": 4, "maxItems": 4}
+    properties = {"bbox_2d": box, "label": label}
+    return {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        },
+    }
+
+
+def _literal(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _free_label(*, is_json: bool) -> Iterator[str]:
+    """Yield the rules of a free label: one for each state between two characters."""
+    rule = FreeLabel(is_json=is_json)
+    special = _special_characters()
+    names = {CharacterState(): "label"}
+    waiting = [CharacterState()]
+    while waiting:
+        state = waiting.pop()
+        targets: dict[CharacterState | None, list[str]] = {}
+        for character in special:
+            targets.setdefault(rule.after(state, character), []).append(character)
+        usual = rule.after(state, _ORDINARY)
+        choices = ['""'] if state.last == "text" else []
+        for target, characters in sorted(targets.items(), key=lambda pair: pair[0] or ()):
+            if target is None:
+                continue
+            if target not in names:
+                names[target] = f"label-{len(names)}"
+                waiting.append(target)
+            escaped = [each for each in characters if is_json and each in '"\\']
+            plain = [each for each in characters if each not in escaped]
+            choices += [f"{_literal(json.dumps(each)[1:-1])} {names[target]}" for each in escaped]
+            if target != usual and plain:
+                choices.append(f"{_character_class(plain)} {names[target]}")
+        if usual is not None:
+            others = {each for each in special if rule.after(state, each) != usual}
+            others |= set('"\\') if is_json else set()
+            choices.append(f"{_character_class(others, is_negated=True)} {names[usual]}")
+        yield f"{names[state]} ::= {' | '.join(choices)}\n"
+
+
+@lru_cache(maxsize=1)
+def _special_characters() -> tuple[str, ...]:
+    """Return the characters that can have a meaning for a label's rules."""
+    every = (chr(point) for point in range(0x10000) if not 0xD800 <= point < 0xE000)
+    return tuple(
+        each
+        for each in every
+        if each < "\x80" or each.isspace() or each in "“”◁" or in_plain_characters(each) != each
+    )
+
+
+def _character_class(characters: Iterable[str], *, is_negated: bool = False) -> str:
+    """Return a class of characters, neighbours as ranges.
+
+    Those that are written as numbers come last, as a digit behind one could be taken for a part of it.
+    """
+    ranges: list[list[int]] = []
+    for point in sorted(map(ord, characters), key=lambda point: (_is_numbered(point), point)):
+        if ranges and ranges[-1][1] == point - 1 and (point < 0x20 or not _is_numbered(point)):
+            ranges[-1][1] = point
+        else:
+            ranges.append([point, point])
+    spelled = ("-".join(dict.fromkeys(map(_escaped, pair))) for pair in ranges)
+    return f"[{'^' if is_negated else ''}{''.join(spelled)}]"
+
+
+def _is_numbered(point: int) -> bool:
+    return point < 0x20 or point == 0x7F or chr(point) in "-^"
+
+
+def _escaped(point: int) -> str:
+    if _is_numbered(point):
+        return f"\\x{point:02x}"
+    return f"\\{chr(point)}" if chr(point) in "\\]" else chr(point)
+
+
+def request_fields(field: str, answer_format: str, labels: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return the fields of a request that give a server the grammar.
+
+    Sources: vLLM 0.12, "Structured Outputs"; SGLang, "Structured Outputs"; FastDeploy 2,
+    "Structured Outputs"; OpenAI's reference of chat completions.
+    """
+    if field == "response_format":
+        schema = {"name": "answer", "strict": True, "schema": grammar_schema(labels)}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    grammar = grammar_ebnf(answer_format, labels)
+    if field == "vllm":
+        return {"structured_outputs": {"grammar": grammar}}
+    return {"ebnf" if field == "sglang" else "guided_grammar": grammar}

@@ -1,0 +1,1 @@
+"""A yes/no question about each box of doubtful confidence, and the score that its answer gives."""

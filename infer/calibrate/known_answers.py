@@ -1,0 +1,72 @@
+"""The questions that a calibration is fitted on, each with the objects that a right answer names."""
+
+import logging
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from grounding.card import load_card
+from grounding.files import read_jsonl
+from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
+from grounding.predictions.annotations import objects_by_image, read_annotations
+from grounding.record.conversation import parse_record
+from grounding.samples import Detection
+from infer.asking.dataset_questions import Question, read_questions
+
+TRAINED_SPLIT = "train"
+TRAINED_QUESTIONS = 1000
+"""Of a training split that a calibration is fitted on, so many questions are asked unless `limit` is set."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class KnownAnswers:
+    """Questions of a split, and for each the true objects and crowd regions, boxes in original pixels."""
+
+    split: str
+    questions: tuple[Question, ...]
+    objects: tuple[tuple[Detection, ...], ...]
+    crowds: tuple[tuple[Detection, ...], ...]
+
+
+def read_known_answers(dataset: Path, limit: int | None) -> KnownAnswers:
+    """Read the calibration part of a data set; without one, the training split, with a warning.
+
+    Raises:
+        UserError: not a prepared data set.
+    """
+    if (dataset / ALL_JSONL_FILES[CALIBRATION_SPLIT]).is_file():
+        return _annotated(dataset, limit)
+    log.warning(
+        "%s: no %s: fitted on images of %s, which the model may have been trained on: its boxes are better "
+        "there, so the scores may be too high (prepare with calibration.share=0.1, and train again)",
+        dataset,
+        ALL_JSONL_FILES[CALIBRATION_SPLIT],
+        ALL_JSONL_FILES[TRAINED_SPLIT],
+    )
+    return _trained(dataset, TRAINED_QUESTIONS if limit is None else limit)
+
+
+def _annotated(dataset: Path, limit: int | None) -> KnownAnswers:
+    questions = read_questions(dataset, CALIBRATION_SPLIT, limit)
+    annotations = read_annotations(dataset / ANNOTATIONS_FILES[CALIBRATION_SPLIT])
+    objects, crowds = objects_by_image(annotations, load_card(dataset))
+    return KnownAnswers(
+        CALIBRATION_SPLIT,
+        tuple(questions),
+        tuple(tuple(objects.get(question.image_id, ())) for question in questions),
+        tuple(tuple(crowds.get(question.image_id, ())) for question in questions),
+    )
+
+
+def _trained(dataset: Path, limit: int) -> KnownAnswers:
+    """Return the first questions of the training split, with the objects of the records' own answers."""
+    questions = read_questions(dataset, TRAINED_SPLIT, limit)
+    rows = (row for _, row in islice(read_jsonl(dataset / ALL_JSONL_FILES[TRAINED_SPLIT]), limit))
+    objects = (
+        parse_record(row).read_answers(question.size).detections
+        for row, question in zip(rows, questions, strict=True)
+    )
+    once = tuple(tuple(dict.fromkeys(found)) for found in objects)
+    return KnownAnswers(TRAINED_SPLIT, tuple(questions), once, ((),) * len(questions))

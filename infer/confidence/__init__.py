@@ -1,0 +1,1 @@
+"""Calibrated confidence: what tokens tell about a box, and how likely such boxes are right."""

@@ -1,0 +1,1 @@
+"""What each engine makes of the questions: Paddle, transformers, and a server."""
