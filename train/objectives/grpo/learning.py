@@ -64,7 +64,9 @@ class GrpoTraining:
         arguments = trainer.args
         self.size = arguments.per_device_train_batch_size
         self.steps = steps_of_update(settings, self.size, arguments.gradient_accumulation_steps)
-        engine = PaddleEngine.from_model(self.base, asking.encoder, max_new_tokens=settings.max_new_tokens)
+        engine = PaddleEngine.from_model(
+            self.base, asking.encoder, max_new_tokens=settings.max_new_tokens, repeat_stop=False
+        )
         engine.decoding = replace(
             engine.decoding,
             temperature=settings.temperature,
