@@ -9,13 +9,16 @@ Takes about twelve minutes on two cores.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.module_call import call
+
 MAX_PIXELS = 64 * 64
 VAL_IMAGES = 128
 SPLITS = {"train": "train", "eval": "val"}
@@ -57,20 +60,6 @@ def main() -> None:
     for name in SETS:
         rows = [ask(way, folder / name, model, words) for way, words in WAYS.items()]
         sys.stdout.write(f"{name}\n{table(rows)}\n")
-
-
-def call(module: str, *words: object) -> None:
-    """Run one of the project's modules; it skips what is already done.
-
-    Raises:
-        SystemExit: the module failed.
-    """
-    sys.stderr.write(f"{module} ...\n")
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)], cwd=ROOT, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
 
 
 def ask(name: str, folder: Path, model: Path, words: list[str]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import argparse
 import itertools
 import json
 import random
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -27,6 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from benchmarks.module_call import call
 
 MAX_PIXELS = 64 * 64
 LONGEST = 160
@@ -72,20 +72,6 @@ def main() -> None:
         model = train(folder / f"loops_{seed}", good, records, arguments.more, *keys)
         sys.stdout.write(f"seed {seed}: {shares}\n")
         show(f"seed {seed}", model, clean)
-
-
-def call(module: str, *words: object) -> None:
-    """Run one of the project's modules; it skips what is already done.
-
-    Raises:
-        SystemExit: the module failed.
-    """
-    sys.stderr.write(f"{module} ...\n")
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)], cwd=ROOT, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
 
 
 def train(output: Path, start: Path, records: Path, steps: int, *more: str) -> Path:

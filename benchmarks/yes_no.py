@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from benchmarks.module_call import call
 
 if TYPE_CHECKING:
     from infer.asking.dataset_questions import Question
@@ -96,20 +96,6 @@ def train(folder: Path, show: str | None, seed: int, steps: int) -> Path:
          "grounding_eval_samples=0", "evaluation_strategy=no", "do_eval=false",
          "save_steps=100000")  # fmt: skip
     return output
-
-
-def call(module: str, *words: object) -> None:
-    """Run one of the project's modules; it skips what is already done.
-
-    Raises:
-        SystemExit: the module failed.
-    """
-    sys.stderr.write(f"{module} ...\n")
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)], cwd=ROOT, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
 
 
 class CountingEngine:

@@ -50,7 +50,7 @@ class Cache:
     def size(self) -> int:
         """The bytes of keys, values and mask."""
         tensors = [self.mask, *(state for pair in self.states for state in pair)]
-        return sum(int(tensor.size) * int(tensor.element_size()) for tensor in tensors)
+        return sum(map(bytes_of, tensors))
 
     def prefix(self, row: int, tokens: int | None = None) -> "Cache":
         """Return a copy of a row without its padding, with its first tokens or all; it has no room for more.
@@ -198,3 +198,8 @@ def _copied(
     opened[..., place] = mask[..., used]
     moved = _flat([(copied(keys), copied(values)) for keys, values in states])
     return Cache(moved, opened, place.stop, [pad - used.start + start for pad in pads])
+
+
+def bytes_of(tensor: Any) -> int:
+    """Return the bytes that a tensor's elements take."""
+    return int(tensor.size) * int(tensor.element_size())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grounding.boxes import Size
-from models.cache import Cache
+from models.cache import Cache, bytes_of
 from models.shapes import Tensor, TextShape, VisionShape
 
 
@@ -28,11 +28,6 @@ class EncodedImage:
     def size(self) -> int:
         """The bytes of the patches."""
         return bytes_of(self.pixel_values)
-
-
-def bytes_of(tensor: Any) -> int:
-    """Return the bytes that a tensor's elements take."""
-    return int(tensor.size) * int(tensor.element_size())
 
 
 @dataclass(frozen=True)

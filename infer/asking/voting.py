@@ -41,7 +41,7 @@ def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
     is the share of answers that voted for it.
     """
     return [
-        Detection(group[0].label, median_box(group), len(group) / len(answers))
+        Detection(group[0].label, _median(group), len(group) / len(answers))
         for group in group_votes(answers)
         if 2 * len(group) >= len(answers)
     ]
@@ -71,7 +71,7 @@ def group_votes(answers: Sequence[Sequence[Detection]]) -> list[list[Detection]]
     return groups
 
 
-def median_box(group: Sequence[Detection]) -> Box:
+def _median(group: Sequence[Detection]) -> Box:
     """Return the median of boxes, side by side."""
     sides = zip(*(item.box.xyxy for item in group), strict=True)
     return Box(*(statistics.median(side) for side in sides))

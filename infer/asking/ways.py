@@ -53,10 +53,10 @@ class AskOnce:
             replace(item.request, alternatives=max(alternatives, item.request.alternatives))
             for item in requests
         ]
-        firsts: dict[Path, int] = {}
+        by_image: dict[Path, list[int]] = {}
         for number, request in enumerate(asked):
-            firsts.setdefault(request.image, number)
-        order = sorted(range(len(asked)), key=lambda number: firsts[asked[number].image])
+            by_image.setdefault(request.image, []).append(number)
+        order = [number for numbers in by_image.values() for number in numbers]
         parsed: dict[int, ParsedAnswer] = {}
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]

@@ -11,6 +11,8 @@ from infer.engines.checkpoint import Checkpoint, find_checkpoint
 from infer.engines.yes_no_settings import YesNoSettings
 from models.hub_downloads import named_folder
 
+MEGABYTE = 1 << 20
+
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import MEGABYTE
 from infer.serve.access import Access, RefusedError, check_json
 from infer.serve.batching import Batcher
 from infer.serve.chat_request import ChatRequest, first_problem
@@ -25,7 +26,7 @@ from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.choices import completion_body, cut_answer
 from infer.serve.replies.event_stream import MEDIA_TYPE, answer_events
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
-from infer.serve.serve_settings import MEGABYTE, ServeSettings
+from infer.serve.serve_settings import ServeSettings
 
 LONGEST_MESSAGE = 500
 """Characters of an error: some repeat words of the request, which may have megabytes."""

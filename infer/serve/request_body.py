@@ -7,8 +7,8 @@ from typing import Any
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
+from infer.engines.settings import MEGABYTE
 from infer.serve.access import RefusedError
-from infer.serve.serve_settings import MEGABYTE
 
 
 class InFlight:

@@ -7,8 +7,6 @@ from grounding.recipe.schema import setting
 from infer.engines.settings import DEVICES, DTYPES, GRAMMARS, SCORES, EngineSettings, check_counts
 from infer.serve.access import KEY_VARIABLE
 
-MEGABYTE = 1 << 20
-
 PILLOW_MEGAPIXELS = 178
 """Pillow decodes no larger image (twice its MAX_IMAGE_PIXELS)."""
 

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
-from itertools import starmap
 from random import Random
 from typing import Any
 
@@ -22,15 +21,13 @@ from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choo
 from infer.engines.paddle.reading.image_encoder import ImageEncoder
 from infer.engines.paddle.reading.kept import Kept
 from infer.engines.paddle.repeat_guide import RepeatGuide
-from infer.engines.protocol import RawAnswer, Request, Token, chat_messages
-from infer.engines.settings import EngineSettings
-from infer.engines.token_texts import end_within_characters, split_bytes, split_text
+from infer.engines.paddle.row_answer import row_answer
+from infer.engines.protocol import RawAnswer, Request, chat_messages
+from infer.engines.settings import MEGABYTE, EngineSettings
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
 from models.lookup import family_of_folder, find_family
-
-MEGABYTE = 1 << 20
 
 
 class PaddleEngine:
@@ -177,14 +174,8 @@ class PaddleEngine:
         ]
 
     def _answer(self, row: Row, prompt: Prompt, watch: RepeatGuide | None) -> RawAnswer:
-        answer = RawAnswer(
-            self._text(row.token_ids),
-            is_cut=not row.has_ended,
-            tokens=self._tokens(row),
-            in_thought=prompt.opens_thought,
-            stopped=row.problem,
-            prompt_tokens=len(prompt.token_ids),
-        )
+        with_tokens = self.decoding.with_logprobs
+        answer = row_answer(row, prompt, self.encoder.tokenizer, with_tokens=with_tokens)
         return cut_at_repeat(answer, watch.finish() if watch else None)
 
     def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
@@ -245,20 +236,6 @@ class PaddleEngine:
                 "grammar: the chat template begins every answer with a thought, for which it has no place: "
                 "set grammar=none"
             )
-
-    def _text(self, ids: list[int]) -> str:
-        return str(
-            self.encoder.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        )
-
-    def _tokens(self, row: Row) -> tuple[Token, ...]:
-        if not self.decoding.with_logprobs:
-            return ()
-        tokenizer, ids = self.encoder.tokenizer, row.token_ids
-        ranked = row.alternatives or [[]] * len(ids)
-        likely = [tuple((self._text([other]), value) for other, value in each) for each in ranked]
-        parts = (split_text(tokenizer, ids), row.logprobs, end_within_characters(tokenizer, ids), likely)
-        return tuple(starmap(Token, zip(*parts, split_bytes(tokenizer, ids), strict=True)))
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

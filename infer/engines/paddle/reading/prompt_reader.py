@@ -11,8 +11,8 @@ from itertools import takewhile
 from typing import Any
 
 from infer.engines.paddle.reading.kept import Kept
-from models.cache import BLOCK, Cache
-from models.family import ForwardPass, Prompt, ReadPrompts, bytes_of
+from models.cache import BLOCK, Cache, bytes_of
+from models.family import ForwardPass, Prompt, ReadPrompts
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.paddle.row_answer import written_text
 from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import EngineSettings
 
@@ -135,7 +136,8 @@ def test_a_row_that_ends_leaves_the_others_as_they_are(
 
 def test_special_tokens_stay_in_the_text(engine: PaddleEngine) -> None:
     text = "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"
-    assert engine._text(engine.encoder.tokenizer(text)["input_ids"]) == text
+    tokenizer = engine.encoder.tokenizer
+    assert written_text(tokenizer, tokenizer(text)["input_ids"]) == text
     assert len(engine.decoding.end_ids) == len(engine.family.end_tokens)
 
 
