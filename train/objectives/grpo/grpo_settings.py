@@ -7,7 +7,8 @@ from typing import Any
 from grounding.recipe.schema import setting, suggestion
 
 KEY = "grounding_grpo"
-REWARDS = ("boxes", "best_overlap")
+BOXES = "boxes"
+"""The reward of this project, `grounding.reward.answer_reward`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class GrpoSettings:
     inner_epochs: int = setting("times that the answers of an update are learned from", 1)
     refills: int = setting("further draws of questions where all answers to one get the same reward", 2)
     truth: bool = setting("let the true answer take part where all answers to a question fail", True)
-    reward: str = setting(" | ".join(REWARDS) + " (a reward with a hole, to see what it does)", REWARDS[0])
+    reward: str = setting("boxes, or a function of your own: path/to/file.py:function", BOXES)
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -49,8 +50,8 @@ class GrpoSettings:
             raise ValueError(f"{KEY}.clip_low must be between 0 and 1, and clip_high above 0")
         if self.kl < 0 or self.refills < 0:
             raise ValueError(f"{KEY}.kl and refills must be 0 or more")
-        if self.reward not in REWARDS:
-            raise ValueError(f"{KEY}.reward: '{self.reward}' is not one of {', '.join(REWARDS)}")
+        if self.reward != BOXES and not _is_file_and_function(self.reward):
+            raise ValueError(f"{KEY}.reward: '{self.reward}' is neither {BOXES} nor path/to/file.py:function")
 
 
 def read_grpo(given: Any) -> GrpoSettings | None:
@@ -73,3 +74,8 @@ def read_grpo(given: Any) -> GrpoSettings | None:
             raise ValueError(f"{KEY}.{name}: {value!r} is {type(value).__name__}, must be {wanted.__name__}")
     names = {field.name for field in fields(GrpoSettings)}
     return GrpoSettings(**{name: value for name, value in given.items() if name in names})
+
+
+def _is_file_and_function(text: str) -> bool:
+    path, _, name = text.rpartition(":")
+    return path.endswith(".py") and name.isidentifier()

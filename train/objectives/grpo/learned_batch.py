@@ -1,18 +1,12 @@
-"""Sampled answers as batches of PaddleFormers' trainer, and their loss."""
+"""Sampled answers that are learned together, and their loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from train.objectives.grpo.grpo_settings import GrpoSettings
 from train.objectives.grpo.policy_loss import Clip, distance_to_start, policy_loss
 from train.objectives.grpo.rollouts import Rollout
-
-NOT_LEARNED = -100
-"""PaddleFormers' label of a token that is not learned."""
-
-BATCH_KEY = "_grounding_rollouts"
-"""The key under which a batch of the trainer carries the answers that it was made of."""
 
 
 @dataclass
@@ -50,20 +44,3 @@ class LearnedBatch:
             loss = loss + settings.kl * distance.sum() / (scale["length"] * scale["answers"])
             self.measured["kl"] = float(distance.detach().mean())
         return loss
-
-
-def collate(batch: LearnedBatch, collator: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """Return the trainer's inputs for some answers, made by the trainer's own collator."""
-    from paddleformers.datasets.SFTDataset import Sequence as Encoded
-
-    rows = []
-    for each in batch.rollouts:
-        ids = [*each.prompt.token_ids, *each.token_ids]
-        # A label stands at the token before it. Nothing comes after the last one.
-        labels = [NOT_LEARNED] * (len(each.prompt.token_ids) - 1) + [*each.token_ids, NOT_LEARNED]
-        picture = {
-            "pixel_values": each.prompt.pixel_values,
-            "image_grid_thw": each.prompt.image_grid_thw,
-        }
-        rows.append([Encoded(ids, list(range(len(ids))), labels, 1, mm_inputs=picture)])
-    return {**collator(rows), BATCH_KEY: batch}

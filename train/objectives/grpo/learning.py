@@ -14,10 +14,11 @@ from grounding.errors import UserError
 from infer.engines.paddle.engine import PaddleEngine
 from models.family import Encoder
 from train.objectives.grpo.grpo_settings import GrpoSettings
-from train.objectives.grpo.learned_batch import BATCH_KEY, LearnedBatch, collate
+from train.objectives.grpo.learned_batch import LearnedBatch
 from train.objectives.grpo.rewarded_questions import QuestionOrder, read_rewarded
 from train.objectives.grpo.rollout_figures import figures_of, mean
 from train.objectives.grpo.rollouts import Sampler
+from train.objectives.grpo.shared_rows import BATCH_KEY, collate
 from train.objectives.grpo.update_steps import steps_of_update
 from train.objectives.head_objective import objective
 

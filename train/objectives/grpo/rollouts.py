@@ -8,17 +8,14 @@ from typing import Any
 
 from grounding.answers.forms import TRUNCATED
 from grounding.answers.reader import read_answer
-from grounding.boxes import iou_matrix
-from grounding.reward import UNREADABLE, answer_reward
 from grounding.samples import Detection, Reading
 from infer.engines.paddle.decoding import Row
 from infer.engines.paddle.engine import PaddleEngine
 from models.family import Prompt
 from train.objectives.grpo.advantages import group_advantages, has_failed, is_dead
 from train.objectives.grpo.grpo_settings import GrpoSettings
+from train.objectives.grpo.own_reward import load_reward
 from train.objectives.grpo.rewarded_questions import QuestionOrder, RewardedQuestion
-
-Reward = Callable[[Reading, Sequence[Detection], Sequence[str]], float]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Sampler:
         self.context = context
         self.engine, self.questions, self.order, self.settings = engine, questions, order, settings
         self.longest = longest
-        self.reward: Reward = best_overlap if settings.reward == "best_overlap" else answer_reward
+        self.reward = load_reward(settings.reward)
 
     def collect(self, update: int) -> Collected:
         """Return the answers that an update learns from: so many groups as the settings say.
@@ -117,12 +114,14 @@ class Sampler:
         engine.decoding = replace(
             engine.decoding, seed=hash((self.order.seed, update, draw, self.order.process))
         )
-        requests = [replace(each.question.request, draw=number) for each in asked for number in range(size)]
         with self.context():
-            prompts = [engine.encode(request) for request in requests]
+            # One prompt for all answers of a group: the engine reads it once, and so does the lesson.
+            encoded = [engine.encode(each.question.request) for each in asked]
+            prompts = [prompt for prompt in encoded for _ in range(size)]
             requests = [
-                replace(request, max_tokens=max(1, self.longest - 1 - len(prompt.token_ids)))
-                for request, prompt in zip(requests, prompts, strict=True)
+                replace(each.question.request, draw=number, max_tokens=self._room(prompt))
+                for each, prompt in zip(asked, encoded, strict=True)
+                for number in range(size)
             ]
             sources = [engine.decoding.source(request) for request in requests]
             rows = engine.generate(prompts, sources, requests)
@@ -134,6 +133,10 @@ class Sampler:
         seconds[0] += sampled - started
         seconds[1] += time.monotonic() - sampled
         return [rollouts[start : start + size] for start in range(0, len(rollouts), size)]
+
+    def _room(self, prompt: Prompt) -> int:
+        """Return how many tokens an answer to a prompt may have, without the one that ends it."""
+        return max(1, self.longest - 1 - len(prompt.token_ids))
 
     def _judged(self, asked: RewardedQuestion, prompt: Prompt, row: Row) -> Rollout:
         text = self.engine.encoder.tokenizer.decode(
@@ -169,17 +172,3 @@ class Sampler:
 def _with_advantages(group: Sequence[Rollout]) -> list[Rollout]:
     advantages = group_advantages([each.reward for each in group])
     return [replace(each, advantage=value) for each, value in zip(group, advantages, strict=True)]
-
-
-def best_overlap(reading: Reading, wanted: Sequence[Detection], problems: Sequence[str] = ()) -> float:
-    """Return the mean over the boxes of their best IoU with an object of their label: not one to one.
-
-    A reward that was published, with a hole: copies of a good box raise it (benchmarks/reward_audit.py).
-    """
-    if UNREADABLE.intersection([*reading.problems, *problems]):
-        return 0.0
-    best = []
-    for item in reading.detections:
-        ious = iou_matrix([item.box], [each.box for each in wanted if each.label == item.label])
-        best.append(float(ious.max(initial=0.0)))
-    return sum(best) / len(best) if best else float(not wanted)

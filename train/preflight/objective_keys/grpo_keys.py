@@ -7,6 +7,7 @@ from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from train.keys import BACKEND_KEY, Backend
 from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
+from train.objectives.grpo.own_reward import load_reward
 from train.objectives.grpo.update_steps import steps_of_update
 from train.recipe import TrainRecipe
 
@@ -34,6 +35,18 @@ def grpo_keys(recipe: TrainRecipe) -> Iterator[str]:
         is_used = strategy is None or recipe.get(strategy) == "steps"
         if is_used and recipe.number(name) % steps:
             yield f"{name}: {recipe.number(name)} ends within an update of {steps} steps: write a multiple"
+
+
+def grpo_reward(recipe: TrainRecipe) -> Iterator[str]:
+    """A reward of the user's own must be there, and give a number."""
+    try:
+        settings = read_grpo(recipe.values.get(KEY))
+        if settings is not None:
+            load_reward(settings.reward)
+    except ValueError:
+        return  # reported by grpo_keys
+    except UserError as error:
+        yield f"{KEY}.reward: {error}"
 
 
 def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:

@@ -44,7 +44,9 @@ def test_nothing_switches_it_off() -> None:
         ({"clip_high": 0.0}, "clip_high"),
         ({"kl": -0.1}, "kl"),
         ({"refills": -1}, "refills"),
-        ({"reward": "mAP"}, "not one of boxes"),
+        ({"reward": "mAP"}, "neither boxes nor"),
+        ({"reward": "mine.py"}, "neither boxes nor"),
+        ({"reward": "mine.py:not a name"}, "neither boxes nor"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(given: Any, words: str) -> None:
