@@ -9,7 +9,7 @@ this mask "share question".
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from train.objectives.grpo.learned_batch import LearnedBatch
@@ -45,7 +45,7 @@ class SharedRow:
         ends = [self.shared]
         for each in self.answers:
             ends.append(ends[-1] + 1 + len(each.token_ids))
-        return list(zip(ends, ends[1:], strict=False))
+        return list(pairwise(ends))
 
     def encoded(self) -> Any:
         """Return the row as PaddleFormers' data sets yield one."""
