@@ -84,6 +84,7 @@ class GrpoTraining:
         longest = trainer.data_args.max_seq_len
         self.sampler = Sampler(engine, questions, order, settings, longest, asking.context)
         self.figures: dict[str, list[float]] = defaultdict(list)
+        self.handed_over = self.learning_seconds = 0.0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the trainer's batches without an end, from the step that it has reached."""
@@ -101,12 +102,18 @@ class GrpoTraining:
                 self._batch(collected.rollouts[start : start + self.size])
                 for start in range(0, len(collected.rollouts), self.size)
             ]
-            started = time.monotonic()
+            self.learning_seconds = 0.0
             for _ in range(self.settings.inner_epochs):
                 for batch in batches:
+                    self.handed_over = time.monotonic()
                     yield collate(batch, self.trainer.data_collator)
-            self.figures["learning_seconds"].append(time.monotonic() - started)
             update += 1
+
+    def batch_is_learned(self, *, ends_step: bool) -> None:
+        """Count the time since a batch was made; `ends_step` says that the weights have changed."""
+        self.learning_seconds += time.monotonic() - self.handed_over
+        if ends_step and self.trainer.state.global_step % self.steps == 0:
+            self.figures["learning_seconds"].append(self.learning_seconds)
 
     def _batch(self, rollouts: Sequence[Any]) -> LearnedBatch:
         """Make a batch, with the log-probabilities of now if they will have changed when it is learned."""

@@ -6,42 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
-from grounding.files import read_jsonl
 from grounding.layout import JSONL_FILES
-from grounding.record.conversation import parse_record
-from grounding.samples import Detection
-from infer.asking.dataset_questions import Question, read_questions
-
-SPLIT = "train"
+from infer.sampling.known_questions import SAMPLED_SPLIT, KnownQuestion, read_known_questions
 
 
-@dataclass(frozen=True)
-class RewardedQuestion:
-    """A question, the objects that it asks for, boxes in pixels of the image, and its true answer as text."""
-
-    question: Question
-    wanted: tuple[Detection, ...]
-    answer: str
-
-
-def read_rewarded(files: Sequence[Path]) -> list[RewardedQuestion]:
+def read_rewarded(files: Sequence[Path]) -> list[KnownQuestion]:
     """Read the questions of prepared data sets' training files, with their answers.
 
     Raises:
-        UserError: not a prepared data set, or a record with several questions.
+        UserError: not a prepared data set.
     """
-    rewarded: list[RewardedQuestion] = []
+    known: list[KnownQuestion] = []
     for path in files:
-        if path.name != JSONL_FILES[SPLIT]:
-            raise UserError(f"{path}: grounding_grpo needs a prepared data set's {JSONL_FILES[SPLIT]}")
-        questions = read_questions(path.parent, SPLIT)
-        for question, (line, row) in zip(questions, read_jsonl(path), strict=True):
-            record = parse_record(row)
-            if len(record.answers) != 1:
-                raise UserError(f"{path}, line {line}: several answers: grounding_grpo rewards a single one")
-            wanted = record.read_answers(question.size).detections
-            rewarded.append(RewardedQuestion(question, wanted, record.answers[0]))
-    return rewarded
+        if path.name != JSONL_FILES[SAMPLED_SPLIT]:
+            raise UserError(
+                f"{path}: grounding_grpo needs a prepared data set's {JSONL_FILES[SAMPLED_SPLIT]}"
+            )
+        known += read_known_questions(path.parent)
+    return known
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from grounding.answers.reader import read_answer
 from grounding.samples import Detection, Reading
 from infer.engines.paddle.decoding import Row
 from infer.engines.paddle.engine import PaddleEngine
+from infer.sampling.known_questions import KnownQuestion
 from models.family import Prompt
 from train.objectives.grpo.advantages import group_advantages, has_failed, is_dead
 from train.objectives.grpo.grpo_settings import GrpoSettings
 from train.objectives.grpo.own_reward import load_reward
-from train.objectives.grpo.rewarded_questions import QuestionOrder, RewardedQuestion
+from train.objectives.grpo.rewarded_questions import QuestionOrder
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Sampler:
     def __init__(
         self,
         engine: PaddleEngine,
-        questions: Sequence[RewardedQuestion],
+        questions: Sequence[KnownQuestion],
         order: QuestionOrder,
         settings: GrpoSettings,
         longest: int,
@@ -105,7 +106,7 @@ class Sampler:
         return Collected(tuple(rollouts), tuple(sampled), groups, dead, failed, *seconds)
 
     def _sample(
-        self, asked: Sequence[RewardedQuestion], update: int, draw: int, seconds: list[float]
+        self, asked: Sequence[KnownQuestion], update: int, draw: int, seconds: list[float]
     ) -> list[list[Rollout]]:
         """Return a group of answers to each question; adds the time to `seconds`: sampling, rewards."""
         started = time.monotonic()
@@ -138,7 +139,7 @@ class Sampler:
         """Return how many tokens an answer to a prompt may have, without the one that ends it."""
         return max(1, self.longest - 1 - len(prompt.token_ids))
 
-    def _judged(self, asked: RewardedQuestion, prompt: Prompt, row: Row) -> Rollout:
+    def _judged(self, asked: KnownQuestion, prompt: Prompt, row: Row) -> Rollout:
         text = self.engine.encoder.tokenizer.decode(
             row.token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
@@ -155,13 +156,13 @@ class Sampler:
             -sum(row.logprobs) / max(1, len(row.logprobs)),
         )
 
-    def _with_truth(self, asked: RewardedQuestion, group: list[Rollout]) -> list[Rollout]:
+    def _with_truth(self, asked: KnownQuestion, group: list[Rollout]) -> list[Rollout]:
         """Put the true answer in the place of the last one where all answers of a group have failed."""
         if not self.settings.truth or not has_failed([each.reward for each in group]):
             return group
         tokenizer, prompt = self.engine.encoder.tokenizer, group[0].prompt
         end = tokenizer.convert_tokens_to_ids(self.engine.family.end_tokens[0])
-        token_ids = (*tokenizer(asked.answer, add_special_tokens=False)["input_ids"], end)
+        token_ids = (*tokenizer(asked.truth, add_special_tokens=False)["input_ids"], end)
         if len(prompt.token_ids) + len(token_ids) > self.longest:
             return group
         reading = Reading(asked.wanted, ())

@@ -12,10 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from train.inside.inference_mode import bare_model, inference_mode
 from train.objectives.grpo.grpo_settings import GrpoSettings
+
+if TYPE_CHECKING:
+    from train.objectives.grpo.learning import GrpoTraining
 
 
 def learn_from_rollouts(settings: GrpoSettings, files: Sequence[Path]) -> str:
@@ -32,6 +35,7 @@ def learn_from_rollouts(settings: GrpoSettings, files: Sequence[Path]) -> str:
         self.args.ignore_data_skip = True
         asking = Asking(encoder_of(self), partial(_answering, self))
         self.grounding_grpo = GrpoTraining(self, settings, files, compute_loss, asking)
+        self.add_callback(_watch(self.grounding_grpo))
 
     def get_train_dataloader(self: Any, *args: Any, **kwargs: Any) -> Any:
         del args, kwargs
@@ -48,6 +52,21 @@ def learn_from_rollouts(settings: GrpoSettings, files: Sequence[Path]) -> str:
     SFTTrainer.__init__, SFTTrainer.compute_loss = build_with_rollouts, loss_of
     SFTTrainer.get_train_dataloader, SFTTrainer.log = get_train_dataloader, log_with_figures
     return "learn_from_rollouts"
+
+
+def _watch(grpo: "GrpoTraining") -> Any:
+    from paddleformers.trainer import TrainerCallback
+
+    class Callback(TrainerCallback):  # type: ignore[misc]  # paddleformers has no types
+        def on_substep_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            del args, state, control, kwargs
+            grpo.batch_is_learned(ends_step=False)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            del args, state, control, kwargs
+            grpo.batch_is_learned(ends_step=True)
+
+    return Callback()
 
 
 @contextmanager
