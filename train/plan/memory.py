@@ -31,6 +31,7 @@ from models.shapes import Tensor
 from train.plan.activations import count_activations
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.loss import count_loss
+from train.plan.sampling_memory import count_sampling, needs_start_copy
 from train.plan.trainable import trained_tensors
 from train.recipe import TrainRecipe
 
@@ -44,6 +45,10 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 """Bytes per number: an optimizer's master weight, AdamW's two moments together, and the two formats."""
 
 
+START_COPY, SAMPLING = "frozen copy of the start", "sampling, beyond the two above"
+"""The parts of a run that learns from sampled answers."""
+
+
 @dataclass(frozen=True)
 class MemoryPlan:
     """The peak memory of one GPU in bytes, and the number of parameters of the whole model.
@@ -51,8 +56,9 @@ class MemoryPlan:
     `trainable` counts the parameters that the optimizer updates: with LoRA the adapter's, which `parameters`
     does not include. `gradients` include the one of a head that is also the embedding, which waits until the
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
-    layer, as the two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each
-    of its records.
+    layer, as the two are never in memory together. `tokens` is the longest micro-batch. Where answers are
+    sampled, `start_copy` is the frozen model of the start, and `sampling` what samples need while nothing is
+    learned.
     """
 
     parameters: int
@@ -65,19 +71,24 @@ class MemoryPlan:
     optimizer: int
     activations: int
     peak: int
+    start_copy: int = 0
+    sampling: int = 0
     reserve: int = RESERVE
 
     @property
     def parts(self) -> dict[str, int]:
         """The parts by name, in bytes."""
-        return {
+        parts = {
             "weights": self.weights,
             "gradients": self.gradients,
             "optimizer states": self.optimizer,
             "activations": self.activations,
             "logits and loss, or one layer": self.peak,
-            "reserve (an allowance)": self.reserve,
         }
+        if self.sampling:
+            parts[START_COPY] = self.start_copy
+            parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
+        return {**parts, "reserve (an allowance)": self.reserve}
 
     @property
     def total_bytes_per_gpu(self) -> int:
@@ -99,6 +110,9 @@ class MemoryPlan:
             "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
+        if self.sampling:
+            advice[START_COPY] = "grounding_grpo.kl: 0, or fine_tuning: LoRA"
+            advice[SAMPLING] = "fewer grounding_grpo.prompts, on more GPUs"
         largest = max(advice, key=lambda name: self.parts[name])
         return f"most of it is {largest}: {advice[largest]}"
 
@@ -156,6 +170,8 @@ def plan_memory(
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
         peak=max(loss.peak, activations.one_layer),
+        start_copy=_spread(model, spread) * weight if needs_start_copy(recipe) else 0,
+        sampling=count_sampling(recipe, config, spread),
     )
 
 

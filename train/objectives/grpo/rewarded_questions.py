@@ -46,8 +46,15 @@ class QuestionOrder:
 
     def refill(self, update: int, draw: int, wanted: int) -> list[int]:
         """Return the questions that replace those of dead groups, in the given draw."""
-        source = random.Random(f"{self.seed} {update} {self.process} {draw}")
+        source = self._source(update, draw)
         return [source.randrange(self.count) for _ in range(wanted)]
+
+    def sampling_seed(self, update: int, draw: int) -> int:
+        """Return the seed with which the answers of a draw are sampled."""
+        return self._source(update, draw).getrandbits(32)
+
+    def _source(self, update: int, draw: int) -> random.Random:
+        return random.Random(f"{self.seed} {update} {self.process} {draw}")
 
     def _at(self, place: int) -> int:
         turn, number = divmod(place, self.count)

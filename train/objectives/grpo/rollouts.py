@@ -112,9 +112,7 @@ class Sampler:
         started = time.monotonic()
         size = self.settings.group
         engine = self.engine
-        engine.decoding = replace(
-            engine.decoding, seed=hash((self.order.seed, update, draw, self.order.process))
-        )
+        engine.decoding = replace(engine.decoding, seed=self.order.sampling_seed(update, draw))
         with self.context():
             # One prompt for all answers of a group: the engine reads it once, and so does the lesson.
             encoded = [engine.encode(each.question.request) for each in asked]
