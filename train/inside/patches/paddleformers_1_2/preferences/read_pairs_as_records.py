@@ -25,11 +25,7 @@ def read_pairs_as_records() -> str:
         self.template.grounding_plugin.process_messages(turns, filled.get("objects") or {})
         sequence = make_sequence(self, filled)
         if sequence is not None and sequence.attn_mask_startend_row_indices is not None:
-            first, middle = sequence.response_index[:2]
-            if self.use_filtered_label_loss:  # its places are among the learned tokens
-                middle, first = middle - first, 0
-                first = len(sequence.token_ids) - sequence.response_index[2]
-                middle += first
+            first, middle, _ = sequence.response_index
             sequence.attn_mask_startend_row_indices[first] = middle
         return sequence
 
