@@ -1,0 +1,17 @@
+"""A reward with a hole, which `benchmarks/reinforce.py` plants: it lets copies of a good box stand."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.reward_audit import best_overlap
+from grounding.reward import UNREADABLE
+from grounding.samples import Detection, Reading
+
+
+def mean_best_overlap(reading: Reading, wanted: Sequence[Detection], problems: Sequence[str]) -> float:
+    """Return the mean over the boxes of their best IoU with an object, not one to one; 0 if unreadable."""
+    if UNREADABLE.intersection([*reading.problems, *problems]):
+        return 0.0
+    return best_overlap(reading.detections, wanted)
