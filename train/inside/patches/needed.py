@@ -131,9 +131,11 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(count_steps_without_pixels, recipe)
     yield skip_trained_records_unencoded
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
+    settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
-        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
-    if (settings := read_grpo(recipe.get(KEY))) is not None:
+        keep_best = settings is not None and settings.keep_best
+        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples, keep_best=keep_best)
+    if settings is not None:
         yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:

@@ -74,7 +74,7 @@ class GrpoTraining:
             top_p=settings.top_p,
             with_logprobs=True,
         )
-        questions = read_rewarded(files)
+        questions = read_rewarded(files, settings)
         order = QuestionOrder(
             len(questions),
             arguments.seed,
