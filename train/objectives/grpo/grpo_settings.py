@@ -25,6 +25,7 @@ class GrpoSettings:
     temperature: float = setting("at which tokens are sampled", 1.0)
     top_p: float = setting("sample from the most likely tokens that together have this probability", 1.0)
     max_new_tokens: int = setting("longest answer; one that is cut gets no reward", 512)
+    at_once: int = setting("answers sampled at a time: fewer need less memory (0: all of an update)", 0)
     clip_low: float = setting("a token's probability counts down to 1 - clip_low of what it was", 0.2)
     clip_high: float = setting("and up to 1 + clip_high", 0.28)
     kl: float = setting("weight of the distance to the start (0: none)", 0.0)
@@ -53,8 +54,8 @@ class GrpoSettings:
             raise ValueError(f"{KEY}.top_p: {self.top_p} is not above 0 and up to 1")
         if not 0 < self.clip_low < 1 or self.clip_high <= 0:
             raise ValueError(f"{KEY}.clip_low must be between 0 and 1, and clip_high above 0")
-        if self.kl < 0 or self.refills < 0:
-            raise ValueError(f"{KEY}.kl and refills must be 0 or more")
+        if min(self.kl, self.refills, self.at_once) < 0:
+            raise ValueError(f"{KEY}.kl, refills and at_once must be 0 or more")
         low, high = self.difficulty
         if not 0 <= low < high <= 1:
             raise ValueError(

@@ -73,6 +73,7 @@ class GrpoTraining:
             temperature=settings.temperature,
             top_p=settings.top_p,
             with_logprobs=True,
+            rows=settings.at_once or None,
         )
         questions = read_rewarded(files, settings)
         order = QuestionOrder(

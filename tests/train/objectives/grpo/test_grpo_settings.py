@@ -44,6 +44,7 @@ def test_nothing_switches_it_off() -> None:
         ({"clip_low": 1.0}, "clip_low"),
         ({"clip_high": 0.0}, "clip_high"),
         ({"kl": -0.1}, "kl"),
+        ({"at_once": -1}, "at_once must be 0 or more"),
         ({"refills": -1}, "refills"),
         ({"difficulty": 0.5}, "must be two numbers"),
         ({"difficulty": [0.1]}, "must be two numbers"),

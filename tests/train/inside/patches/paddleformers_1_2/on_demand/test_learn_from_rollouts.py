@@ -81,7 +81,7 @@ def test_curves_and_the_best_weights(train_grpo: Callable[..., Path], tiny_model
     """At this rate the model is ruined at once: the result is the start, which answered no worse."""
     run = train_grpo(
         settings=[("keep_best", "true")],
-        learning_rate=1.0,
+        learning_rate=0.1,
         max_steps=2,
         save_steps=2,
         eval_steps=1,
