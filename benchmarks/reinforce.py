@@ -191,7 +191,9 @@ def train(
 
 def reinforce(folder: Path, start: Path, dataset: Path, seed: int, scale: Scale, *keys: str) -> float:
     """Let the model learn from its own answers, and return the seconds."""
-    settings = ", ".join(("group: 8", "prompts: 4", f"max_new_tokens: {MOST_TOKENS}", *keys))
+    settings = ", ".join(
+        ("group: 8", "prompts: 4", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
+    )
     return _train("tiny_grpo", folder, start, dataset, None, seed, f"max_steps={scale.updates}",
                   f"learning_rate={scale.rate:.6f}", "per_device_train_batch_size=32",
                   f"grounding_grpo={{{settings}}}")  # fmt: skip

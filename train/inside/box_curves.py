@@ -33,6 +33,7 @@ from visualize.sheets.panels import Panel, draw_panels
 from visualize.sheets.sheet import with_legend
 
 SPLIT = "val"
+F1_CURVE = "F1_50"
 EXAMPLES = 4
 LENGTH_FACTOR = 2
 """Answers are cut at this multiple of the longest true answer's length: a bad one never ends by itself."""
@@ -63,8 +64,11 @@ class BoxCurves:
             len(self.encoder.tokenizer(text)["input_ids"]) for text in true_answers(dataset, samples)
         )
 
-    def draw(self, step: int) -> None:
-        """Ask the model as it is now, and write a point of every curve; all processes call this together."""
+    def draw(self, step: int) -> dict[str, float]:
+        """Ask the model as it is now, write a point of every curve, and return the values in process 0.
+
+        All processes call this together.
+        """
         from paddleformers.utils.log import logger
 
         started = time.monotonic()
@@ -79,7 +83,7 @@ class BoxCurves:
         )
         answered = self._ask(recipe)
         if not self.trainer.is_world_process_zero():
-            return
+            return {}
         values = curve_values(_save(recipe, self.questions, answered))
         if writer := _visualdl_writer(self.trainer):
             for name, value in values.items():
@@ -90,6 +94,7 @@ class BoxCurves:
         shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
         seconds = time.monotonic() - started
         logger.info(f"boxes at step {step}: {shown} ({len(self.questions)} images in {seconds:.1f} s)")
+        return values
 
     def _ask(self, recipe: InferRecipe) -> list[ParsedAnswer]:
         engine = PaddleEngine.from_model(self.model, self.encoder, max_new_tokens=recipe.max_new_tokens)
@@ -118,7 +123,7 @@ def curve_values(scores: Scores) -> dict[str, float]:
     """Return the values of the curves, 0..1; undefined values (AP without objects) are left out."""
     values = {
         "AP50": scores.values["AP50"],
-        "F1_50": scores.values["f1_50"],
+        F1_CURVE: scores.values["f1_50"],
         "mean_IoU": scores.values["mean_iou"],
         "unreadable": 1 - scores.metrics["readable"],
         "duplicates": scores.values["duplicates"],

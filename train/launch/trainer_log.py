@@ -17,6 +17,7 @@ EVAL_LOSS = re.compile(rf"(?i:\beval_loss: {NUMBER})")
 EVAL_VALUES = re.compile(rf"\beval_(\w+): (?i:{NUMBER})")
 NO_SCORES = ("runtime", "samples_per_second", "steps_per_second")
 BOXES = re.compile(r"\bboxes at step .*")
+BEST = re.compile(r"\bbest weights: .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
 MEASURED = re.compile(r"\btoken lengths: ([\d,]+) of ([\d,]+) records")
 """Our own line: the lengths of so many records are known, and the number of steps when all are."""

@@ -117,7 +117,7 @@ class MemoryPlan:
         }
         if self.sampling:
             advice[START_COPY] = "grounding_grpo.kl: 0, or fine_tuning: LoRA"
-            advice[SAMPLING] = "fewer grounding_grpo.prompts, on more GPUs"
+            advice[SAMPLING] = "less grounding_grpo.at_once"
         largest = max(advice, key=lambda name: self.parts.get(name, 0))
         return f"most of it is {largest}: {advice[largest]}"
 

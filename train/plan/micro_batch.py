@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from grounding.errors import UserError
 from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
 from train.recipe import TrainRecipe
 
@@ -24,8 +25,15 @@ class MicroBatch:
 
 
 def grpo_settings(recipe: TrainRecipe) -> GrpoSettings | None:
-    """Return the settings of a recipe that learns from sampled answers, None of any other."""
-    return read_grpo(recipe.values.get(KEY))
+    """Return the settings of a recipe that learns from sampled answers, None of any other.
+
+    Raises:
+        UserError: they are wrong.
+    """
+    try:
+        return read_grpo(recipe.values.get(KEY))
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def micro_batch(recipe: TrainRecipe) -> MicroBatch:

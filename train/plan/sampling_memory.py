@@ -16,14 +16,14 @@ LOGIT_COPIES = 4
 def count_sampling(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout) -> int:
     """Return the bytes on one GPU while the answers of an update are sampled, 0 without sampling.
 
-    All of them are sampled at once. Each has keys and values for max_seq_len tokens of its own, twice, as
+    Each of those that are sampled at a time has keys and values for max_seq_len tokens of its own, twice, as
     buffers are copied when they grow, and float32 logits of the whole vocabulary.
     """
     settings = grpo_settings(recipe)
     if settings is None:
         return 0
     shape = find_family(config).text_shape(config)
-    answers = settings.prompts * settings.group
+    answers = min(settings.prompts * settings.group, settings.at_once or settings.prompts * settings.group)
     keys = 2 * shape.layers * -(-shape.key_width // spread.tensor) * number_bytes(recipe)
     cache = recipe.degree("max_seq_len") * keys
     return answers * (2 * cache + LOGIT_COPIES * shape.vocab_size * FLOAT32)

@@ -14,7 +14,7 @@ from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
 from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
-from train.preflight.objective_keys.grpo_keys import grpo_keys, grpo_reward
+from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
@@ -48,7 +48,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     backend_fits_machine,
     devices,
     model_fits_degrees,
-    grpo_reward,
+    grpo_files,
 )
 """Checks that depend on this machine and its files."""
 

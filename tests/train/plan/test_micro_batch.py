@@ -72,6 +72,8 @@ def test_sampling_and_the_copy_of_the_start_are_counted(tuning: str, kl: float, 
     # Nothing is learned meanwhile: only what is beyond the activations is added.
     assert plan.parts[SAMPLING] == plan.sampling - plan.activations - plan.peak > 0
     assert sum(plan.parts.values()) == plan.total_bytes_per_gpu
+    some = plan_memory({**values, "grounding_grpo": {**settings, "at_once": 16}}, config)
+    assert some.sampling * 4 == plan.sampling
     small = plan_memory({**values, "grounding_grpo": {**settings, "prompts": 1, "group": 2}}, config)
     assert small.parts[SAMPLING] == 0
     assert not replace(plan, gpu_memory=plan.total_bytes_per_gpu - 1).fits

@@ -140,9 +140,11 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield build_reference_model
         yield read_pairs_as_records
         yield partial(show_pictures_with_pairs, recipe)
+    settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
-        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
-    if (settings := read_grpo(recipe.get(KEY))) is not None:
+        keep_best = settings is not None and settings.keep_best
+        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples, keep_best=keep_best)
+    if settings is not None:
         yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:

@@ -73,8 +73,9 @@ class GrpoTraining:
             temperature=settings.temperature,
             top_p=settings.top_p,
             with_logprobs=True,
+            rows=settings.at_once or None,
         )
-        questions = read_rewarded(files)
+        questions = read_rewarded(files, settings)
         order = QuestionOrder(
             len(questions),
             arguments.seed,

@@ -8,13 +8,15 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from infer.sampling.known_questions import SAMPLED_SPLIT, KnownQuestion, read_known_questions
+from train.objectives.grpo.difficulty import of_difficulty
+from train.objectives.grpo.grpo_settings import GrpoSettings
 
 
-def read_rewarded(files: Sequence[Path]) -> list[KnownQuestion]:
-    """Read the questions of prepared data sets' training files, with their answers.
+def read_rewarded(files: Sequence[Path], settings: GrpoSettings) -> list[KnownQuestion]:
+    """Read the questions of prepared data sets' training files that are asked, with their answers.
 
     Raises:
-        UserError: not a prepared data set.
+        UserError: not a prepared data set, or grades that are not those of its questions.
     """
     known: list[KnownQuestion] = []
     for path in files:
@@ -22,7 +24,8 @@ def read_rewarded(files: Sequence[Path]) -> list[KnownQuestion]:
             raise UserError(
                 f"{path}: grounding_grpo needs a prepared data set's {JSONL_FILES[SAMPLED_SPLIT]}"
             )
-        known += read_known_questions(path.parent)
+        own = read_known_questions(path.parent)
+        known += of_difficulty(own, Path(settings.graded), settings.difficulty) if settings.graded else own
     return known
 
 

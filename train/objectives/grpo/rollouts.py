@@ -161,8 +161,8 @@ class Sampler:
         tokenizer, prompt = self.engine.encoder.tokenizer, group[0].prompt
         end = tokenizer.convert_tokens_to_ids(self.engine.family.end_tokens[0])
         token_ids = (*tokenizer(asked.truth, add_special_tokens=False)["input_ids"], end)
-        if len(prompt.token_ids) + len(token_ids) > self.longest:
-            return group
+        if len(token_ids) > min(self.settings.max_new_tokens + 1, self.longest - len(prompt.token_ids)):
+            return group  # the model could not sample it
         reading = Reading(asked.wanted, ())
         reward = self.reward(reading, asked.wanted, [])
         return [*group[:-1], Rollout(prompt, token_ids, reading, asked.wanted, reward, is_truth=True)]

@@ -1,11 +1,13 @@
 """Checks of grounding_grpo: the answers of an update must make whole steps of one process's model."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
 from train.keys import BACKEND_KEY, Backend
+from train.objectives.grpo.difficulty import read_graded
 from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
 from train.objectives.grpo.own_reward import load_reward
 from train.objectives.grpo.update_steps import steps_of_update
@@ -37,16 +39,26 @@ def grpo_keys(recipe: TrainRecipe) -> Iterator[str]:
             yield f"{name}: {recipe.number(name)} ends within an update of {steps} steps: write a multiple"
 
 
-def grpo_reward(recipe: TrainRecipe) -> Iterator[str]:
-    """A reward of the user's own must be there, and give a number."""
+def grpo_files(recipe: TrainRecipe) -> Iterator[str]:
+    """A reward of the user's own must give a number, and grades must be those of the one data set."""
     try:
         settings = read_grpo(recipe.values.get(KEY))
-        if settings is not None:
-            load_reward(settings.reward)
     except ValueError:
         return  # reported by grpo_keys
+    if settings is None:
+        return
+    try:
+        load_reward(settings.reward)
     except UserError as error:
         yield f"{KEY}.reward: {error}"
+    if not settings.graded:
+        return
+    if len(recipe.data_files("train")) != 1:
+        yield f"{KEY}.graded: the grades are those of one data set: name it alone in train_dataset_path"
+    try:
+        read_graded(Path(settings.graded), settings.difficulty)
+    except UserError as error:
+        yield f"{KEY}.graded: {error}"
 
 
 def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:
@@ -58,6 +70,11 @@ def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:
     for name, allowed, why in wanted:
         if recipe.values.get(name) not in allowed:
             yield f"{name}: {recipe.values[name]} does not go with {KEY}, {why}: leave it out"
+    if settings.keep_best and not recipe.number("grounding_eval_samples"):
+        yield (
+            f"grounding_eval_samples: {KEY}.keep_best chooses the result by F1 on held-out images: write 64, "
+            "or keep_best: false"
+        )
     if recipe.number("max_steps", -1) < 1:
         yield f"max_steps: must be set with {KEY}: sampled answers have no epoch"
     if recipe.number("max_seq_len", 8192) <= settings.max_new_tokens:

@@ -17,6 +17,7 @@ RECIPE: dict[str, Any] = {
     "max_seq_len": 4096,
     "save_strategy": "steps",
     "save_steps": 50,
+    "grounding_eval_samples": 64,
 }
 
 
@@ -43,7 +44,13 @@ def test_nothing_switches_it_off() -> None:
         ({"clip_low": 1.0}, "clip_low"),
         ({"clip_high": 0.0}, "clip_high"),
         ({"kl": -0.1}, "kl"),
+        ({"at_once": -1}, "at_once must be 0 or more"),
         ({"refills": -1}, "refills"),
+        ({"difficulty": 0.5}, "must be two numbers"),
+        ({"difficulty": [0.1]}, "must be two numbers"),
+        ({"difficulty": [0.1, "0.9"], "graded": "graded.jsonl"}, "must be two numbers"),
+        ({"difficulty": [0.9, 0.1], "graded": "graded.jsonl"}, "the less first"),
+        ({"difficulty": [0.2, 0.8]}, "difficulty needs grounding_grpo.graded"),
         ({"reward": "mAP"}, "neither boxes nor"),
         ({"reward": "mine.py"}, "neither boxes nor"),
         ({"reward": "mine.py:not a name"}, "neither boxes nor"),
@@ -66,6 +73,7 @@ def test_wrong_settings_are_refused_by_name(given: Any, words: str) -> None:
         ({"pipeline_model_parallel_size": 2}, "pipeline"),
         ({"grounding_backend": "fleet"}, "grounding_backend"),
         ({"max_steps": -1}, "max_steps: must be set"),
+        ({"grounding_eval_samples": 0}, "grounding_eval_samples: grounding_grpo.keep_best chooses"),
         ({"max_seq_len": 512}, "leaves no room"),
         ({"train_dataset_path": "mixed.jsonl"}, "needs a prepared data set's train.jsonl"),
     ],

@@ -8,7 +8,7 @@ from grounding.errors import UserError
 from grounding.reward import answer_reward
 from grounding.samples import Reading
 from train.objectives.grpo.own_reward import EXAMPLE, load_reward
-from train.preflight.objective_keys.grpo_keys import grpo_reward
+from train.preflight.objective_keys.grpo_keys import grpo_files
 from train.recipe import TrainRecipe
 
 COUNT = "def count(reading, wanted, problems):\n    return len(reading.detections) - len(wanted)\n"
@@ -45,7 +45,7 @@ def test_a_bad_one_is_refused_in_one_line(tmp_path: Path, text: str | None, word
     with pytest.raises(UserError, match=words) as refused:
         load_reward(f"{file}:count")
     assert "\n" not in str(refused.value)
-    (problem,) = grpo_reward(TrainRecipe({"grounding_grpo": {"reward": f"{file}:count"}}))
+    (problem,) = grpo_files(TrainRecipe({"grounding_grpo": {"reward": f"{file}:count"}}))
     assert problem.startswith("grounding_grpo.reward: ")
     assert words in problem
     assert str(file) in problem

@@ -124,6 +124,11 @@ def test_the_truth_takes_part_where_all_fail(
     assert not any(each.is_truth for each in collected.sampled)  # curves show what the model says
     assert figures_of(collected)["reward"] == 0.0
 
+    truth_tokens = len(collected.rollouts[2].token_ids) - 1  # without its end
+    longest = [replace(SETTINGS, max_new_tokens=truth_tokens - less) for less in (0, 1)]
+    kept = [any(each.is_truth for each in play(lambda *_: "no", own).collect(0).rollouts) for own in longest]
+    assert kept == [True, False]  # nothing is taught that cannot be sampled
+
     without = play(lambda *_: "no", replace(SETTINGS, truth=False)).collect(0)
     assert (without.failed, without.dead) == (6, 6)
     assert not any(each.is_truth for each in without.rollouts)
