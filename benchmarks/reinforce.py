@@ -49,6 +49,7 @@ MAX_PIXELS, MOST_TOKENS = 64 * 64, 96
 SAMPLE_SHARE = 0.4
 """The share of its time that an arm samples which samples once."""
 
+PRETRAINING_RATE, RATE, DPO_RATE = 4e-3, 1e-3, 2e-4
 DPO_COST = 4.0
 """A step of DPO costs so many of supervised training: two answers, and the frozen start."""
 
@@ -113,7 +114,7 @@ def pretrain(folder: Path, scale: Scale) -> Path:
         prepare_world(world, folder)
     if not (base / "config.json").is_file():
         write_small_model(base)
-    train(model, base, folder / CLEAN.name, 0, scale.pretraining, "learning_rate=4.0e-3")
+    train(model, base, folder / CLEAN.name, 0, scale.pretraining, rate=PRETRAINING_RATE)
     return model
 
 
@@ -166,27 +167,25 @@ def learn_from_samples(
             samples, "infer.pairs", begun, clean, f"keep={keep}", f"output_dir={samples}", "batch_size=8",
             f"max_new_tokens={MOST_TOKENS}", f"limit={round(SAMPLE_SHARE * steps * 2)}", f"seed={seed}",
             "truth=false")  # fmt: skip
-        left = round((1 - SAMPLE_SHARE) * steps)
-        keys = ["stage=VL-DPO", "beta=0.1", "pref_loss_ratio=0.8", "sft_loss_ratio=1.0", "max_seq_len=512"]
-        is_dpo = arm == DPO
-        spent[arm] = sampling + train(
-            models[arm], begun, samples, seed, round(left / DPO_COST) if is_dpo else left,
-            *(keys if is_dpo else ()), validation=samples if is_dpo else clean)  # fmt: skip
+        left = (1 - SAMPLE_SHARE) * steps
+        spent[arm] = sampling + (
+            train(models[arm], begun, samples, seed, round(left), validation=clean)
+            if arm == SAMPLED
+            else train(
+                models[arm], begun, samples, seed, round(left / DPO_COST), recipe="tiny_dpo", rate=DPO_RATE
+            )
+        )
     return spent
 
 
 def train(
-    folder: Path,
-    start: Path,
-    dataset: Path,
-    seed: int,
-    steps: int,
-    *keys: str,
-    validation: Path | None = None,
-) -> float:
+    folder: Path, start: Path, dataset: Path, seed: int, steps: int, *,
+    recipe: str = "tiny_full", rate: float = RATE, validation: Path | None = None,
+) -> float:  # fmt: skip
     """Train on the answers of a data set, and return the seconds."""
-    return _train("tiny_full", folder, start, dataset, validation, seed, f"max_steps={steps}",
-                  "learning_rate=1.0e-3", *keys)  # fmt: skip
+    return _train(
+        recipe, folder, start, dataset, validation or dataset, seed, f"max_steps={steps}",
+        f"learning_rate={rate:.6f}")  # fmt: skip
 
 
 def reinforce(folder: Path, start: Path, dataset: Path, seed: int, scale: Scale, *keys: str) -> float:
@@ -194,18 +193,18 @@ def reinforce(folder: Path, start: Path, dataset: Path, seed: int, scale: Scale,
     settings = ", ".join(
         ("group: 8", "prompts: 4", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
     )
-    return _train("tiny_grpo", folder, start, dataset, None, seed, f"max_steps={scale.updates}",
+    return _train("tiny_grpo", folder, start, dataset, dataset, seed, f"max_steps={scale.updates}",
                   f"learning_rate={scale.rate:.6f}", "per_device_train_batch_size=32",
                   f"grounding_grpo={{{settings}}}")  # fmt: skip
 
 
 def _train(
-    recipe: str, folder: Path, start: Path, dataset: Path, validation: Path | None, seed: int, *keys: str
+    recipe: str, folder: Path, start: Path, dataset: Path, validation: Path, seed: int, *keys: str
 ) -> float:
     return timed(
         folder, "train", f"recipes/train/{recipe}.yaml", f"model_name_or_path={start}",
         f"train_dataset_path={dataset / 'train.jsonl'}", f"output_dir={folder}",
-        f"eval_dataset_path={(validation or dataset) / 'val.jsonl'}", f"logging_dir={folder / 'visualdl'}",
+        f"eval_dataset_path={validation / 'val.jsonl'}", f"logging_dir={folder / 'visualdl'}",
         f"seed={seed + 1}", f"max_pixels={MAX_PIXELS}", "grounding_eval_samples=0", "evaluation_strategy=no",
         "do_eval=false", "save_steps=100000", "logging_steps=10", *keys)  # fmt: skip
 
