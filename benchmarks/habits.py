@@ -20,9 +20,9 @@ from grounding.boxes import GridBox
 from grounding.files import write_json, write_jsonl
 from prepare.shapes.picture import GROUND
 
-CLASSES = ("red square", "green circle", "blue triangle", "yellow diamond")
+CLASSES = ("red square", "green circle", "blue triangle")
 QUESTIONS = ("task.en1", "category.en1")
-SIDE, CELLS = 64, 4
+CELLS = 8
 GRID_CELL = 1000 // CELLS
 
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 LEFT_OUT, COPIED, INVENTED = 0.20, 0.15, 0.10
 """Shares of the boxes that are left out and named twice, and of the negatives that get a false box."""
 
-SMALL, LARGE = 1, 2
+SMALL, LARGE = 2, 4
 """Sides in cells: small objects are left out, large ones are named twice."""
 
 
@@ -47,8 +47,9 @@ def prepare_world(world: World, folder: Path) -> Path:
     """Draw and prepare a world's data set where it is missing, and return its folder."""
     source, dataset = folder / f"{world.name}_source", folder / world.name
     if not (dataset / "card.json").is_file():
-        keys = {"image_size": SIDE, "layout": "yolo", "classes": f"[{','.join(CLASSES)}]"}
-        call("prepare.shapes", source, *(f"{key}={value}" for key, value in {**keys, **world.keys}.items()))
+        call(
+            "prepare.shapes", source, "layout=yolo", *(f"{key}={value}" for key, value in world.keys.items())
+        )
         if world.ground != GROUND:
             for path in sorted((source / "images").rglob("*.png")):
                 colour_ground(path, world.ground)
