@@ -1,8 +1,9 @@
 """Drawn pictures for `benchmarks/reinforce.py`, and training answers with planted habits.
 
-A picture has one to three shapes of three classes; a class may be there several times. Each question is about
-one class, and a quarter of them about one that is not there. Bad annotators have habits that can be seen in
-the picture: they leave out small objects, name large ones twice, and see things where a large object is.
+A picture has one or two shapes of three classes, each class at most once. A question is about everything or
+about one class; a quarter of the latter are about one that is not there. Bad annotators have habits that can
+be seen in the picture: they leave out small objects, name large ones twice, and see things where a large
+object is.
 """
 
 import json
