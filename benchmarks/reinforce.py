@@ -57,7 +57,7 @@ LEAST_GAIN, MOST_COPIES, BOXES, MOST_FALSE = 0.10, 1.0, (0.97, 1.03), 2.0
 
 @dataclass(frozen=True)
 class Scale:
-    """How long is trained: steps of 8 records, and updates of 4 questions with 8 answers each.
+    """How long is trained: steps of 8 records, and updates of 8 questions with 8 answers each.
 
     `steps` are those of the arms that are supervised; they take about the time of the updates.
     """
@@ -88,10 +88,10 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "reinforce")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--pretraining", type=int, default=1000, help="steps of the demo's training (1000)")
-    parser.add_argument("--habits", type=int, default=200, help="steps on answers with habits (200)")
-    parser.add_argument("--updates", type=int, default=150, help="of GRPO (150)")
-    parser.add_argument("--steps", type=int, default=800, help="of the arms that are supervised (800)")
-    parser.add_argument("--rate", type=float, default=3e-4, help="learning rate of GRPO (3e-4)")
+    parser.add_argument("--habits", type=int, default=1000, help="steps on answers with habits (1000)")
+    parser.add_argument("--updates", type=int, default=200, help="of GRPO (200)")
+    parser.add_argument("--steps", type=int, default=1000, help="of the arms that are supervised (1000)")
+    parser.add_argument("--rate", type=float, default=1e-4, help="learning rate of GRPO (1e-4)")
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time, a core each (2)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -186,10 +186,10 @@ def train(
 def reinforce(folder: Path, start: Path, dataset: Path, seed: int, scale: Scale, *keys: str) -> float:
     """Let the model learn from its own answers, and return the seconds."""
     settings = ", ".join(
-        ("group: 8", "prompts: 4", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
+        ("group: 8", "prompts: 8", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
     )
     return _train("tiny_grpo", folder, start, dataset, dataset, seed, f"max_steps={scale.updates}",
-                  f"learning_rate={scale.rate:.6f}", "per_device_train_batch_size=32",
+                  f"learning_rate={scale.rate:.6f}", "per_device_train_batch_size=64",
                   f"grounding_grpo={{{settings}}}")  # fmt: skip
 
 
