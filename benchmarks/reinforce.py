@@ -11,6 +11,7 @@ at repeats: stopping hides copies.
 
 Prints a table for both kinds of pictures, means over the seeds with the lowest and the highest, and the time
 of an update. Exit code 1 where GRPO misses a goal. What is there already is kept: repeat the command.
+A seed takes about half an hour of a processor.
 """
 
 import argparse
