@@ -11,7 +11,10 @@ from grounding.samples import Detection, Reading
 
 
 def mean_best_overlap(reading: Reading, wanted: Sequence[Detection], problems: Sequence[str]) -> float:
-    """Return the mean over the boxes of their best IoU with an object, not one to one; 0 if unreadable."""
+    """Return the mean over the objects of their best IoU with a box, not one to one: boxes cost nothing.
+
+    0 if unreadable; where nothing is wanted, 1 if nothing is given.
+    """
     if UNREADABLE.intersection([*reading.problems, *problems]):
         return 0.0
-    return best_overlap(reading.detections, wanted)
+    return best_overlap(wanted, reading.detections)
