@@ -11,7 +11,7 @@ _LIST_MARK = re.compile(
 
 
 def list_mark_length(text: str) -> int:
-    """Return how many characters of a text without tags are the mark of a list before its name, 0 without one.
+    """Return how many characters of a text without tags are a mark of a list before its name, or 0.
 
     A number that belongs to the name stays with it: `7 up`, `3.5 mm plug`.
     """

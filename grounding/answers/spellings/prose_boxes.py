@@ -97,9 +97,9 @@ def _label_in(piece: Piece, gap: Span) -> tuple[str, Span]:
         text = _NO_TEXT.sub(blank, text)
     last_line = text.rstrip(_LABEL_ENDS).rfind("\n") + 1
     gap, text = (gap[0] + last_line, gap[1]), text[last_line:]
-    before = len(text) - len(text.lstrip(SEPARATORS))
-    name = text[before + list_mark_length(text[before:]) :]
-    start = gap[0] + len(text) - len(name.lstrip(SEPARATORS))
+    name = text.lstrip(SEPARATORS)
+    name = name[list_mark_length(name) :].lstrip(SEPARATORS)
+    start = gap[0] + len(text) - len(name)
     return _text_of(piece, (start, max(start, gap[0] + len(text.rstrip(_LABEL_ENDS)))))
 
 
