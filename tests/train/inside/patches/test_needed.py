@@ -57,7 +57,12 @@ def names(recipe: dict[str, Any]) -> list[str]:
     return [patch.__name__ for patch in patches]
 
 
-PAIRS = ["build_reference_model", "read_pairs_as_records", "show_pictures_with_pairs"]
+PAIRS = [
+    "build_reference_model",
+    "count_pairs_unencoded",
+    "read_pairs_as_records",
+    "show_pictures_with_pairs",
+]
 
 
 def be(
