@@ -28,22 +28,36 @@ LOWEST = -1e30
 
 
 def mean_cross_entropy(hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None) -> Any:
-    """Return the mean loss of the learned tokens, a float32 scalar: those whose label is not `ignored`.
+    """Return the mean loss of the learned tokens, a float32 scalar, NaN without a learned token.
 
-    `hidden` is (..., width) and `labels` (...), in the same order. `weight` is (vocabulary, width), or this
-    process's rows of it, if `group` is the group of processes that share the vocabulary. Without a learned
-    token the mean is NaN.
+    For the arguments see `losses_of_tokens`.
+    """
+    import paddle
+
+    losses, learned = losses_of_tokens(hidden, weight, labels, ignored, group)
+    if not learned.shape[0]:
+        return hidden.astype("float32").sum() * float("nan")
+    # Among zeros they are added in the order of all tokens: the sum is rounded as that of a whole loss is.
+    return paddle.scatter(paddle.zeros([labels.flatten().shape[0]]), learned, losses).sum() / losses.shape[0]
+
+
+def losses_of_tokens(
+    hidden: Any, weight: Any, labels: Any, ignored: int, group: Any = None
+) -> tuple[Any, Any]:
+    """Return the losses of the learned tokens, float32 (tokens,), and their places among all tokens.
+
+    Learned are the tokens whose label is not `ignored`. `hidden` is (..., width) and `labels` (...), in the
+    same order. `weight` is (vocabulary, width), or this process's rows of it, if `group` is the group of
+    processes that share the vocabulary. Without a learned token the losses are empty.
     """
     import paddle
 
     labels = labels.flatten()
     learned = paddle.nonzero(labels != ignored).flatten()
-    hidden = hidden.reshape([-1, hidden.shape[-1]])
     if not learned.shape[0]:
-        return hidden.astype("float32").sum() * float("nan")
-    losses = _token_losses().apply(hidden.gather(learned), weight, labels.gather(learned), group)
-    # Among zeros they are added in the order of all tokens: the sum is rounded as that of a whole loss is.
-    return paddle.scatter(paddle.zeros([labels.shape[0]]), learned, losses).sum() / losses.shape[0]
+        return paddle.zeros([0]), learned
+    hidden = hidden.reshape([-1, hidden.shape[-1]])
+    return _token_losses().apply(hidden.gather(learned), weight, labels.gather(learned), group), learned
 
 
 @cache

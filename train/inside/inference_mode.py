@@ -30,3 +30,10 @@ def inference_mode(model: Any) -> Iterator[None]:
         paddle.set_rng_state(numbers[0])
         random.setstate(numbers[1])
         np.random.set_state(numbers[2])
+
+
+def bare_model(model: Any) -> Any:
+    """Return a trainer's model without the layer that holds its LoRA adapter."""
+    from paddleformers.peft import LoRAModel
+
+    return model.model if isinstance(model, LoRAModel) else model

@@ -32,7 +32,7 @@ from train.plan.activations import count_activations
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.loss import count_loss
 from train.plan.trainable import trained_tensors
-from train.recipe import TrainRecipe
+from train.recipe import TrainRecipe, learns_preferences
 
 GIB = 2**30
 DEFAULT_GPU_MEMORY_GB = 80.0
@@ -52,7 +52,8 @@ class MemoryPlan:
     does not include. `gradients` include the one of a head that is also the embedding, which waits until the
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
     layer, as the two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each
-    of its records.
+    of its records. `reference` is the frozen copy that a full run of the stage VL-DPO compares with; with
+    LoRA the adapter is switched off for that.
     """
 
     parameters: int
@@ -66,12 +67,15 @@ class MemoryPlan:
     activations: int
     peak: int
     reserve: int = RESERVE
+    reference: int = 0
 
     @property
     def parts(self) -> dict[str, int]:
         """The parts by name, in bytes."""
+        reference = {"reference model": self.reference} if self.reference else {}
         return {
             "weights": self.weights,
+            **reference,
             "gradients": self.gradients,
             "optimizer states": self.optimizer,
             "activations": self.activations,
@@ -95,11 +99,12 @@ class MemoryPlan:
         advice = {
             "weights": "more tensor_model_parallel_size, expert_model_parallel_size, or sharding: stage3",
             "gradients": "sharding: stage2, more tensor_model_parallel_size, or fine_tuning: LoRA",
+            "reference model": "more tensor_model_parallel_size, or fine_tuning: LoRA",
             "optimizer states": "more sharding_parallel_size and GPUs, or fine_tuning: LoRA",
             "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
-        largest = max(advice, key=lambda name: self.parts[name])
+        largest = max(advice, key=lambda name: self.parts.get(name, 0))
         return f"most of it is {largest}: {advice[largest]}"
 
     @property
@@ -156,7 +161,13 @@ def plan_memory(
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
         peak=max(loss.peak, activations.one_layer),
+        reference=_spread(model, spread) * weight if _has_reference(recipe) else 0,
     )
+
+
+def _has_reference(recipe: TrainRecipe) -> bool:
+    """Tell whether a whole second model is kept; sharding does not divide it."""
+    return learns_preferences(recipe.values) and not recipe.is_lora and not recipe.get("reference_free")
 
 
 def _as_held(recipe: TrainRecipe, tensor: Tensor) -> Tensor:

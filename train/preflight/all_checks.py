@@ -14,6 +14,7 @@ from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
 from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
+from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
     CheckOptions,
@@ -27,7 +28,14 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[TrainRecipe], Iterable[str]]
 
-RECIPE_CHECKS: tuple[Check, ...] = (*KEY_CHECKS, out_of_range, outside_lists, degree_keys, backend_keys)
+RECIPE_CHECKS: tuple[Check, ...] = (
+    *KEY_CHECKS,
+    out_of_range,
+    outside_lists,
+    degree_keys,
+    backend_keys,
+    preference_keys,
+)
 """Checks that need the recipe and nothing else."""
 
 PLACE_CHECKS: tuple[Check, ...] = (

@@ -17,8 +17,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from train.inside.blockwise_cross_entropy import mean_cross_entropy
+from train.inside.blockwise_cross_entropy import losses_of_tokens, mean_cross_entropy
 from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import is_split, model_parallel_group
+from train.objectives.head_objective import OBJECTIVE
 
 LABELS = "_labels_to_learn"
 """An attribute of the head while its model computes a loss: the labels, and the one that is ignored."""
@@ -42,13 +43,14 @@ def learn_in_blocks() -> str:
 
 
 def _model(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell the head the labels while the model computes, if this is supervised fine-tuning."""
+    """Tell the head the labels while the model computes: for supervised fine-tuning, or an objective."""
     signature = inspect.signature(forward)
 
     @functools.wraps(forward)
     def with_labels(self: Any, *args: Any, **kwargs: Any) -> Any:
         labels = signature.bind(self, *args, **kwargs).arguments.get("labels")
-        if labels is None or self.criterion.loss_type != "sft" or self.lm_head.bias is not None:
+        is_learned = self.criterion.loss_type == "sft" or OBJECTIVE in self.lm_head.__dict__
+        if labels is None or not is_learned or self.lm_head.bias is not None:
             return forward(self, *args, **kwargs)
         self.lm_head.__dict__[LABELS] = (labels, self.criterion.ignored_index)
         try:
@@ -74,6 +76,10 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
             hidden_states = GatherOp.apply(hidden_states)
         labels, ignored = self.__dict__[LABELS]
         group = model_parallel_group() if is_split(self.weight) else None
+        if (objective := self.__dict__.get(OBJECTIVE)) is not None:
+            hidden_states = hidden_states / objective.temperature
+            losses, _ = losses_of_tokens(hidden_states, self.weight, labels, ignored, group)
+            return objective.loss_of(-losses)
         return mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
 
     return loss_or_logits

@@ -1,0 +1,1 @@
+"""Training objectives beyond cross-entropy, each switched on by a key of the recipe."""

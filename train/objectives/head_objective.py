@@ -1,0 +1,34 @@
+"""A loss of single tokens in the place of their mean cross entropy."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+OBJECTIVE = "_objective_of_tokens"
+"""An attribute of a model's head while its tokens are learned by another loss: a `HeadObjective`."""
+
+
+@dataclass(frozen=True)
+class HeadObjective:
+    """A loss of the learned tokens: from their log-probabilities, (tokens,), to a scalar.
+
+    The logits are divided by `temperature` before.
+    """
+
+    loss_of: Callable[[Any], Any]
+    temperature: float = 1.0
+
+
+@contextmanager
+def objective(head: Any, loss_of: Callable[[Any], Any], temperature: float = 1.0) -> Iterator[None]:
+    """Let a model's head return `loss_of` the log-probabilities of the learned tokens.
+
+    They are those of the policy at this temperature, from which tokens were sampled. The patch
+    learn_in_blocks asks for it.
+    """
+    head.__dict__[OBJECTIVE] = HeadObjective(loss_of, temperature)
+    try:
+        yield
+    finally:
+        del head.__dict__[OBJECTIVE]

@@ -1,0 +1,1 @@
+"""Checks of the keys that switch on a training objective."""
