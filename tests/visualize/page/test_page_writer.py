@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from grounding.predictions.outcomes import Outcome
 from tests.visualize.samples import prediction, write_lines, write_run
 from visualize.__main__ import main
 from visualize.draw.colors import PALETTE
 from visualize.draw.marks import OUTCOME_COLORS
-from visualize.draw.outcomes import Outcome
 from visualize.page.page_folder import ASSETS, SCRIPT_ORDER, SCRIPTS
 
 
