@@ -2,18 +2,15 @@
 
 import logging
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from grounding.card import load_card
-from grounding.files import read_jsonl
 from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.predictions.annotations import objects_by_image, read_annotations
-from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question, read_questions
+from infer.sampling.known_questions import SAMPLED_SPLIT, read_known_questions
 
-TRAINED_SPLIT = "train"
 TRAINED_QUESTIONS = 1000
 """Of a training split that a calibration is fitted on, so many questions are asked unless `limit` is set."""
 
@@ -43,7 +40,7 @@ def read_known_answers(dataset: Path, limit: int | None) -> KnownAnswers:
         "there, so the scores may be too high (prepare with calibration.share=0.1, and train again)",
         dataset,
         ALL_JSONL_FILES[CALIBRATION_SPLIT],
-        ALL_JSONL_FILES[TRAINED_SPLIT],
+        ALL_JSONL_FILES[SAMPLED_SPLIT],
     )
     return _trained(dataset, TRAINED_QUESTIONS if limit is None else limit)
 
@@ -62,11 +59,6 @@ def _annotated(dataset: Path, limit: int | None) -> KnownAnswers:
 
 def _trained(dataset: Path, limit: int) -> KnownAnswers:
     """Return the first questions of the training split, with the objects of the records' own answers."""
-    questions = read_questions(dataset, TRAINED_SPLIT, limit)
-    rows = (row for _, row in islice(read_jsonl(dataset / ALL_JSONL_FILES[TRAINED_SPLIT]), limit))
-    objects = (
-        parse_record(row).read_answers(question.size).detections
-        for row, question in zip(rows, questions, strict=True)
-    )
-    once = tuple(tuple(dict.fromkeys(found)) for found in objects)
-    return KnownAnswers(TRAINED_SPLIT, tuple(questions), once, ((),) * len(questions))
+    known = read_known_questions(dataset, limit)
+    questions, objects = (item.question for item in known), (item.wanted for item in known)
+    return KnownAnswers(SAMPLED_SPLIT, tuple(questions), tuple(objects), ((),) * len(known))

@@ -1,8 +1,9 @@
 """Ask the questions of a run, in batches or in threads, and yield the answers as they come."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import groupby
+from typing import TypeVar
 
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
@@ -10,6 +11,8 @@ from infer.asking.ways import ask_batch
 from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import Engine, forget
 from infer.recipe import InferRecipe
+
+Answer = TypeVar("Answer")
 
 
 def ask_questions(
@@ -26,7 +29,11 @@ def ask_questions(
     what the engine keeps of the batch before.
     """
     if recipe.engine == "openai":
-        yield from _ask_in_threads(engine, questions, places, recipe, calibration)
+        yield from ask_in_threads(
+            lambda place: ask_batch(engine, [questions[place]], recipe, calibration)[0],
+            places,
+            recipe.concurrency,
+        )
         return
     for _, group in groupby(places, lambda place: place // recipe.batch_size):
         batch = list(group)
@@ -35,29 +42,22 @@ def ask_questions(
         yield dict(zip(batch, answers, strict=True))
 
 
-def _ask_in_threads(
-    engine: Engine,
-    questions: Sequence[Question],
-    places: Sequence[int],
-    recipe: InferRecipe,
-    calibration: Calibration | BeingFitted | None,
-) -> Iterator[dict[int, ParsedAnswer]]:
-    """Ask `concurrency` questions at a time.
+def ask_in_threads(
+    ask: Callable[[int], Answer], places: Sequence[int], concurrency: int
+) -> Iterator[dict[int, Answer]]:
+    """Ask `concurrency` questions at a time, each by its place, and yield answers by place as they come.
 
     After an error, no further question is asked; the first error is raised when all that are already asked
     have been answered and yielded.
     """
-    pool = ThreadPoolExecutor(recipe.concurrency)
+    pool = ThreadPoolExecutor(concurrency)
     try:
-        futures = {
-            pool.submit(ask_batch, engine, [questions[place]], recipe, calibration): place for place in places
-        }
-        yield from _answers_of(futures)
+        yield from _answers_of({pool.submit(ask, place): place for place in places})
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answers_of(futures: "dict[Future[list[ParsedAnswer]], int]") -> Iterator[dict[int, ParsedAnswer]]:
+def _answers_of(futures: "dict[Future[Answer], int]") -> Iterator[dict[int, Answer]]:
     failure: BaseException | None = None
     for future in as_completed(futures):
         if future.cancelled():
@@ -67,6 +67,6 @@ def _answers_of(futures: "dict[Future[list[ParsedAnswer]], int]") -> Iterator[di
             for waiting in futures:
                 waiting.cancel()
         else:
-            yield {futures[future]: future.result()[0]}
+            yield {futures[future]: future.result()}
     if failure is not None:
         raise failure

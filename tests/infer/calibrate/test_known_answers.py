@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from grounding.boxes import Box
+from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY
 from infer.calibrate.known_answers import read_known_answers
 from tests.infer.doubtful_engine import LABEL, true_start, write_doubtful_dataset
 
@@ -41,9 +42,9 @@ def test_training_records_tell_the_truth_by_their_own_answers(
     rows = [json.loads(line) for line in (dataset / "train.jsonl").read_text().splitlines()]
     rows[0]["messages"] = [
         {"role": "user", "content": "<image>Task: Object Detection"},
-        {"role": "assistant", "content": "<ref-object><bbox>"},
-        {"role": "user", "content": "What else?"},
         {"role": "assistant", "content": "<ref-object><bbox>, <ref-object><bbox>"},
+        {"role": "user", "content": "What else?"},
+        {"role": "assistant", "content": "<ref-object><bbox>"},
     ]
     boxes = [[0, 0, 100, 100], [0, 0, 100, 100], [500, 500, 1000, 1000]]
     rows[0]["objects"] = {"ref": ["cat", "cat", "dog"], "bbox": boxes}
@@ -55,10 +56,19 @@ def test_training_records_tell_the_truth_by_their_own_answers(
     known = read_known_answers(dataset, None)
     assert known.split == "train"
     assert "fitted on images of train.jsonl, which the model may have been trained on" in caplog.text
-    assert [(item.label, item.box) for item in known.objects[0]] == [
-        ("cat", Box(0, 0, 1, 1)),
-        ("dog", Box(5, 5, 10, 10)),
-    ]
+    # The first question alone is asked: what later turns name is no object that it asks for.
+    assert [(item.label, item.box) for item in known.objects[0]] == [("cat", Box(0, 0, 1, 1))]
     assert known.objects[1] == ()
     assert len(known.objects[2]) == 1
     assert len(read_known_answers(dataset, 2).questions) == 2
+
+
+def test_yes_no_records_between_the_others_shift_no_answer(dataset: Path) -> None:
+    (dataset / "calibration.jsonl").unlink()
+    before = read_known_answers(dataset, None)
+    rows = (dataset / "train.jsonl").read_text().splitlines()
+    asked = json.loads(rows[0])
+    asked["messages"][-1] = {"role": "assistant", "content": "yes"}
+    yes_no = json.dumps(asked | {YES_NO_KEY: TRUTH, "objects": None})
+    (dataset / "train.jsonl").write_text("".join(f"{yes_no}\n{row}\n" for row in rows))
+    assert read_known_answers(dataset, None) == before

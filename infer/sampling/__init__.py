@@ -1,0 +1,1 @@
+"""Several sampled answers to each question of a training split, each with its reward."""
