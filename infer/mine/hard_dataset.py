@@ -37,9 +37,7 @@ def check_folder(folder: Path, dataset: Path) -> None:
     is_mined = (folder / SAMPLING_FILE).is_file()
     for name in (CARD_FILE, TRAIN_FILE):
         if (folder / name).exists() and not is_mined:
-            raise UserError(
-                f"output_dir: {folder} holds a {name} of something else: choose another output_dir"
-            )
+            raise UserError(f"output_dir: {folder} holds another {name}: choose another output_dir")
 
 
 def write_hard_dataset(
@@ -50,11 +48,13 @@ def write_hard_dataset(
     Raises:
         UserError: a file cannot be written.
     """
+    from tqdm import tqdm
+
     for name in (CARD_FILE, TOKEN_LENGTHS_FILE):
         (folder / name).unlink(missing_ok=True)
     lines = list(repeated(rows))
     images = dict.fromkeys(image for row in rows for image in row["images"])
-    for image in images:
+    for image in tqdm(images, unit="image", desc="link images", delay=2):
         _link(dataset / image, folder / image)
     write_jsonl(folder / HARD_FILE, rows)
     write_jsonl(folder / TRAIN_FILE, lines)

@@ -68,8 +68,11 @@ def repeated(rows: Sequence[Row]) -> Iterator[Row]:
 
 def _objects_of(dataset: Path, images: Mapping[str, object]) -> dict[str, dict[str, list[Detection]]]:
     """Return image -> label -> objects that any record of the training split names, boxes on the grid."""
+    from tqdm import tqdm
+
     found: dict[str, dict[str, list[Detection]]] = {image: {} for image in images}
-    for _, row in read_jsonl(dataset / JSONL_FILES[SAMPLED_SPLIT]):
+    rows = read_jsonl(dataset / JSONL_FILES[SAMPLED_SPLIT])
+    for _, row in tqdm(rows, unit="record", desc="what is there", delay=2):
         record = parse_record(row)
         if record.image not in found:
             continue

@@ -29,9 +29,12 @@ def mine(checkpoint: str, dataset: Path, settings: MineSettings, open_engine: En
     """
     folder = settings.output_path(checkpoint)
     check_folder(folder, dataset)
+    from tqdm import tqdm
+
     card = load_card(dataset)
     sampled = sample_answers(Path(checkpoint), dataset, folder, settings, open_engine)
-    records = [grade_question(item) for item in sampled]
+    bar = tqdm(sampled, unit="question", desc="grade", delay=2)
+    records = [grade_question(item) for item in bar]
     write_jsonl(folder / GRADED_FILE, map(graded_line, records))
     report = f"{describe_grades(records)}\n{describe_findings(records)}"
     hard = list(hard_rows(records, settings))

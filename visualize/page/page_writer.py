@@ -26,6 +26,11 @@ from visualize.read.hard_questions import read_hard_questions
 
 PAGE_FOLDER, CHANGES_FOLDER = "page", "changes"
 
+HARD_NOTE = (
+    "Sampled answers to training questions have no scores: hard.md in the mined data set has their grades. "
+    "The worst and the best answer to each question are shown."
+)
+
 
 @dataclass(frozen=True)
 class WrittenPage:
@@ -75,15 +80,17 @@ def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) 
     """
     truth, runs = read_hard_questions(mined, limit)
     folder = output or mined / PAGE_FOLDER
-    index = _write_page(folder, truth, runs, list(truth.images), order="hardest")
+    index = _write_page(folder, truth, runs, list(truth.images), order="hardest", note=HARD_NOTE)
     return WrittenPage(index, len(truth.images), 0)
 
 
-def _write_page(folder: Path, truth: Truth, runs: Sequence[Run], ids: Sequence[int], order: str) -> Path:
-    """Write a page about these images, and return its index.html."""
+def _write_page(
+    folder: Path, truth: Truth, runs: Sequence[Run], ids: Sequence[int], *, order: str, note: str = ""
+) -> Path:
+    """Write a page about these images, and return its index.html; the note stands where no scores are."""
     with replacing_page(folder.absolute()) as new:
         copies = _copy_images(truth, runs[-1], ids, new)
-        _write_data(page_content(truth, runs, ids, copies) | {"order": order}, new)
+        _write_data(page_content(truth, runs, ids, copies) | {"order": order, "note": note}, new)
         write_assets(new)
     return folder / INDEX_FILE
 
