@@ -5,7 +5,6 @@ taken for. Only data sets that name every category of a picture tell what is abs
 expressions do not.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,11 +28,12 @@ class Absentees:
     """Finds the absent categories to ask about; `most` for one image, `names` are all of the data set.
 
     What more than the share `unannotated` of the answers put at one place may be there, though no annotation
-    says so: it is not taken for absent. `confusions` has for each label how often it got each other one.
+    says so: it is not taken for absent. `neighbours` has for each label those that its objects often get
+    instead, the most frequent first.
     """
 
     names: frozenset[str]
-    confusions: Mapping[str, Counter[str]]
+    neighbours: Mapping[str, Sequence[str]]
     most: int
     unannotated: float
 
@@ -50,11 +50,9 @@ class Absentees:
         doubtful = {label for label, share in invented.items() if share > self.unannotated}
         found = dict.fromkeys(sorted(invented, key=lambda label: (-invented[label], label)), INVENTED_LABEL)
         for label in sorted(present):
-            counts = self.confusions.get(label, Counter[str]())
-            for other, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-                if self._is_absent(other, present):
-                    found.setdefault(other, NEIGHBOUR)
-                    break
+            absent = (other for other in self.neighbours.get(label, ()) if self._is_absent(other, present))
+            if (nearest := next(absent, None)) is not None:
+                found.setdefault(nearest, NEIGHBOUR)
         kept = [label for label in found if label not in doubtful and self._is_absent(label, present)]
         return {label: found[label] for label in kept[: self.most]}
 

@@ -13,7 +13,7 @@ from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from infer.mine.absent_labels import Absentees, CategoryQuestions
 from infer.mine.graded_rows import GradedRecord
-from infer.mine.hardness import count_confusions, weight_of
+from infer.mine.hardness import find_neighbours, weight_of
 from infer.mine.mine_settings import MineSettings
 from infer.sampling.known_questions import SAMPLED_SPLIT
 
@@ -45,8 +45,8 @@ def negative_rows(
     by_image: dict[str, list[GradedRecord]] = {}
     for record in hard:
         by_image.setdefault(record.known.question.image, []).append(record)
-    confusions = count_confusions([record.grades for record in records])
-    absentees = Absentees(names, confusions, settings.negatives, settings.unannotated)
+    neighbours = find_neighbours([record.grades for record in records])
+    absentees = Absentees(names, neighbours, settings.negatives, settings.unannotated)
     questions = CategoryQuestions(card)
     objects = _objects_of(dataset, by_image)
     for image, asked in by_image.items():

@@ -85,6 +85,10 @@ class QuestionGrades:
         return counts
 
 
+NEIGHBOUR_SHARE = 0.05
+"""A category is the neighbour of another if its objects get that label in so many of the answers."""
+
+
 def weight_of(hardness: float, most: int) -> int:
     """Return how often a hard record is repeated: 1 to `most`, in proportion to its hardness."""
     return min(most, max(1, int(most * hardness + 0.5)))
@@ -99,3 +103,19 @@ def count_confusions(questions: Sequence[QuestionGrades]) -> dict[str, Counter[s
                 if label != item.detection.label:
                     confusions.setdefault(item.detection.label, Counter())[label] += count
     return confusions
+
+
+def find_neighbours(questions: Sequence[QuestionGrades]) -> dict[str, list[str]]:
+    """Return for each true label the labels that its objects often get instead, the most frequent first."""
+    answers = Counter[str]()
+    for question in questions:
+        for item in question.objects:
+            answers[item.detection.label] += item.grades.total()
+    return {
+        label: [
+            other
+            for other, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            if count >= NEIGHBOUR_SHARE * answers[label]
+        ]
+        for label, counts in count_confusions(questions).items()
+    }

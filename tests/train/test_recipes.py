@@ -37,6 +37,8 @@ PLACES = {"output_dir", "logging_dir"}
 DEGREES = {"tensor_model_parallel_size", "sharding_parallel_size", "gradient_accumulation_steps"}
 EXPERTS = {"expert_model_parallel_size", "use_expert_parallel", "sequence_parallel", "grounding_backend"}
 ADAPTER = {"fine_tuning", "lora_rank", "learning_rate"}
+MIXED = {"train_dataset_path", "train_dataset_type", "train_dataset_prob", "mix_strategy"}
+"""The keys of a round on hard examples."""
 
 # Attention heads, key-value heads and experts of the published config.json.
 MODELS = {
@@ -68,6 +70,8 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
         allowed |= ADAPTER
     if "curriculum" in name:
         allowed |= {"freeze_config", "learning_rate"}
+    if name.endswith("_hard"):
+        allowed |= MIXED
     if name == "qwen3_vl_32b_full":
         allowed |= {"amp_master_grad", "max_seq_len"}
     values = read(RECIPES[name])
@@ -78,6 +82,21 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
 def test_the_tiny_siblings_differ_only_where_they_must() -> None:
     places = PLACES | {"model_name_or_path", "max_steps", "save_steps", "eval_steps"}
     assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_lora"])) <= ADAPTER | places
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_hard")])
+def test_a_round_on_hard_examples_mixes_what_was_mined_with_the_data_of_the_round_before(name: str) -> None:
+    values = read(RECIPES[name])
+    before = read(RECIPES[name.removesuffix("_hard") if "lora" in name else "tiny_full"])
+    assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
+    plain, mined = values["train_dataset_path"].split(",")
+    assert plain == before["train_dataset_path"]
+    assert mined == f"{values['model_name_or_path']}/hard/train.jsonl"
+    shares = [float(share) for share in values["train_dataset_prob"].split(",")]
+    assert sum(shares) == 1
+    assert differing(values, before) <= MIXED | PLACES | {
+        "model_name_or_path", "learning_rate", "seed", "max_steps", "eval_steps", "save_steps",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", RECIPES.values(), ids=lambda path: path.stem)
@@ -101,7 +120,8 @@ def test_the_curriculum_frees_one_part_after_the_other() -> None:
 
 def model_of(name: str) -> str:
     """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
-    return read(RECIPES["qwen3_vl_8b_full" if "curriculum" in name else name])["model_name_or_path"]
+    first = "qwen3_vl_8b_full" if "curriculum" in name else name.removesuffix("_hard")
+    return read(RECIPES[first])["model_name_or_path"]
 
 
 def table_rows() -> list[tuple[str, int, int, str, int]]:
@@ -170,9 +190,12 @@ def workplace(
     write_tiny_model(mixture, TinySettings(experts=4))
 
     def words(name: str) -> list[str]:
+        files = [str(prepared_data / "train.jsonl")] * (2 if name.endswith("_hard") else 1)
         return [
             f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
-            f"train_dataset_path={prepared_data / 'train.jsonl'}",
+            f"train_dataset_path={','.join(files)}",
+            f"train_dataset_type={','.join('messages' for _ in files)}",
+            f"train_dataset_prob={','.join(f'{1 / len(files):.1f}' for _ in files)}",
             f"eval_dataset_path={prepared_data / 'val.jsonl'}",
             f"output_dir={folder / name}",
         ]

@@ -13,6 +13,8 @@ from grounding.boxes import GRID
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from infer.engines.protocol import RawAnswer, Request
+from infer.mine.mine_settings import MineSettings
+from infer.mine.mining import mine
 
 NAMES = ("cat", "dog", "cow")
 CAT, DOG, COW = ([100, 100, 400, 400], [500, 500, 900, 900], [100, 500, 400, 800])
@@ -104,3 +106,10 @@ class StubbornEngine:
         self.batches += 1
         self.asked += requests
         return [RawAnswer(ANSWERS[int(item.image.stem)][item.draw % 2], is_cut=False) for item in requests]
+
+
+def mine_in(folder: Path, checkpoint: Path) -> Path:
+    """Mine the data set in data/ of a folder, and return what was mined."""
+    settings = MineSettings(answers=2, batch_size=2, output_dir=str(folder / "hard"))
+    mine(str(checkpoint), folder / "data", settings, lambda _: StubbornEngine())
+    return folder / "hard"

@@ -5,7 +5,7 @@ import pytest
 from grounding.boxes import Box
 from grounding.samples import Detection
 from infer.mine.grades import Grade, grade_answer
-from infer.mine.hardness import QuestionGrades, count_confusions, weight_of
+from infer.mine.hardness import QuestionGrades, count_confusions, find_neighbours, weight_of
 
 
 def at(x: float, label: str = "dog", width: float = 10) -> Detection:
@@ -61,3 +61,12 @@ def test_confusions_name_the_labels_that_objects_were_given() -> None:
     first = graded([at(0), at(50, "cat")], [at(0, "cat"), at(50, "cat")], [at(0, "cow")], [at(0, "cat")])
     second = graded([at(0)], [at(0, "cat")])
     assert count_confusions([first, second]) == {"dog": Counter({"cat": 3, "cow": 1})}
+
+
+def test_a_neighbour_is_confused_in_one_of_twenty_answers() -> None:
+    dogs = [at(place * 20) for place in range(20)]
+    once = [at(0, "cat"), *dogs[1:]]
+    twice = [at(0, "cow"), at(20, "cow"), *dogs[2:]]
+    assert find_neighbours([graded(dogs, once)]) == {"dog": ["cat"]}
+    assert find_neighbours([graded(dogs, once, dogs)]) == {"dog": []}
+    assert find_neighbours([graded(dogs, once, twice)]) == {"dog": ["cow"]}
