@@ -6,6 +6,7 @@ from typing import Any
 
 from grounding.boxes import GRID, Size
 from grounding.card import Card
+from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.layout import JSONL_FILES
 from grounding.record.contract import contract_of
@@ -67,13 +68,20 @@ def repeated(rows: Sequence[Row]) -> Iterator[Row]:
 
 
 def _objects_of(dataset: Path, images: Mapping[str, object]) -> dict[str, dict[str, list[Detection]]]:
-    """Return image -> label -> objects that any record of the training split names, boxes on the grid."""
+    """Return image -> label -> objects that any record of the training split names, boxes on the grid.
+
+    Raises:
+        UserError: a line is no record.
+    """
     from tqdm import tqdm
 
     found: dict[str, dict[str, list[Detection]]] = {image: {} for image in images}
-    rows = read_jsonl(dataset / JSONL_FILES[SAMPLED_SPLIT])
-    for _, row in tqdm(rows, unit="record", desc="what is there", delay=2):
-        record = parse_record(row)
+    path = dataset / JSONL_FILES[SAMPLED_SPLIT]
+    for line, row in tqdm(read_jsonl(path), unit="record", desc="what is there", delay=2):
+        try:
+            record = parse_record(row)
+        except ValueError as error:
+            raise UserError(f"{path}, line {line}: {error}: prepare the data set again") from error
         if record.image not in found:
             continue
         for item in record.read_answers(Size(GRID, GRID)).detections:

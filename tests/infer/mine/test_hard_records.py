@@ -1,7 +1,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from grounding.card import load_card
+from grounding.errors import UserError
 from infer.mine.hard_records import repeated
 from infer.mine.mine_settings import MineSettings
 from infer.mine.mining import mine
@@ -102,6 +105,14 @@ def test_what_another_record_names_in_the_image_is_not_absent(checkpoint: Path, 
     write_rows(source / "train.jsonl", [*rows, cow])
     found = asked(mined_from(source, checkpoint, limit=6))
     assert ("4", "cow") not in {key for key, (answer, _, _) in found.items() if answer == ABSENT}
+
+
+def test_a_line_after_the_limit_that_is_no_record_is_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    source = write_mined_source(tmp_path / "data")
+    write_rows(source / "train.jsonl", [*rows_of(source / "train.jsonl"), {"messages": 3}])
+    with pytest.raises(UserError, match=r"train\.jsonl, line 7: .*: prepare the data set again"):
+        mined_from(source, checkpoint, limit=6)
+    assert not (tmp_path / "hard" / "card.json").exists()
 
 
 def test_what_most_answers_see_at_one_place_may_lack_an_annotation(checkpoint: Path, tmp_path: Path) -> None:

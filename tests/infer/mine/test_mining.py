@@ -115,5 +115,8 @@ def test_no_other_data_set_is_written_over(checkpoint: Path, source: Path, tmp_p
 def test_without_output_dir_it_lies_beside_the_checkpoint(checkpoint: Path, source: Path) -> None:
     mine(str(checkpoint), source, SETTINGS, lambda _: StubbornEngine())
     assert (checkpoint / "hard" / "card.json").is_file()
+    engine = StubbornEngine()
+    mine(str(checkpoint), source, SETTINGS, lambda _: engine)
+    assert engine.asked == []  # what is written into its folder makes no other checkpoint of it
     with pytest.raises(UserError, match="somebody/model is no folder on this machine: set output_dir="):
         mine("somebody/model", source, SETTINGS, lambda _: StubbornEngine())
