@@ -9,6 +9,7 @@ from infer.mine.graded_rows import GradedRecord
 from infer.mine.grades import Grade
 from infer.mine.hard_records import WEIGHT_KEY, Row
 from infer.mine.hardness import COPIED, INVENTED, UNSTABLE, ObjectGrades, count_confusions
+from infer.scoring.kinds.bands import OBJECT_KINDS
 
 ALL = "all"
 MOST_ROWS = 30
@@ -18,14 +19,20 @@ MOST_CONFUSIONS = 5
 
 
 def describe_grades(records: Sequence[GradedRecord]) -> str:
-    """Return a table of categories: objects, the share of their grades in all answers, unstable objects."""
+    """Return a table of categories and sizes: objects, their grades in all answers, unstable objects."""
     by_label: dict[str, list[ObjectGrades]] = {}
     for record in records:
         for item in record.grades.objects:
             by_label.setdefault(item.detection.label, []).append(item)
     hardest = sorted(by_label, key=lambda label: (-_mean_hardness(by_label[label]), label))
     rows = [_row(label, by_label[label]) for label in hardest[:MOST_ROWS]]
-    rows.append(_row(ALL, [item for items in by_label.values() for item in items]))
+    objects = [item for items in by_label.values() for item in items]
+    sizes = OBJECT_KINDS["object size"]
+    for band in sizes.bands:
+        boxes = [(item, item.detection.box) for item in objects]
+        held = [item for item, box in boxes if band.holds(sizes.number_of(box, box.area))]
+        rows += [_row(band.name, held)] if held else []
+    rows.append(_row(ALL, objects))
     header = ["category", "objects", *(grade.value for grade in Grade), UNSTABLE]
     left_out = len(hardest) - MOST_ROWS
     more = f"\nand {left_out} easier categories" if left_out > 0 else ""
