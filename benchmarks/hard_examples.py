@@ -2,12 +2,12 @@
 
 Draws pictures of three shapes in which one class (blue triangle) is rare and objects of one cell (8 pixels)
 are few, and trains the tiny model on them. `infer.mine` grades its answers to the training pictures. From
-that model on, the same number of steps are trained twice: on more of the same, and on a mix of the same with
-what was mined (--shares: that part of the records is mined). Validation pictures have all classes and sizes
-alike.
+that model on, the same number of steps are trained in three ways: on more of the same, and on a mix of the
+same with as many mined records, repeated by hardness alone (most_rarity=1), or by hardness and rarity, as is
+the default of `infer.mine` (most_rarity=3). Validation pictures have all classes and sizes alike.
 
 Printed are recall at IoU 0.5 of the rare class, of the small objects, of all others, F1 and AP: means over
-the seeds, with the lowest and the highest. Exit code 1 if the first mix does not lift the mean recall of the
+the seeds, with the lowest and the highest. Exit code 1 if the last mix does not lift the mean recall of the
 rare class and of the small objects above more of the same. Interrupted runs resume: repeat the command.
 """
 
@@ -39,6 +39,8 @@ KEPT = {"rare": 0.05, "small": 0.15}
 
 COLUMNS = ("recall, rare", "recall, small", "recall, others", "F1", "AP")
 BEFORE, SAME = "before", "more of the same"
+MIXES = {"mix, by hardness": 1, "mix, by hardness and rarity": 3}
+"""Stage -> most_rarity of `infer.mine`."""
 
 
 def main() -> int:
@@ -51,7 +53,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=600, help="steps of the first training (600)")
     parser.add_argument("--more-steps", type=int, default=300, help="steps of the next stage (300)")
     parser.add_argument("--answers", type=int, default=2, help="answers sampled per picture (2)")
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.5], help="of mined records (0.5)")
+    parser.add_argument("--share", type=float, default=0.5, help="of mined records in a mix (0.5)")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     measured: dict[str, list[dict[str, float]]] = {}
@@ -70,23 +72,36 @@ def main() -> int:
 
 def train(folder: Path, seed: int, arguments: argparse.Namespace) -> dict[str, Path]:
     """Make the data and the models of one seed, and return the folder of each stage's model."""
-    data, base, mined = folder / "data", folder / "base", folder / f"mined_{arguments.answers}"
+    data, base = folder / "data", folder / "base"
     make_data(folder, seed)
     if not (base / "config.json").is_file():
         call("train.tiny", base, f"seed={seed}")
     first = folder / f"first_{arguments.steps}"
     train_stage(first, base, {data: 1.0}, f"max_steps={arguments.steps}", f"seed={seed + 1}")
-    if not (mined / "card.json").is_file():
-        call("infer.mine", first, data, f"answers={arguments.answers}", f"output_dir={mined}",
-             "batch_size=64", "max_new_tokens=160", "device=cpu")  # fmt: skip
     more = (f"max_steps={arguments.more_steps}", f"seed={seed + 2}", "learning_rate=1.5e-3")
     models = {BEFORE: first, SAME: folder / f"same_{arguments.more_steps}"}
     train_stage(models[SAME], first, {data: 1.0}, *more)
-    for share in arguments.shares:
-        model = folder / f"mix_{share:g}_{arguments.more_steps}_{arguments.answers}"
-        train_stage(model, first, {data: 1 - share, mined: share}, *more)
-        models[f"mix, {share:.0%} mined"] = model
+    mined: Path | None = None
+    for stage, rarity in MIXES.items():
+        mined = mine(folder / f"mined_{arguments.answers}_{rarity}", first, data, rarity, mined)
+        models[stage] = (
+            folder / f"mix_{arguments.share:g}_{arguments.more_steps}_{arguments.answers}_{rarity}"
+        )
+        train_stage(models[stage], first, {data: 1 - arguments.share, mined: arguments.share}, *more)
     return models
+
+
+def mine(mined: Path, model: Path, data: Path, rarity: int, other: Path | None) -> Path:
+    """Mine hard examples, if that is not done, and return their folder; `other` has the same answers."""
+    if not (mined / "card.json").is_file():
+        if other is not None:
+            mined.mkdir(exist_ok=True)
+            for name in ("sampling.json", "samples.jsonl"):
+                shutil.copyfile(other / name, mined / name)
+        answers = mined.name.split("_")[1]
+        call("infer.mine", model, data, f"answers={answers}", f"output_dir={mined}", f"most_rarity={rarity}",
+             "batch_size=64", "max_new_tokens=160", "device=cpu")  # fmt: skip
+    return mined
 
 
 def make_data(folder: Path, seed: int) -> None:
@@ -181,16 +196,15 @@ def shown(values: Sequence[float]) -> str:
 
 
 def missed_goals(measured: Mapping[str, Sequence[Mapping[str, float]]]) -> list[str]:
-    """Return a line for each kind of object whose mean recall the first mix does not lift."""
-    mix = next(stage for stage in measured if stage not in (BEFORE, SAME))
-    means = {
-        stage: {column: statistics.fmean(row[column] for row in rows) for column in COLUMNS[:2]}
-        for stage, rows in measured.items()
-    }
+    """Return a line for each kind of object whose mean recall the last mix does not lift."""
+    mix, same = (
+        {column: 100 * statistics.fmean(row[column] for row in measured[stage]) for column in COLUMNS[:2]}
+        for stage in (list(MIXES)[-1], SAME)
+    )
     return [
-        f"not lifted: {column}, {100 * means[mix][column]:.1f} after {100 * means[SAME][column]:.1f}"
+        f"not lifted: {column}, {mix[column]:.1f} after {same[column]:.1f}"
         for column in COLUMNS[:2]
-        if means[mix][column] <= means[SAME][column]
+        if mix[column] <= same[column]
     ]
 
 

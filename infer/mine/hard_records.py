@@ -16,6 +16,7 @@ from infer.mine.absent_labels import Absentees, CategoryQuestions
 from infer.mine.graded_rows import GradedRecord
 from infer.mine.hardness import find_neighbours, weight_of
 from infer.mine.mine_settings import MineSettings
+from infer.mine.rarity import measure_rarity
 from infer.sampling.known_questions import SAMPLED_SPLIT
 
 WEIGHT_KEY = "weight"
@@ -24,11 +25,15 @@ WEIGHT_KEY = "weight"
 Row = dict[str, Any]
 
 
-def hard_rows(records: Sequence[GradedRecord], settings: MineSettings) -> Iterator[Row]:
+def hard_rows(records: Sequence[GradedRecord], card: Card, settings: MineSettings) -> Iterator[Row]:
     """Yield the records that are hard, as they stand in the data set, each with its weight."""
+    all_grades = [record.grades for record in records]
+    rarity = measure_rarity(all_grades, contract_of(card).labels, settings.most_rarity)
     for record in records:
-        if record.grades.hardness >= settings.hard_from:
-            yield {**record.known.row, WEIGHT_KEY: weight_of(record.grades.hardness, settings.most_repeats)}
+        hardness = record.grades.hardness
+        if hardness >= settings.hard_from:
+            factor = rarity.of(record.grades, settings.hard_from)
+            yield {**record.known.row, WEIGHT_KEY: weight_of(hardness, settings.most_repeats, factor)}
 
 
 def negative_rows(

@@ -89,9 +89,9 @@ NEIGHBOUR_SHARE = 0.05
 """A category is the neighbour of another if its objects get that label in so many of the answers."""
 
 
-def weight_of(hardness: float, most: int) -> int:
-    """Return how often a hard record is repeated: 1 to `most`, in proportion to its hardness."""
-    return min(most, max(1, int(most * hardness + 0.5)))
+def weight_of(hardness: float, most: int, rarity: float = 1.0) -> int:
+    """Return how often a hard record is repeated: `most` times hardness times rarity, once at least."""
+    return max(1, int(most * hardness * rarity + 0.5))
 
 
 def count_confusions(questions: Sequence[QuestionGrades]) -> dict[str, Counter[str]]:

@@ -1,5 +1,6 @@
 """The settings of `python -m infer.mine`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ class MineSettings(SampleSettings):
         0.5,
     )
     most_repeats: int = setting("how often the hardest records are repeated, others in proportion", 3)
+    most_rarity: float = setting(
+        "how much more often records with a rare hard object are repeated, at most: the root of how many "
+        "times more images show the most frequent category (1: rarity has no effect)",
+        3.0,
+    )
     negatives: int = setting("absent categories that are asked about, at most for one image (0: none)", 2)
     unannotated: float = setting(
         "share of answers: what more of them find at one place is not asked as absent, as the annotations "
@@ -41,6 +47,8 @@ class MineSettings(SampleSettings):
         """
         super().__post_init__()
         check_counts(self, ("most_repeats",))
+        if not 1 <= self.most_rarity < math.inf:
+            raise ValueError(f"most_rarity: {self.most_rarity} is not a number from 1")
         if self.negatives < 0:
             raise ValueError(f"negatives: {self.negatives} is less than 0")
         for key, lowest_is_out in {"hard_from": True, "unannotated": False}.items():

@@ -22,7 +22,7 @@ def mine(checkpoint: str, dataset: Path, settings: MineSettings, open_engine: En
     """Write the mined data set of a checkpoint, and return the report.
 
     An interrupted run resumes where its sampling was, and ends with the same bytes. With other values of
-    hard_from, most_repeats, negatives or unannotated the same answers are used: the model is not asked again.
+    hard_from, most_repeats and the like the same answers are used: the model is not asked again.
 
     Raises:
         UserError: something is wrong with data set, checkpoint, server or output folder, or nothing is hard.
@@ -37,7 +37,7 @@ def mine(checkpoint: str, dataset: Path, settings: MineSettings, open_engine: En
     records = [grade_question(item) for item in bar]
     write_jsonl(folder / GRADED_FILE, map(graded_line, records))
     report = f"{describe_grades(records)}\n{describe_findings(records)}"
-    hard = list(hard_rows(records, settings))
+    hard = list(hard_rows(records, card, settings))
     if not hard:
         raise UserError(_nothing_hard(records, settings, folder))
     negatives = list(negative_rows(records, card, dataset, settings))

@@ -14,7 +14,7 @@ from tests.infer.mine.stubborn_engine import StubbornEngine, rows_of
 def test_the_card_fits_the_records(source: Path, mined: Path) -> None:
     card, rows = load_card(mined), rows_of(mined / "train.jsonl")
     assert card.counts == {"train": {"images": 5, "records": len(rows)}}
-    assert len(rows) == sum(row["weight"] for row in rows_of(mined / "hard.jsonl")) == 17
+    assert len(rows) == sum(row["weight"] for row in rows_of(mined / "hard.jsonl")) == 20
     before = load_card(source)
     assert (card.system_prompt, card.categories) == (before.system_prompt, before.categories)
     assert card.source_fingerprint != before.source_fingerprint

@@ -49,8 +49,13 @@ def asked(rows: list[dict[str, Any]]) -> dict[tuple[str, str], tuple[str, Any, A
 def test_hard_records_stand_as_in_the_data_set(source: Path, mined: Path) -> None:
     before, rows = rows_of(source / "train.jsonl"), rows_of(mined / "hard.jsonl")
     assert rows[:5] == [
-        {**row, "weight": weight} for row, weight in zip(before[1:], (3, 3, 2, 2, 3), strict=True)
+        {**row, "weight": weight} for row, weight in zip(before[1:], (4, 4, 3, 2, 3), strict=True)
     ]
+
+
+def test_without_rarity_hardness_alone_decides(checkpoint: Path, source: Path) -> None:
+    rows = mined_from(source, checkpoint, most_rarity=1, negatives=0)
+    assert [row["weight"] for row in rows] == [3, 3, 2, 2, 3]
 
 
 def test_what_is_invented_and_the_confusable_neighbour_are_asked_as_absent(mined: Path) -> None:

@@ -57,6 +57,11 @@ def test_weights_grow_with_hardness(hardness: float, most: int, weight: int) -> 
     assert weight_of(hardness, most) == weight
 
 
+def test_rarity_multiplies_weights() -> None:
+    assert [weight_of(1.0, 3, rarity) for rarity in (1.0, 1.5, 2.9)] == [3, 5, 9]
+    assert weight_of(0.1, 1, 1.0) == 1
+
+
 def test_confusions_name_the_labels_that_objects_were_given() -> None:
     first = graded([at(0), at(50, "cat")], [at(0, "cat"), at(50, "cat")], [at(0, "cow")], [at(0, "cat")])
     second = graded([at(0)], [at(0, "cat")])

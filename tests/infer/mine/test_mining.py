@@ -82,7 +82,7 @@ def test_what_counts_as_hard_can_change_without_asking_again(
     checkpoint: Path, source: Path, tmp_path: Path
 ) -> None:
     run(checkpoint, source, tmp_path / "hard")
-    less = replace(SETTINGS, hard_from=1.0, most_repeats=5, negatives=0)
+    less = replace(SETTINGS, hard_from=1.0, most_repeats=5, most_rarity=1.0, negatives=0)
     engine, _ = run(checkpoint, source, tmp_path / "hard", less)
     assert engine.asked == []
     assert [row["weight"] for row in rows_of(tmp_path / "hard" / "hard.jsonl")] == [5, 5, 5]
