@@ -58,6 +58,7 @@ def processor_seconds_of_children() -> float:
         "infer.parallel",
         "infer.merge",
         "infer.pairs",
+        "infer.mine",
         "infer.parity",
         "infer.reliability",
         "visualize",

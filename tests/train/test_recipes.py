@@ -40,6 +40,8 @@ EXPERTS = {"expert_model_parallel_size", "use_expert_parallel", "sequence_parall
 ADAPTER = {"fine_tuning", "lora_rank", "learning_rate"}
 PAIRS = {"stage", "beta", "loss_type", "pref_loss_ratio", "sft_loss_ratio", "learning_rate", "packing"}
 PAIRS |= {"train_dataset_path", "eval_dataset_path", "freeze_config"}
+MIXED = {"train_dataset_path", "train_dataset_type", "train_dataset_prob", "mix_strategy"}
+"""The keys of a round on hard examples."""
 
 # Attention heads, key-value heads and experts of the published config.json.
 MODELS = {
@@ -73,6 +75,8 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
         allowed |= {"freeze_config", "learning_rate"}
     if "dpo" in name:
         allowed |= PAIRS
+    if name.endswith("_hard"):
+        allowed |= MIXED
     if name == "qwen3_vl_32b_full":
         allowed |= {"amp_master_grad", "max_seq_len"}
     values = read(RECIPES[name])
@@ -97,6 +101,21 @@ def test_recipes_of_pairs_start_where_the_recipe_before_them_ends() -> None:
     assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_dpo"])) <= PAIRS | places | logs
 
 
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_hard")])
+def test_a_round_on_hard_examples_mixes_what_was_mined_with_the_data_of_the_round_before(name: str) -> None:
+    values = read(RECIPES[name])
+    before = read(RECIPES[name.removesuffix("_hard") if "lora" in name else "tiny_full"])
+    assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
+    plain, mined = values["train_dataset_path"].split(",")
+    assert plain == before["train_dataset_path"]
+    assert mined == f"{values['model_name_or_path']}/hard/train.jsonl"
+    shares = [float(share) for share in values["train_dataset_prob"].split(",")]
+    assert sum(shares) == 1
+    assert differing(values, before) <= MIXED | PLACES | {
+        "model_name_or_path", "learning_rate", "seed", "max_steps", "eval_steps", "save_steps",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", RECIPES.values(), ids=lambda path: path.stem)
 def test_a_recipe_opens_with_what_it_needs(path: Path) -> None:
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
@@ -119,7 +138,8 @@ def test_the_curriculum_frees_one_part_after_the_other() -> None:
 def model_of(name: str) -> str:
     """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
     is_later = "curriculum" in name or name.endswith("_dpo")
-    return read(RECIPES["qwen3_vl_8b_full" if is_later else name])["model_name_or_path"]
+    first = "qwen3_vl_8b_full" if is_later else name.removesuffix("_hard")
+    return read(RECIPES[first])["model_name_or_path"]
 
 
 def table_rows() -> list[tuple[str, int, int, str, int]]:
@@ -190,9 +210,12 @@ def workplace(
 
     def words(name: str) -> list[str]:
         data = pairs if name.endswith("_dpo") else prepared_data
+        files = [str(data / "train.jsonl")] * (2 if name.endswith("_hard") else 1)
         return [
             f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
-            f"train_dataset_path={data / 'train.jsonl'}",
+            f"train_dataset_path={','.join(files)}",
+            f"train_dataset_type={','.join('messages' for _ in files)}",
+            f"train_dataset_prob={','.join(f'{1 / len(files):.1f}' for _ in files)}",
             f"eval_dataset_path={data / 'val.jsonl'}",
             f"output_dir={folder / name}",
         ]
