@@ -23,7 +23,7 @@ from tests.train.inside.test_box_curves import read_log
 from train.launch.processes import marked
 from train.preflight.all_checks import check_recipe
 
-SETTINGS = {"group": 4, "prompts": 2, "max_new_tokens": 16}
+SETTINGS = {"group": 4, "prompts": 2, "max_new_tokens": 48}
 UPDATES = 3
 FIGURES = (
     *("reward", "F1", "boxes", "copies", "empty", "false_boxes", "cut", "surprise", "tokens", "dead"),
