@@ -45,8 +45,8 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 """Bytes per number: an optimizer's master weight, AdamW's two moments together, and the two formats."""
 
 
-START_COPY, SAMPLING = "frozen copy of the start", "sampling, beyond the two above"
-"""The parts of a run that learns from sampled answers."""
+START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
+"""The parts of runs that keep a distance to their start, and that learn from sampled answers."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ class MemoryPlan:
             "activations": self.activations,
             "logits and loss, or one layer": self.peak,
         }
-        if self.sampling:
+        if self.start_copy:
             parts[START_COPY] = self.start_copy
+        if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
         return {**parts, "reserve (an allowance)": self.reserve}
 
@@ -110,8 +111,9 @@ class MemoryPlan:
             "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
+        if self.start_copy:
+            advice[START_COPY] = "fine_tuning: LoRA, whose start is the model without its adapter"
         if self.sampling:
-            advice[START_COPY] = "grounding_grpo.kl: 0, or fine_tuning: LoRA"
             advice[SAMPLING] = "less grounding_grpo.at_once"
         largest = max(advice, key=lambda name: self.parts[name])
         return f"most of it is {largest}: {advice[largest]}"

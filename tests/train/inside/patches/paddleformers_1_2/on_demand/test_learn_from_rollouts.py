@@ -57,7 +57,7 @@ def train_grpo(train_tiny: TrainTiny) -> Callable[..., Path]:
                 "do_eval": "false",
                 "evaluation_strategy": "'no'",
                 "grounding_eval_samples": 0,
-                "learning_rate": 1.0e-3,
+                "learning_rate": 1.0e-4,
                 "warmup_ratio": 0.0,
                 **words,
             },
@@ -140,14 +140,14 @@ def test_two_processes_learn_what_one_does(
 ) -> None:
     words: dict[str, object] = {"settings": (("kl", 0.1),)}
     if tuning == "LoRA":
-        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-2}
+        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-3}
     one, two = train_grpo(**words), train_grpo(**words, tensor_model_parallel_size=2)
-    assert logged(two) == pytest.approx(logged(one), abs=1e-5)
+    assert logged(two) == pytest.approx(logged(one), abs=1e-4)
     assert logged(two, "grpo_surprise") == pytest.approx(logged(one, "grpo_surprise"), abs=1e-4)
     distances = logged(one, "grpo_kl")
     assert distances[0] == pytest.approx(0, abs=1e-6)  # the start itself
-    assert distances[-1] > 1e-4
-    assert logged(two, "grpo_kl") == pytest.approx(distances, abs=1e-4)
+    assert distances[-1] > 1e-5
+    assert logged(two, "grpo_kl") == pytest.approx(distances, rel=1e-2, abs=1e-6)
     if tuning == "full":
         return
     adapter = weights(one)
