@@ -59,7 +59,7 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
     record = with_answer(row, chosen, rejected)
     flaws = [flaw for flaw in check_record(record, contract) if flaw.kind in FORM]
     yield from flaws
-    if flaws:
+    if any(flaw.kind != BAD_IMAGES for flaw in flaws):
         return
     if IMAGE_PLACEHOLDER in rejected["content"]:
         yield Flaw(IMAGE_PLACE, excerpt(rejected["content"]))
