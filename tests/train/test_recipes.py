@@ -17,6 +17,8 @@ from grounding.recipe.arguments import read_overlay
 from tests.train.conftest import TrainHere
 from tests.train.pair_files import write_pairs
 from train.keys import OWN_PREFIX
+from train.objectives.grpo.grpo_settings import read_grpo
+from train.objectives.grpo.update_steps import steps_of_update
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.recipe import resolve_recipe
 from train.tiny.config_files import TinySettings
@@ -40,6 +42,17 @@ EXPERTS = {"expert_model_parallel_size", "use_expert_parallel", "sequence_parall
 ADAPTER = {"fine_tuning", "lora_rank", "learning_rate"}
 PAIRS = {"stage", "beta", "loss_type", "pref_loss_ratio", "sft_loss_ratio", "learning_rate", "packing"}
 PAIRS |= {"train_dataset_path", "eval_dataset_path", "freeze_config"}
+REWARDED = {
+    "grounding_grpo",
+    "grounding_eval_samples",
+    "freeze_config",
+    "packing",
+    "max_seq_len",
+    "max_steps",
+}
+REWARDED |= {"num_train_epochs", "per_device_train_batch_size", "learning_rate", "lr_scheduler_type"}
+REWARDED |= {"logging_steps", "eval_steps", "max_evaluate_steps", "per_device_eval_batch_size", "save_steps"}
+"""The keys of a recipe that learns from sampled answers."""
 
 # Attention heads, key-value heads and experts of the published config.json.
 MODELS = {
@@ -67,8 +80,10 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
         allowed |= EXPERTS
     if name == "qwen3_vl_30b_a3b_lora":
         allowed |= {"freeze_config"}
-    if "lora" in name:
+    if "lora" in name or name == "qwen3_vl_8b_grpo":
         allowed |= ADAPTER
+    if name.endswith("_grpo"):
+        allowed |= REWARDED
     if "curriculum" in name:
         allowed |= {"freeze_config", "learning_rate"}
     if "dpo" in name:
@@ -97,6 +112,23 @@ def test_recipes_of_pairs_start_where_the_recipe_before_them_ends() -> None:
     assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_dpo"])) <= PAIRS | places | logs
 
 
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_grpo")])
+def test_a_recipe_that_learns_from_rewards_follows_its_supervised_one(name: str) -> None:
+    values, before = read(RECIPES[name]), read(RECIPES[supervised(name)])
+    assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
+    is_lora = values["fine_tuning"] == before["fine_tuning"] == "LoRA"
+    if name == "tiny_grpo":
+        return
+    assert values["model_name_or_path"].endswith("/export") == is_lora
+    assert values["learning_rate"] == (1.0e-5 if is_lora else 1.0e-6)
+    assert values["freeze_config"] == "freeze_vision"
+    settings = read_grpo(values["grounding_grpo"])
+    assert settings is not None
+    assert steps_of_update(settings, values["per_device_train_batch_size"], 8) == 1
+    asked = settings.prompts * values["sharding_parallel_size"] * values["max_steps"]
+    assert 5_000 <= asked <= 10_000
+
+
 @pytest.mark.parametrize("path", RECIPES.values(), ids=lambda path: path.stem)
 def test_a_recipe_opens_with_what_it_needs(path: Path) -> None:
     header = path.read_text(encoding="utf-8").split("\n\n")[0]
@@ -119,7 +151,14 @@ def test_the_curriculum_frees_one_part_after_the_other() -> None:
 def model_of(name: str) -> str:
     """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
     is_later = "curriculum" in name or name.endswith("_dpo")
-    return read(RECIPES["qwen3_vl_8b_full" if is_later else name])["model_name_or_path"]
+    first = "qwen3_vl_8b_full" if is_later else supervised(name)
+    return read(RECIPES[first])["model_name_or_path"]
+
+
+def supervised(name: str) -> str:
+    """Return the recipe whose model one that learns from rewards begins with; any other stays itself."""
+    others = {"tiny_grpo": "tiny_full", "qwen3_vl_8b_grpo": "qwen3_vl_8b_lora"}
+    return others.get(name, name.removesuffix("_grpo"))
 
 
 def table_rows() -> list[tuple[str, int, int, str, int]]:
@@ -148,7 +187,8 @@ def test_a_row_of_the_table_is_a_recipe_that_fits(row: tuple[str, int, int, str,
     tensor, sharding = values["tensor_model_parallel_size"], values["sharding_parallel_size"]
     assert tensor * sharding == gpus
     tokens = values["max_seq_len"] * values["per_device_train_batch_size"]
-    assert tokens * values["gradient_accumulation_steps"] * sharding == 16 * 8192
+    if not name.endswith("_grpo"):
+        assert tokens * values["gradient_accumulation_steps"] * sharding == 16 * 8192
 
     heads, key_value_heads, experts = MODELS[model_of(name)]
     assert heads % tensor == 0
@@ -194,6 +234,8 @@ def workplace(
             f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
             f"train_dataset_path={data / 'train.jsonl'}",
             f"eval_dataset_path={data / 'val.jsonl'}",
+            # A model that knows nothing writes answers of any length.
+            *(["grounding_grpo={group: 8, prompts: 8, max_new_tokens: 8}"] if name.endswith("_grpo") else []),
             f"output_dir={folder / name}",
         ]
 
@@ -235,7 +277,7 @@ def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) 
     """Compare what PaddleFormers says of its keys with the recipe, but for what was replaced."""
     log = re.sub(r"\x1b\[[\d;]*m", "", (folder / "logs" / "train.log").read_text(encoding="utf-8"))
     overlay = read(OVERLAY)
-    assert re.findall(r" loss: [\d.]+, .*global_step: (\d+)", log) == ["1", "2", "3"]
+    assert re.findall(r" loss: [-\d.]+, .*global_step: (\d+)", log) == ["1", "2", "3"]
     said = dict(re.findall(r"DEBUG\] - (\w+) *: (.*)$", log, re.MULTILINE))
     said["max_pixels"] = str(yaml.safe_load((folder / "preprocessor_config.json").read_text())["max_pixels"])
     in_force = {

@@ -191,16 +191,16 @@ def test_activations_are_those_of_a_layer_written_out() -> None:
 
 def test_pairs_need_a_second_model_in_a_full_run_alone() -> None:
     full, pairs = plan_of(), plan_of(stage="VL-DPO")
-    assert pairs.reference == full.weights
+    assert pairs.start_copy == full.weights
     assert pairs.total_bytes_per_gpu == full.total_bytes_per_gpu + full.weights
-    assert pairs.parts["reference model"] == pairs.reference
-    assert "reference model" not in full.parts
+    assert pairs.parts["frozen start"] == pairs.start_copy
+    assert "frozen start" not in full.parts
     # Sharding divides the weights in training, and not the frozen copy.
     sharded = plan_of(stage="VL-DPO", sharding="stage3")
-    assert sharded.weights < sharded.reference == pairs.reference
+    assert sharded.weights < sharded.start_copy == pairs.start_copy
     split = plan_of(stage="VL-DPO", tensor_model_parallel_size=2, sharding_parallel_size=4)
-    assert split.reference > pairs.reference
-    assert plan_of(stage="VL-DPO", reference_free=True).reference == 0
+    assert split.start_copy > pairs.start_copy
+    assert plan_of(stage="VL-DPO", reference_free=True).start_copy == 0
     adapter = plan_memory({**LORA, "stage": "VL-DPO"}, published_configs()[LARGE], 1)
     assert adapter == plan_memory(LORA, published_configs()[LARGE], 1)
 

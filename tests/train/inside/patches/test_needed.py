@@ -110,7 +110,13 @@ def test_the_recipe_chooses_the_classes_on_gpus(monkeypatch: pytest.MonkeyPatch)
 
 def test_every_patch_is_used_somewhere() -> None:
     used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO, *PAIRS}
-    used |= {"share_one_folder", "draw_box_curves", "start_adapters_alike", "initialise_fleet_for_resume"}
+    used |= {
+        "learn_from_rollouts",
+        "share_one_folder",
+        "draw_box_curves",
+        "start_adapters_alike",
+        "initialise_fleet_for_resume",
+    }
     assert {path.stem for path in PATCHES} == used
 
 
