@@ -57,6 +57,7 @@ def processor_seconds_of_children() -> float:
         "infer.compare",
         "infer.parallel",
         "infer.merge",
+        "infer.pairs",
         "infer.parity",
         "infer.reliability",
         "visualize",

@@ -15,6 +15,9 @@ from train.keys import BACKEND_KEY, Backend, known_keys, takes_words
 
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
+PREFERENCES = "VL-DPO"
+"""The stage that trains on pairs of answers."""
+
 SAMPLING = re.compile(r"#\d+$")
 """`FILE#100` takes the first 100 records of a file (PaddleFormers' notation)."""
 
@@ -77,6 +80,11 @@ class TrainRecipe:
 def uses_fleet(values: Mapping[str, Any]) -> bool:
     """Tell whether a recipe asks for paddlefleet's classes; nothing else decides, installed or not."""
     return bool(values.get(BACKEND_KEY) == Backend.FLEET.value)
+
+
+def learns_preferences(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe trains on pairs of a chosen and a rejected answer."""
+    return bool(values.get("stage") == PREFERENCES)
 
 
 @dataclass(frozen=True)

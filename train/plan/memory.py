@@ -46,7 +46,7 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 
 
 START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
-"""The parts of runs that keep a distance to their start, and that learn from sampled answers."""
+"""The parts of a run that compares with its start, or learns from sampled answers."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class MemoryPlan:
     `trainable` counts the parameters that the optimizer updates: with LoRA the adapter's, which `parameters`
     does not include. `gradients` include the one of a head that is also the embedding, which waits until the
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
-    layer, as the two are never in memory together. `tokens` is the longest micro-batch. Where answers are
-    sampled, `start_copy` is the frozen model of the start, and `sampling` what samples need while nothing is
-    learned.
+    layer, as the two are never in memory together. `tokens` is the longest micro-batch. `start_copy` is the
+    frozen model of the start, with which the stage VL-DPO and grounding_grpo.kl compare; with LoRA the
+    adapter is switched off for that. `sampling` is what sampled answers need while nothing is learned.
     """
 
     parameters: int
@@ -85,7 +85,7 @@ class MemoryPlan:
             "activations": self.activations,
             "logits and loss, or one layer": self.peak,
         }
-        if self.start_copy:
+        if self.start_copy or self.sampling:
             parts[START_COPY] = self.start_copy
         if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
@@ -112,7 +112,7 @@ class MemoryPlan:
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
         if self.start_copy:
-            advice[START_COPY] = "fine_tuning: LoRA, whose start is the model without its adapter"
+            advice[START_COPY] = "fine_tuning: LoRA" + (", or grounding_grpo.kl: 0" if self.sampling else "")
         if self.sampling:
             advice[SAMPLING] = "less grounding_grpo.at_once"
         largest = max(advice, key=lambda name: self.parts[name])

@@ -16,6 +16,7 @@ from train.preflight.key_values import KEY_CHECKS
 from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
+from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
     CheckOptions,
@@ -35,6 +36,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     outside_lists,
     degree_keys,
     backend_keys,
+    preference_keys,
     grpo_keys,
 )
 """Checks that need the recipe and nothing else."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPL
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
-from train.recipe import SPLITS, TrainRecipe
+from train.preflight.pair_data.pair_rows import check_pair
+from train.recipe import SPLITS, TrainRecipe, learns_preferences
 
 MISSING_IMAGE = "no such image"
 OUTSIDE = "image lies outside the data set's folder"
+
+RowCheck = Callable[[Any, Contract], Iterable[Flaw]]
 
 _is_remote = re.compile(r"https?://").match
 
@@ -36,7 +39,8 @@ def records(recipe: TrainRecipe) -> Iterator[str]:
                     "answers about images that it was not trained on: train on train.jsonl"
                 )
             try:
-                yield from (f"{name}: {problem}" for problem in file_problems(file))
+                check = check_pair if learns_preferences(recipe.values) else check_record
+                yield from (f"{name}: {problem}" for problem in file_problems(file, check))
             except UserError as error:
                 yield f"{name}: {error}"
 
@@ -68,8 +72,10 @@ def cards(recipe: TrainRecipe) -> Iterator[str]:
                 )
 
 
-def file_problems(file: Path) -> Iterator[str]:
+def file_problems(file: Path, check: RowCheck = check_record) -> Iterator[str]:
     """Yield each kind of problem in a JSONL file once: the first line with it, and how many more there are.
+
+    `check` is the check of a row: of a record, or of a pair.
 
     Raises:
         UserError: a line is not JSON, or the card beside the file is not readable.
@@ -83,7 +89,7 @@ def file_problems(file: Path) -> Iterator[str]:
         read_jsonl(file), desc=f"reading {file.name}", unit="record", delay=2, disable=None
     ):
         count += 1
-        flaws = list(_find_flaws(row, contract, file.parent))
+        flaws = list(_find_flaws(row, contract, file.parent, check))
         lines.update({flaw.kind for flaw in flaws})
         for flaw in flaws:
             first.setdefault(flaw.kind, (number, flaw))
@@ -99,9 +105,9 @@ def file_problems(file: Path) -> Iterator[str]:
             yield f"{file} has {count} records and its card says {said}: prepare the data set again"
 
 
-def _find_flaws(row: dict[str, Any], contract: Contract, folder: Path) -> Iterator[Flaw]:
+def _find_flaws(row: dict[str, Any], contract: Contract, folder: Path, check: RowCheck) -> Iterator[Flaw]:
     """Yield what PaddleFormers would drop, or train on as it is, without a word."""
-    for flaw in check_record(row, contract):
+    for flaw in check(row, contract):
         is_text_alone = flaw.kind == BAD_IMAGES and not row.get("images")  # such a record is trained, too
         if flaw.kind not in ACCEPTED_BY_TRAINING and not is_text_alone:
             yield flaw

@@ -63,7 +63,7 @@ class Encoding:
 
 def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     """Encode the first `count` records of the run's first epoch."""
-    with _quiet():
+    with quiet_encoding():
         dataset = training_dataset(recipe, count)
         examples = list(islice(iter(dataset.mix_datasets), count))
     limit = dataset.max_seq_len
@@ -73,7 +73,7 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     unread: list[str] = []
     kept: list[Any] = []
     for example in tqdm(examples, desc="encoding", unit="record", delay=2, disable=None):
-        with _quiet():
+        with quiet_encoding():
             length, sequence, reason = _encode_within(dataset, example, limit)
         if length is not None:
             lengths.append(length)
@@ -82,11 +82,13 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
             kept.append(sequence)
             for problem in unread_answers(dataset.tokenizer, example, sequence.labels):
                 mend = PREPARE_AGAIN if length == len(sequence.token_ids) else CUT
-                unread.append(f"record with {_name(example)}: the text that is learned: {problem}: {mend}")
+                unread.append(
+                    f"record with {name_of_image(example)}: the text that is learned: {problem}: {mend}"
+                )
             continue
         dropped[reason] += 1
         if reason != TOO_LONG:
-            faults.append(f"record with {_name(example)}: {reason}")
+            faults.append(f"record with {name_of_image(example)}: {reason}")
     dataset.max_seq_len = limit
     return Encoding(
         total=recipe.number("num_samples_each_epoch") if is_sampled(recipe) else len(dataset.mix_datasets),
@@ -130,20 +132,21 @@ def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...],
         return ()
     dataset.mix_datasets = list(range(len(sequences)))
     dataset._current_processor_func = lambda number, _: sequences[number]
-    with _quiet():
+    with quiet_encoding():
         packs = list(dataset._generate_sequences())
     if not dataset.packing:
         packs = packs[: len(sequences)]  # it yields the last record twice
     return tuple(tuple(tuple(sequence.token_ids) for sequence in pack) for pack in packs)
 
 
-def _name(example: dict[str, Any]) -> str:
+def name_of_image(example: dict[str, Any]) -> str:
+    """Return the name of a record's image, for messages."""
     images = example.get("images") or ["no image"]
     return f"image {Path(str(images[0])).name}" if example.get("images") else "no image"
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_encoding() -> Iterator[None]:
     """Suppress PaddleFormers' log and prints, and keep its tensors off the GPU that the run needs."""
     with quiet_imports():
         import paddle

@@ -14,7 +14,7 @@ from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
 from train.plan.micro_batch import grpo_settings
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
-from train.recipe import CheckOptions, TrainRecipe
+from train.recipe import CheckOptions, TrainRecipe, learns_preferences
 
 SHOWN_FAULTS = 3
 
@@ -30,6 +30,10 @@ def encode_records(recipe: TrainRecipe, count: int) -> tuple[Encoding | None, st
             "--local-dir FOLDER`, then check again with model_name_or_path=FOLDER"
         )
     local = replace(recipe, values={**recipe.values, "model_name_or_path": str(folder)})
+    if learns_preferences(recipe.values):
+        from train.preflight.pair_data.pair_encoding import encode_pairs
+
+        return encode_pairs(local, count), ""
     return encode_sample(local, count), ""
 
 

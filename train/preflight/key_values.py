@@ -9,7 +9,7 @@ from grounding.layout import JSONL_FILES
 from grounding.recipe.schema import suggestion
 from models.lookup import FAMILIES
 from train.keys import known_keys, type_problem
-from train.recipe import SPLITS, TrainRecipe, uses_fleet
+from train.recipe import PREFERENCES, SPLITS, TrainRecipe, uses_fleet
 
 RENAMED = {"attn_impl": "_attn_implementation", "sharding_degree": "sharding_parallel_size"}
 
@@ -55,8 +55,11 @@ def keys_without_effect(recipe: TrainRecipe) -> Iterator[str]:
 
 def task(recipe: TrainRecipe) -> Iterator[str]:
     """Stage, template and output folder must be set to something that trains on images."""
-    if recipe.get("stage") != "VL-SFT":
-        yield f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT"
+    if recipe.get("stage") not in ("VL-SFT", PREFERENCES):
+        yield (
+            f"stage: '{recipe.get('stage')}' does not train on images: write VL-SFT, or {PREFERENCES} for "
+            "pairs"
+        )
     template = recipe.get("template")
     for family in FAMILIES:
         if template == family.thinking_template:

@@ -75,8 +75,14 @@ from train.inside.patches.paddleformers_1_2.plain_classes.sum_head_norm_gradient
 from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_classes import (
     use_plain_paddle_classes,
 )
+from train.inside.patches.paddleformers_1_2.preferences.build_reference_model import build_reference_model
+from train.inside.patches.paddleformers_1_2.preferences.count_pairs_unencoded import count_pairs_unencoded
+from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records import read_pairs_as_records
+from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs import (
+    show_pictures_with_pairs,
+)
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
-from train.recipe import TrainRecipe, uses_fleet
+from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
 
@@ -131,6 +137,11 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(count_steps_without_pixels, recipe)
     yield skip_trained_records_unencoded
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
+    if learns_preferences(recipe):
+        yield build_reference_model
+        yield count_pairs_unencoded
+        yield read_pairs_as_records
+        yield partial(show_pictures_with_pairs, recipe)
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best

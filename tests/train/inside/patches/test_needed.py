@@ -58,6 +58,14 @@ def names(recipe: dict[str, Any]) -> list[str]:
     return [patch.__name__ for patch in patches]
 
 
+PAIRS = [
+    "build_reference_model",
+    "count_pairs_unencoded",
+    "read_pairs_as_records",
+    "show_pictures_with_pairs",
+]
+
+
 def be(
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -97,6 +105,12 @@ def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: 
     assert not keeps_best({**curves, "grounding_grpo": {"keep_best": False}})
 
 
+def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch, processes=8, has_gpu=True)
+    assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
+    assert names({"stage": "VL-DPO"}) == [*EVERY, *PLAIN, *PAIRS, "start_adapters_alike"]
+
+
 def test_several_cpu_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=2)
     assert names({}) == [*EVERY, *PLAIN, "start_adapters_alike", *CPU, *GLOO]
@@ -113,10 +127,10 @@ def test_the_recipe_chooses_the_classes_on_gpus(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_patch_is_used_somewhere() -> None:
-    used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO}
+    used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO, *PAIRS}
     used |= {
-        "share_one_folder",
         "learn_from_rollouts",
+        "share_one_folder",
         "draw_box_curves",
         "start_adapters_alike",
         "initialise_fleet_for_resume",

@@ -43,13 +43,14 @@ def learn_in_blocks() -> str:
 
 
 def _model(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Tell the head the labels while the model computes, if this is supervised fine-tuning."""
+    """Tell the head the labels while the model computes: for supervised fine-tuning, or an objective."""
     signature = inspect.signature(forward)
 
     @functools.wraps(forward)
     def with_labels(self: Any, *args: Any, **kwargs: Any) -> Any:
         labels = signature.bind(self, *args, **kwargs).arguments.get("labels")
-        if labels is None or self.criterion.loss_type != "sft" or self.lm_head.bias is not None:
+        is_learned = self.criterion.loss_type == "sft" or OBJECTIVE in self.lm_head.__dict__
+        if labels is None or not is_learned or self.lm_head.bias is not None:
             return forward(self, *args, **kwargs)
         self.lm_head.__dict__[LABELS] = (labels, self.criterion.ignored_index)
         try:

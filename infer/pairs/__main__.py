@@ -1,0 +1,57 @@
+"""`python -m infer.pairs CHECKPOINT DATASET [key=value ...]`: training data of a model's own answers."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import UserError, print_result, run_command, start_logging
+from grounding.recipe.arguments import read_overlay
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys
+from infer.pairs.pair_settings import PairSettings
+
+EPILOG = """Samples answers to the questions of the training split, gives each a reward for its boxes, and
+writes the best and the worst answer to each question for `python -m train` with stage VL-DPO.
+keep=best writes the best answer alone, for supervised fine-tuning (rejection sampling). The folder
+also has report.txt, card.json, and samples.jsonl with all answers and their rewards.
+Interrupted runs resume: repeat the command. Other choices of the same answers take no time.
+
+examples:
+  python -m infer.pairs checkpoints/demo/full data/demo limit=500
+  python -m train recipes/train/tiny_dpo.yaml
+  python -m infer.pairs checkpoints/demo/full data/demo limit=500 keep=best good=0.9"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Sample, choose, write, and print what was made."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infer.pairs",
+        description="Make pairs of a better and a worse answer of a model, or keep its best answers.",
+        epilog="keys:\n" + "\n".join(describe_keys(PairSettings)) + "\n\n" + EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="model folder, LoRA run's folder, or model on a hub")
+    parser.add_argument("dataset", type=Path, help="the prepared data set with the training questions")
+    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as answers=8")
+    parser.add_argument(
+        "--overlay", metavar="FILE", type=Path, help="a YAML file of keys that stand before those of the line"
+    )
+    arguments = parser.parse_args(argv)
+    start_logging()
+    words = [*read_overlay(arguments.overlay), *arguments.overrides]
+    if any(word.partition("=")[0] == "split" for word in words):
+        raise UserError(
+            "split: pairs are made of the training split alone, scores need the others: leave it out"
+        )
+    settings = load_settings(PairSettings, words)
+    from infer.engines.opening import open_engine
+    from infer.pairs.pair_making import make_pairs
+
+    report = make_pairs(arguments.checkpoint, arguments.dataset, settings, open_engine)
+    print_result(f"{report}\n{settings.output_path(arguments.checkpoint)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,120 @@
+"""The folder that pairs or best answers are written to: rows, images, card and report.
+
+train.jsonl  what is learned; val.jsonl the same for the images that are kept apart
+images/      hard links to the images of the data set, or copies where a link is not possible
+report.txt   what was made, and what was dropped for which reason
+card.json    written last: a folder with a card is complete
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from grounding.card import CARD_FILE, Card, save_card
+from grounding.errors import UserError
+from grounding.files import replacing, write_jsonl, write_text
+from grounding.layout import JSONL_FILES, TOKEN_LENGTHS_FILE
+from infer.pairs.learned_rows import Row
+from infer.pairs.pair_settings import PairSettings
+from infer.sampling.graded_answers import GradedQuestion
+from infer.sampling.sampling_run import SAMPLING_FILE
+
+REPORT_FILE = "report.txt"
+
+
+def check_folder(folder: Path, dataset: Path) -> None:
+    """Refuse to write over a data set that was not sampled.
+
+    Raises:
+        UserError: the folder is the data set itself, or holds another one.
+    """
+    if folder.resolve() == dataset.resolve():
+        raise UserError(f"output_dir: {folder} is the data set itself: choose another output_dir")
+    if (folder / CARD_FILE).exists() and not (folder / SAMPLING_FILE).is_file():
+        raise UserError(f"output_dir: {folder} holds another data set: choose another output_dir")
+
+
+def held_out_images(graded: Sequence[GradedQuestion], share: float, seed: int) -> frozenset[str]:
+    """Choose the images that are kept apart: the share of all, one at least, and never all of them."""
+    images = sorted({item.known.question.image for item in graded}, key=lambda name: _mark(name, seed))
+    count = min(max(1, round(share * len(images))), len(images) - 1) if share > 0 else 0
+    return frozenset(images[:count])
+
+
+def _mark(name: str, seed: int) -> str:
+    return hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+
+
+def write_learned(
+    folder: Path,
+    dataset: Path,
+    card: Card,
+    rows: Mapping[str, Sequence[Row]],
+    dropped: Mapping[str, int],
+    report: str,
+    settings: PairSettings,
+) -> None:
+    """Write rows by split with their images, the report, and the card.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    from tqdm import tqdm
+
+    for name in (CARD_FILE, TOKEN_LENGTHS_FILE, *JSONL_FILES.values()):
+        (folder / name).unlink(missing_ok=True)
+    images = dict.fromkeys(image for part in rows.values() for row in part for image in row["images"])
+    for image in tqdm(images, unit="image", desc="link images", delay=2):
+        link_or_copy(dataset / image, folder / image)
+    counts = {}
+    for split, part in rows.items():
+        write_jsonl(folder / JSONL_FILES[split], part)
+        counts[split] = {"images": len({row["images"][0] for row in part}), "records": len(part)}
+    write_text(folder / REPORT_FILE, f"{report}\n")
+    made = replace(
+        card,
+        source_fingerprint=hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
+        recipe={**card.recipe, "answers_chosen_by": chosen_by(settings)},
+        counts=counts,
+        dropped=dict(dropped),
+    )
+    save_card(made, folder)
+
+
+def chosen_by(settings: PairSettings) -> dict[str, object]:
+    """Return the keys that decide which rows are made of which answers."""
+    keys = (
+        "keep",
+        "answers",
+        "temperature",
+        "top_p",
+        "seed",
+        "limit",
+        "good",
+        "truth",
+        "margin",
+        "val_share",
+    )
+    values = asdict(settings)
+    return {key: values[key] for key in keys}
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where the file system allows no link.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if target.exists() and target.samefile(source):
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(source.resolve(), target)
+    except OSError:
+        with source.open("rb") as original, replacing(target) as copy:
+            shutil.copyfileobj(original, copy)

@@ -1,0 +1,1 @@
+"""Patches of learning from pairs of answers, stage VL-DPO."""

@@ -1,0 +1,33 @@
+"""Read pairs as records are read in supervised fine-tuning, and mask them alike in both forms of the mask.
+
+Upstream: BaseDPODataSet (paddleformers/datasets/DPODataset.py, line 266) fills no placeholders: answers are
+    learned as "<ref-object><bbox>". Its mask in the form of row indices (line 443) shows the last token of
+    the prompt to the rejected answer, which has a copy of that token (line 450 hides it in the other form):
+    with flashmask the log-probabilities of rejected answers are those of another prompt.
+Patch: fill the placeholders of prompt, chosen and rejected answer, in this order, and hide that token.
+Remove: when PaddleFormers does both.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+
+def read_pairs_as_records() -> str:
+    """Mend how a pair becomes a sequence."""
+    from paddleformers.datasets.DPODataset import BaseDPODataSet
+
+    make_sequence = BaseDPODataSet._postprocess_sequence
+
+    def postprocess_sequence(self: Any, example: Mapping[str, Any]) -> Any:
+        filled = deepcopy(dict(example))  # another epoch reads it again
+        turns = [*filled["messages"], *filled["chosen_response"], *filled["rejected_response"]]
+        self.template.grounding_plugin.process_messages(turns, filled.get("objects") or {})
+        sequence = make_sequence(self, filled)
+        if sequence is not None and sequence.attn_mask_startend_row_indices is not None:
+            first, middle, _ = sequence.response_index
+            sequence.attn_mask_startend_row_indices[first] = middle
+        return sequence
+
+    BaseDPODataSet._postprocess_sequence = postprocess_sequence
+    return "read_pairs_as_records"

@@ -1,0 +1,1 @@
+"""The check of pairs of answers, the data of the stage VL-DPO."""
