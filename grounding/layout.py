@@ -55,6 +55,12 @@ SCORED_FILES = (SCORES_FILE, SCORES_REPORT_FILE, COCO_RESULTS_FILE)
 BOXES_FOLDER = "boxes"
 """In a training run's folder: what the model answered at each evaluation step."""
 
+BEST_FOLDER = "best"
+"""In a training run's folder: the trained weights of the evaluation with the best boxes."""
+
+BEST_FILE = "best.json"
+"""In BEST_FOLDER: the step of these weights and their F1, written last."""
+
 
 def find_predictions_file(place: Path) -> Path:
     """Return the predictions file that `place` is, or that the folder `place` holds."""

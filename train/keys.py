@@ -36,7 +36,11 @@ class Backend(enum.Enum):
 
 
 BACKEND_KEY = "grounding_backend"
-OWN_KEYS = (Key("grounding_eval_samples", int, 0), Key(BACKEND_KEY, Backend, Backend.PLAIN.value))
+OWN_KEYS = (
+    Key("grounding_eval_samples", int, 0),
+    Key(BACKEND_KEY, Backend, Backend.PLAIN.value),
+    Key("grounding_grpo", dict | None, None),
+)
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 
 

@@ -17,6 +17,8 @@ from grounding.recipe.arguments import read_overlay
 from tests.train.conftest import TrainHere
 from tests.train.pair_files import write_pairs
 from train.keys import OWN_PREFIX
+from train.objectives.grpo.grpo_settings import read_grpo
+from train.objectives.grpo.update_steps import steps_of_update
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
 from train.recipe import resolve_recipe
 from train.tiny.config_files import TinySettings
@@ -42,6 +44,17 @@ PAIRS = {"stage", "beta", "loss_type", "pref_loss_ratio", "sft_loss_ratio", "lea
 PAIRS |= {"train_dataset_path", "eval_dataset_path", "freeze_config"}
 MIXED = {"train_dataset_path", "train_dataset_type", "train_dataset_prob", "mix_strategy"}
 """The keys of a round on hard examples."""
+REWARDED = {
+    "grounding_grpo",
+    "grounding_eval_samples",
+    "freeze_config",
+    "packing",
+    "max_seq_len",
+    "max_steps",
+}
+REWARDED |= {"num_train_epochs", "per_device_train_batch_size", "learning_rate", "lr_scheduler_type"}
+REWARDED |= {"logging_steps", "eval_steps", "max_evaluate_steps", "per_device_eval_batch_size", "save_steps"}
+"""The keys of a recipe that learns from sampled answers."""
 
 # Attention heads, key-value heads and experts of the published config.json.
 MODELS = {
@@ -69,8 +82,10 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
         allowed |= EXPERTS
     if name == "qwen3_vl_30b_a3b_lora":
         allowed |= {"freeze_config"}
-    if "lora" in name:
+    if "lora" in name or name == "qwen3_vl_8b_grpo":
         allowed |= ADAPTER
+    if name.endswith("_grpo"):
+        allowed |= REWARDED
     if "curriculum" in name:
         allowed |= {"freeze_config", "learning_rate"}
     if "dpo" in name:
@@ -104,7 +119,7 @@ def test_recipes_of_pairs_start_where_the_recipe_before_them_ends() -> None:
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_hard")])
 def test_a_round_on_hard_examples_mixes_what_was_mined_with_the_data_of_the_round_before(name: str) -> None:
     values = read(RECIPES[name])
-    before = read(RECIPES[name.removesuffix("_hard") if "lora" in name else "tiny_full"])
+    before = read(RECIPES[supervised(name)])
     assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
     plain, mined = values["train_dataset_path"].split(",")
     assert plain == before["train_dataset_path"]
@@ -114,6 +129,23 @@ def test_a_round_on_hard_examples_mixes_what_was_mined_with_the_data_of_the_roun
     assert differing(values, before) <= MIXED | PLACES | {
         "model_name_or_path", "learning_rate", "seed", "max_steps", "eval_steps", "save_steps",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_grpo")])
+def test_a_recipe_that_learns_from_rewards_follows_its_supervised_one(name: str) -> None:
+    values, before = read(RECIPES[name]), read(RECIPES[supervised(name)])
+    assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
+    is_lora = values["fine_tuning"] == before["fine_tuning"] == "LoRA"
+    if name == "tiny_grpo":
+        return
+    assert values["model_name_or_path"].endswith("/export") == is_lora
+    assert values["learning_rate"] == (1.0e-5 if is_lora else 1.0e-6)
+    assert values["freeze_config"] == "freeze_vision"
+    settings = read_grpo(values["grounding_grpo"])
+    assert settings is not None
+    assert steps_of_update(settings, values["per_device_train_batch_size"], 8) == 1
+    asked = settings.prompts * values["sharding_parallel_size"] * values["max_steps"]
+    assert 5_000 <= asked <= 10_000
 
 
 @pytest.mark.parametrize("path", RECIPES.values(), ids=lambda path: path.stem)
@@ -138,8 +170,14 @@ def test_the_curriculum_frees_one_part_after_the_other() -> None:
 def model_of(name: str) -> str:
     """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
     is_later = "curriculum" in name or name.endswith("_dpo")
-    first = "qwen3_vl_8b_full" if is_later else name.removesuffix("_hard")
+    first = "qwen3_vl_8b_full" if is_later else supervised(name)
     return read(RECIPES[first])["model_name_or_path"]
+
+
+def supervised(name: str) -> str:
+    """Return the recipe whose model a round on hard examples or rewards begins with; others stay themselves."""
+    others = {"tiny_grpo": "tiny_full", "tiny_hard": "tiny_full", "qwen3_vl_8b_grpo": "qwen3_vl_8b_lora"}
+    return others.get(name, name.removesuffix("_grpo").removesuffix("_hard"))
 
 
 def table_rows() -> list[tuple[str, int, int, str, int]]:
@@ -168,7 +206,8 @@ def test_a_row_of_the_table_is_a_recipe_that_fits(row: tuple[str, int, int, str,
     tensor, sharding = values["tensor_model_parallel_size"], values["sharding_parallel_size"]
     assert tensor * sharding == gpus
     tokens = values["max_seq_len"] * values["per_device_train_batch_size"]
-    assert tokens * values["gradient_accumulation_steps"] * sharding == 16 * 8192
+    if not name.endswith("_grpo"):
+        assert tokens * values["gradient_accumulation_steps"] * sharding == 16 * 8192
 
     heads, key_value_heads, experts = MODELS[model_of(name)]
     assert heads % tensor == 0
@@ -217,6 +256,8 @@ def workplace(
             f"train_dataset_type={','.join('messages' for _ in files)}",
             f"train_dataset_prob={','.join(f'{1 / len(files):.1f}' for _ in files)}",
             f"eval_dataset_path={data / 'val.jsonl'}",
+            # A model that knows nothing writes answers of any length.
+            *(["grounding_grpo={group: 8, prompts: 8, max_new_tokens: 8}"] if name.endswith("_grpo") else []),
             f"output_dir={folder / name}",
         ]
 
@@ -258,7 +299,7 @@ def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) 
     """Compare what PaddleFormers says of its keys with the recipe, but for what was replaced."""
     log = re.sub(r"\x1b\[[\d;]*m", "", (folder / "logs" / "train.log").read_text(encoding="utf-8"))
     overlay = read(OVERLAY)
-    assert re.findall(r" loss: [\d.]+, .*global_step: (\d+)", log) == ["1", "2", "3"]
+    assert re.findall(r" loss: [-\d.]+, .*global_step: (\d+)", log) == ["1", "2", "3"]
     said = dict(re.findall(r"DEBUG\] - (\w+) *: (.*)$", log, re.MULTILINE))
     said["max_pixels"] = str(yaml.safe_load((folder / "preprocessor_config.json").read_text())["max_pixels"])
     in_force = {

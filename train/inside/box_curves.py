@@ -24,15 +24,16 @@ from infer.engines.paddle.engine import PaddleEngine
 from infer.recipe import InferRecipe, save_recipe
 from infer.runs.predicted_row import prediction_row
 from infer.scoring.scorecard import Scores, score_predictions
-from models.family import Encoder, Family
+from models.family import Encoder
 from models.lookup import find_family
-from train.inside.inference_mode import inference_mode
+from train.inside.inference_mode import bare_model, inference_mode
 from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import read_truth
 from visualize.sheets.panels import Panel, draw_panels
 from visualize.sheets.sheet import with_legend
 
 SPLIT = "val"
+F1_CURVE = "F1_50"
 EXAMPLES = 4
 LENGTH_FACTOR = 2
 """Answers are cut at this multiple of the longest true answer's length: a bad one never ends by itself."""
@@ -47,10 +48,8 @@ class BoxCurves:
         Raises:
             UserError: not a prepared data set, or a model that cannot answer while it is trained.
         """
-        from paddleformers.peft import LoRAModel
-
         self.trainer = trainer
-        self.model = trainer.model.model if isinstance(trainer.model, LoRAModel) else trainer.model
+        self.model = bare_model(trainer.model)
         self.family = find_family({"model_type": self.model.config.model_type})
         if not self.family.is_plain(self.model):
             raise UserError(
@@ -60,13 +59,16 @@ class BoxCurves:
         self.dataset = dataset
         self.questions = read_questions(dataset, SPLIT, samples)
         self.truth = read_truth(dataset)
-        self.encoder = _encoder_of(trainer, self.family)
+        self.encoder = encoder_of(trainer)
         self.longest = LENGTH_FACTOR * max(
             len(self.encoder.tokenizer(text)["input_ids"]) for text in true_answers(dataset, samples)
         )
 
-    def draw(self, step: int) -> None:
-        """Ask the model as it is now, and write a point of every curve; all processes call this together."""
+    def draw(self, step: int) -> dict[str, float]:
+        """Ask the model as it is now, write a point of every curve, and return the values in process 0.
+
+        All processes call this together.
+        """
         from paddleformers.utils.log import logger
 
         started = time.monotonic()
@@ -81,7 +83,7 @@ class BoxCurves:
         )
         answered = self._ask(recipe)
         if not self.trainer.is_world_process_zero():
-            return
+            return {}
         values = curve_values(_save(recipe, self.questions, answered))
         if writer := _visualdl_writer(self.trainer):
             for name, value in values.items():
@@ -92,6 +94,7 @@ class BoxCurves:
         shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
         seconds = time.monotonic() - started
         logger.info(f"boxes at step {step}: {shown} ({len(self.questions)} images in {seconds:.1f} s)")
+        return values
 
     def _ask(self, recipe: InferRecipe) -> list[ParsedAnswer]:
         engine = PaddleEngine.from_model(self.model, self.encoder, max_new_tokens=recipe.max_new_tokens)
@@ -120,7 +123,7 @@ def curve_values(scores: Scores) -> dict[str, float]:
     """Return the values of the curves, 0..1; undefined values (AP without objects) are left out."""
     values = {
         "AP50": scores.values["AP50"],
-        "F1_50": scores.values["f1_50"],
+        F1_CURVE: scores.values["f1_50"],
         "mean_IoU": scores.values["mean_iou"],
         "unreadable": 1 - scores.metrics["readable"],
         "duplicates": scores.values["duplicates"],
@@ -128,8 +131,9 @@ def curve_values(scores: Scores) -> dict[str, float]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _encoder_of(trainer: Any, family: Family) -> Encoder:
+def encoder_of(trainer: Any) -> Encoder:
     """Return the encoder that inference will load from the finished checkpoint."""
+    family = find_family({"model_type": trainer.model.config.model_type})
     with tempfile.TemporaryDirectory() as folder:
         trainer.processing_class.save_pretrained(folder)
         trainer.tokenizer.save_pretrained(folder)

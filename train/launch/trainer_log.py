@@ -10,10 +10,14 @@ NUMBER = r"([+-]?(?:\d[\d.]*(?:[eE][+-]?\d+)?|\.\d+|nan|inf(?:inity)?)\b)"
 """A number as Python writes it, a loss that is NaN or infinite too."""
 
 STEP = re.compile(rf"(?i:\bloss: {NUMBER}, learning_rate: {NUMBER}), global_step: (\d+)")
+REWARD = re.compile(rf"\bgrpo_reward: {NUMBER}, grpo_F1: {NUMBER}")
+"""Our own figures: mean reward and F1 of the answers that the model learned from."""
+
 EVAL_LOSS = re.compile(rf"(?i:\beval_loss: {NUMBER})")
 EVAL_VALUES = re.compile(rf"\beval_(\w+): (?i:{NUMBER})")
 NO_SCORES = ("runtime", "samples_per_second", "steps_per_second")
 BOXES = re.compile(r"\bboxes at step .*")
+BEST = re.compile(r"\bbest weights: .*")
 TOTAL = re.compile(r"Total optimization steps = ([\d,]+)")
 MEASURED = re.compile(r"\btoken lengths: ([\d,]+) of ([\d,]+) records")
 """Our own line: the lengths of so many records are known, and the number of steps when all are."""

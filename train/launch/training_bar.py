@@ -2,9 +2,10 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from train.launch.trainer_log import BOXES, EVAL_LOSS, MEASURED, STEP, TOTAL
+from train.launch.trainer_log import BEST, BOXES, EVAL_LOSS, MEASURED, REWARD, STEP, TOTAL
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -33,10 +34,13 @@ class TrainingBar:
             self.bar.reset(total=self.total)
             self.bar.set_description("training")
         if found := STEP.search(text):
-            self._step(loss=float(found[1]), rate=float(found[2]), step=int(found[3]))
+            shown = {"loss": f"{float(found[1]):.4f}"}
+            if rewarded := REWARD.search(text):  # the loss of sampled answers says nothing
+                shown = {"reward": f"{float(rewarded[1]):.3f}", "F1": f"{float(rewarded[2]):.3f}"}
+            self._step(shown, rate=float(found[2]), step=int(found[3]))
         if found := EVAL_LOSS.search(text):
             self._say(f"eval loss {float(found[1]):.4f}")
-        if found := BOXES.search(text):
+        if found := BOXES.search(text) or BEST.search(text):
             self._say(found[0])
 
     def _measure(self, known: int, total: int) -> None:
@@ -47,10 +51,11 @@ class TrainingBar:
             self.bar.set_description("token lengths")
         self.bar.update(known - self.bar.n)
 
-    def _step(self, *, loss: float, rate: float, step: int) -> None:
-        self.status = f"step {step}/{self.total} loss {loss:.4f} learning rate {rate:.2e}"
+    def _step(self, shown: Mapping[str, str], *, rate: float, step: int) -> None:
+        values = " ".join(f"{name} {value}" for name, value in shown.items())
+        self.status = f"step {step}/{self.total} {values} learning rate {rate:.2e}"
         if not self.bar.disable:
-            self.bar.set_postfix(loss=f"{loss:.4f}", lr=f"{rate:.2e}", refresh=False)
+            self.bar.set_postfix({**shown, "lr": f"{rate:.2e}"}, refresh=False)
             self.bar.update(step - self.bar.n)
         elif step == self.total:
             self._say(self.status)

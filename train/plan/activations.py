@@ -6,6 +6,7 @@ from typing import Any
 
 from models.lookup import find_family
 from train.plan.gpu_layout import GpuLayout
+from train.plan.micro_batch import MicroBatch, micro_batch
 from train.recipe import TrainRecipe
 
 FLOAT32 = 4
@@ -23,18 +24,18 @@ class Activations:
 def count_activations(
     recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, *, frozen_vision: bool
 ) -> Activations:
-    """Count the activations of one micro-batch.
+    """Count the activations of the longest micro-batch (train/plan/micro_batch.py).
 
-    Every record has max_seq_len tokens. All of them are image tokens, up to the limit that max_pixels sets.
+    All tokens of a record are image tokens, up to the limit that max_pixels sets.
     """
-    number = number_bytes(recipe)
-    tokens = token_count(recipe)
-    text = _text_layers(recipe, config, spread, tokens)
-    vision = _vision_layers(recipe, config, spread, tokens)
+    number, batch = number_bytes(recipe), micro_batch(recipe)
+    tokens, images = batch.tokens, batch.rows * batch.image_tokens
+    text = _text_layers(recipe, config, spread, batch)
+    vision = _vision_layers(recipe, config, spread, batch)
     vision_kept, vision_one = (0, vision.layer) if frozen_vision else _kept(recipe, vision)
     text_kept, text_one = _kept(recipe, text)
     shape, tower = find_family(config).text_shape(config), find_family(config).vision_shape(config)
-    mergers = (1 + tower.deepstack) * tokens * (3 * tower.merged_size + shape.hidden_size)
+    mergers = (1 + tower.deepstack) * images * (3 * tower.merged_size + shape.hidden_size)
     embeddings = 2 * tokens * shape.hidden_size
     return Activations(
         tokens=tokens,
@@ -46,11 +47,6 @@ def count_activations(
 def number_bytes(recipe: TrainRecipe) -> int:
     """Return the bytes of a number that the model computes."""
     return 2 if recipe.get("compute_type") in ("bf16", "fp16") else FLOAT32
-
-
-def token_count(recipe: TrainRecipe) -> int:
-    """Return the tokens of the longest micro-batch: max_seq_len for each of its records."""
-    return recipe.degree("per_device_train_batch_size") * recipe.degree("max_seq_len")
 
 
 @dataclass(frozen=True)
@@ -73,30 +69,34 @@ def _kept(recipe: TrainRecipe, layers: _Layers) -> tuple[float, float]:
     return -(-layers.count // group) * layers.inputs, group * layers.layer
 
 
-def _text_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, tokens: int) -> _Layers:
+def _text_layers(
+    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, batch: MicroBatch
+) -> _Layers:
     shape = find_family(config).text_shape(config)
     hidden, split = shape.hidden_size, spread.tensor
     along = split if recipe.get("sequence_parallel") else 1
     queries, keys = shape.query_width, shape.key_width
     whole = 4 * hidden  # in and out of both norms
     attention = (queries + 2 * keys) + 2 * (queries + keys) + queries  # projected, normed, rotated; answer
-    scores = _scores(recipe, shape.heads, recipe.degree("max_seq_len"))
+    scores = _scores(recipe, shape.heads, batch.row_tokens)
     if shape.experts:
         chosen = shape.experts_per_token
         mlp = chosen * (2 * hidden + 3 * shape.expert_size) / along + 2 * shape.experts
     else:
         mlp = 3 * shape.intermediate_size / split
     each = whole / along + (attention + scores) / split + mlp
-    return _Layers(shape.layers, tokens * each, tokens * hidden / along)
+    return _Layers(shape.layers, batch.tokens * each, batch.tokens * hidden / along)
 
 
-def _vision_layers(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, tokens: int) -> _Layers:
+def _vision_layers(
+    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, batch: MicroBatch
+) -> _Layers:
     shape = find_family(config).vision_shape(config)
     hidden, size = shape.hidden_size, shape.intermediate_size
-    patches = tokens * shape.patches_per_token
+    patches = batch.rows * batch.image_tokens * shape.patches_per_token
     limit = recipe.number("max_pixels")
     if limit and not recipe.get("packing"):  # one image a record
-        patches = min(patches, recipe.degree("per_device_train_batch_size") * limit // shape.patch_size**2)
+        patches = min(patches, batch.rows * limit // shape.patch_size**2)
     scores = _scores(recipe, shape.heads, patches)
     split = spread.tensor if recipe.is_fleet else 1  # the plain tower is whole on each GPU
     each = 4 * hidden + (6 * hidden + 2 * size + scores) / split

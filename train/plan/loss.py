@@ -7,8 +7,9 @@ from typing import Any
 from models.lookup import find_family
 from models.shapes import Tensor
 from train.inside.blockwise_cross_entropy import block_rows
-from train.plan.activations import FLOAT32, number_bytes, token_count
+from train.plan.activations import FLOAT32, number_bytes
 from train.plan.gpu_layout import GpuLayout
+from train.plan.micro_batch import micro_batch
 from train.recipe import TrainRecipe, uses_fleet
 
 HEAD, TIED_HEAD = "lm_head.weight", "model.language_model.embed_tokens.weight"
@@ -41,7 +42,7 @@ def count_loss(
     has at most BLOCK_LOGITS logits; those of few tokens have less, as BLOCK_ROWS is their limit.
     """
     shape = find_family(config).text_shape(config)
-    number, tokens = number_bytes(recipe), token_count(recipe)
+    number, tokens = number_bytes(recipe), micro_batch(recipe).tokens
     is_tied = all(tensor.name != HEAD for tensor in model)
     is_trained = any(tensor.name == (TIED_HEAD if is_tied else HEAD) for tensor in trained)
     rows = -(-shape.vocab_size // spread.tensor)

@@ -49,6 +49,15 @@ def test_progress_without_a_terminal_is_a_few_lines(caplog: pytest.LogCaptureFix
         assert caplog.messages == ["eval loss 1.2500", "step 1060/1060 loss 1.1900 learning rate 3.51e-05"]
 
 
+def test_a_training_on_its_own_answers_shows_their_reward(caplog: pytest.LogCaptureFixture) -> None:
+    line = LOG[3] + ", grpo_reward: 0.53125, grpo_F1: 0.6, grpo_boxes: 1.01"
+    with tqdm(total=None, disable=True) as bar, caplog.at_level(logging.INFO):
+        progress = TrainingBar(bar)
+        progress.read(LOG[0])
+        progress.read(line)
+    assert caplog.messages == ["step 1060/1060 reward 0.531 F1 0.600 learning rate 3.51e-05"]
+
+
 MEASURING = ["[    INFO] - token lengths: 4,100 of 15,000 records", LOG[0]]
 
 

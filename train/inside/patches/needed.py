@@ -56,6 +56,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import dra
 from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
     initialise_fleet_for_resume,
 )
+from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
@@ -80,7 +81,8 @@ from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records im
 from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs import (
     show_pictures_with_pairs,
 )
-from train.recipe import learns_preferences, uses_fleet
+from train.objectives.grpo.grpo_settings import KEY, read_grpo
+from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
 
@@ -140,8 +142,12 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield count_pairs_unencoded
         yield read_pairs_as_records
         yield partial(show_pictures_with_pairs, recipe)
+    settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
-        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples)
+        keep_best = settings is not None and settings.keep_best
+        yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples, keep_best=keep_best)
+    if settings is not None:
+        yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:
         yield initialise_fleet_for_resume

@@ -55,11 +55,11 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
         if not _is_one_answer(row.get(key)):
             yield Flaw(NO_PAIR, f"{key}: {excerpt(row.get(key))}")
             return
-    chosen, rejected = pair_answers(row)
+    chosen, rejected = chosen_and_rejected(row)
     record = with_answer(row, chosen, rejected)
     flaws = [flaw for flaw in check_record(record, contract) if flaw.kind in FORM]
     yield from flaws
-    if flaws:
+    if any(flaw.kind != BAD_IMAGES for flaw in flaws):
         return
     if IMAGE_PLACEHOLDER in rejected["content"]:
         yield Flaw(IMAGE_PLACE, excerpt(rejected["content"]))
@@ -116,6 +116,6 @@ def _has_objects(message: Mapping[str, str]) -> bool:
     return any(placeholder in message["content"] for placeholder in (REF_PLACEHOLDER, BOX_PLACEHOLDER))
 
 
-def pair_answers(row: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+def chosen_and_rejected(row: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
     """Return the chosen and the rejected answer of a row that was checked."""
     return row[CHOSEN_KEY][0], row[REJECTED_KEY][0]

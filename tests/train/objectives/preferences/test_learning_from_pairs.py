@@ -12,8 +12,10 @@ import pytest
 from infer.engines.opening import open_engine
 from infer.pairs.pair_making import make_pairs
 from infer.pairs.pair_settings import PairSettings
+from tests.infer.pairs.answering import ListEngine
 from tests.train.conftest import TrainHere, read_losses
 from tests.train.pair_files import write_pairs
+from train.preflight.all_checks import check_recipe
 
 FILES = {"train": "train", "eval": "val"}
 TRAINED = re.compile(r" loss: \S+, learning_rate: .* rewards/margins: ([\d.e-]+)")
@@ -84,6 +86,24 @@ def test_a_models_own_answers_teach_it_which_are_better(
     assert "dpo_config" not in config["text_config"]
     assert (run / "preprocessor_config.json").is_file()
     assert [path.name for path in (run / "visualdl").iterdir()]
+
+
+@pytest.mark.parametrize("keep", ["best", "pairs"])
+def test_what_is_made_passes_the_check(
+    tiny_model: Path, prepared_data: Path, make_recipe: Callable[..., Path], tmp_path: Path, keep: str
+) -> None:
+    answers = ["red square(0,0),(500,500)", "blue square(250,250),(750,750), red square(1,1),(2,9)", "none"]
+    settings = PairSettings(answers=3, keep=keep, good=0.2, output_dir=str(tmp_path / "made"))
+    made = make_pairs(str(tiny_model), prepared_data, settings, lambda _: ListEngine(answers))
+    assert "48 questions" in made
+    is_best = keep == "best"
+    check_recipe(
+        make_recipe(
+            stage="VL-SFT" if is_best else "VL-DPO",
+            train_dataset_path=str(tmp_path / "made" / "train.jsonl"),
+            eval_dataset_path=str((prepared_data if is_best else tmp_path / "made") / "val.jsonl"),
+        )
+    )
 
 
 @pytest.mark.slow

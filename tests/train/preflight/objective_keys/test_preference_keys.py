@@ -21,6 +21,10 @@ def problems(make_recipe: Callable[..., Path], **changes: Any) -> list[str]:
         ),
         ({"grounding_backend": "fleet"}, "grounding_backend: fleet does not go with stage VL-DPO"),
         ({"grounding_eval_samples": 8}, "grounding_eval_samples: 8 does not go with stage VL-DPO"),
+        (
+            {"grounding_grpo": {"group": 4}},
+            "answers are sampled by infer.pairs, before the training: leave it",
+        ),
         ({"lora_path": "run"}, "the reference would be the model without that adapter"),
         ({"ref_model_update_steps": 10}, "a resumed run would count from its resume: leave it out"),
         ({"pipeline_model_parallel_size": 2}, "pipeline_model_parallel_size: 2"),

@@ -1,0 +1,66 @@
+"""The questions that answers are sampled to, in an order that needs no memory."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from grounding.errors import UserError
+from grounding.layout import JSONL_FILES
+from infer.sampling.known_questions import SAMPLED_SPLIT, KnownQuestion, read_known_questions
+from train.objectives.grpo.difficulty import of_difficulty
+from train.objectives.grpo.grpo_settings import GrpoSettings
+
+
+def read_rewarded(files: Sequence[Path], settings: GrpoSettings) -> list[KnownQuestion]:
+    """Read the questions of prepared data sets' training files that are asked, with their answers.
+
+    Raises:
+        UserError: not a prepared data set, or grades that are not those of its questions.
+    """
+    known: list[KnownQuestion] = []
+    for path in files:
+        if path.name != JSONL_FILES[SAMPLED_SPLIT]:
+            raise UserError(
+                f"{path}: grounding_grpo needs a prepared data set's {JSONL_FILES[SAMPLED_SPLIT]}"
+            )
+        own = read_known_questions(path.parent)
+        known += of_difficulty(own, Path(settings.graded), settings.difficulty) if settings.graded else own
+    return known
+
+
+@dataclass(frozen=True)
+class QuestionOrder:
+    """Which of `count` questions an update asks: a permutation for each pass, and others for refills.
+
+    Update, process and seed alone decide, so that a resumed run asks the same. `process` is one of
+    `processes` data-parallel ones, whose questions differ.
+    """
+
+    count: int
+    seed: int
+    process: int = 0
+    processes: int = 1
+
+    def first(self, update: int, wanted: int) -> list[int]:
+        """Return the questions that an update asks."""
+        start = (update * self.processes + self.process) * wanted
+        return [self._at(place) for place in range(start, start + wanted)]
+
+    def refill(self, update: int, draw: int, wanted: int) -> list[int]:
+        """Return the questions that replace those of dead groups, in the given draw."""
+        source = self._source(update, draw)
+        return [source.randrange(self.count) for _ in range(wanted)]
+
+    def sampling_seed(self, update: int, draw: int) -> int:
+        """Return the seed with which the answers of a draw are sampled."""
+        return self._source(update, draw).getrandbits(32)
+
+    def _source(self, update: int, draw: int) -> random.Random:
+        return random.Random(f"{self.seed} {update} {self.process} {draw}")
+
+    def _at(self, place: int) -> int:
+        turn, number = divmod(place, self.count)
+        order = list(range(self.count))
+        random.Random(f"{self.seed} {turn}").shuffle(order)
+        return order[number]
