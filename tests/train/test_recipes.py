@@ -175,7 +175,7 @@ def model_of(name: str) -> str:
 
 
 def supervised(name: str) -> str:
-    """Return the recipe whose model a round on hard examples or rewards begins with; others stay themselves."""
+    """Return the recipe whose model a round of hard examples or rewards begins with, else its own."""
     others = {"tiny_grpo": "tiny_full", "tiny_hard": "tiny_full", "qwen3_vl_8b_grpo": "qwen3_vl_8b_lora"}
     return others.get(name, name.removesuffix("_grpo").removesuffix("_hard"))
 
