@@ -3,9 +3,9 @@
 Draws pictures of three shapes in which one class (blue triangle) is rare and objects of one cell (8 pixels)
 are few, and trains the tiny model on them. `infer.mine` grades its answers to the training pictures. From
 that model on, the same number of steps are trained in four ways: on more of the same; on the same with the
-pictures of the rare class repeated, hard or not; and on a mix of the same with as many mined records, repeated
-by hardness alone (most_rarity=1), or by hardness and rarity, as is the default of `infer.mine`
-(most_rarity=3). Validation pictures have all classes and sizes alike.
+pictures of the rare class repeated, hard or not; and on mixes of the same with as many mined records, by
+hardness alone (most_rarity=1), or by hardness and rarity, as is the default of `infer.mine` (most_rarity=3).
+Validation pictures have all classes and sizes alike.
 
 Printed are recall at IoU 0.5 of the rare class, of the small objects, of all others, F1 and AP: means over
 the seeds, with the lowest and the highest. Exit code 1 if the last mix does not lift the mean recall of the
