@@ -29,7 +29,7 @@ def test_what_is_mined_is_data_that_training_takes(tmp_path: Path) -> None:
     prepared = ("recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={data}")
     run("python", "-m", "prepare", *prepared, cwd=ROOT)
     run("python", "-m", "train.tiny", str(model), cwd=ROOT)
-    words = ("answers=2", "max_new_tokens=4", "device=cpu", f"output_dir={mined}")
+    words = ("answers=2", "max_new_tokens=4", "most_rarity=1", "device=cpu", f"output_dir={mined}")
     shown = run("python", "-m", "infer.mine", str(model), str(data), *words, cwd=ROOT)
     assert "6 records (6 x 3), 0 of them ask for something absent" in shown
     assert re.search(r"^all +\d+ +0.0% +0.0% +0.0% +100.0% +0.0%$", shown, re.MULTILINE)
