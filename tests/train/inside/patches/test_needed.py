@@ -11,6 +11,7 @@ import pytest
 
 from train.inside.patches import needed
 from train.inside.patches.needed import patches_for
+from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import draw_box_curves
 
 FOLDER = Path(needed.__file__).parent / "paddleformers_1_2"
 PATCHES = sorted(path for path in FOLDER.glob("*/[!_]*.py") if path.parent.name != "shared")
@@ -91,6 +92,23 @@ def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=8, has_gpu=True)
     assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
     assert names({"stage": "VL-DPO"}) == [*EVERY, *PLAIN, *PAIRS, "start_adapters_alike"]
+
+
+def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    data = {"train_dataset_path": "data/train.jsonl", "eval_dataset_path": "data/val.jsonl"}
+    curves = {**data, "grounding_eval_samples": 4}
+    assert names({**data, "grounding_grpo": None}) == names({})
+    assert set(names({**data, "grounding_grpo": {"group": 4}})) - set(names({})) == {"learn_from_rollouts"}
+
+    def keeps_best(recipe: dict[str, Any]) -> bool:
+        (patch,) = (each for each in patches_for(recipe) if getattr(each, "func", None) is draw_box_curves)
+        assert isinstance(patch, partial)
+        return bool(patch.keywords["keep_best"])
+
+    assert not keeps_best(curves)
+    assert keeps_best({**curves, "grounding_grpo": {}})
+    assert not keeps_best({**curves, "grounding_grpo": {"keep_best": False}})
 
 
 def test_several_cpu_processes(monkeypatch: pytest.MonkeyPatch) -> None:

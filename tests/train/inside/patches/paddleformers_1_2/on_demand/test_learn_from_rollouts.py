@@ -3,6 +3,7 @@
 The tiny model has learned nothing: all its answers fail, and each group learns from its true answer.
 """
 
+import logging
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from grounding.errors import UserError
 from grounding.run_record import read_run
 from tests.train.conftest import HANG_SECONDS, TrainTiny
 from tests.train.inside.test_box_curves import read_log
@@ -55,7 +57,7 @@ def train_grpo(train_tiny: TrainTiny) -> Callable[..., Path]:
                 "do_eval": "false",
                 "evaluation_strategy": "'no'",
                 "grounding_eval_samples": 0,
-                "learning_rate": 1.0e-3,
+                "learning_rate": 1.0e-4,
                 "warmup_ratio": 0.0,
                 **words,
             },
@@ -138,14 +140,14 @@ def test_two_processes_learn_what_one_does(
 ) -> None:
     words: dict[str, object] = {"settings": (("kl", 0.1),)}
     if tuning == "LoRA":
-        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-2}
+        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-3}
     one, two = train_grpo(**words), train_grpo(**words, tensor_model_parallel_size=2)
-    assert logged(two) == pytest.approx(logged(one), abs=1e-5)
+    assert logged(two) == pytest.approx(logged(one), abs=1e-4)
     assert logged(two, "grpo_surprise") == pytest.approx(logged(one, "grpo_surprise"), abs=1e-4)
     distances = logged(one, "grpo_kl")
     assert distances[0] == pytest.approx(0, abs=1e-6)  # the start itself
-    assert distances[-1] > 1e-4
-    assert logged(two, "grpo_kl") == pytest.approx(distances, abs=1e-4)
+    assert distances[-1] > 1e-5
+    assert logged(two, "grpo_kl") == pytest.approx(distances, rel=1e-2, abs=1e-6)
     if tuning == "full":
         return
     adapter = weights(one)
@@ -220,10 +222,44 @@ def test_without_the_key_nothing_changes(train_tiny: TrainTiny) -> None:
     assert logged(train_tiny(grounding_grpo="null")) == logged(train_tiny())
 
 
-def test_a_bad_key_is_refused_before_anything_starts(make_recipe: Callable[..., Path]) -> None:
-    from grounding.errors import UserError
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"group": 8, "clip_hi": 0.3}, "grounding_grpo: unknown key 'clip_hi', did you mean 'clip_high'?"),
+        ({"kl": -1.0}, "grounding_grpo.kl, refills and at_once must be 0 or more"),
+        ({"prompts": 3, "group": 3, "max_new_tokens": 8}, "do not make whole steps"),
+        (
+            {"prompts": 4, "max_new_tokens": 8, "reward": "no.py:f"},
+            "grpo.reward: no.py: no such file",
+        ),
+    ],
+)
+def test_a_bad_setting_is_refused_with_the_other_problems(
+    make_recipe: Callable[..., Path], settings: dict[str, object], words: str
+) -> None:
+    recipe = make_recipe(grounding_grpo=settings, learning_rate=2.0)
+    with pytest.raises(UserError) as refused:
+        check_recipe(recipe, ["check_samples=0"])
+    said = str(refused.value)
+    assert said.startswith(f"{recipe}: learning_rate: 2.0 must be at least 0")
+    assert words in said
+    assert "\n" not in said
 
-    recipe = make_recipe(grounding_grpo={"group": 8, "clip_hi": 0.3})
-    with pytest.raises(UserError, match="unknown key 'clip_hi', did you mean 'clip_high'") as refused:
+
+def test_the_check_says_what_the_updates_ask(
+    make_recipe: Callable[..., Path], prepared_data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = make_recipe(
+        grounding_grpo={**SETTINGS, "keep_best": False},
+        train_dataset_path=str(prepared_data / "train.jsonl"),
+        max_steps=48,
+        save_steps=4,
+    )
+    with caplog.at_level(logging.INFO, logger="train"):
         check_recipe(recipe)
-    assert "\n" not in str(refused.value)
+    (line,) = [line for line in caplog.messages if line.startswith("update: ")]
+    assert line == (
+        "update: 2 questions = 2 a device x 1 data parallel, 4 answers to each, learned in 4 steps; "
+        "12 updates ask 24 questions = 0.50 passes over the data set"
+    )
+    assert not any(line.startswith(("batch: ", "padding: ", "max_seq_len ")) for line in caplog.messages)
