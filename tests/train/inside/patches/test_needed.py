@@ -88,12 +88,6 @@ def test_one_cpu_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_curves == [*EVERY, *PLAIN, "draw_box_curves", *alone, *CPU]
 
 
-def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    be(monkeypatch, processes=8, has_gpu=True)
-    assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
-    assert names({"stage": "VL-DPO"}) == [*EVERY, *PLAIN, *PAIRS, "start_adapters_alike"]
-
-
 def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch)
     data = {"train_dataset_path": "data/train.jsonl", "eval_dataset_path": "data/val.jsonl"}
@@ -109,6 +103,12 @@ def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: 
     assert not keeps_best(curves)
     assert keeps_best({**curves, "grounding_grpo": {}})
     assert not keeps_best({**curves, "grounding_grpo": {"keep_best": False}})
+
+
+def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch, processes=8, has_gpu=True)
+    assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
+    assert names({"stage": "VL-DPO"}) == [*EVERY, *PLAIN, *PAIRS, "start_adapters_alike"]
 
 
 def test_several_cpu_processes(monkeypatch: pytest.MonkeyPatch) -> None:
