@@ -46,7 +46,7 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 
 
 START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
-"""The parts of a run that compares with its start, or learns from sampled answers."""
+"""The parts of runs that compare with their start, and that learn from sampled answers."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class MemoryPlan:
             "activations": self.activations,
             "logits and loss, or one layer": self.peak,
         }
-        if self.start_copy or self.sampling:
+        if self.start_copy:
             parts[START_COPY] = self.start_copy
         if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
@@ -112,7 +112,7 @@ class MemoryPlan:
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
         if self.start_copy:
-            advice[START_COPY] = "fine_tuning: LoRA" + (", or grounding_grpo.kl: 0" if self.sampling else "")
+            advice[START_COPY] = "fine_tuning: LoRA, whose start is the model without its adapter"
         if self.sampling:
             advice[SAMPLING] = "less grounding_grpo.at_once"
         largest = max(advice, key=lambda name: self.parts[name])

@@ -5,7 +5,7 @@ from typing import Any
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
-from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
@@ -29,6 +29,7 @@ from grounding.reward import UNREADABLE
 CHOSEN_KEY, REJECTED_KEY = "chosen_response", "rejected_response"
 
 NO_PAIR = f"{CHOSEN_KEY} and {REJECTED_KEY} are not one message of the assistant each"
+PICTURE_IN_ANSWER = "an answer holds a placeholder or a token of a picture"
 SAME_ANSWERS = "the chosen and the rejected answer are the same"
 
 FORM = frozenset(
@@ -61,8 +62,9 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
     yield from flaws
     if any(flaw.kind != BAD_IMAGES for flaw in flaws):
         return
-    if IMAGE_PLACEHOLDER in rejected["content"]:
-        yield Flaw(IMAGE_PLACE, excerpt(rejected["content"]))
+    for answer in (chosen, rejected):
+        if any(mark in answer["content"] for mark in PICTURE_MARKUP):
+            yield Flaw(PICTURE_IN_ANSWER, excerpt(answer["content"]))
     yield from _check_counts(row, chosen, rejected)
     if chosen["content"] == rejected["content"] and not _has_objects(chosen):
         yield Flaw(SAME_ANSWERS, excerpt(chosen["content"]))

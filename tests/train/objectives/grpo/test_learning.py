@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from grounding.errors import UserError
 from infer.engines.paddle.engine import PaddleEngine
 from train.objectives.grpo.grpo_settings import GrpoSettings
 from train.objectives.grpo.learning import Asking, GrpoTraining
-from train.objectives.grpo.shared_rows import BATCH_KEY
+from train.objectives.grpo.shared_rows import BATCH_KEY, collate
 
 SETTINGS = GrpoSettings(group=2, prompts=2, max_new_tokens=48, kl=0.1, inner_epochs=2)
 
@@ -122,6 +123,18 @@ def test_a_training_that_resumes_goes_on_with_its_next_update(start: Start) -> N
         UserError, match="step 6 lies within an update of 4 steps: set save_steps to a multiple"
     ):
         next(iter(start(step=6)))
+
+
+def test_answers_without_a_token_teach_nothing(start: Start, engine: PaddleEngine) -> None:
+    """Cut at their first token, which stood for a picture."""
+    training = start(GrpoSettings(group=2, prompts=1, max_new_tokens=8, kl=0.1, truth=False))
+    batch = next(iter(training))[BATCH_KEY]
+    empty = training._batch([replace(each, token_ids=(), advantage=0.5) for each in batch.rollouts])
+    inputs = collate(empty, training.trainer.data_collator)
+    loss = training.loss(training.trainer.model, inputs)
+    loss.backward()
+    assert float(loss) == 0
+    assert empty.measured == {"clipped": 0, "kl": 0}
 
 
 def test_figures_are_means_since_the_last_line_of_the_log(start: Start) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from grounding.record import flaws
 from grounding.record.contract import Contract
-from train.preflight.pair_data.pair_rows import NO_PAIR, SAME_ANSWERS, check_pair
+from train.preflight.pair_data.pair_rows import NO_PAIR, PICTURE_IN_ANSWER, SAME_ANSWERS, check_pair
 
 OBJECTS = {"ref": ["red square"] * 3, "bbox": [[0, 0, 10, 10], [0, 0, 20, 20], [5, 5, 30, 30]]}
 
@@ -51,7 +51,10 @@ def test_pairs_with_and_without_placeholders_are_right() -> None:
         ({"images": []}, flaws.BAD_IMAGES),
         ({"images": ["a.png", "b.png"]}, flaws.IMAGE_COUNT),
         ({"chosen_response": answer("<image>red square(0,0),(10,10)")}, flaws.IMAGE_PLACE),
-        ({"rejected_response": answer("<ref-object><bbox><ref-object><bbox><image>")}, flaws.IMAGE_PLACE),
+        ({"rejected_response": answer("<ref-object><bbox>" * 2 + "<image>")}, PICTURE_IN_ANSWER),
+        ({"rejected_response": answer("<ref-object><bbox>" * 2 + "<video>")}, PICTURE_IN_ANSWER),
+        ({"rejected_response": answer("<ref-object><bbox>" * 2 + "<|image_pad|>")}, PICTURE_IN_ANSWER),
+        ({"chosen_response": answer("<ref-object><bbox><|vision_start|>")}, PICTURE_IN_ANSWER),
         ({"rejected_response": answer("<ref-object><bbox>")}, flaws.REF_COUNT),
         ({"rejected_response": answer("<ref-object><bbox><bbox><bbox>")}, flaws.REF_COUNT),
         ({"objects": {"ref": ["red square"], "bbox": [[0, 0, 10, 10]]}}, flaws.REF_COUNT),

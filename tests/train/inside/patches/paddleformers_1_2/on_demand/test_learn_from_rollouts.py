@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +190,9 @@ def test_a_killed_run_resumes_to_the_same_losses(
         "grounding_grpo": {**SETTINGS, "kl": 0.1, "keep_best": False},
         "per_device_train_batch_size": 4,
         "train_dataset_path": str(prepared_data / "train.jsonl"),
-        "max_steps": 8,
-        "save_steps": 4,
-        "learning_rate": 1.0e-3,
+        "max_steps": 24,
+        "save_steps": 8,
+        "learning_rate": 1.0e-4,
     }
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
@@ -201,26 +200,32 @@ def test_a_killed_run_resumes_to_the_same_losses(
     whole, killed = (tmp_path / name / "run" for name in ("whole", "killed"))
     finish_training(recipes[0])
     process = start_training(recipes[1])
+    wait_for_steps(process, killed, 1)
+    record = read_run(killed)
+    assert record is not None
+    running = [process.pid, *marked(record.mark)]  # before: to look for them takes some steps
+    wait_for_steps(process, killed, 9)
+    for child in running:
+        os.kill(child, signal.SIGKILL)
+    process.communicate()
+    before = len(logged(killed))
+    assert before < 16
+    assert "resumes from checkpoint-8" in finish_training(recipes[1])
+    after = logged(killed)
+    assert after[:8] == logged(whole)[:8]
+    assert len(after) == before + 16
+    assert after[before:] == pytest.approx(logged(whole)[8:], abs=1e-7)
+    assert logged(killed, "grpo_kl")[-16:] == pytest.approx(logged(whole, "grpo_kl")[8:], abs=1e-6)
+    assert logged(killed, "grpo_surprise")[-8:] == pytest.approx(logged(whole, "grpo_surprise")[4:], abs=1e-6)
+
+
+def wait_for_steps(process: "subprocess.Popen[str]", run: Path, steps: int) -> None:
+    """Wait until a run has logged so many steps."""
     deadline = time.monotonic() + HANG_SECONDS
-    while len(logged(killed)) < 5:
+    while len(logged(run)) < steps:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    record = read_run(killed)
-    assert record is not None
-    for child in [process.pid, *marked(record.mark)]:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-    process.communicate()
-    before = len(logged(killed))
-    assert before < 8
-    assert "resumes from checkpoint-4" in finish_training(recipes[1])
-    after = logged(killed)
-    assert after[:4] == logged(whole)[:4]
-    assert len(after) == before + 4
-    assert after[before:] == pytest.approx(logged(whole)[4:], abs=1e-7)
-    assert logged(killed, "grpo_kl")[-4:] == pytest.approx(logged(whole, "grpo_kl")[4:], abs=1e-6)
-    assert logged(killed, "grpo_reward")[-2:] == logged(whole, "grpo_reward")[-2:]
 
 
 @pytest.mark.slow
