@@ -9,35 +9,18 @@ card.json     written last: a folder with a card is complete
 import dataclasses
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grounding.card import CARD_FILE, Card, save_card
-from grounding.errors import UserError
-from grounding.files import replacing, write_jsonl
+from grounding.files import write_jsonl
 from grounding.layout import JSONL_FILES, TOKEN_LENGTHS_FILE
 from grounding.prompts import load_wordings
 from infer.mine.hard_records import Row, repeated
-from infer.sampling.sampling_run import SAMPLING_FILE
+from infer.sampling.derived_folder import link_images
 
 HARD_FILE = "hard.jsonl"
 TRAIN_FILE = JSONL_FILES["train"]
-
-
-def check_folder(folder: Path, dataset: Path) -> None:
-    """Refuse a folder that holds a data set which is not a mined one.
-
-    Raises:
-        UserError: it is the data set itself, or another one.
-    """
-    if folder.resolve() == dataset.resolve():
-        raise UserError(f"output_dir: {folder} is the data set itself: choose another output_dir")
-    is_mined = (folder / SAMPLING_FILE).is_file()
-    for name in (CARD_FILE, TRAIN_FILE):
-        if (folder / name).exists() and not is_mined:
-            raise UserError(f"output_dir: {folder} holds another {name}: choose another output_dir")
 
 
 def write_hard_dataset(
@@ -48,14 +31,11 @@ def write_hard_dataset(
     Raises:
         UserError: a file cannot be written.
     """
-    from tqdm import tqdm
-
     for name in (CARD_FILE, TOKEN_LENGTHS_FILE):
         (folder / name).unlink(missing_ok=True)
     lines = list(repeated(rows))
     images = dict.fromkeys(image for row in rows for image in row["images"])
-    for image in tqdm(images, unit="image", desc="link images", delay=2):
-        _link(dataset / image, folder / image)
+    link_images(images, dataset, folder)
     write_jsonl(folder / HARD_FILE, rows)
     write_jsonl(folder / TRAIN_FILE, lines)
     templates = {
@@ -73,20 +53,3 @@ def write_hard_dataset(
         dropped={},
     )
     save_card(mined, folder)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Hard-link an image, or copy it where the file system allows no link.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    if target.exists() and target.samefile(source):
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source.resolve(), target)
-    except OSError:
-        with source.open("rb") as original, replacing(target) as copy:
-            shutil.copyfileobj(original, copy)

@@ -7,11 +7,12 @@ from grounding.errors import UserError
 from grounding.files import write_jsonl, write_text
 from infer.mine.absent_labels import CategoryQuestions
 from infer.mine.graded_rows import GRADED_FILE, GradedRecord, grade_question, graded_line
-from infer.mine.hard_dataset import check_folder, write_hard_dataset
+from infer.mine.hard_dataset import write_hard_dataset
 from infer.mine.hard_records import hard_rows, negative_rows
 from infer.mine.mine_settings import MineSettings
 from infer.mine.mining_report import describe_findings, describe_grades, describe_rows
 from infer.runs.predict import EngineOpener
+from infer.sampling.derived_folder import check_folder
 from infer.sampling.sampling_run import sample_answers
 
 REPORT_FILE = "hard.md"

@@ -201,7 +201,7 @@ def test_other_data_sets_are_not_written_over(checkpoint: Path, dataset: Any, tm
     with pytest.raises(UserError, match="is the data set itself"):
         make(checkpoint, dataset, settings(dataset.path), [RIGHT])
     (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(UserError, match="holds another data set"):
+    with pytest.raises(UserError, match=r"holds another card\.json"):
         make(checkpoint, dataset, settings(tmp_path), [RIGHT])
 
 
