@@ -104,11 +104,10 @@ def render_report(
 
 
 def severity_colors(severities: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each severity; the worst is always the last colour."""
-    last = len(SEVERITY_COLORS) - 1
-    steps = max(1, len(severities) - 1)
+    """Return the colour of each severity, spread over SEVERITY_COLORS; the worst has the last one."""
+    last, steps = len(SEVERITY_COLORS) - 1, len(severities) - 1
     return {
-        name: SEVERITY_COLORS[last - round((len(severities) - 1 - place) * min(1.0, last / steps))]
+        name: SEVERITY_COLORS[round(last * place / steps) if steps else last]
         for place, name in enumerate(severities)
     }
 

@@ -30,7 +30,8 @@ class ParetoBar:
 class InspectionCounts:
     """The summary. Only defects that count are counted: those whose confidence reaches the threshold.
 
-    `uncertain` are the inspections that a person should look at first, the most doubtful first.
+    `uncertain` are the inspections that a person should look at first: what could not be read, then the most
+    doubtful.
     `suggestions` has how often each text was suggested, the most frequent first.
     """
 
@@ -93,14 +94,20 @@ def count_inspections(inspections: Sequence[Inspection], severities: Sequence[st
     uncertain = [item for item in inspections if item["doubt"] >= UNCERTAIN_FROM]
     return InspectionCounts(
         Proportion(sum(item["verdict"] == PASS for item in inspections), len(inspections)),
-        sum(not NOT_INSPECTED.isdisjoint(item["reasons"]) for item in inspections),
+        sum(not _is_inspected(item) for item in inspections),
         _pareto(counting, severities),
         {name: found[name] for name in reversed(severities)},
         dict(sorted(suggested.items(), key=lambda pair: (-pair[1], pair[0]))),
-        tuple(sorted(uncertain, key=lambda item: (-item["doubt"], item["picture"]["file"]))),
+        tuple(
+            sorted(uncertain, key=lambda item: (_is_inspected(item), -item["doubt"], item["picture"]["file"]))
+        ),
         times[0] if times else "",
         times[-1] if times else "",
     )
+
+
+def _is_inspected(item: Inspection) -> bool:
+    return NOT_INSPECTED.isdisjoint(item["reasons"])
 
 
 def _pareto(counting: Sequence[tuple[int, DefectRow]], severities: Sequence[str]) -> tuple[ParetoBar, ...]:

@@ -26,12 +26,11 @@ class ChartPiece:
 
 @dataclass(frozen=True)
 class ChartColumn:
-    """A label's column: the middle, the top of its bar, its texts, and the point of the line."""
+    """A label's column: its middle, its texts, the parts of its bar, and the point of the line."""
 
     label: str
     defects: int
     middle: float
-    top: float
     pieces: tuple[ChartPiece, ...]
     line_y: float
     cumulative: float
@@ -71,7 +70,6 @@ def _column(bar: ParetoBar, place: int, step: float, total: int, colors: Mapping
         bar.label,
         bar.defects,
         step * (place + 0.5),
-        y,
         tuple(pieces),
         HEIGHT * (1 - bar.cumulative),
         bar.cumulative,
