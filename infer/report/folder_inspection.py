@@ -24,6 +24,7 @@ from infer.report.pictures.picture_questions import picture_wording
 from infer.report.report_files import inspection_line
 from infer.report.report_settings import ReportSettings
 from infer.runs.calibrated_run import calibration_of_engine
+from infer.runs.grammar_check import check_grammar
 from infer.runs.part_file import locked
 
 ASKED_FILE = "asked.json"
@@ -56,6 +57,7 @@ def report_on_folder(
             written.
     """
     card, dataset = load_card(recipe.dataset_path), recipe.dataset_path
+    check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
     asked = model_of_recipe(recipe, checkpoint)
     inspector = make_inspector(settings, recipe.output_path, asked, card, dataset)
