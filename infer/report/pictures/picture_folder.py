@@ -13,6 +13,12 @@ from grounding.images.pixels import UNREADABLE, read_pixels
 
 SUFFIXES = frozenset(f".{name}" for name in (*EXTENSIONS.values(), "jpeg", "tiff"))
 
+ENDS = {b"\x89PNG": b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
+"""How files begin -> what stands at their end. Pillow decodes some pictures that lack their last bytes."""
+
+TAIL = 4096
+"""Bytes at the end of a file in which its end is looked for: cameras append notes of their own."""
+
 Stamp = tuple[int, int]
 """Bytes of a file, and the time of its last change in ns."""
 
@@ -62,12 +68,25 @@ def is_whole(path: Path) -> bool:
     return True
 
 
+def has_end(path: Path) -> bool:
+    """Tell whether a file holds the bytes that end its format; True for formats that have none.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        tail = file.read()
+    return all(end in tail for start, end in ENDS.items() if head.startswith(start))
+
+
 @dataclass
 class SettledPictures:
     """Tells which files of a folder are finished, from one look at it to the next.
 
-    A file is finished when its stamp has not changed for `settle_seconds` and it can be decoded to its end.
-    One that cannot be decoded is waited for `patience_seconds`; then it counts as finished, but damaged.
+    A file is finished when its stamp has not changed for `settle_seconds`, it can be decoded, and it has the
+    end of its format. Any other is waited for `patience_seconds`; then it counts as finished as it is.
     """
 
     folder: Path
@@ -75,7 +94,7 @@ class SettledPictures:
     patience_seconds: float
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[Stamp, float]] = field(default_factory=dict)
-    _undecodable: dict[str, Stamp] = field(default_factory=dict)
+    _unfinished: dict[str, Stamp] = field(default_factory=dict)
 
     def finished(self, stamps: dict[str, Stamp]) -> Iterator[str]:
         """Yield the finished files among those that a look has found."""
@@ -88,11 +107,18 @@ class SettledPictures:
             if now - since < self.settle_seconds:
                 continue
             is_late = now - since >= self.patience_seconds
-            if self._undecodable.get(name) == stamp and not is_late:
+            if self._unfinished.get(name) == stamp and not is_late:
                 continue  # tried already: it is as it was
             path = self.folder / name
-            if is_whole(path) or is_late:
+            if is_late or _is_finished(path):
                 if stamp_of(path) == stamp:
                     yield name
             else:
-                self._undecodable[name] = stamp
+                self._unfinished[name] = stamp
+
+
+def _is_finished(path: Path) -> bool:
+    try:
+        return has_end(path) and is_whole(path)
+    except OSError:  # it is gone
+        return False

@@ -87,7 +87,7 @@ def write_parts(folder: Path, parts: Sequence[Sequence[Drawn]]) -> Path:
 
 @dataclass
 class SeeingEngine:
-    """Finds the drawn defects; `log` gets the name of each picture that it is asked about, before it answers."""
+    """Finds the drawn defects; `log` gets the name of each picture that it is asked about."""
 
     log: Path | None = None
     delay: float = 0.0

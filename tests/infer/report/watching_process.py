@@ -1,4 +1,4 @@
-"""`python watching_process.py DATASET CAMERA OUTPUT CHECKPOINT LOG RULES IDLE`: watch, logging what is asked."""
+"""`python watching_process.py DATASET CAMERA OUTPUT CHECKPOINT LOG RULES IDLE`: watch, and log questions."""
 
 import sys
 from pathlib import Path

@@ -72,30 +72,54 @@ def test_the_example_is_right() -> None:
         ("- a\n", "line 1: the file of rules has to be `key: value` lines"),
         ("rules: [\n", r"line 2: not readable as YAML"),
         (with_rules(), "line 5: `rules` has to be a list with at least one entry"),
-        (with_rules("label: scrach, severity: minor"), "line 6: label: unknown 'scrach', did you mean 'scratch'"),
-        (with_rules("severity: minor", "label: [stain, dent], severity: minor"), "line 7: label: unknown 'dent'"),
+        (
+            with_rules("label: scrach, severity: minor"),
+            "line 6: label: unknown 'scrach', did you mean 'scratch'",
+        ),
+        (
+            with_rules("severity: minor", "label: [stain, dent], severity: minor"),
+            "line 7: label: unknown 'dent'",
+        ),
         (with_rules("severity: fatal"), "line 6: severity: unknown 'fatal'"),
         (with_rules("sevrity: minor"), "line 6: unknown key 'sevrity' in a rule, did you mean 'severity'"),
         (with_rules("label: stain"), "line 6: the rule has no `severity`"),
         (with_rules("place: right, severity: minor"), "line 6: place: unknown 'right'"),
-        (with_rules("area_share: {from: 2}, severity: minor"), r"line 6: area_share\.from is 2: it has to be from 0"),
-        (with_rules("area_share: {from: .nan}, severity: minor"), r"line 6: area_share\.from has to be|is .nan"),
-        (with_rules("area_share: {from: 0.5, to: 0.5}, severity: minor"), "line 6: area_share holds no number"),
+        (
+            with_rules("area_share: {from: 2}, severity: minor"),
+            r"line 6: area_share\.from is 2: it has to be from 0",
+        ),
+        (
+            with_rules("area_share: {from: .nan}, severity: minor"),
+            r"line 6: area_share\.from has to be|is .nan",
+        ),
+        (
+            with_rules("area_share: {from: 0.5, to: 0.5}, severity: minor"),
+            "line 6: area_share holds no number",
+        ),
         (with_rules("area_share: {}, severity: minor"), "line 6: area_share needs `from`, `to` or both"),
-        (with_rules("area_share: {above: 0.1}, severity: minor"), "line 6: unknown key 'above' in area_share"),
+        (
+            with_rules("area_share: {above: 0.1}, severity: minor"),
+            "line 6: unknown key 'above' in area_share",
+        ),
         (with_rules("confidence: high, severity: minor"), "line 6: confidence has to be `key: value`"),
         (with_rules("place: left, not_place: left, severity: minor"), "line 6: 'rule 1' fits no place"),
         (with_rules("severity: minor, severity: major"), "line 6: 'severity' comes a second time"),
-        (with_rules("name: a, severity: minor", "name: a, severity: minor"), "line 7: two rules are called 'a'"),
+        (
+            with_rules("name: a, severity: minor", "name: a, severity: minor"),
+            "line 7: two rules are called 'a'",
+        ),
         (with_rules("severity: minor") + "rules: []\n", "line 7: 'rules' comes a second time"),
         (with_rules("severity: minor").replace("0.5, 1]", "0.5]"), "line 3: place 'left' needs four numbers"),
         (with_rules("severity: minor").replace("[0, 0,", "[0.6, 0,"), "line 3: place 'left' has no area"),
-        (with_rules("severity: minor").replace("fails_from: major", "severities: [a, a]"), "line 1: no `fails_from`"),
+        (
+            with_rules("severity: minor").replace("fails_from: major", "severities: [a, a]"),
+            "line 1: no `fails_from`",
+        ),
         ("severities: [a, a]\n" + with_rules("severity: a"), "line 1: severity 'a' comes a second time"),
         ("extra: 1\n" + with_rules("severity: minor"), "line 1: unknown key 'extra'"),
         ("fails_from: major\nrules: [{severity: minor}]\n", "line 1: no `otherwise`"),
     ],
-)  # fmt: skip
+)
 def test_wrong_rules_are_refused_with_their_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=rf"rules\.yaml, {message}"):
         read(tmp_path, text)
@@ -105,12 +129,28 @@ def test_wrong_rules_are_refused_with_their_line(tmp_path: Path, text: str, mess
     ("first", "second", "defect"),
     [
         ("severity: major", "label: stain, severity: minor", "a 'stain' with area_share 0"),
-        ("area_share: {to: 0.3}, severity: major", "area_share: {from: 0.2, to: 0.4}, severity: minor", "area_share 0.2"),
-        ("confidence: {from: 0.9}, severity: major", "place: left, severity: minor", r"confidence 0.9 and its centre at \(0, 0\)"),
-        ("not_place: left, severity: major", "area_share: {from: 0.5}, severity: minor", r"centre at \(0.5, 0\)"),
-        ("area_share: {from: 1}, severity: major", "label: [scratch, stain], severity: minor", "area_share 1,"),
+        (
+            "area_share: {to: 0.3}, severity: major",
+            "area_share: {from: 0.2, to: 0.4}, severity: minor",
+            "area_share 0.2",
+        ),
+        (
+            "confidence: {from: 0.9}, severity: major",
+            "place: left, severity: minor",
+            r"confidence 0.9 and its centre at \(0, 0\)",
+        ),
+        (
+            "not_place: left, severity: major",
+            "area_share: {from: 0.5}, severity: minor",
+            r"centre at \(0.5, 0\)",
+        ),
+        (
+            "area_share: {from: 1}, severity: major",
+            "label: [scratch, stain], severity: minor",
+            "area_share 1,",
+        ),
     ],
-)  # fmt: skip
+)
 def test_two_severities_for_one_defect_are_refused(
     tmp_path: Path, first: str, second: str, defect: str
 ) -> None:
@@ -126,7 +166,7 @@ def test_two_severities_for_one_defect_are_refused(
         ("place: left, severity: major", "not_place: left, severity: minor"),
         ("confidence: {to: 0.2}, severity: major", "confidence: {from: 0.3}, severity: minor"),
     ],
-)  # fmt: skip
+)
 def test_rules_that_touch_do_not_contradict(tmp_path: Path, first: str, second: str) -> None:
     assert len(read(tmp_path, with_rules(first, second)).rules) == 2
 

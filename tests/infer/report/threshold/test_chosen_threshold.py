@@ -17,7 +17,7 @@ HARMLESS = ("scratch", (70, 10, 90, 20), 0.5)
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run on 20 bad and 20 good parts: scores of bad ones from 0.3, of good ones up to 0.4; one unreadable."""
+    """A run on 20 bad parts, with scores from 0.31, and 20 good ones, up to 0.36; one is unreadable."""
     write_parts(tmp_path / "data", [[BAD] for _ in range(20)] + [[HARMLESS] for _ in range(20)])
     rows = []
     for number in range(1, 41):
@@ -79,9 +79,7 @@ def test_the_threshold_of_the_least_cost(run: Path) -> None:
 
 def test_it_is_for_these_rules_and_this_model_alone(run: Path) -> None:
     choose_threshold(run, settings(run, recall=0.9))
-    with pytest.raises(
-        UserError, match="chosen for another model, model: run `python -m infer.report threshold`"
-    ):
+    with pytest.raises(UserError, match="chosen for another model, model: run `python"):
         load(run, fingerprint="other")
     with pytest.raises(UserError, match="chosen with score=min_prob, and not calibrated"):
         load(run, score="calibrated")
@@ -97,7 +95,7 @@ def test_it_is_for_these_rules_and_this_model_alone(run: Path) -> None:
 
 
 def test_what_no_threshold_can_be_chosen_on_is_refused(run: Path) -> None:
-    with pytest.raises(UserError, match="recall=0.99 needs at least 99 bad pictures"):
+    with pytest.raises(UserError, match=r"recall=0.99 needs at least 99 bad pictures"):
         choose_threshold(run, settings(run, recall=0.99))
     path = run / "predictions.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
