@@ -17,11 +17,16 @@ from grounding.categories import number_categories
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 from infer.engines.protocol import RawAnswer, Request, Token
+from infer.report.judging_pictures import Provenance
 
 LABELS = ("scratch", "stain")
 SIZE = Size(100, 80)
 QUESTION = "Task: Object Detection"
 
+PROVENANCE = Provenance(
+    {"name": "m", "fingerprint": "none", "score": "min_prob"},
+    {"dataset": "d", "source_fingerprint": "s", "answer_format": "objects", "version": 2},
+)
 Drawn = tuple[str, tuple[int, int, int, int], float]
 """Label, box in pixels, and how sure the engine is of it."""
 

@@ -5,15 +5,11 @@ import pytest
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
 from infer.report.inspection_types import Inspection, inspection_adapter
-from infer.report.judging_pictures import Provenance, describe_box, judge_picture
+from infer.report.judging_pictures import describe_box, judge_picture
 from infer.report.pictures.answered_picture import AnsweredPicture, FileIdentity
 from infer.report.rules.rules_file import read_rules
-from tests.infer.report.drawn_defects import LABELS, RULES, SIZE
+from tests.infer.report.drawn_defects import LABELS, PROVENANCE, RULES, SIZE
 
-PROVENANCE = Provenance(
-    {"name": "m", "fingerprint": "none", "score": "min_prob"},
-    {"dataset": "d", "source_fingerprint": "s", "answer_format": "objects", "version": 2},
-)
 ON_SEAL, BESIDE = Box(10, 10, 30, 20), Box(70, 10, 90, 20)
 
 

@@ -15,8 +15,7 @@ from infer.report.pictures.answered_picture import AnsweredPicture, identify_fil
 from infer.report.report_files import ReportFolder
 from infer.report.rules.rules_file import read_rules
 from infer.report.summary.html_report import SEVERITY_COLORS, severity_colors
-from tests.infer.report.drawn_defects import LABELS, RULES, SIZE, draw_part
-from tests.infer.report.test_judging_pictures import PROVENANCE
+from tests.infer.report.drawn_defects import LABELS, PROVENANCE, RULES, SIZE, draw_part
 
 HOSTILE = "=cmd|' /C calc'!A0<script>alert(1)</script>"
 
