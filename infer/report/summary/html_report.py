@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from grounding.images.pixels import UNREADABLE, read_pixels
 from infer.report.inspection_types import FAIL, PASS, DefectRow, Inspection
 from infer.report.rules.rule_set import RuleSet
 from infer.report.summary.inspection_counts import UNCERTAIN_FROM, InspectionCounts
+from infer.report.summary.page_letters import letters_style
 from infer.report.summary.pareto_chart import pareto_chart
 from infer.report.threshold.threshold_file import ChosenThreshold, errors_of
 
@@ -75,7 +77,8 @@ def render_report(
     from jinja2 import Environment, FileSystemLoader
     from markupsafe import Markup
 
-    style = (ASSETS / STYLE).read_text(encoding="utf-8")
+    said = json.dumps([page.title, page.rules.file, counts.as_json(), *inspections], ensure_ascii=False)
+    style = letters_style(said) + (ASSETS / STYLE).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True

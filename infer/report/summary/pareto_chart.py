@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from infer.report.summary.inspection_counts import ParetoBar
 
-MOST_BARS = 12
+MOST_BARS = 9
 """Labels with a bar of their own; the others share the last one."""
 
 OTHERS = "others"
+LETTER = 7.0
+"""Units that a Latin letter is wide; a Chinese one is twice as wide."""
+
 WIDTH, HEIGHT, BAR_SHARE = 720.0, 220.0, 0.62
 """Units of the drawing, without its axes; a bar's share of its column."""
 
@@ -28,7 +32,7 @@ class ChartPiece:
 class ChartColumn:
     """A label's column: its middle, its texts, the parts of its bar, and the point of the line."""
 
-    label: str
+    text: str
     defects: int
     middle: float
     pieces: tuple[ChartPiece, ...]
@@ -67,13 +71,24 @@ def _column(bar: ParetoBar, place: int, step: float, total: int, colors: Mapping
         y -= high
         pieces.append(ChartPiece(left, y, wide, high, colors[severity]))
     return ChartColumn(
-        bar.label,
+        _shortened(bar.label, step),
         bar.defects,
         step * (place + 0.5),
         tuple(pieces),
         HEIGHT * (1 - bar.cumulative),
         bar.cumulative,
     )
+
+
+def _shortened(label: str, room: float) -> str:
+    """Return a label that is at most `room` wide, with an ellipsis where it was cut."""
+    wide = [LETTER * (2 if east_asian_width(letter) in "WF" else 1) for letter in label]
+    if sum(wide) <= room:
+        return label
+    kept = 0
+    while kept < len(label) and sum(wide[: kept + 1]) + LETTER <= room:
+        kept += 1
+    return f"{label[:kept].rstrip()}…"
 
 
 def _joined(bars: Sequence[ParetoBar]) -> ParetoBar:
