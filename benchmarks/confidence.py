@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "confidence")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--middling-steps", type=int, default=600)
-    parser.add_argument("--learned-steps", type=int, default=900, help="after the middling ones (900)")
+    parser.add_argument("--learned-steps", type=int, default=500, help="after the middling ones (500)")
     parser.add_argument("--noisy-steps", type=int, default=300, help="after these (300)")
     arguments = parser.parse_args()
     steps = {

@@ -31,7 +31,8 @@ def test_every_recipe_passes_but_for_gpus_and_what_is_made_before(
     """With data there, the one problem of a recipe for GPUs is that there are none."""
     values = resolve_recipe(path)
     data = write_pairs(tmp_path / "pairs") if learns_preferences(values) else drawn_data
-    words = [f"output_dir={tmp_path / 'run'}", f"train_dataset_path={data / 'train.jsonl'}"]
+    files = [str(data / "train.jsonl")] * len(str(values["train_dataset_type"]).split(","))
+    words = [f"output_dir={tmp_path / 'run'}", f"train_dataset_path={','.join(files)}"]
     words.append(f"eval_dataset_path={data / 'val.jsonl'}")
     on_cpu = values.get("device") == "cpu"
     if not is_hub_id(values["model_name_or_path"]):  # what an earlier recipe makes
