@@ -10,7 +10,7 @@ With --pairs DATASET, counts instead how often the truth of a prepared data set 
 whose boxes are equal, or a few steps of the grid apart, how many of the answers the stop would end, and what
 it takes to follow them.
 
-Took 35 minutes on two cores that were busy with other work.
+Took an hour on two cores that were busy with other work.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "repeat_stop")
     parser.add_argument("--steps", type=int, default=1000, help="steps of the first training")
-    parser.add_argument("--more", type=int, default=220, help="steps of each training on answers that loop")
+    parser.add_argument("--more", type=int, default=600, help="steps of each training on answers that loop")
     parser.add_argument("--pairs", type=Path, metavar="DATASET", help="count equal objects of a data set")
     arguments = parser.parse_args()
     if arguments.pairs:

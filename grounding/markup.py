@@ -18,6 +18,13 @@ MARKUP = (
 """What a label must not contain: it would be taken for a placeholder, a special token, or a thought's end."""
 
 
+PICTURE_MARKUP = (
+    *(IMAGE_PLACEHOLDER, "<video>", "<audio>"),
+    *("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"),
+)
+"""What an answer that is learned must not contain: training would look for a picture there."""
+
+
 def find_markup(label: str) -> str | None:
     """Return the first piece of markup in a label, or None."""
     return next((mark for mark in MARKUP if mark in label), None)

@@ -1,4 +1,4 @@
-"""The command line: `python -m visualize [draw | page | compare | spotlight] ...`."""
+"""The command line: `python -m visualize [draw | page | compare | hard | spotlight] ...`."""
 
 import argparse
 import sys
@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   python -m visualize --jsonl data/coco/train.jsonl --limit 12 --sheet
   python -m visualize page before=outputs/base after=outputs/tuned
   python -m visualize compare before=outputs/base after=outputs/tuned
+  python -m visualize hard checkpoints/demo/full/hard
   python -m visualize spotlight photo.jpg --box 20 40 110 120 --output cup.png"""
 
 DEFAULT_COMMAND = "draw"
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         **WITH_EXAMPLES,
     )
     subparsers = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_draw, _add_page, _add_compare, _add_spotlight):
+    for add in (_add_draw, _add_page, _add_compare, _add_hard, _add_spotlight):
         add(subparsers)
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] not in (*subparsers.choices, "-h", "--help"):
@@ -108,6 +109,22 @@ def _add_compare(subparsers: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="a new folder (default: changes/ beside the last run)"
+    )
+
+
+def _add_hard(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "hard", help="the same page for the training images that a model got wrong (`python -m infer.mine`)",
+        **WITH_EXAMPLES,
+    )  # fmt: skip
+    parser.set_defaults(run=commands.run_hard)
+    parser.add_argument("mined", metavar="MINED_DIR", type=Path, help="a folder that infer.mine has written")
+    parser.add_argument(
+        "--limit", metavar="N", type=_count, default=48,
+        help="largest number of questions (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, help="a new folder (default: page/ in the mined data set)"
     )
 
 

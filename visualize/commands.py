@@ -64,6 +64,18 @@ def run_compare(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"{written.index}: {written.images} images, largest change first"
 
 
+def run_hard(arguments: argparse.Namespace) -> Iterator[str]:
+    """Write the page of the hardest training questions, and yield its path and the number of images.
+
+    Raises:
+        UserError: no mined data set, or files that are missing or unreadable.
+    """
+    from visualize.page.page_writer import write_hard_page
+
+    written = write_hard_page(arguments.mined, arguments.output, arguments.limit)
+    yield f"{written.index}: {written.images} questions, the hardest first"
+
+
 def run_spotlight(arguments: argparse.Namespace) -> Iterator[str]:
     """Write an image with everything but one object dimmed, and yield its path.
 

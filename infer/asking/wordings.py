@@ -33,6 +33,17 @@ def find_wording(card: Card, *asks: str, chosen: Sequence[Wording] = ()) -> Word
     return _first(chosen, asks) or _find(tuple(card.prompts), card.answer_format, asks)
 
 
+def wordings_about(card: Card, kind: str) -> tuple[Wording, ...]:
+    """Return the wordings of a data set that ask about one category or expression, or else the project's.
+
+    Those of the project are all paraphrases of its default, in the data set's language.
+    """
+    names = tuple(card.prompts)
+    if trained := tuple(wording for wording in _trained(names) if wording.asks == kind):
+        return trained
+    return find_wordings(DEFAULT_FAMILIES[kind][card.answer_format == "json"], _language(names))
+
+
 def find_yes_no_wording(prompts: Iterable[str], *, states_box: bool) -> Wording:
     """Return the wording in which to ask a model whether a box is right.
 

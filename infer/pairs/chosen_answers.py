@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
 from grounding.reward import answer_reward
 from infer.pairs.pair_settings import PairSettings
 from infer.sampling.graded_answers import GradedAnswer, GradedQuestion
@@ -10,9 +10,9 @@ from infer.sampling.graded_answers import GradedAnswer, GradedQuestion
 NONE_GOOD = "no sampled answer is good enough"
 TRUTH_NOT_GOOD = "no sampled answer and not the record's own is good enough"
 ALIKE = "all answers are about equally good"
-PLACEHOLDER = "all answers hold a placeholder of records"
+PLACEHOLDER = "all answers hold placeholders, or tokens of pictures"
 
-_PLACEHOLDERS = (IMAGE_PLACEHOLDER, REF_PLACEHOLDER, BOX_PLACEHOLDER)
+_PLACEHOLDERS = (*PICTURE_MARKUP, REF_PLACEHOLDER, BOX_PLACEHOLDER)
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def choose_pair(graded: GradedQuestion, settings: PairSettings) -> AnswerPair | 
 
 
 def _has_placeholder(text: str) -> bool:
-    """Tell whether training would take a part of an answer for a place that is to be filled."""
+    """Tell whether training would take a part of an answer for a picture, or a place that is to be filled."""
     return any(placeholder in text for placeholder in _PLACEHOLDERS)

@@ -8,34 +8,19 @@ card.json    written last: a folder with a card is complete
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from grounding.card import CARD_FILE, Card, save_card
-from grounding.errors import UserError
-from grounding.files import replacing, write_jsonl, write_text
+from grounding.files import write_jsonl, write_text
 from grounding.layout import JSONL_FILES, TOKEN_LENGTHS_FILE
 from infer.pairs.learned_rows import Row
 from infer.pairs.pair_settings import PairSettings
+from infer.sampling.derived_folder import link_images
 from infer.sampling.graded_answers import GradedQuestion
-from infer.sampling.sampling_run import SAMPLING_FILE
 
 REPORT_FILE = "report.txt"
-
-
-def check_folder(folder: Path, dataset: Path) -> None:
-    """Refuse to write over a data set that was not sampled.
-
-    Raises:
-        UserError: the folder is the data set itself, or holds another one.
-    """
-    if folder.resolve() == dataset.resolve():
-        raise UserError(f"output_dir: {folder} is the data set itself: choose another output_dir")
-    if (folder / CARD_FILE).exists() and not (folder / SAMPLING_FILE).is_file():
-        raise UserError(f"output_dir: {folder} holds another data set: choose another output_dir")
 
 
 def held_out_images(graded: Sequence[GradedQuestion], share: float, seed: int) -> frozenset[str]:
@@ -63,13 +48,10 @@ def write_learned(
     Raises:
         UserError: a file cannot be written.
     """
-    from tqdm import tqdm
-
     for name in (CARD_FILE, TOKEN_LENGTHS_FILE, *JSONL_FILES.values()):
         (folder / name).unlink(missing_ok=True)
     images = dict.fromkeys(image for part in rows.values() for row in part for image in row["images"])
-    for image in tqdm(images, unit="image", desc="link images", delay=2):
-        link_or_copy(dataset / image, folder / image)
+    link_images(images, dataset, folder)
     counts = {}
     for split, part in rows.items():
         write_jsonl(folder / JSONL_FILES[split], part)
@@ -101,20 +83,3 @@ def chosen_by(settings: PairSettings) -> dict[str, object]:
     )
     values = asdict(settings)
     return {key: values[key] for key in keys}
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Hard-link a file, or copy it where the file system allows no link.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    if target.exists() and target.samefile(source):
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source.resolve(), target)
-    except OSError:
-        with source.open("rb") as original, replacing(target) as copy:
-            shutil.copyfileobj(original, copy)

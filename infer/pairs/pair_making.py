@@ -11,10 +11,11 @@ from grounding.record.checker import check_record
 from grounding.record.contract import contract_of
 from grounding.record.flaws import ACCEPTED_BY_TRAINING
 from infer.pairs.chosen_answers import AnswerPair, Choice, choose_best, choose_pair
-from infer.pairs.learned_folder import check_folder, held_out_images, write_learned
+from infer.pairs.learned_folder import held_out_images, write_learned
 from infer.pairs.learned_rows import Row, best_row, pair_row
 from infer.pairs.pair_settings import PAIRS, PairSettings
 from infer.runs.predict import EngineOpener
+from infer.sampling.derived_folder import check_folder
 from infer.sampling.graded_answers import GradedQuestion
 from infer.sampling.sampling_run import sample_answers
 

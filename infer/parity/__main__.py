@@ -1,6 +1,7 @@
 """`python -m infer.parity CHECKPOINT [key=value ...]`: compare the boxes of several engines."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,10 @@ examples:
   python -m infer.parity checkpoints/mine/export base_url=http://127.0.0.1:8000/v1 model=mine"""
 
 
+TENSOR_FLOAT32 = "NVIDIA_TF32_OVERRIDE"
+"""0: NVIDIA's libraries compute float32 with all of its bits; by default some products have 10 of 23."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask all engines, print what is equal and what differs, and return 0 or 1."""
     parser = argparse.ArgumentParser(
@@ -34,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as base_url=")
     arguments = parser.parse_args(argv)
     settings = load_settings(ParitySettings, plain_words(arguments.overrides))
+    os.environ.setdefault(TENSOR_FLOAT32, "0")  # for Paddle here, and for the process of transformers
     from infer.parity.comparing import compare_engines
 
     reports = compare_engines(arguments.checkpoint, settings)

@@ -22,7 +22,7 @@ def test_every_command_of_the_guide_works(demo: Demo) -> None:
     assert before["AP50"] < 0.1
     assert after["AP50"] > 0.5
     assert served["AP50"] == after["AP50"]
-    assert (mine / "eval" / "page" / "index.html").is_file()
+    assert all((mine / name / "page" / "index.html").is_file() for name in ("eval", "hard"))
     assert any(
         label in line for line in shown.splitlines()[-5:] for label in ("orange diamond", "purple circle")
     )

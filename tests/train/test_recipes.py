@@ -15,6 +15,7 @@ import yaml
 
 from grounding.recipe.arguments import read_overlay
 from tests.train.conftest import TrainHere
+from tests.train.pair_files import write_pairs
 from train.keys import OWN_PREFIX
 from train.objectives.grpo.grpo_settings import read_grpo
 from train.objectives.grpo.update_steps import steps_of_update
@@ -39,6 +40,10 @@ PLACES = {"output_dir", "logging_dir"}
 DEGREES = {"tensor_model_parallel_size", "sharding_parallel_size", "gradient_accumulation_steps"}
 EXPERTS = {"expert_model_parallel_size", "use_expert_parallel", "sequence_parallel", "grounding_backend"}
 ADAPTER = {"fine_tuning", "lora_rank", "learning_rate"}
+PAIRS = {"stage", "beta", "loss_type", "pref_loss_ratio", "sft_loss_ratio", "learning_rate", "packing"}
+PAIRS |= {"train_dataset_path", "eval_dataset_path", "freeze_config"}
+MIXED = {"train_dataset_path", "train_dataset_type", "train_dataset_prob", "mix_strategy"}
+"""The keys of a round on hard examples."""
 REWARDED = {
     "grounding_grpo",
     "grounding_eval_samples",
@@ -83,6 +88,10 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
         allowed |= REWARDED
     if "curriculum" in name:
         allowed |= {"freeze_config", "learning_rate"}
+    if "dpo" in name:
+        allowed |= PAIRS
+    if name.endswith("_hard"):
+        allowed |= MIXED
     if name == "qwen3_vl_32b_full":
         allowed |= {"amp_master_grad", "max_seq_len"}
     values = read(RECIPES[name])
@@ -93,6 +102,33 @@ def test_siblings_differ_only_where_they_must(name: str) -> None:
 def test_the_tiny_siblings_differ_only_where_they_must() -> None:
     places = PLACES | {"model_name_or_path", "max_steps", "save_steps", "eval_steps"}
     assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_lora"])) <= ADAPTER | places
+
+
+def test_recipes_of_pairs_start_where_the_recipe_before_them_ends() -> None:
+    for kind in ("full", "lora"):
+        values, before = read(RECIPES[f"qwen3_vl_8b_{kind}_dpo"]), read(RECIPES[f"qwen3_vl_8b_{kind}"])
+        folder = before["output_dir"] + ("/export" if kind == "lora" else "")
+        assert values["model_name_or_path"] == folder
+        assert values["train_dataset_path"] == f"{folder}/pairs/train.jsonl"
+        assert values["eval_dataset_path"] == f"{folder}/pairs/val.jsonl"
+    places = PLACES | {"model_name_or_path", "max_seq_len", "max_steps", "save_steps", "eval_steps"}
+    logs = {"logging_steps", "per_device_eval_batch_size", "grounding_eval_samples"}
+    assert differing(read(RECIPES["tiny_full"]), read(RECIPES["tiny_dpo"])) <= PAIRS | places | logs
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_hard")])
+def test_a_round_on_hard_examples_mixes_what_was_mined_with_the_data_of_the_round_before(name: str) -> None:
+    values = read(RECIPES[name])
+    before = read(RECIPES[supervised(name)])
+    assert values["model_name_or_path"].removesuffix("/export") == before["output_dir"]
+    plain, mined = values["train_dataset_path"].split(",")
+    assert plain == before["train_dataset_path"]
+    assert mined == f"{values['model_name_or_path']}/hard/train.jsonl"
+    shares = [float(share) for share in values["train_dataset_prob"].split(",")]
+    assert sum(shares) == 1
+    assert differing(values, before) <= MIXED | PLACES | {
+        "model_name_or_path", "learning_rate", "seed", "max_steps", "eval_steps", "save_steps",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith("_grpo")])
@@ -133,14 +169,15 @@ def test_the_curriculum_frees_one_part_after_the_other() -> None:
 
 def model_of(name: str) -> str:
     """Return the published model that a recipe trains, from the checkpoint of an earlier one or not."""
-    first = "qwen3_vl_8b_full" if "curriculum" in name else supervised(name)
+    is_later = "curriculum" in name or name.endswith("_dpo")
+    first = "qwen3_vl_8b_full" if is_later else supervised(name)
     return read(RECIPES[first])["model_name_or_path"]
 
 
 def supervised(name: str) -> str:
-    """Return the recipe whose model one that learns from rewards begins with; any other stays itself."""
-    others = {"tiny_grpo": "tiny_full", "qwen3_vl_8b_grpo": "qwen3_vl_8b_lora"}
-    return others.get(name, name.removesuffix("_grpo"))
+    """Return the recipe whose model a round of hard examples or rewards begins with, else its own."""
+    others = {"tiny_grpo": "tiny_full", "tiny_hard": "tiny_full", "qwen3_vl_8b_grpo": "qwen3_vl_8b_lora"}
+    return others.get(name, name.removesuffix("_grpo").removesuffix("_hard"))
 
 
 def table_rows() -> list[tuple[str, int, int, str, int]]:
@@ -208,12 +245,17 @@ def workplace(
     folder = tmp_path_factory.mktemp("recipes")
     mixture = folder / "mixture"
     write_tiny_model(mixture, TinySettings(experts=4))
+    pairs = write_pairs(folder / "pairs")
 
     def words(name: str) -> list[str]:
+        data = pairs if name.endswith("_dpo") else prepared_data
+        files = [str(data / "train.jsonl")] * (2 if name.endswith("_hard") else 1)
         return [
             f"model_name_or_path={mixture if '30b_a3b' in name else tiny_model}",
-            f"train_dataset_path={prepared_data / 'train.jsonl'}",
-            f"eval_dataset_path={prepared_data / 'val.jsonl'}",
+            f"train_dataset_path={','.join(files)}",
+            f"train_dataset_type={','.join('messages' for _ in files)}",
+            f"train_dataset_prob={','.join(f'{1 / len(files):.1f}' for _ in files)}",
+            f"eval_dataset_path={data / 'val.jsonl'}",
             # A model that knows nothing writes answers of any length.
             *(["grounding_grpo={group: 8, prompts: 8, max_new_tokens: 8}"] if name.endswith("_grpo") else []),
             f"output_dir={folder / name}",

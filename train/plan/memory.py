@@ -33,7 +33,7 @@ from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.loss import count_loss
 from train.plan.sampling_memory import count_sampling, needs_start_copy
 from train.plan.trainable import trained_tensors
-from train.recipe import TrainRecipe, learns_preferences
+from train.recipe import TrainRecipe
 
 GIB = 2**30
 DEFAULT_GPU_MEMORY_GB = 80.0
@@ -45,8 +45,8 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 """Bytes per number: an optimizer's master weight, AdamW's two moments together, and the two formats."""
 
 
-START_COPY, SAMPLING = "frozen copy of the start", "sampling, beyond the two above"
-"""The parts of a run that learns from sampled answers."""
+START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
+"""The parts of runs that compare with their start, and that learn from sampled answers."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,9 @@ class MemoryPlan:
     `trainable` counts the parameters that the optimizer updates: with LoRA the adapter's, which `parameters`
     does not include. `gradients` include the one of a head that is also the embedding, which waits until the
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
-    layer, as the two are never in memory together. `tokens` is the longest micro-batch: max_seq_len for each
-    of its records. Where answers are sampled, `start_copy` is the frozen model of the start, and `sampling`
-    what samples need while nothing is learned. `reference` is the frozen copy that a full run of the stage
-    VL-DPO compares with; with LoRA the adapter is switched off for that.
+    layer, as the two are never in memory together. `tokens` is the longest micro-batch. `start_copy` is the
+    frozen model of the start, with which the stage VL-DPO and grounding_grpo.kl compare; with LoRA the
+    adapter is switched off for that. `sampling` is what sampled answers need while nothing is learned.
     """
 
     parameters: int
@@ -75,22 +74,20 @@ class MemoryPlan:
     start_copy: int = 0
     sampling: int = 0
     reserve: int = RESERVE
-    reference: int = 0
 
     @property
     def parts(self) -> dict[str, int]:
         """The parts by name, in bytes."""
-        reference = {"reference model": self.reference} if self.reference else {}
         parts = {
             "weights": self.weights,
-            **reference,
             "gradients": self.gradients,
             "optimizer states": self.optimizer,
             "activations": self.activations,
             "logits and loss, or one layer": self.peak,
         }
-        if self.sampling:
+        if self.start_copy:
             parts[START_COPY] = self.start_copy
+        if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
         return {**parts, "reserve (an allowance)": self.reserve}
 
@@ -110,15 +107,15 @@ class MemoryPlan:
         advice = {
             "weights": "more tensor_model_parallel_size, expert_model_parallel_size, or sharding: stage3",
             "gradients": "sharding: stage2, more tensor_model_parallel_size, or fine_tuning: LoRA",
-            "reference model": "more tensor_model_parallel_size, or fine_tuning: LoRA",
             "optimizer states": "more sharding_parallel_size and GPUs, or fine_tuning: LoRA",
             "activations": "recompute_granularity: full (uniform, 1), or less max_seq_len",
             "logits and loss, or one layer": "less max_seq_len, or more tensor_model_parallel_size",
         }
+        if self.start_copy:
+            advice[START_COPY] = "fine_tuning: LoRA, whose start is the model without its adapter"
         if self.sampling:
-            advice[START_COPY] = "grounding_grpo.kl: 0, or fine_tuning: LoRA"
             advice[SAMPLING] = "less grounding_grpo.at_once"
-        largest = max(advice, key=lambda name: self.parts.get(name, 0))
+        largest = max(advice, key=lambda name: self.parts[name])
         return f"most of it is {largest}: {advice[largest]}"
 
     @property
@@ -177,13 +174,7 @@ def plan_memory(
         peak=max(loss.peak, activations.one_layer),
         start_copy=_spread(model, spread) * weight if needs_start_copy(recipe) else 0,
         sampling=count_sampling(recipe, config, spread),
-        reference=_spread(model, spread) * weight if _has_reference(recipe) else 0,
     )
-
-
-def _has_reference(recipe: TrainRecipe) -> bool:
-    """Tell whether a whole second model is kept; sharding does not divide it."""
-    return learns_preferences(recipe.values) and not recipe.is_lora and not recipe.get("reference_free")
 
 
 def _as_held(recipe: TrainRecipe, tensor: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from models.lookup import find_family
 from train.plan.activations import FLOAT32, number_bytes
 from train.plan.gpu_layout import GpuLayout
 from train.plan.micro_batch import grpo_settings
-from train.recipe import TrainRecipe
+from train.recipe import TrainRecipe, learns_preferences
 
 LOGIT_COPIES = 4
 """The logits of a step, those divided by the temperature, their probabilities, and these in order."""
@@ -30,6 +30,14 @@ def count_sampling(recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLa
 
 
 def needs_start_copy(recipe: TrainRecipe) -> bool:
-    """Tell whether the distance to the start needs a copy of it: an adapter can be switched off instead."""
+    """Tell whether a run compares with a frozen copy of its start: an adapter can be switched off instead.
+
+    Pairs are compared with it unless the recipe is reference_free, sampled answers if grounding_grpo.kl is
+    set. Sharding does not divide it.
+    """
+    if recipe.is_lora:
+        return False
+    if learns_preferences(recipe.values):
+        return not recipe.get("reference_free")
     settings = grpo_settings(recipe)
-    return settings is not None and settings.kl > 0 and not recipe.is_lora
+    return settings is not None and settings.kl > 0

@@ -9,6 +9,7 @@ from grounding.errors import UserError
 from train.inside.patches.supported import refuse_other_versions
 from train.machine import visible_gpus
 from train.nodes import node_count
+from train.objectives.grpo.grpo_settings import KEY as GRPO_KEY
 from train.preflight.backend_keys import backend_fits_machine, backend_keys
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.key_values import KEY_CHECKS
@@ -35,8 +36,8 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     outside_lists,
     degree_keys,
     backend_keys,
-    grpo_keys,
     preference_keys,
+    grpo_keys,
 )
 """Checks that need the recipe and nothing else."""
 
@@ -116,7 +117,9 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
             problems.extend(encoding_problems(recipe, encoding))
             yield from encoding_lines(recipe, encoding)
     is_possible = not any(out_of_range(recipe))  # steps and memory of an impossible size mean nothing
-    if is_possible and not any(problem.startswith((*ENCODING_KEYS, *DEGREE_KEYS)) for problem in problems):
+    if is_possible and not any(
+        problem.startswith((*ENCODING_KEYS, *DEGREE_KEYS, GRPO_KEY)) for problem in problems
+    ):
         yield step_line(recipe, encoding)
         try:
             line, too_large = memory_line(recipe, options)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from train.keys import quiet_imports
 from train.plan.gpu_layout import GpuLayout
 from train.preflight.encode import Encoding
-from train.recipe import TrainRecipe
+from train.recipe import TrainRecipe, learns_preferences
 
 PERCENTILES = (50, 90, 99, 100)
 
@@ -85,7 +85,10 @@ def steps(recipe: TrainRecipe, spread: GpuLayout, encoding: Encoding | None) -> 
         return given
     if encoding is None or not encoding.count:
         return None
-    packs = len(encoding.packs) * encoding.total / encoding.count
+    if learns_preferences(recipe.values):  # all of them: after a pair that is dropped, the next one is read
+        packs = float(encoding.total)
+    else:
+        packs = len(encoding.packs) * encoding.total / encoding.count
     epochs = float(recipe.get("num_train_epochs") or 1)
     return math.ceil(packs * epochs / records_per_step(recipe, spread))
 

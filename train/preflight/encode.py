@@ -82,11 +82,13 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
             kept.append(sequence)
             for problem in unread_answers(dataset.tokenizer, example, sequence.labels):
                 mend = PREPARE_AGAIN if length == len(sequence.token_ids) else CUT
-                unread.append(f"record with {image_of(example)}: the text that is learned: {problem}: {mend}")
+                unread.append(
+                    f"record with {name_of_image(example)}: the text that is learned: {problem}: {mend}"
+                )
             continue
         dropped[reason] += 1
         if reason != TOO_LONG:
-            faults.append(f"record with {image_of(example)}: {reason}")
+            faults.append(f"record with {name_of_image(example)}: {reason}")
     dataset.max_seq_len = limit
     return Encoding(
         total=recipe.number("num_samples_each_epoch") if is_sampled(recipe) else len(dataset.mix_datasets),
@@ -137,7 +139,7 @@ def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...],
     return tuple(tuple(tuple(sequence.token_ids) for sequence in pack) for pack in packs)
 
 
-def image_of(example: dict[str, Any]) -> str:
+def name_of_image(example: dict[str, Any]) -> str:
     """Return the name of a record's image, for messages."""
     images = example.get("images") or ["no image"]
     return f"image {Path(str(images[0])).name}" if example.get("images") else "no image"

@@ -7,8 +7,11 @@ from pathlib import Path
 from models.hub_downloads import is_hub_id
 from models.lookup import shaped_config
 from train.machine import smallest_gpu_bytes
+from train.objectives.grpo.grpo_settings import GrpoSettings
+from train.objectives.grpo.update_steps import steps_of_update
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
+from train.plan.micro_batch import grpo_settings
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
 from train.recipe import CheckOptions, TrainRecipe, learns_preferences
@@ -76,6 +79,8 @@ def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
         f"{shares[50]:,} tokens at the median, {shares[90]:,} at 90 %, {shares[99]:,} at 99 %, at most "
         f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
     )
+    if grpo_settings(recipe) is not None:
+        return  # no record is dropped, and rows are made of sampled answers
     long = encoding.dropped[TOO_LONG]
     about = f", about {round(long / encoding.count * encoding.total):,} of all" if long else ""
     yield (
@@ -101,6 +106,8 @@ def step_line(recipe: TrainRecipe, encoding: Encoding | None) -> str:
         UserError: the degrees do not divide the GPUs.
     """
     spread = spread_over_gpus(recipe, recipe.gpus or None)
+    if (settings := grpo_settings(recipe)) is not None:
+        return _update_line(recipe, settings, spread.readers, encoding)
     what = "packs" if recipe.get("packing") else "records"
     count = steps(recipe, spread, encoding)
     line = (
@@ -120,6 +127,21 @@ def step_line(recipe: TrainRecipe, encoding: Encoding | None) -> str:
     each = encoding.kept / len(encoding.packs) * records_per_step(recipe, spread)
     usable = encoding.total * encoding.kept / encoding.count
     return f"{line}; {about}{count:,} steps = {count * each / usable:.2f} epochs"
+
+
+def _update_line(recipe: TrainRecipe, settings: GrpoSettings, readers: int, encoding: Encoding | None) -> str:
+    """Return the line about the updates of a run that learns from sampled answers."""
+    accumulated = recipe.number("gradient_accumulation_steps", 1)
+    steps_each = steps_of_update(settings, recipe.degree("per_device_train_batch_size"), accumulated)
+    updates, asked = recipe.number("max_steps") // steps_each, settings.prompts * readers
+    line = (
+        f"update: {asked} questions = {settings.prompts} a device x {readers} data parallel, "
+        f"{settings.group} answers to each, learned in {steps_each} step{'s' if steps_each > 1 else ''}; "
+        f"{updates:,} updates ask {updates * asked:,} questions"
+    )
+    if encoding is None or settings.graded:
+        return line
+    return f"{line} = {updates * asked / encoding.total:.2f} passes over the data set"
 
 
 def memory_line(recipe: TrainRecipe, options: CheckOptions) -> tuple[str, bool]:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from PIL import Image, ImageDraw
 
 from grounding.boxes import Size
+from grounding.predictions.outcomes import count_outcomes, judge_detections
 from grounding.samples import Detection
 from visualize.draw.box_lines import draw_line, line_rect
 from visualize.draw.colors import Color
 from visualize.draw.labels import draw_labels
 from visualize.draw.legend import PAPER, draw_legend
 from visualize.draw.marks import LEGEND_OUTCOMES, Mark, detection_marks, outcome_marks
-from visualize.draw.outcomes import count_outcomes, judge_detections
 from visualize.draw.pen import pen_for
 from visualize.draw.pictures import drawable
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw
 
+from grounding.predictions.outcomes import Outcome
 from visualize.draw.colors import Color
 from visualize.draw.fonts import draw_text, text_extent, text_width
 from visualize.draw.marks import OUTCOME_COLORS
-from visualize.draw.outcomes import Outcome
 
 PAPER: Color = (242, 242, 244)
 INK: Color = (30, 30, 30)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grounding.boxes import Box
+from grounding.predictions.outcomes import JudgedObject, Outcome
 from grounding.samples import Detection
 from visualize.draw.colors import Color, assign_colors
-from visualize.draw.outcomes import JudgedObject, Outcome
 
 OUTCOME_COLORS: Mapping[Outcome, Color] = {
     Outcome.TRUE_POSITIVE: (0, 158, 115),

@@ -5,6 +5,7 @@ from typing import Any
 
 from grounding.boxes import Box
 from grounding.layout import SCORES_FILE
+from grounding.predictions.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.scoring.comparison import read_scores
@@ -12,7 +13,6 @@ from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
-from visualize.draw.outcomes import JudgedObject, Outcome, agreement, judge_detections
 from visualize.page.image_copies import PageImage
 from visualize.page.kind_tables import page_kinds
 from visualize.read.compared_runs import Run, Truth

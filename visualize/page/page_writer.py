@@ -22,8 +22,14 @@ from visualize.read.compared_runs import (
     read_named_run,
     read_truth,
 )
+from visualize.read.hard_questions import read_hard_questions
 
 PAGE_FOLDER, CHANGES_FOLDER = "page", "changes"
+
+HARD_NOTE = (
+    "Sampled answers to training questions have no scores: hard.md in the mined data set has their grades. "
+    "The worst and the best answer to each question are shown."
+)
 
 
 @dataclass(frozen=True)
@@ -57,13 +63,36 @@ def write_run_page(
     common = answered_by_all(truth, runs)
     chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
     folder = output or runs[-1].folder / (CHANGES_FOLDER if most_changed else PAGE_FOLDER)
-    with replacing_page(folder.absolute()) as new:
-        copies = _copy_images(truth, runs[-1], chosen, new)
-        order = {"order": "changed most" if most_changed else "data set"}
-        _write_data(page_content(truth, runs, chosen, copies) | order, new)
-        write_assets(new)
+    index = _write_page(folder, truth, runs, chosen, order="changed most" if most_changed else "data set")
     answered = {image_id for run in runs for image_id in run.answers}
-    return WrittenPage(folder / INDEX_FILE, len(chosen), len(answered) - len(common))
+    return WrittenPage(index, len(chosen), len(answered) - len(common))
+
+
+def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) -> WrittenPage:
+    """Write the page of the hardest questions of a mined data set, the hardest first.
+
+    Beside the truth are the worst and the best of the sampled answers; the question says what is wrong with
+    all of them.
+
+    Raises:
+        UserError: no mined data set, files that are missing or unreadable, or the folder holds other files
+            than a page.
+    """
+    truth, runs = read_hard_questions(mined, limit)
+    folder = output or mined / PAGE_FOLDER
+    index = _write_page(folder, truth, runs, list(truth.images), order="hardest", note=HARD_NOTE)
+    return WrittenPage(index, len(truth.images), 0)
+
+
+def _write_page(
+    folder: Path, truth: Truth, runs: Sequence[Run], ids: Sequence[int], *, order: str, note: str = ""
+) -> Path:
+    """Write a page about these images, and return its index.html; the note stands where no scores are."""
+    with replacing_page(folder.absolute()) as new:
+        copies = _copy_images(truth, runs[-1], ids, new)
+        _write_data(page_content(truth, runs, ids, copies) | {"order": order, "note": note}, new)
+        write_assets(new)
+    return folder / INDEX_FILE
 
 
 def _copy_images(truth: Truth, run: Run, ids: Sequence[int], folder: Path) -> list[PageImage]:

@@ -8,10 +8,10 @@ from PIL import Image
 
 from grounding.errors import UserError
 from grounding.files import replacing
+from grounding.predictions.outcomes import agreement, judge_detections
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from visualize.draw.colors import assign_colors
-from visualize.draw.outcomes import agreement, judge_detections
 from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import (
     AnnotatedImage,

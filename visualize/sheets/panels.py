@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from grounding.boxes import Size
+from grounding.predictions.outcomes import Outcome, count_outcomes, judge_detections
 from grounding.samples import Detection
 from visualize.draw.colors import Color
 from visualize.draw.drawing import draw_marks
 from visualize.draw.marks import Mark, crowd_marks, detection_marks, outcome_marks
-from visualize.draw.outcomes import Outcome, count_outcomes, judge_detections
 from visualize.draw.pictures import drawable, resized
 from visualize.sheets.grid import CAPTION_FONT, add_caption, add_title, arrange
 

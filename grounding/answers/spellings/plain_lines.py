@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from grounding.answers.nothing_found import SEPARATORS
+from grounding.answers.spellings.list_marks import list_mark_length
 from grounding.answers.spellings.loose_json import (
     SHARE,
     LooseList,
@@ -35,7 +36,6 @@ _NAMED = re.compile(
     rf"\b([xy][_ ]?(?:[12]|min|max)|left|top|right|bottom)\b\s?[=:]\s?({SHARE})", re.IGNORECASE
 )
 _AROUND_LABELS = SEPARATORS + "\"'“”‘’=|()[]"
-_BULLET = re.compile(r"(?:[-*•]\s|\d{1,3}[.)]\s)")
 _JOINING = re.compile(r"(?:and|or|with|plus|also|then)\s+", re.IGNORECASE)
 _COMMA = r"\s{0,9},\s{0,9}"
 _RUN = re.compile(
@@ -126,9 +126,7 @@ def _name(piece: Piece, span: Span) -> Span | None:
     part = piece.plain[start:end].lstrip(" \t\r")
     if not part.strip(_AROUND_LABELS):
         return end, end
-    if (bullet := _BULLET.search(part)) is not None and bullet.start() == 0:
-        part = part[bullet.end() :]
-    part = part.lstrip(_AROUND_LABELS)
+    part = part[list_mark_length(part) :].lstrip(_AROUND_LABELS)
     if (joining := _JOINING.search(part)) is not None and joining.start() == 0:
         part = part[joining.end() :]
     start = end - len(part)

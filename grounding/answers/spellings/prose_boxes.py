@@ -4,6 +4,7 @@ import re
 
 from grounding.answers.forms import LABEL_ONLY, NOT_FOUR_NUMBERS, POINT, TRUNCATED
 from grounding.answers.nothing_found import SEPARATORS
+from grounding.answers.spellings.list_marks import list_mark_length
 from grounding.answers.spellings.loose_json import SHARE, located, read_floats
 from grounding.answers.spellings.plain_characters import Piece, blank
 from grounding.answers.spellings.written_boxes import Found, written_box
@@ -96,7 +97,9 @@ def _label_in(piece: Piece, gap: Span) -> tuple[str, Span]:
         text = _NO_TEXT.sub(blank, text)
     last_line = text.rstrip(_LABEL_ENDS).rfind("\n") + 1
     gap, text = (gap[0] + last_line, gap[1]), text[last_line:]
-    start = gap[0] + len(text) - len(text.lstrip(SEPARATORS))
+    name = text.lstrip(SEPARATORS)
+    name = name[list_mark_length(name) :].lstrip(SEPARATORS)
+    start = gap[0] + len(text) - len(name)
     return _text_of(piece, (start, max(start, gap[0] + len(text.rstrip(_LABEL_ENDS)))))
 
 

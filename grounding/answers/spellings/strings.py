@@ -5,6 +5,9 @@ import re
 
 _MARKDOWN = re.compile(r"\\([_*\[\](){}#+.!|<>~`-])")
 
+_ESCAPE_OR_QUOTE = re.compile(r'\\.|"', re.DOTALL)
+_QUOTES_IN_JSON = {"\\'": "'", '"': '\\"'}
+
 _END = (
     r"\s{0,40}(?:[}\]):]|\Z|//|/\*"
     r"""|,\s{0,40}(?:["'“”{\[(\]}<]|[-+.\d]|//|/\*|\#|\Z|(?:true|false|null|None|True|False)\b|\w{1,30}\s?:)"""
@@ -52,7 +55,7 @@ def _unescape_once(inner: str) -> str:
 
 
 def _decode(inner: str) -> str | None:
-    quoted = inner.replace("\\'", "'").replace('"', '\\"').replace('\\\\"', '\\"')
+    quoted = _ESCAPE_OR_QUOTE.sub(lambda quote: _QUOTES_IN_JSON.get(quote[0], quote[0]), inner)
     try:
         return str(json.loads(f'"{quoted}"', strict=False))
     except json.JSONDecodeError:

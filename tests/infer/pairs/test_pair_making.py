@@ -104,10 +104,11 @@ def test_a_cut_answer_is_rejected_and_never_chosen(checkpoint: Path, dataset: An
     assert {texts_of(row)[0] for row in rows} == {HALF.replace("400", "450")}
 
 
+@pytest.mark.parametrize("markup", ["<image>", "<|image_pad|>", "<video>"])
 def test_an_answer_with_a_placeholder_is_neither_chosen_nor_rejected(
-    checkpoint: Path, dataset: Any, tmp_path: Path
+    checkpoint: Path, dataset: Any, tmp_path: Path, markup: str
 ) -> None:
-    filled = f"{RIGHT}<image>"
+    filled = f"{RIGHT}{markup}"
     report, rows = make(
         checkpoint,
         dataset,
@@ -118,7 +119,7 @@ def test_an_answer_with_a_placeholder_is_neither_chosen_nor_rejected(
     )
     assert [texts_of(row) for row in rows[:2]] == [(RIGHT, WRONG), (RIGHT, HALF)]
     assert len(rows) == 6
-    assert "dropped 1: all answers hold a placeholder of records" in report
+    assert "dropped 1: all answers hold placeholders, or tokens of pictures" in report
 
 
 def test_the_best_answers_are_records_in_the_data_sets_own_format(
@@ -200,7 +201,7 @@ def test_other_data_sets_are_not_written_over(checkpoint: Path, dataset: Any, tm
     with pytest.raises(UserError, match="is the data set itself"):
         make(checkpoint, dataset, settings(dataset.path), [RIGHT])
     (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(UserError, match="holds another data set"):
+    with pytest.raises(UserError, match=r"holds another card\.json"):
         make(checkpoint, dataset, settings(tmp_path), [RIGHT])
 
 

@@ -18,7 +18,7 @@ from train.launch.trainer_log import MEASURED
 from train.lengths import measured_datasets
 from train.lengths.measured_datasets import measured_records
 from train.lengths.record_meter import RecordMeter
-from train.preflight.encode import _quiet
+from train.preflight.encode import quiet_encoding
 from train.preflight.run_data import training_dataset
 from train.recipe import TrainRecipe
 
@@ -37,7 +37,7 @@ def open_dataset(make_recipe: Callable[..., Path], data: Path) -> Open:
 
     def open_one(**changes: object) -> Any:
         values = yaml.safe_load(make_recipe(train_dataset_path=str(data), **changes).read_text())
-        with _quiet():
+        with quiet_encoding():
             return training_dataset(TrainRecipe(values), COUNT)
 
     return open_one
@@ -60,7 +60,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def lengths(dataset: Any) -> list[int]:
     """Return how long the data set says that its records are; 0 for those that it drops."""
     found = []
-    with _quiet():
+    with quiet_encoding():
         for example in dataset.mix_datasets.data:
             try:
                 sequence = dataset._current_processor_func(example, 1)

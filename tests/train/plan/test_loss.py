@@ -36,7 +36,9 @@ def loss_of(
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_of_plain_classes_has_a_loss_under_a_gib_and_a_half(name: str) -> None:
     values = RECIPES[name]
-    model = FULL["model_name_or_path"] if "curriculum" in name else values["model_name_or_path"]
+    model = values["model_name_or_path"]
+    if model.startswith("checkpoints/"):  # that of an earlier recipe, of the size in its name
+        model = f"Qwen/Qwen3-VL-{name.split('_')[2].upper()}-Instruct"
     if uses_fleet(values):  # PaddleFormers' own loss: recipes/README.md says what it needs
         assert 4 * GIB < loss_of(values, model).peak < 17 * GIB
         return

@@ -65,7 +65,7 @@ def test_sampling_and_the_copy_of_the_start_are_counted(tuning: str, kl: float, 
     values = {**VALUES, "fine_tuning": tuning, "lora_rank": 8, "grounding_grpo": settings}
     plan = plan_memory(values, config)
     assert plan.start_copy == copies * plan.parameters * 2
-    assert plan.parts[START_COPY] == plan.start_copy
+    assert plan.parts.get(START_COPY, 0) == plan.start_copy
     keys = 36 * 2 * 8 * 128 * 2  # layers, keys and values, heads, width, bytes
     logits = 4 * 151936 * 4
     assert plan.sampling == 64 * (2 * 2048 * keys + logits)

@@ -189,6 +189,22 @@ def test_activations_are_those_of_a_layer_written_out() -> None:
     assert kept == 2 * tokens * hidden
 
 
+def test_pairs_need_a_second_model_in_a_full_run_alone() -> None:
+    full, pairs = plan_of(), plan_of(stage="VL-DPO")
+    assert pairs.start_copy == full.weights
+    assert pairs.total_bytes_per_gpu == full.total_bytes_per_gpu + full.weights
+    assert pairs.parts["frozen start"] == pairs.start_copy
+    assert "frozen start" not in full.parts
+    # Sharding divides the weights in training, and not the frozen copy.
+    sharded = plan_of(stage="VL-DPO", sharding="stage3")
+    assert sharded.weights < sharded.start_copy == pairs.start_copy
+    split = plan_of(stage="VL-DPO", tensor_model_parallel_size=2, sharding_parallel_size=4)
+    assert split.start_copy > pairs.start_copy
+    assert plan_of(stage="VL-DPO", reference_free=True).start_copy == 0
+    adapter = plan_memory({**LORA, "stage": "VL-DPO"}, published_configs()[LARGE], 1)
+    assert adapter == plan_memory(LORA, published_configs()[LARGE], 1)
+
+
 def test_an_adapter_needs_no_more_than_its_own_states() -> None:
     result = plan_of(1, LORA)
     assert result.optimizer == 12 * result.trainable

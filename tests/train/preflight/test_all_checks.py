@@ -8,9 +8,10 @@ import pytest
 
 from grounding.errors import UserError
 from models.hub_downloads import is_hub_id
+from tests.train.pair_files import write_pairs
 from train.check import main
 from train.preflight.all_checks import RECIPE_CHECKS, check_recipe
-from train.recipe import resolve_recipe, save_train_recipe
+from train.recipe import learns_preferences, resolve_recipe, save_train_recipe
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes" / "train").glob("*.yaml"))
 NEEDS_GPU = ("Paddle finds no GPU here", "sharding_parallel_size: does not run on CPUs")
@@ -29,8 +30,10 @@ def test_every_recipe_passes_but_for_gpus_and_what_is_made_before(
 ) -> None:
     """With data there, the one problem of a recipe for GPUs is that there are none."""
     values = resolve_recipe(path)
-    words = [f"output_dir={tmp_path / 'run'}", f"train_dataset_path={drawn_data / 'train.jsonl'}"]
-    words.append(f"eval_dataset_path={drawn_data / 'val.jsonl'}")
+    data = write_pairs(tmp_path / "pairs") if learns_preferences(values) else drawn_data
+    files = [str(data / "train.jsonl")] * len(str(values["train_dataset_type"]).split(","))
+    words = [f"output_dir={tmp_path / 'run'}", f"train_dataset_path={','.join(files)}"]
+    words.append(f"eval_dataset_path={data / 'val.jsonl'}")
     on_cpu = values.get("device") == "cpu"
     if not is_hub_id(values["model_name_or_path"]):  # what an earlier recipe makes
         words.append(f"model_name_or_path={tiny_model if on_cpu else 'Qwen/Qwen3-VL-8B-Instruct'}")

@@ -1,7 +1,7 @@
 from grounding.boxes import Box
+from grounding.predictions.outcomes import judge_detections
 from grounding.samples import Detection
 from visualize.draw.marks import crowd_marks, label_text, outcome_marks
-from visualize.draw.outcomes import judge_detections
 
 
 def test_a_missed_object_is_dashed_and_a_wrong_label_names_the_right_one():

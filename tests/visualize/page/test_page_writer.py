@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from grounding.predictions.outcomes import Outcome
 from tests.visualize.samples import prediction, write_lines, write_run
 from visualize.__main__ import main
 from visualize.draw.colors import PALETTE
 from visualize.draw.marks import OUTCOME_COLORS
-from visualize.draw.outcomes import Outcome
 from visualize.page.page_folder import ASSETS, SCRIPT_ORDER, SCRIPTS
+from visualize.page.page_writer import HARD_NOTE
 
 
 def content_of(folder):
@@ -209,3 +210,24 @@ def test_what_cannot_have_changed_is_an_error(run, dataset, tmp_path, capsys):
     assert main(["compare", f"a={run}", f"b={run}"]) == 2
     assert "do not differ on any image" in capsys.readouterr().err
     assert not (run / "changes").exists()
+
+
+def test_the_page_of_hard_questions_shows_the_worst_first_and_says_why(mined, capsys):
+    assert main(["hard", str(mined), "--limit", "3"]) == 0
+    index = mined / "page" / "index.html"
+    assert capsys.readouterr().out == f"{index}: 3 questions, the hardest first\n"
+    content = content_of(mined / "page")
+    assert (content["order"], content["note"]) == ("hardest", HARD_NOTE)
+    assert [image["name"][-5] for image in content["images"]] == ["2", "1", "5"]
+    assert content["images"][0]["question"].endswith("dog: wrong label 2")
+    outcomes = [Outcome(outcome[0]) for outcome in content["outcomes"]]
+    judged = [[outcomes[item[7]] for item in answer["objects"]] for answer in content["images"][0]["answers"]]
+    assert judged == [[Outcome.WRONG_LABEL]] * 2
+    assert len(list((mined / "page" / "images").iterdir())) == 3
+    assert main(["hard", str(mined), "--output", str(mined / "images")]) == 2
+    assert "holds other files than a page" in capsys.readouterr().err
+
+
+def test_a_page_of_runs_has_no_note(run):
+    write(run)
+    assert content_of(run / "page")["note"] == ""

@@ -76,6 +76,7 @@ from train.inside.patches.paddleformers_1_2.plain_classes.use_plain_paddle_class
     use_plain_paddle_classes,
 )
 from train.inside.patches.paddleformers_1_2.preferences.build_reference_model import build_reference_model
+from train.inside.patches.paddleformers_1_2.preferences.count_pairs_unencoded import count_pairs_unencoded
 from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records import read_pairs_as_records
 from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs import (
     show_pictures_with_pairs,
@@ -138,6 +139,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
     if learns_preferences(recipe):
         yield build_reference_model
+        yield count_pairs_unencoded
         yield read_pairs_as_records
         yield partial(show_pictures_with_pairs, recipe)
     settings = read_grpo(recipe.get(KEY))

@@ -38,9 +38,10 @@ class LearnedBatch:
         loss = policy_loss(logprobs, old, advantages, clip, **scale)
         ratio = (logprobs.detach() - old).exp()
         outside = (ratio < 1 - clip.low) | (ratio > 1 + clip.high)
-        self.measured["clipped"] = float(outside.astype("float32").mean())
+        tokens = max(1, len(outside))  # none, where all answers were cut at once
+        self.measured["clipped"] = float(outside.astype("float32").sum()) / tokens
         if self.start is not None:
             distance = distance_to_start(logprobs, self.start)
             loss = loss + settings.kl * distance.sum() / (scale["length"] * scale["answers"])
-            self.measured["kl"] = float(distance.detach().mean())
+            self.measured["kl"] = float(distance.detach().sum()) / tokens
         return loss

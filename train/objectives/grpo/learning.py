@@ -170,8 +170,12 @@ class GrpoTraining:
 
 
 def frozen_copy(model: Any) -> Any:
-    """Return a copy of a model that does not learn."""
-    copied = deepcopy(model)
+    """Return a copy of a model that does not learn; it shares the groups of processes."""
+    from paddle.distributed.communication.group import Group
+
+    layers = model.sublayers(include_self=True)
+    groups = (value for layer in layers for value in vars(layer).values() if isinstance(value, Group))
+    copied = deepcopy(model, {id(group): group for group in groups})
     copied.eval()
     for parameter in copied.parameters():
         parameter.stop_gradient = True

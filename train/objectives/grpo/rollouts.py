@@ -8,6 +8,7 @@ from typing import Any
 
 from grounding.answers.forms import TRUNCATED
 from grounding.answers.reader import read_answer
+from grounding.markup import PICTURE_MARKUP
 from grounding.samples import Detection, Reading
 from infer.engines.paddle.decoding import Row
 from infer.engines.paddle.engine import PaddleEngine
@@ -74,6 +75,8 @@ class Sampler:
         self.context = context
         self.engine, self.questions, self.order, self.settings = engine, questions, order, settings
         self.longest = longest
+        known = engine.encoder.tokenizer.get_vocab()
+        self.pictures = {known[text] for text in PICTURE_MARKUP if text in known}
         self.reward = load_reward(settings.reward)
 
     def collect(self, update: int) -> Collected:
@@ -138,21 +141,31 @@ class Sampler:
         return max(1, self.longest - 1 - len(prompt.token_ids))
 
     def _judged(self, asked: KnownQuestion, prompt: Prompt, row: Row) -> Rollout:
+        tokens, logprobs, has_ended = self._without_pictures(row)
         text = self.engine.encoder.tokenizer.decode(
-            row.token_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False
+            tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         reading = read_answer(text, asked.question.size)
-        is_cut = not row.has_ended
-        end = [] if is_cut else row.pending[-1:]
+        end = row.pending[-1:] if has_ended else []
         return Rollout(
             prompt,
-            (*row.token_ids, *end),
+            (*tokens, *end),
             reading,
             asked.wanted,
-            self.reward(reading, asked.wanted, [TRUNCATED] if is_cut else []),
-            is_cut,
-            -sum(row.logprobs) / max(1, len(row.logprobs)),
+            self.reward(reading, asked.wanted, [] if has_ended else [TRUNCATED]),
+            not has_ended,
+            -sum(logprobs) / max(1, len(logprobs)),
         )
+
+    def _without_pictures(self, row: Row) -> tuple[list[int], list[float], bool]:
+        """Return an answer's tokens, their log-probabilities, and whether it has ended.
+
+        One that names a token of pictures is cut before it: the learning pass would look for a picture there.
+        """
+        place = next((place for place, token in enumerate(row.token_ids) if token in self.pictures), None)
+        if place is None:
+            return row.token_ids, row.logprobs, row.has_ended
+        return row.token_ids[:place], row.logprobs[:place], False
 
     def _with_truth(self, asked: KnownQuestion, group: list[Rollout]) -> list[Rollout]:
         """Put the true answer in the place of the last one where all answers of a group have failed."""

@@ -7,7 +7,6 @@ rejected answer see the prompt up to that token, and not the chosen answer
 
 import inspect
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -24,16 +23,14 @@ def collate_pairs(batch: Sequence[Sequence[Any]], text_collate: Any, model: Any)
     """
     arrays: dict[str, Any] = text_collate(batch)
     rows, length = arrays["input_ids"].shape
-    # padding_free makes one row of all.
-    packs = list(batch) if rows == len(batch) else [list(chain.from_iterable(batch))]
     positions = np.zeros((3, rows, length), dtype=np.int64)
-    for row, pack in enumerate(packs):
+    for row, pack in enumerate(batch):
         found = np.concatenate([pair_positions(sequence, model) for sequence in pack], axis=1)
         positions[:, row, : found.shape[1]] = found
     arrays["position_ids"] = positions
     for key in PIXEL_KEYS:
         parts = [
-            _array(sequence.mm_inputs[key]) for pack in packs for sequence in pack if _has(sequence, key)
+            _array(sequence.mm_inputs[key]) for pack in batch for sequence in pack if _has(sequence, key)
         ]
         if parts:
             arrays[key] = np.concatenate(parts, axis=0)

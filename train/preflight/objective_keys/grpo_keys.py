@@ -66,10 +66,15 @@ def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:
         (BACKEND_KEY, (None, Backend.PLAIN.value), "the model that learns has to answer"),
         ("packing", (None, False), "answers are learned in batches of their own"),
         ("pipeline_model_parallel_size", (None, 1, -1), "a stage of a pipeline cannot answer"),
+        ("context_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
+        ("sep_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
+        ("sequence_parallel", (None, False), "a single token cannot be divided"),
     )
     for name, allowed, why in wanted:
         if recipe.values.get(name) not in allowed:
             yield f"{name}: {recipe.values[name]} does not go with {KEY}, {why}: leave it out"
+    if "stage3" in str(recipe.values.get("sharding")):
+        yield f"sharding: stage3 does not go with {KEY}, a part of the weights cannot answer: write stage1"
     if settings.keep_best and not recipe.number("grounding_eval_samples"):
         yield (
             f"grounding_eval_samples: {KEY}.keep_best chooses the result by F1 on held-out images: write 64, "

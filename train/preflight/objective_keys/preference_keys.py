@@ -30,6 +30,7 @@ NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("ignore_eos_token", (False,), "the end of an answer is a part of it"),
     ("offset_alpha", (0,), "pairs have no score there"),
     ("model_with_dpo_criterion", (False,), "the trainer computes the loss"),
+    ("grounding_grpo", (None,), "answers are sampled by infer.pairs, before the training"),
     ("grounding_eval_samples", (0,), "pairs hold no answers to score by: run `python -m infer` afterwards"),
 )
 """A key, the values that it may have, and why no other."""

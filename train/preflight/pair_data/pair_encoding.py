@@ -9,9 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records import read_pairs_as_records
-from train.preflight.encode import NO_LIMIT, PREPARE_AGAIN, TOO_LONG, Encoding, image_of, quiet_encoding
+from train.preflight.encode import NO_LIMIT, PREPARE_AGAIN, TOO_LONG, Encoding, name_of_image, quiet_encoding
 from train.preflight.learned_text import unread_answers
-from train.preflight.pair_data.pair_rows import pair_answers, with_answer
+from train.preflight.pair_data.pair_rows import chosen_and_rejected, with_answer
 from train.preflight.run_data import training_dataset
 from train.recipe import TrainRecipe
 
@@ -31,7 +31,7 @@ def encode_pairs(recipe: TrainRecipe, count: int) -> Encoding:
             sequence, fault = _encode(dataset, example)
         if sequence is None:
             dropped[fault] += 1
-            faults.append(f"pair with {image_of(example)}: {fault}")
+            faults.append(f"pair with {name_of_image(example)}: {fault}")
             continue
         lengths.append(len(sequence.token_ids) + 1)  # the data set counts the copied token, too
         if lengths[-1] > limit:
@@ -41,7 +41,9 @@ def encode_pairs(recipe: TrainRecipe, count: int) -> Encoding:
         learned += end - start
         packs.append((tuple(sequence.token_ids),))
         for problem in _unread(dataset, example, sequence.response_labels[start:middle]):
-            unread.append(f"pair with {image_of(example)}: the chosen answer: {problem}: {PREPARE_AGAIN}")
+            unread.append(
+                f"pair with {name_of_image(example)}: the chosen answer: {problem}: {PREPARE_AGAIN}"
+            )
     total = len(dataset.mix_datasets)
     return Encoding(total, tuple(lengths), learned, dropped, tuple(faults), tuple(packs), tuple(unread))
 
@@ -60,6 +62,6 @@ def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _unread(dataset: Any, example: dict[str, Any], labels: list[int]) -> list[str]:
-    chosen, rejected = pair_answers(example)
+    chosen, rejected = chosen_and_rejected(example)
     record = with_answer(example, chosen, rejected)
     return list(unread_answers(dataset.tokenizer, {**record, "label": [1]}, labels))

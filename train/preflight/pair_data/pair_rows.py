@@ -5,7 +5,7 @@ from typing import Any
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
-from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
@@ -29,6 +29,7 @@ from grounding.reward import UNREADABLE
 CHOSEN_KEY, REJECTED_KEY = "chosen_response", "rejected_response"
 
 NO_PAIR = f"{CHOSEN_KEY} and {REJECTED_KEY} are not one message of the assistant each"
+PICTURE_IN_ANSWER = "an answer holds a placeholder or a token of a picture"
 SAME_ANSWERS = "the chosen and the rejected answer are the same"
 
 FORM = frozenset(
@@ -55,14 +56,15 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
         if not _is_one_answer(row.get(key)):
             yield Flaw(NO_PAIR, f"{key}: {excerpt(row.get(key))}")
             return
-    chosen, rejected = pair_answers(row)
+    chosen, rejected = chosen_and_rejected(row)
     record = with_answer(row, chosen, rejected)
     flaws = [flaw for flaw in check_record(record, contract) if flaw.kind in FORM]
     yield from flaws
-    if flaws:
+    if any(flaw.kind != BAD_IMAGES for flaw in flaws):
         return
-    if IMAGE_PLACEHOLDER in rejected["content"]:
-        yield Flaw(IMAGE_PLACE, excerpt(rejected["content"]))
+    for answer in (chosen, rejected):
+        if any(mark in answer["content"] for mark in PICTURE_MARKUP):
+            yield Flaw(PICTURE_IN_ANSWER, excerpt(answer["content"]))
     yield from _check_counts(row, chosen, rejected)
     if chosen["content"] == rejected["content"] and not _has_objects(chosen):
         yield Flaw(SAME_ANSWERS, excerpt(chosen["content"]))
@@ -116,6 +118,6 @@ def _has_objects(message: Mapping[str, str]) -> bool:
     return any(placeholder in message["content"] for placeholder in (REF_PLACEHOLDER, BOX_PLACEHOLDER))
 
 
-def pair_answers(row: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+def chosen_and_rejected(row: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
     """Return the chosen and the rejected answer of a row that was checked."""
     return row[CHOSEN_KEY][0], row[REJECTED_KEY][0]

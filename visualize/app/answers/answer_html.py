@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from grounding.boxes import iou
+from grounding.predictions.outcomes import IOU_THRESHOLD
 from visualize.app.answered_question import AnsweredQuestion, LabelCheck
 from visualize.app.answers.html_templates import render
 from visualize.app.asker import LABELS_AT_MOST
@@ -12,7 +13,6 @@ from visualize.app.model_wordings import Wordings
 from visualize.app.texts import AppError, say
 from visualize.draw.colors import assign_colors, text_color
 from visualize.draw.marks import label_name
-from visualize.draw.outcomes import IOU_THRESHOLD
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 function drawScores() {
   const place = byId("scores");
   if (DATA.metrics.length === 0) {
-    place.append(element("p", {}, "No scores.json beside the predictions: run python -m infer.score, then write the page again."));
+    place.append(element("p", {}, DATA.note || "No scores.json beside the predictions: run python -m infer.score, then write the page again."));
     return;
   }
   const half = Math.ceil(DATA.metrics.length / 2);

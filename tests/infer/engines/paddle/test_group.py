@@ -13,6 +13,7 @@ from tests.infer.conftest import ROOT
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
+GRAMMAR = {"temperature": 4.0, "grammar": "objects", "grammar_labels": "categories", "max_new_tokens": 60}
 SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2, "seed": 7}
 
 
@@ -48,8 +49,13 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "changes"),
-    [("tiny_checkpoint", {}), ("tiny_checkpoint", SHARED), ("tiny_mixture", SAMPLED)],
-    ids=["greedy", "shared images", "mixture"],
+    [
+        ("tiny_checkpoint", {}),
+        ("tiny_checkpoint", SHARED),
+        ("tiny_checkpoint", GRAMMAR),
+        ("tiny_mixture", SAMPLED),
+    ],
+    ids=["greedy", "shared images", "grammar", "mixture"],
 )
 def test_two_processes_answer_as_one(
     model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest

@@ -11,6 +11,7 @@ import pytest
 
 from train.inside.patches import needed
 from train.inside.patches.needed import patches_for
+from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import draw_box_curves
 
 FOLDER = Path(needed.__file__).parent / "paddleformers_1_2"
 PATCHES = sorted(path for path in FOLDER.glob("*/[!_]*.py") if path.parent.name != "shared")
@@ -57,7 +58,12 @@ def names(recipe: dict[str, Any]) -> list[str]:
     return [patch.__name__ for patch in patches]
 
 
-PAIRS = ["build_reference_model", "read_pairs_as_records", "show_pictures_with_pairs"]
+PAIRS = [
+    "build_reference_model",
+    "count_pairs_unencoded",
+    "read_pairs_as_records",
+    "show_pictures_with_pairs",
+]
 
 
 def be(
@@ -80,6 +86,23 @@ def test_one_cpu_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names({}) == [*EVERY, *PLAIN, *alone, *CPU]
     with_curves = names({"grounding_eval_samples": 4, "eval_dataset_path": "data/val.jsonl"})
     assert with_curves == [*EVERY, *PLAIN, "draw_box_curves", *alone, *CPU]
+
+
+def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    data = {"train_dataset_path": "data/train.jsonl", "eval_dataset_path": "data/val.jsonl"}
+    curves = {**data, "grounding_eval_samples": 4}
+    assert names({**data, "grounding_grpo": None}) == names({})
+    assert set(names({**data, "grounding_grpo": {"group": 4}})) - set(names({})) == {"learn_from_rollouts"}
+
+    def keeps_best(recipe: dict[str, Any]) -> bool:
+        (patch,) = (each for each in patches_for(recipe) if getattr(each, "func", None) is draw_box_curves)
+        assert isinstance(patch, partial)
+        return bool(patch.keywords["keep_best"])
+
+    assert not keeps_best(curves)
+    assert keeps_best({**curves, "grounding_grpo": {}})
+    assert not keeps_best({**curves, "grounding_grpo": {"keep_best": False}})
 
 
 def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +128,13 @@ def test_the_recipe_chooses_the_classes_on_gpus(monkeypatch: pytest.MonkeyPatch)
 
 def test_every_patch_is_used_somewhere() -> None:
     used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO, *PAIRS}
-    used |= {"share_one_folder", "draw_box_curves", "start_adapters_alike", "initialise_fleet_for_resume"}
+    used |= {
+        "learn_from_rollouts",
+        "share_one_folder",
+        "draw_box_curves",
+        "start_adapters_alike",
+        "initialise_fleet_for_resume",
+    }
     assert {path.stem for path in PATCHES} == used
 
 

@@ -84,6 +84,16 @@ def test_an_answer_has_its_end_unless_it_is_cut(play: Callable[..., Sampler], en
     assert whole.surprise == pytest.approx(0.5)
 
 
+def test_an_answer_with_a_token_of_pictures_is_cut_before_it(play: Callable[..., Sampler]) -> None:
+    """The learning pass would look for a picture there."""
+    pictured = {1: "<|image_pad|>", 2: "<|vision_start|>"}
+    whole, *cut = play(lambda q, draw: q.truth + pictured.get(draw, "")).collect(0).rollouts[:3]
+    assert (whole.reward, whole.is_cut) == (1.0, False)
+    for each in cut:
+        assert (each.reward, each.is_cut) == (0.0, True)
+        assert each.token_ids == whole.token_ids[:-1]
+
+
 def test_groups_without_a_difference_are_replaced(
     play: Callable[..., Sampler], known: list[KnownQuestion]
 ) -> None:

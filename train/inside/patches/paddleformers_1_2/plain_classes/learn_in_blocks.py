@@ -79,6 +79,8 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
         if (objective := self.__dict__.get(OBJECTIVE)) is not None:
             hidden_states = hidden_states / objective.temperature
             losses, _ = losses_of_tokens(hidden_states, self.weight, labels, ignored, group)
+            if not losses.shape[0]:  # all answers were cut at once: nothing is learned
+                return objective.loss_of(losses) + hidden_states.astype("float32").sum() * 0
             return objective.loss_of(-losses)
         return mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
 

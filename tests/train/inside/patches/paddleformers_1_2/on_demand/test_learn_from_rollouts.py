@@ -3,13 +3,13 @@
 The tiny model has learned nothing: all its answers fail, and each group learns from its true answer.
 """
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from grounding.errors import UserError
 from grounding.run_record import read_run
 from tests.train.conftest import HANG_SECONDS, TrainTiny
 from tests.train.inside.test_box_curves import read_log
 from train.launch.processes import marked
 from train.preflight.all_checks import check_recipe
 
-SETTINGS = {"group": 4, "prompts": 2, "max_new_tokens": 16}
+SETTINGS = {"group": 4, "prompts": 2, "max_new_tokens": 48}
 UPDATES = 3
 FIGURES = (
     *("reward", "F1", "boxes", "copies", "empty", "false_boxes", "cut", "surprise", "tokens", "dead"),
     *("failed", "clipped", "sampling_seconds", "reward_seconds", "learning_seconds"),
 )
 
-pytestmark = pytest.mark.xdist_group("tiny")
+own_runs = pytest.mark.xdist_group("grpo")
+"""These runs are no one else's: they need not be on the worker that has the other tiny ones."""
 
 
 def grpo(**more: object) -> str:
@@ -55,7 +57,7 @@ def train_grpo(train_tiny: TrainTiny) -> Callable[..., Path]:
                 "do_eval": "false",
                 "evaluation_strategy": "'no'",
                 "grounding_eval_samples": 0,
-                "learning_rate": 1.0e-3,
+                "learning_rate": 1.0e-4,
                 "warmup_ratio": 0.0,
                 **words,
             },
@@ -77,6 +79,7 @@ def weights(run: Path) -> dict[str, Any]:
     }
 
 
+@own_runs
 def test_curves_and_the_best_weights(train_grpo: Callable[..., Path], tiny_model: Path) -> None:
     """At this rate the model is ruined at once: the result is the start, which answered no worse."""
     run = train_grpo(
@@ -107,6 +110,7 @@ def test_curves_and_the_best_weights(train_grpo: Callable[..., Path], tiny_model
 
 
 @pytest.mark.slow
+@own_runs
 def test_only_what_is_trained_changes(train_grpo: Callable[..., Path], tiny_model: Path) -> None:
     start, found = (
         load_file(tiny_model / "model.safetensors"),
@@ -119,33 +123,34 @@ def test_only_what_is_trained_changes(train_grpo: Callable[..., Path], tiny_mode
 
 
 @pytest.mark.slow
+@own_runs
 def test_accumulated_steps_are_one_large_batch(train_grpo: Callable[..., Path]) -> None:
-    """Of groups, and of parts of groups."""
+    """Of two groups, and of halves of them."""
     whole = train_grpo()
     assert all(abs(loss) > 1e-4 for loss in logged(whole))
-    for size, accumulated in ((4, 2), (2, 4)):
-        parts = train_grpo(per_device_train_batch_size=size, gradient_accumulation_steps=accumulated)
-        assert logged(parts) == pytest.approx(logged(whole), abs=1e-6)
-        expected = weights(whole)
-        for name, value in weights(parts).items():
-            np.testing.assert_allclose(value, expected[name], atol=2e-4, rtol=0, err_msg=name)
+    halves = train_grpo(per_device_train_batch_size=2, gradient_accumulation_steps=4)
+    assert logged(halves) == pytest.approx(logged(whole), abs=1e-6)
+    expected = weights(whole)
+    for name, value in weights(halves).items():
+        np.testing.assert_allclose(value, expected[name], atol=2e-5, rtol=0, err_msg=name)
 
 
 @pytest.mark.slow
+@own_runs
 @pytest.mark.parametrize("tuning", ["full", "LoRA"])
 def test_two_processes_learn_what_one_does(
     train_grpo: Callable[..., Path], tuning: str, tiny_model: Path
 ) -> None:
     words: dict[str, object] = {"settings": (("kl", 0.1),)}
     if tuning == "LoRA":
-        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-2}
+        words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-3}
     one, two = train_grpo(**words), train_grpo(**words, tensor_model_parallel_size=2)
-    assert logged(two) == pytest.approx(logged(one), abs=1e-5)
+    assert logged(two) == pytest.approx(logged(one), abs=1e-4)
     assert logged(two, "grpo_surprise") == pytest.approx(logged(one, "grpo_surprise"), abs=1e-4)
     distances = logged(one, "grpo_kl")
     assert distances[0] == pytest.approx(0, abs=1e-6)  # the start itself
-    assert distances[-1] > 1e-4
-    assert logged(two, "grpo_kl") == pytest.approx(distances, abs=1e-4)
+    assert distances[-1] > 1e-5
+    assert logged(two, "grpo_kl") == pytest.approx(distances, rel=1e-2, abs=1e-6)
     if tuning == "full":
         return
     adapter = weights(one)
@@ -154,6 +159,7 @@ def test_two_processes_learn_what_one_does(
 
 
 @pytest.mark.slow
+@own_runs
 def test_the_answers_keep_their_probabilities_through_an_update(train_grpo: Callable[..., Path]) -> None:
     """Two steps from the same answers, twice: what was sampled moves away, and some tokens are clipped."""
     run = train_grpo(
@@ -171,6 +177,7 @@ def test_the_answers_keep_their_probabilities_through_an_update(train_grpo: Call
 
 
 @pytest.mark.slow
+@own_runs
 def test_a_killed_run_resumes_to_the_same_losses(
     write_recipe: Callable[..., Path],
     start_training: "Callable[..., subprocess.Popen[str]]",
@@ -183,9 +190,9 @@ def test_a_killed_run_resumes_to_the_same_losses(
         "grounding_grpo": {**SETTINGS, "kl": 0.1, "keep_best": False},
         "per_device_train_batch_size": 4,
         "train_dataset_path": str(prepared_data / "train.jsonl"),
-        "max_steps": 8,
-        "save_steps": 4,
-        "learning_rate": 1.0e-3,
+        "max_steps": 24,
+        "save_steps": 8,
+        "learning_rate": 1.0e-4,
     }
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
@@ -193,37 +200,78 @@ def test_a_killed_run_resumes_to_the_same_losses(
     whole, killed = (tmp_path / name / "run" for name in ("whole", "killed"))
     finish_training(recipes[0])
     process = start_training(recipes[1])
+    wait_for_steps(process, killed, 1)
+    record = read_run(killed)
+    assert record is not None
+    running = [process.pid, *marked(record.mark)]  # before: to look for them takes some steps
+    wait_for_steps(process, killed, 9)
+    for child in running:
+        os.kill(child, signal.SIGKILL)
+    process.communicate()
+    before = len(logged(killed))
+    assert before < 16
+    assert "resumes from checkpoint-8" in finish_training(recipes[1])
+    after = logged(killed)
+    assert after[:8] == logged(whole)[:8]
+    assert len(after) == before + 16
+    assert after[before:] == pytest.approx(logged(whole)[8:], abs=1e-7)
+    assert logged(killed, "grpo_kl")[-16:] == pytest.approx(logged(whole, "grpo_kl")[8:], abs=1e-6)
+    assert logged(killed, "grpo_surprise")[-8:] == pytest.approx(logged(whole, "grpo_surprise")[4:], abs=1e-6)
+
+
+def wait_for_steps(process: "subprocess.Popen[str]", run: Path, steps: int) -> None:
+    """Wait until a run has logged so many steps."""
     deadline = time.monotonic() + HANG_SECONDS
-    while len(logged(killed)) < 5:
+    while len(logged(run)) < steps:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    record = read_run(killed)
-    assert record is not None
-    for child in [process.pid, *marked(record.mark)]:
-        with suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-    process.communicate()
-    before = len(logged(killed))
-    assert before < 8
-    assert "resumes from checkpoint-4" in finish_training(recipes[1])
-    after = logged(killed)
-    assert after[:4] == logged(whole)[:4]
-    assert len(after) == before + 4
-    assert after[before:] == pytest.approx(logged(whole)[4:], abs=1e-7)
-    assert logged(killed, "grpo_kl")[-4:] == pytest.approx(logged(whole, "grpo_kl")[4:], abs=1e-6)
-    assert logged(killed, "grpo_reward")[-2:] == logged(whole, "grpo_reward")[-2:]
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
 def test_without_the_key_nothing_changes(train_tiny: TrainTiny) -> None:
     assert logged(train_tiny(grounding_grpo="null")) == logged(train_tiny())
 
 
-def test_a_bad_key_is_refused_before_anything_starts(make_recipe: Callable[..., Path]) -> None:
-    from grounding.errors import UserError
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"group": 8, "clip_hi": 0.3}, "grounding_grpo: unknown key 'clip_hi', did you mean 'clip_high'?"),
+        ({"kl": -1.0}, "grounding_grpo.kl, refills and at_once must be 0 or more"),
+        ({"prompts": 3, "group": 3, "max_new_tokens": 8}, "do not make whole steps"),
+        (
+            {"prompts": 4, "max_new_tokens": 8, "reward": "no.py:f"},
+            "grpo.reward: no.py: no such file",
+        ),
+    ],
+)
+def test_a_bad_setting_is_refused_with_the_other_problems(
+    make_recipe: Callable[..., Path], settings: dict[str, object], words: str
+) -> None:
+    recipe = make_recipe(grounding_grpo=settings, learning_rate=2.0)
+    with pytest.raises(UserError) as refused:
+        check_recipe(recipe, ["check_samples=0"])
+    said = str(refused.value)
+    assert said.startswith(f"{recipe}: learning_rate: 2.0 must be at least 0")
+    assert words in said
+    assert "\n" not in said
 
-    recipe = make_recipe(grounding_grpo={"group": 8, "clip_hi": 0.3})
-    with pytest.raises(UserError, match="unknown key 'clip_hi', did you mean 'clip_high'") as refused:
+
+def test_the_check_says_what_the_updates_ask(
+    make_recipe: Callable[..., Path], prepared_data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = make_recipe(
+        grounding_grpo={**SETTINGS, "keep_best": False},
+        train_dataset_path=str(prepared_data / "train.jsonl"),
+        max_steps=48,
+        save_steps=4,
+    )
+    with caplog.at_level(logging.INFO, logger="train"):
         check_recipe(recipe)
-    assert "\n" not in str(refused.value)
+    (line,) = [line for line in caplog.messages if line.startswith("update: ")]
+    assert line == (
+        "update: 2 questions = 2 a device x 1 data parallel, 4 answers to each, learned in 4 steps; "
+        "12 updates ask 24 questions = 0.50 passes over the data set"
+    )
+    assert not any(line.startswith(("batch: ", "padding: ", "max_seq_len ")) for line in caplog.messages)

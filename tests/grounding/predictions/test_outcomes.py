@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from grounding import matching
 from grounding.boxes import Box, iou
+from grounding.predictions.outcomes import IOU_THRESHOLD, Outcome, agreement, count_outcomes, judge_detections
 from grounding.samples import Detection
-from visualize.draw.outcomes import IOU_THRESHOLD, Outcome, agreement, count_outcomes, judge_detections
 
 sides = st.integers(1, 30)
 objects = st.builds(

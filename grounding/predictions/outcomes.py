@@ -1,7 +1,7 @@
 """Outcomes: each predicted object judged by the ground truth, and the objects that were missed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from grounding.matching import mean_overlap, pair_boxes, share_inside
@@ -29,13 +29,15 @@ class JudgedObject:
     """A predicted object with its outcome, or a true object that was missed.
 
     `detection` is the object to draw, `true_label` the true label of a wrongly labelled object, and `iou` the
-    overlap with the true object, or 0 without one.
+    overlap with the true object, or 0 without one. `true_place` is the position of the true object in the
+    truth, None without one.
     """
 
     outcome: Outcome
     detection: Detection
     true_label: str | None = None
     iou: float = 0.0
+    true_place: int | None = field(default=None, compare=False)
 
 
 def judge_detections(
@@ -55,7 +57,9 @@ def judge_detections(
         found = {row: item for row, item in enumerate(predictions) if item.label == label}
         wanted = {column: item for column, item in missed.items() if item.label == label}
         for row, column, overlap in _pair_up(found, wanted, threshold):
-            judged[row] = JudgedObject(Outcome.TRUE_POSITIVE, predictions[row], iou=overlap)
+            judged[row] = JudgedObject(
+                Outcome.TRUE_POSITIVE, predictions[row], iou=overlap, true_place=column
+            )
             del missed[column]
     left = {row: item for row, item in enumerate(predictions) if row not in judged}
     for row, item in left.items():
@@ -64,13 +68,17 @@ def judge_detections(
             judged[row] = JudgedObject(Outcome.IN_CROWD, item)
     left = {row: item for row, item in left.items() if row not in judged}
     for row, column, overlap in _pair_up(left, missed, threshold):
-        judged[row] = JudgedObject(Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap)
+        judged[row] = JudgedObject(
+            Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap, column
+        )
         del missed[column]
     invented = {
         row: JudgedObject(Outcome.FALSE_POSITIVE, item) for row, item in left.items() if row not in judged
     }
     predicted = [item for _, item in sorted((judged | invented).items())]
-    return predicted + [JudgedObject(Outcome.MISSED, item) for item in missed.values()]
+    return predicted + [
+        JudgedObject(Outcome.MISSED, item, true_place=place) for place, item in missed.items()
+    ]
 
 
 def count_outcomes(judged: Sequence[JudgedObject]) -> dict[Outcome, int]:

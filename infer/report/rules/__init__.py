@@ -1,0 +1,1 @@
+"""Rules: which defects matter, how much, and what to do about them."""

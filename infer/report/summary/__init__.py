@@ -1,0 +1,1 @@
+"""What the report says about all pictures: counts, HTML and CSV."""

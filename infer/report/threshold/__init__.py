@@ -1,0 +1,1 @@
+"""The threshold of pass and fail, chosen on a validation set."""
