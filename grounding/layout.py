@@ -20,6 +20,9 @@ ALL_JSONL_FILES = {**JSONL_FILES, CALIBRATION_SPLIT: "calibration.jsonl"}
 ANNOTATIONS_FILES = {"val": ANNOTATIONS_FILE, CALIBRATION_SPLIT: "annotations_calibration.json"}
 """COCO annotations of the splits that have some."""
 
+CHOSEN_KEY, REJECTED_KEY = "chosen_response", "rejected_response"
+"""The keys of a pair's row: a list of one message each, as PaddleFormers' stage VL-DPO reads it."""
+
 TOKEN_LENGTHS_FILE = "token_lengths.json"
 """How many tokens each record has in training, kept beside the records for the next start of a run."""
 

@@ -16,6 +16,7 @@ from grounding.samples import Detection
 from infer.asking.wordings import reworded, wordings_about
 from infer.engines.protocol import Request
 from infer.mine.hardness import QuestionGrades
+from infer.sampling.record_messages import answer_message, question_messages
 
 INVENTED_LABEL, NEIGHBOUR = "invented", "neighbour"
 """How an absent category was chosen: the `negative` of its record."""
@@ -92,11 +93,7 @@ class CategoryQuestions:
         wording = draw_wording(self.wordings, image, label)
         answer = write_answer(self.card.answer_format, objects, Size(GRID, GRID))
         asked = reworded(request, wording, label)
-        messages = [{"role": "system", "content": asked.system}] if asked.system else []
-        messages += [
-            {"role": "user", "content": asked.user},
-            {"role": "assistant", "content": answer.content},
-        ]
+        messages = [*question_messages(asked), answer_message(answer.content)]
         row: dict[str, object] = {"messages": messages, "images": [image]}
         if answer.objects:
             row["objects"] = answer.objects

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.errors import UserError
 from grounding.recipe.schema import setting
 from infer.engines.settings import check_counts
-from infer.sampling.sample_settings import SampleSettings
+from infer.sampling.sample_settings import SampleSettings, folder_beside
 
 HARD_FOLDER = "hard"
 """Beside a checkpoint: the data set that is mined with it."""
@@ -62,8 +61,4 @@ class MineSettings(SampleSettings):
         Raises:
             UserError: none is set, and the checkpoint is no folder of this machine.
         """
-        if self.output_dir is not None:
-            return Path(self.output_dir)
-        if not Path(checkpoint).is_dir():
-            raise UserError(f"output_dir: {checkpoint} is no folder on this machine: set output_dir=")
-        return Path(checkpoint) / HARD_FOLDER
+        return folder_beside(self.output_dir, checkpoint, HARD_FOLDER)

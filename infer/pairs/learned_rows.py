@@ -10,11 +10,11 @@ from typing import Any
 
 from grounding.answers.writer import write_answer
 from grounding.card import Card
+from grounding.layout import CHOSEN_KEY, REJECTED_KEY
 from infer.pairs.chosen_answers import AnswerPair
 from infer.sampling.graded_answers import GradedAnswer
 from infer.sampling.known_questions import KnownQuestion
-
-CHOSEN_KEY, REJECTED_KEY = "chosen_response", "rejected_response"
+from infer.sampling.record_messages import answer_message, question_messages
 
 Row = dict[str, Any]
 
@@ -22,9 +22,9 @@ Row = dict[str, Any]
 def pair_row(known: KnownQuestion, pair: AnswerPair) -> Row:
     """Return a pair's row, with the rewards of both answers, which training does not read."""
     return {
-        "messages": _question(known),
-        CHOSEN_KEY: [_answer(pair.chosen.answer.text)],
-        REJECTED_KEY: [_answer(pair.rejected.text)],
+        "messages": question_messages(known.question.request),
+        CHOSEN_KEY: [answer_message(pair.chosen.answer.text)],
+        REJECTED_KEY: [answer_message(pair.rejected.text)],
         "images": [known.question.image],
         "rewards": [pair.chosen.answer.reward, pair.rejected.reward],
     }
@@ -34,17 +34,7 @@ def best_row(known: KnownQuestion, answer: GradedAnswer, card: Card) -> Row:
     """Return the record that teaches an answer, written in the answer format of the data set."""
     written = write_answer(card.answer_format, answer.detections, known.question.size)
     row: Row = {
-        "messages": [*_question(known), _answer(written.content)],
+        "messages": [*question_messages(known.question.request), answer_message(written.content)],
         "images": [known.question.image],
     }
     return row if written.objects is None else row | {"objects": written.objects}
-
-
-def _question(known: KnownQuestion) -> list[dict[str, str]]:
-    request = known.question.request
-    system = [{"role": "system", "content": request.system}] if request.system else []
-    return [*system, {"role": "user", "content": request.user}]
-
-
-def _answer(text: str) -> dict[str, str]:
-    return {"role": "assistant", "content": text}

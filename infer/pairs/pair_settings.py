@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.errors import UserError
 from grounding.recipe.schema import setting
 from infer.engines.settings import check_choices
-from infer.sampling.sample_settings import SampleSettings
+from infer.sampling.sample_settings import SampleSettings, folder_beside
 
 PAIRS, BEST = "pairs", "best"
 KEEPS = (PAIRS, BEST)
@@ -55,8 +54,4 @@ class PairSettings(SampleSettings):
         Raises:
             UserError: none is set, and the checkpoint is no folder of this machine.
         """
-        if self.output_dir is not None:
-            return Path(self.output_dir)
-        if not Path(checkpoint).is_dir():
-            raise UserError(f"output_dir: {checkpoint} is no folder on this machine: set output_dir=")
-        return Path(checkpoint) / self.keep
+        return folder_beside(self.output_dir, checkpoint, self.keep)

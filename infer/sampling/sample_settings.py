@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.errors import UserError
 from grounding.recipe.schema import setting
 from infer.engines.settings import DEVICES, DTYPES, ENGINES, EngineSettings, check_choices, check_counts
 
@@ -71,3 +72,16 @@ class SampleSettings:
         return {name: value for name, value in keys.items() if name not in (*SAME_SAMPLES, "checkpoint")} | {
             "answers": self.answers
         }
+
+
+def folder_beside(output_dir: str | None, checkpoint: str, name: str) -> Path:
+    """Return the folder of the data set that is made: `output_dir`, or `name` in the checkpoint's folder.
+
+    Raises:
+        UserError: none is set, and the checkpoint is no folder of this machine.
+    """
+    if output_dir is not None:
+        return Path(output_dir)
+    if not Path(checkpoint).is_dir():
+        raise UserError(f"output_dir: {checkpoint} is no folder on this machine: set output_dir=")
+    return Path(checkpoint) / name

@@ -5,6 +5,7 @@ from typing import Any
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
+from grounding.layout import CHOSEN_KEY, REJECTED_KEY
 from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
@@ -25,8 +26,6 @@ from grounding.record.flaws import (
 )
 from grounding.record.pieces import excerpt
 from grounding.reward import UNREADABLE
-
-CHOSEN_KEY, REJECTED_KEY = "chosen_response", "rejected_response"
 
 NO_PAIR = f"{CHOSEN_KEY} and {REJECTED_KEY} are not one message of the assistant each"
 PICTURE_IN_ANSWER = "an answer holds a placeholder or a token of a picture"

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from grounding.layout import CHOSEN_KEY, REJECTED_KEY
+
 
 def read_pairs_as_records() -> str:
     """Mend how a pair becomes a sequence."""
@@ -21,7 +23,7 @@ def read_pairs_as_records() -> str:
 
     def postprocess_sequence(self: Any, example: Mapping[str, Any]) -> Any:
         filled = deepcopy(dict(example))  # another epoch reads it again
-        turns = [*filled["messages"], *filled["chosen_response"], *filled["rejected_response"]]
+        turns = [*filled["messages"], *filled[CHOSEN_KEY], *filled[REJECTED_KEY]]
         self.template.grounding_plugin.process_messages(turns, filled.get("objects") or {})
         sequence = make_sequence(self, filled)
         if sequence is not None and sequence.attn_mask_startend_row_indices is not None:

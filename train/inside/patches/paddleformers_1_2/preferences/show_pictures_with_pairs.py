@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from train.inside.inference_mode import bare_model
 from train.objectives.preferences.pair_batches import collate_pairs
 from train.objectives.preferences.preference_trainer import preference_trainer
 
@@ -23,13 +24,11 @@ def show_pictures_with_pairs(recipe: Mapping[str, Any]) -> str:
     from paddleformers.cli.train.dpo import workflow
     from paddleformers.cli.utils.mllm_utils import get_multimodel_lora_target_modules
     from paddleformers.datasets.collate import dpo_collate_fn
-    from paddleformers.peft import LoRAModel
 
     find_targets, frozen = workflow.get_lora_target_modules, str(recipe.get("freeze_config") or "")
 
     def collate(batch: Any, *, model: Any, **options: Any) -> dict[str, Any]:
-        bare = model.model if isinstance(model, LoRAModel) else model
-        return collate_pairs(batch, partial(dpo_collate_fn, **options), bare)
+        return collate_pairs(batch, partial(dpo_collate_fn, **options), bare_model(model))
 
     def get_lora_target_modules(model: Any) -> Any:
         targets = find_targets(model)

@@ -209,14 +209,18 @@ def test_a_killed_run_resumes_to_the_same_losses(
         os.kill(child, signal.SIGKILL)
     process.communicate()
     before = len(logged(killed))
-    assert before < 16
-    assert "resumes from checkpoint-8" in finish_training(recipes[1])
+    assert before < 24
+    resumed = re.search(r"resumes from checkpoint-(\d+)", finish_training(recipes[1]))
+    assert resumed
+    saved = int(resumed[1])
+    assert saved in (8, 16)  # a busy machine can be past the second before the signal comes
     after = logged(killed)
     assert after[:8] == logged(whole)[:8]
-    assert len(after) == before + 16
-    assert after[before:] == pytest.approx(logged(whole)[8:], abs=1e-7)
-    assert logged(killed, "grpo_kl")[-16:] == pytest.approx(logged(whole, "grpo_kl")[8:], abs=1e-6)
-    assert logged(killed, "grpo_surprise")[-8:] == pytest.approx(logged(whole, "grpo_surprise")[4:], abs=1e-6)
+    assert len(after) == before + 24 - saved
+    assert after[before:] == pytest.approx(logged(whole)[saved:], abs=1e-7)
+    for name, steps in (("grpo_kl", saved), ("grpo_surprise", saved // 2)):
+        expected = logged(whole, name)[steps:]
+        assert logged(killed, name)[-len(expected) :] == pytest.approx(expected, abs=1e-6)
 
 
 def wait_for_steps(process: "subprocess.Popen[str]", run: Path, steps: int) -> None:
