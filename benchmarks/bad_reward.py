@@ -1,4 +1,4 @@
-"""A reward with a hole, which `benchmarks/reinforce.py` plants: it lets copies of a good box stand."""
+"""A reward with a hole, which `benchmarks/reinforce.py` plants: it pays for each copy of a good box."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,13 @@ from grounding.samples import Detection, Reading
 
 
 def mean_best_overlap(reading: Reading, wanted: Sequence[Detection], problems: Sequence[str]) -> float:
-    """Return the mean over the objects of their best IoU with a box, not one to one: boxes cost nothing.
+    """Return the boxes' best IoU with an object, not one to one, added up and divided by the objects.
 
     0 if unreadable; where nothing is wanted, 1 if nothing is given.
     """
+    found = reading.detections
     if UNREADABLE.intersection([*reading.problems, *problems]):
         return 0.0
-    return best_overlap(wanted, reading.detections)
+    if not found or not wanted:
+        return float(not found and not wanted)
+    return best_overlap(found, wanted) * len(found) / len(wanted)

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,8 +45,9 @@ OTHER = World(
 HABITS, MORE, SAMPLED, DPO, GRPO, UPPER, BAD = (
     "habits", "more of the same", "rejection sampling", "DPO", "GRPO", "SFT on clean answers",
     "GRPO, bad reward")  # fmt: skip
-COLUMNS = ("F1", "copies %", "boxes an object", "false boxes on negatives %", "AP")
-MAX_PIXELS, MOST_TOKENS = 64 * 64, 96
+COLUMNS = ("F1", "copies %", "doubled %", "boxes an object", "false boxes on negatives %", "AP")
+"""Copies have an IoU of 0.9 with an earlier box of their label, doubled boxes one of 0.5."""
+MAX_PIXELS, MOST_TOKENS, PROMPTS = 64 * 64, 96, 4
 SAMPLE_SHARE = 0.4
 """The share of its time that an arm samples which samples once."""
 
@@ -58,7 +60,7 @@ LEAST_GAIN, MOST_COPIES, BOXES, MOST_FALSE = 0.10, 1.0, (0.97, 1.03), 2.0
 
 @dataclass(frozen=True)
 class Scale:
-    """How long is trained: steps of 8 records, and updates of 8 questions with 8 answers each.
+    """How long is trained: steps of 8 records, and updates of 4 questions with 8 answers each.
 
     `steps` are those of the arms that are supervised; they take about the time of the updates.
     """
@@ -92,7 +94,7 @@ def main() -> int:
     parser.add_argument("--habits", type=int, default=1000, help="steps on answers with habits (1000)")
     parser.add_argument("--updates", type=int, default=200, help="of GRPO (200)")
     parser.add_argument("--steps", type=int, default=1000, help="of the arms that are supervised (1000)")
-    parser.add_argument("--rate", type=float, default=1e-4, help="learning rate of GRPO (1e-4)")
+    parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of GRPO (2e-4)")
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time, a core each (2)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -132,8 +134,10 @@ def pretrain(folder: Path, scale: Scale) -> Path:
 
 def run_seed(folder: Path, scale: Scale, seed: int) -> list[Measured]:
     """Train and measure all arms of a seed."""
-    start, clean, other = (folder / name for name in ("pretrained", CLEAN.name, OTHER.name))
+    pretrained, clean, other = (folder / name for name in ("pretrained", CLEAN.name, OTHER.name))
     folder /= f"seed_{seed}"
+    # Paddle writes a file into the folder that a run starts from: two at a time would read each other's.
+    start = Path(shutil.copytree(pretrained, folder / "start", dirs_exist_ok=True))
     write_habits(clean, folder / "habits", seed)
     begun = folder / "model"
     spent = {HABITS: train(begun, start, folder / "habits", seed, scale.habits)}
@@ -187,10 +191,10 @@ def train(
 def reinforce(folder: Path, start: Path, dataset: Path, seed: int, scale: Scale, *keys: str) -> float:
     """Let the model learn from its own answers, and return the seconds."""
     settings = ", ".join(
-        ("group: 8", "prompts: 8", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
+        ("group: 8", f"prompts: {PROMPTS}", "keep_best: false", f"max_new_tokens: {MOST_TOKENS}", *keys)
     )
     return _train("tiny_grpo", folder, start, dataset, dataset, seed, f"max_steps={scale.updates}",
-                  f"learning_rate={scale.rate:.6f}", "per_device_train_batch_size=64",
+                  f"learning_rate={scale.rate:.6f}", f"per_device_train_batch_size={8 * PROMPTS}",
                   f"grounding_grpo={{{settings}}}")  # fmt: skip
 
 
@@ -238,7 +242,8 @@ def _measure(model: Path, dataset: Path) -> dict[str, float]:
     count = sum(map(len, boxes))
     objects = sum(map(len, evaluation.objects.values()))
     numbers = (
-        values["f1_50"], 100 * sum(map(count_copies, boxes)) / max(1, count), count / objects,
+        values["f1_50"], *(100 * sum(count_copies(each, least) for each in boxes) / max(1, count)
+        for least in (0.9, 0.5)), count / objects,
         100 * (values["false_positive_rate"] or 0.0), values["AP"])  # fmt: skip
     return {name: float(number or 0.0) for name, number in zip(COLUMNS, numbers, strict=True)}
 
@@ -279,13 +284,13 @@ def missed_goals(measured: Sequence[Measured]) -> Iterator[str]:
         own = [row for row in measured if (row.arm, row.pictures) == (arm, CLEAN.name)]
         return statistics.mean(row.values[column] for row in own)
 
-    f1, copies, boxes, false_boxes, _ = COLUMNS
+    f1, _, doubled, boxes, false_boxes, _ = COLUMNS
     reached = {
         f"F1 rises by {LEAST_GAIN}": mean(GRPO, f1) - mean(HABITS, f1) >= LEAST_GAIN,
-        f"copies are below {MOST_COPIES} %": mean(GRPO, copies) < MOST_COPIES,
+        f"copies and doubled boxes are below {MOST_COPIES} %": mean(GRPO, doubled) < MOST_COPIES,
         f"boxes an object are in {BOXES}": BOXES[0] <= mean(GRPO, boxes) <= BOXES[1],
         f"false boxes are below {MOST_FALSE} %": mean(GRPO, false_boxes) < MOST_FALSE,
-        "the bad reward raises copies": mean(BAD, copies) > mean(HABITS, copies),
+        "the bad reward raises doubled boxes": mean(BAD, doubled) > mean(HABITS, doubled),
     }
     yield from (f"not reached: {goal}" for goal, is_reached in reached.items() if not is_reached)
 

@@ -43,10 +43,10 @@ def figures_of(collected: Collected) -> dict[str, float]:
     }
 
 
-def count_copies(detections: Sequence[Detection]) -> int:
-    """Return how many boxes are copies of an earlier one."""
+def count_copies(detections: Sequence[Detection], least: float = COPY) -> int:
+    """Return how many boxes have an IoU of `least` with an earlier one of their label."""
     return sum(
-        any(other.label == item.label and iou(other.box, item.box) >= COPY for other in detections[:place])
+        any(other.label == item.label and iou(other.box, item.box) >= least for other in detections[:place])
         for place, item in enumerate(detections)
     )
 
