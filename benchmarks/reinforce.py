@@ -19,7 +19,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -134,10 +133,8 @@ def pretrain(folder: Path, scale: Scale) -> Path:
 
 def run_seed(folder: Path, scale: Scale, seed: int) -> list[Measured]:
     """Train and measure all arms of a seed."""
-    pretrained, clean, other = (folder / name for name in ("pretrained", CLEAN.name, OTHER.name))
+    start, clean, other = (folder / name for name in ("pretrained", CLEAN.name, OTHER.name))
     folder /= f"seed_{seed}"
-    # Paddle writes a file into the folder that a run starts from: two at a time would read each other's.
-    start = Path(shutil.copytree(pretrained, folder / "start", dirs_exist_ok=True))
     write_habits(clean, folder / "habits", seed)
     begun = folder / "model"
     spent = {HABITS: train(begun, start, folder / "habits", seed, scale.habits)}
