@@ -15,6 +15,9 @@ from prepare.describe.verifying.description import Description, VerifiedImage, V
 from prepare.describe.verifying.image_verdict import judge_texts, keep_best
 from prepare.describe.verifying.label_words import LabelWords
 
+MOST_UNFINISHED = 200
+"""Images in a row for which the budget has no room. Earlier starts asked in the same order."""
+
 Answers = list[LoggedAnswer | None]
 
 
@@ -43,7 +46,8 @@ def ask_about_images(
 ) -> Iterator[VerifiedImage | UnfinishedImage]:
     """Yield the images as they are finished; `concurrency` regions are asked about at a time.
 
-    An image that the log answers wholly is finished without a request, even where the budget is spent.
+    An image that the log answers wholly is finished without a request, even where the budget is spent. Behind
+    MOST_UNFINISHED images in a row that it does not answer, the others are not looked at.
 
     Raises:
         UserError: the run has to stop; what was asked by then is in the log.
@@ -65,9 +69,13 @@ class _Flights:
     ) -> None:
         self.waiting, self.asker, self.words, self.pool = deque(images), asker, words, pool
         self.running: dict[Future[Answers], tuple[_ImageInFlight, int]] = {}
+        self.unfinished = 0
 
     def land(self) -> Iterator[VerifiedImage | UnfinishedImage]:
         while self.waiting or self.running:
+            if self.unfinished > MOST_UNFINISHED:
+                yield from map(UnfinishedImage, self.waiting)
+                self.waiting.clear()
             while self.waiting and len(self.running) < 2 * self.asker.settings.concurrency:
                 self._start(self.waiting.popleft())
             done, _ = wait(self.running, return_when=FIRST_COMPLETED)
@@ -79,6 +87,7 @@ class _Flights:
                 except BudgetSpentError:
                     flight.is_out_of_budget = True
                 if not flight.left and (landed := self._next(flight)) is not None:
+                    self.unfinished = self.unfinished + 1 if flight.is_out_of_budget else 0
                     yield landed
 
     def _start(self, image: DescribedImage) -> None:

@@ -5,17 +5,17 @@ A killed run is resumed from it: what was answered is not asked again, and what 
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
-
-from typing_extensions import TypedDict
+from typing import IO, Any
 
 from grounding.errors import UserError
-from grounding.files import check_types
 from prepare.describe.asking.request_budget import Spent
+
+SERVER_REFUSES = "refused by the server"
+"""The problem of a question to which the server answers with an HTTP error that no retry mends."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class LoggedAnswer:
     """An answer: its text, what came in its place, and when it came (UTC, ISO 8601).
 
     `tokens` are those of question and answer; those that were reserved, where the server does not count.
+    `who` was asked: the teacher, or the server that grounds descriptions.
     """
 
     text: str
@@ -30,21 +31,20 @@ class LoggedAnswer:
     problem: str | None
     tokens: int
     time: str
+    who: str
 
 
-class _AnswerLine(TypedDict):
-    answer: str
-    text: str
-    is_cut: bool
-    problem: str | None
-    tokens: int
-    time: str
-
-
-class _AttemptLine(TypedDict):
-    attempt: str
-    event: Literal["sent", "refused"]
-    tokens: int
+_ANSWER = {
+    "answer": str,
+    "text": str,
+    "is_cut": bool,
+    "problem": (str, type(None)),
+    "tokens": int,
+    "time": str,
+    "who": str,
+}
+_ATTEMPT = {"attempt": str, "event": str, "tokens": int}
+"""The types of both kinds of lines. There are millions of lines: pydantic would take minutes."""
 
 
 class AnswerLog:
@@ -62,6 +62,11 @@ class AnswerLog:
         self._requests = self._tokens = 0
         self._recover()
         self.spent = Spent(self._requests, self._tokens + sum(self._pending.values()))
+
+    @property
+    def known_servers(self) -> set[str]:
+        """Who has answered before."""
+        return {answer.who for answer in self.answers.values() if answer.problem != SERVER_REFUSES}
 
     def note(self, event: str, key: str, tokens: int) -> None:
         """Write that a request is about to be "sent" with so many tokens reserved, or was "refused"."""
@@ -98,19 +103,31 @@ class AnswerLog:
 
     def _take(self, row: Any) -> None:
         """Take a line: an answer, or an attempt, of which one without outcome counts as spent."""
-        if isinstance(row, dict) and "answer" in row:
-            check_types(row, _AnswerLine)
+        if not isinstance(row, dict):
+            raise ValueError("not an object")
+        if "answer" in row:
+            _check_line(row, _ANSWER)
             key = row.pop("answer")
             self.answers[key] = LoggedAnswer(**row)
             self._pending.pop(key, None)
             self._tokens += row["tokens"]
             return
-        check_types(row, _AttemptLine)
+        _check_line(row, _ATTEMPT)
         before = self._pending.pop(row["attempt"], 0)
+        if row["event"] not in ("sent", "refused"):
+            raise ValueError(f"event '{row['event']}'")
         if row["event"] == "sent":
             self._requests += 1
             self._tokens += before
             self._pending[row["attempt"]] = row["tokens"]
+
+
+def _check_line(row: dict[str, Any], types: Mapping[str, Any]) -> None:
+    if row.keys() != types.keys():
+        raise ValueError(f"keys {', '.join(sorted(row))}")
+    for key, kind in types.items():
+        if not isinstance(row[key], kind):
+            raise ValueError(f"{key}: another type")
 
 
 @contextmanager

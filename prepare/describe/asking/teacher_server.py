@@ -12,7 +12,7 @@ from grounding.remote.chat_client import (
     key_of_server,
 )
 from grounding.remote.completion_body import NotACompletionError, error_text, parse_completion
-from prepare.describe.asking.answer_log import AnswerLog, LoggedAnswer
+from prepare.describe.asking.answer_log import SERVER_REFUSES, AnswerLog, LoggedAnswer
 from prepare.describe.asking.request_budget import QuestionCharge, RequestBudget
 from prepare.describe.asking.teacher_questions import CYCLE, TEACHER, TeacherQuestion
 from prepare.describe.describe_settings import DescribeSettings
@@ -20,8 +20,8 @@ from prepare.describe.describe_settings import DescribeSettings
 CYCLE_KEY_VARIABLE = "CYCLE_API_KEY"
 """The key of a server of its own that grounds descriptions: it does not get the teacher's."""
 
-SERVER_REFUSES = "refused by the server"
-"""The problem of a question to which the server answers with an HTTP error that no retry mends."""
+TRIALS = 3
+"""Questions that a server may refuse, one after the other, before it has answered any."""
 
 
 class TeacherServer:
@@ -29,7 +29,7 @@ class TeacherServer:
 
     A question that the log has an answer to is not sent. One that stays without an answer after its retries
     is not logged: the next start asks it again. `failures` counts these; more than `most_failures` stop the
-    run. The first question that is sent at all goes alone: a wrong address, key or model costs one request.
+    run. Until a server has answered once, it is asked one question at a time: a wrong key costs one request.
     """
 
     def __init__(self, settings: DescribeSettings, log: AnswerLog, budget: RequestBudget) -> None:
@@ -41,7 +41,9 @@ class TeacherServer:
         self.settings, self.log, self.budget = settings, log, budget
         self.failures, self.last_failure = 0, ""
         self.largest_ratio = 1.0
-        self._lock, self._first, self._is_tried = threading.Lock(), threading.Lock(), False
+        self._lock, self._first = threading.Lock(), threading.Lock()
+        self._tried, self._refused = set(log.known_servers), 0
+        self._stopped: UserError | None = None
         teacher = _client(settings, settings.base_url, API_KEY_VARIABLE, settings.max_new_tokens)
         cycle_url = settings.cycle.base_url
         self._clients = {TEACHER: teacher, CYCLE: teacher}
@@ -62,20 +64,34 @@ class TeacherServer:
         """
         if (known := self.log.answers.get(question.key)) is not None:
             return known
-        if self._is_tried:
+        try:
+            if question.who in self._tried:
+                return self._ask(question)
+            with self._first:
+                if question.who not in self._tried:
+                    return self._try(question)
             return self._ask(question)
-        with self._first:
-            if self._is_tried:
-                pass  # another thread was first
-            else:
-                answer = self._ask(question)
-                if answer is None or answer.problem == SERVER_REFUSES:
-                    raise UserError(self.last_failure)
-                self._is_tried = True
-                return answer
-        return self._ask(question)
+        except UserError as error:
+            self._stopped = error
+            raise
+
+    def _try(self, question: TeacherQuestion) -> LoggedAnswer | None:
+        """Ask a server for the first time.
+
+        Raises:
+            UserError: it does not answer, or refuses the first TRIALS questions.
+        """
+        refused = self._refused
+        answer = self._ask(question)
+        if answer is not None:
+            self._tried.add(question.who)
+        elif self._refused == refused or self._refused == TRIALS:
+            raise UserError(self.last_failure)
+        return answer
 
     def _ask(self, question: TeacherQuestion) -> LoggedAnswer | None:
+        if self._stopped is not None:
+            raise self._stopped  # another thread's: nothing more is sent
         client, key = self._clients[question.who], question.key
         most = int(question.most_tokens * self.largest_ratio) + 1
         charge = QuestionCharge(self.budget, most, lambda event: self.log.note(event, key, most))
@@ -97,7 +113,7 @@ class TeacherServer:
             return None
         finally:
             taken = charge.finish(tokens)
-        answer = LoggedAnswer(found.text, found.is_cut, found.problem, taken, _now())
+        answer = LoggedAnswer(found.text, found.is_cut, found.problem, taken, _now(), question.who)
         self.log.add(key, answer)
         return answer
 
@@ -127,9 +143,10 @@ class TeacherServer:
             self._fail(f"{error}: failed {self.settings.retries + 1} times, see the server's log")
             return None
         self.last_failure = f"{question.about}: the server refuses the question ({error})"
-        if not self._is_tried:
-            return LoggedAnswer("", False, SERVER_REFUSES, 0, _now())  # not logged: every question may be
-        answer = LoggedAnswer("", False, SERVER_REFUSES, 0, _now())
+        if question.who not in self._tried:
+            self._refused += 1
+            return None  # not logged: it may refuse every question
+        answer = LoggedAnswer("", False, SERVER_REFUSES, 0, _now(), question.who)
         self.log.add(question.key, answer)
         return answer
 

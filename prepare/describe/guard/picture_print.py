@@ -51,7 +51,9 @@ class PrintBook:
 
     def __init__(self, prints: list[PicturePrint]) -> None:
         """Take the prints of all originals."""
-        self._bits = np.array([item.bits for item in prints], dtype=np.uint8).reshape(len(prints), -1)
+        self._bits = np.array([item.bits for item in prints], dtype=np.uint8).reshape(
+            len(prints), SIDE * SIDE // 8
+        )
         self._thumbnails = [item.thumbnail.astype(np.float32) for item in prints]
 
     def find(self, copy: PicturePrint) -> int | None:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from grounding.boxes import Box
+from prepare.describe.asking.answer_log import SERVER_REFUSES
 from prepare.describe.described_regions import DescribedImage, DescribedRegion
 
 NO_ANSWER = "no answer after all retries"
 EMPTY = "empty"
 IN_PLACE = "something else in place of an answer"
+REFUSED = SERVER_REFUSES
 CUT = "cut at max_new_tokens"
 REFUSAL = "refusal"
 MARKUP = "markup or several lines"

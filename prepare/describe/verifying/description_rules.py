@@ -6,7 +6,8 @@ from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.plain_characters import without_wrapping
 from grounding.errors import printable
 from grounding.markup import find_markup
-from prepare.describe.asking.answer_log import LoggedAnswer
+from grounding.remote.completion_body import REFUSAL
+from prepare.describe.asking.answer_log import SERVER_REFUSES, LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.label_words import CJK, LabelWords, names_label, without_label
@@ -64,7 +65,8 @@ def find_fault(
 ) -> str | None:
     """Return the reason to drop a description, None if it keeps all rules; `text` is the cleaned answer."""
     if answer.problem is not None:
-        return reasons.REFUSAL if answer.problem == "refusal" else reasons.IN_PLACE
+        known = {REFUSAL: reasons.REFUSAL, SERVER_REFUSES: reasons.REFUSED}
+        return known.get(answer.problem, reasons.IN_PLACE)
     if not text:
         return reasons.EMPTY
     if answer.is_cut:
