@@ -18,7 +18,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from grounding.images.pixels import model_pixels
-from prepare.describe.guard.picture_print import _ONES, PicturePrint, PrintBook, make_print
+from prepare.describe.guard.picture_print import PicturePrint, PrintBook, differing_bits, make_print
 
 Copy = Callable[[Image.Image], Image.Image]
 
@@ -65,7 +65,7 @@ def read_photographs(paths: list[Path]) -> Iterator[Image.Image]:
 
 def distances(book: list[PicturePrint], copy: PicturePrint) -> tuple[np.ndarray, np.ndarray]:
     """Return the bits and the thumbnails' mean difference to each of the prints."""
-    bits = np.array([int(_ONES[item.bits ^ copy.bits].sum()) for item in book])
+    bits = np.array([int(differing_bits(item.bits, copy.bits)) for item in book])
     seen = copy.thumbnail.astype(float)
     return bits, np.array([np.abs(item.thumbnail - seen).mean() for item in book])
 

@@ -73,7 +73,7 @@ def find_regions(dataset: Path, settings: DescribeSettings) -> FoundRegions:
         (image for image in images if image.regions), key=lambda image: draw(settings.seed, image.name)
     )
     if not found:
-        reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(left_out.items()))
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in sorted(left_out.items()) if count)
         raise UserError(f"{dataset}: no region in split={settings.split}{reasons and f'; {reasons}'}")
     return FoundRegions(tuple(found), left_out)
 

@@ -46,6 +46,12 @@ def make_print(picture: Image.Image) -> PicturePrint:
     return PicturePrint(np.packbits(cells[:, 1:] > cells[:, :-1]), np.asarray(thumbnail, dtype=np.uint8))
 
 
+def differing_bits(first: Bits, second: Bits) -> npt.NDArray[np.int64]:
+    """Return in how many bits prints differ; the last axis is that of the bits."""
+    counted: npt.NDArray[np.int64] = _ONES[first ^ second].sum(axis=-1, dtype=np.int64)
+    return counted
+
+
 class PrintBook:
     """Many prints, in which a copy's original is found."""
 
@@ -60,7 +66,7 @@ class PrintBook:
         """Return the place of the original that a picture is a copy of, None if there is none."""
         if not len(self._bits):
             return None
-        differing = _ONES[self._bits ^ copy.bits].sum(axis=1, dtype=np.int64)
+        differing = differing_bits(self._bits, copy.bits)
         near = np.flatnonzero(differing <= MOST_BITS)
         seen = copy.thumbnail.astype(np.float32)
         for place in near[np.argsort(differing[near], kind="stable")]:
