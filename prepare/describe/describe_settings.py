@@ -76,7 +76,9 @@ class DescribeSettings:
     top_p: float = setting("sample from the most likely tokens that together have this probability", 0.95)
     seed: int = setting("of the sampled tokens, and of the order of the images", 0)
     max_new_tokens: int = setting("longest description, in tokens", 128)
-    request: dict[str, Any] = setting("more fields for every question to the teacher", default_factory=dict)
+    request: dict[str, Any] = setting(
+        "more fields for every question to the teacher's server", default_factory=dict
+    )
     text: TextRules = field(default_factory=TextRules)
     cycle: CycleSettings = field(default_factory=CycleSettings)
     guard: list[str] = setting(

@@ -101,7 +101,12 @@ def ask_cycle(
     """Return the question where the thing that a description names is."""
     cycle = settings.cycle
     text = cycle_wording(settings).replace("{expression}", description)
-    fields = {"model": cycle.model or settings.model, "max_tokens": cycle.max_new_tokens, "temperature": 0.0}
+    fields: dict[str, Any] = {
+        **(settings.request if cycle.base_url is None else {}),
+        "model": cycle.model or settings.model,
+        "max_tokens": cycle.max_new_tokens,
+        "temperature": 0.0,
+    }
     seen = (digest, settings.max_pixels, cycle.base_url is not None)
     most = most_tokens(text, image.size, settings.max_pixels, cycle.max_new_tokens)
     return TeacherQuestion(CYCLE, text, fields, seen, most, picture, f"a description of {image.name}")

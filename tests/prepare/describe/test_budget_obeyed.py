@@ -11,7 +11,7 @@ from prepare.describe.described_regions import find_regions
 from prepare.describe.describing import describe_dataset
 from tests.infer.engines.openai.chat_server import Fault
 from tests.prepare.describe.fake_teacher import ANSWER_TOKENS, QUESTION_TOKENS, FakeTeacher
-from tests.prepare.describe.test_describing import facts_of
+from tests.prepare.describe.test_describing import facts_of, rows_of
 from tests.prepare.describe.test_faults import CUT, quick
 
 Make = Callable[..., DescribeSettings]
@@ -27,6 +27,17 @@ def test_requests_are_sent_up_to_the_last_one(
     assert facts_of(made)["spent"]["requests"] == most
     assert "the budget is spent" in report
     assert facts_of(made)["regions"]["not_asked_yet"] > 0
+
+
+def test_a_spent_budget_writes_what_was_answered(teacher: FakeTeacher, settings: Make, shapes: Path) -> None:
+    describe_dataset(shapes, settings(concurrency=1, max_requests=30))
+    rows = rows_of(settings())
+    assert rows
+    described = Path(settings().output_dir)
+    (described / "descriptions.jsonl").unlink()
+    describe_dataset(shapes, settings(max_requests=1))
+    assert rows_of(settings()) == rows
+    assert len(teacher.asked) == 30
 
 
 def test_retries_count_and_a_larger_budget_goes_on(

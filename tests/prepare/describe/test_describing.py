@@ -10,7 +10,7 @@ import pytest
 from grounding.errors import UserError
 from grounding.recipe.loading import load_recipe
 from prepare.describe.describe_settings import DescribeSettings
-from prepare.describe.described_regions import find_regions
+from prepare.describe.described_regions import find_regions, first_regions
 from prepare.describe.describing import describe_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
@@ -129,30 +129,28 @@ def test_each_description_has_one_verdict(teacher: FakeTeacher, settings: Make, 
         11: "图片里的{}",
     }
     teacher.describe = scripted(texts)
-    made = settings(samples=len(texts))
-    regions = find_regions(shapes, made)
+    made = settings(samples=len(texts), limit=7)
+    images = first_regions(find_regions(shapes, made).images, made.limit)
     describe_dataset(shapes, made)
-    alone = sum(len(image.regions) == 1 for image in regions.images)
+    alone = sum(len(image.regions) == 1 for image in images)
     dropped = facts_of(made)["descriptions"]["dropped"]
     ambiguous = "same as a description of another region of the image"
-    assert dropped.pop(ambiguous) == regions.count - alone
+    assert dropped.pop(ambiguous) == 7 - alone
     # Where it is the only object of its image, that text is grounded: it names one box there.
     assert dropped.pop("good, but the region has enough better ones", 0) == alone
     assert dropped == {
-        "coordinates": regions.count,
-        "refusal": regions.count,
-        "markup or several lines": regions.count,
-        "does not name its object": regions.count,
-        "same as another description of the region": regions.count,
-        "empty": regions.count,
-        "speaks of the marking of the region": regions.count,
-        "too short": regions.count,
-        "too long": regions.count,
-        "in another language": regions.count,
+        "coordinates": 7,
+        "refusal": 7,
+        "markup or several lines": 7,
+        "does not name its object": 7,
+        "same as another description of the region": 7,
+        "empty": 7,
+        "speaks of the marking of the region": 7,
+        "too short": 7,
+        "too long": 7,
+        "in another language": 7,
     }
-    assert sum(facts_of(made)["descriptions"]["dropped"].values()) + len(rows_of(made)) == (
-        regions.count * len(texts)
-    )
+    assert sum(facts_of(made)["descriptions"]["dropped"].values()) + len(rows_of(made)) == (7 * len(texts))
 
 
 @pytest.mark.parametrize(
@@ -209,6 +207,21 @@ def test_another_server_grounds_descriptions(
             *("model", "messages", "max_tokens", "temperature"),
         }
     assert {row["teacher"]["cycle_model"] for row in rows_of(made)} == {"checker"}
+
+
+def test_more_fields_go_to_the_teachers_server_alone(
+    teacher: FakeTeacher, settings: Make, shapes: Path, tmp_path: Path
+) -> None:
+    more = {"chat_template_kwargs": {"enable_thinking": False}, "top_k": 5}
+    describe_dataset(shapes, settings(samples=1, limit=1, request=more))
+    assert [body["top_k"] for body in teacher.bodies] == [5, 5]
+    assert [body["temperature"] for body in teacher.bodies] == [0.7, 0.0]
+    assert {str(body["chat_template_kwargs"]) for body in teacher.bodies} == {"{'enable_thinking': False}"}
+    assert facts_of(settings())["request_fields"] == ["chat_template_kwargs", "top_k"]
+    with FakeTeacher(tmp_path / "other", shapes) as checker:
+        made = settings(samples=1, limit=1, request=more, cycle_base_url=checker.url, cycle_model="checker")
+        describe_dataset(shapes, made)
+        assert not {"top_k", "chat_template_kwargs"} & checker.bodies[0].keys()
 
 
 def test_without_grounding_rules_decide_alone(teacher: FakeTeacher, settings: Make, shapes: Path) -> None:
