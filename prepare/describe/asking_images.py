@@ -9,7 +9,7 @@ from functools import partial
 from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.asking.region_asker import RegionAsker, hash_file, sent_size
 from prepare.describe.asking.request_budget import BudgetSpentError
-from prepare.describe.described_regions import DescribedImage
+from prepare.describe.described_regions import TeacherImage
 from prepare.describe.verifying.cycle_check import check_cycle
 from prepare.describe.verifying.description import Description, VerifiedImage, VerifiedRegion
 from prepare.describe.verifying.image_verdict import judge_texts, keep_best
@@ -25,7 +25,7 @@ Answers = list[LoggedAnswer | None]
 class _ImageInFlight:
     """An image of which some regions wait for answers."""
 
-    image: DescribedImage
+    image: TeacherImage
     digest: str
     left: int = 0
     answers: dict[int, Answers] = field(default_factory=dict)
@@ -38,11 +38,11 @@ class _ImageInFlight:
 class UnfinishedImage:
     """An image for which the budget had no room: it is asked about in the next start."""
 
-    image: DescribedImage
+    image: TeacherImage
 
 
 def ask_about_images(
-    images: Sequence[DescribedImage], asker: RegionAsker, words: LabelWords
+    images: Sequence[TeacherImage], asker: RegionAsker, words: LabelWords
 ) -> Iterator[VerifiedImage | UnfinishedImage]:
     """Yield the images as they are finished; `concurrency` regions are asked about at a time.
 
@@ -62,7 +62,7 @@ def ask_about_images(
 class _Flights:
     def __init__(
         self,
-        images: Sequence[DescribedImage],
+        images: Sequence[TeacherImage],
         asker: RegionAsker,
         words: LabelWords,
         pool: ThreadPoolExecutor,
@@ -90,7 +90,7 @@ class _Flights:
                     self.unfinished = self.unfinished + 1 if flight.is_out_of_budget else 0
                     yield landed
 
-    def _start(self, image: DescribedImage) -> None:
+    def _start(self, image: TeacherImage) -> None:
         flight = _ImageInFlight(image, hash_file(image.path))
         for place, region in enumerate(image.regions):
             self._submit(flight, place, partial(self.asker.describe, image, flight.digest, region))

@@ -21,7 +21,7 @@ GUARDED = "region of an image that is in an evaluation set"
 
 
 @dataclass(frozen=True)
-class DescribedRegion:
+class TeacherRegion:
     """A region: its box in pixels of the image, and its label, None where only expressions name it."""
 
     box: Box
@@ -29,20 +29,20 @@ class DescribedRegion:
 
 
 @dataclass(frozen=True)
-class DescribedImage:
+class TeacherImage:
     """An image with the regions to describe; `name` is its path in the data set."""
 
     name: str
     path: Path
     size: Size
-    regions: tuple[DescribedRegion, ...]
+    regions: tuple[TeacherRegion, ...]
 
 
 @dataclass(frozen=True)
 class FoundRegions:
     """The images in the order in which they are asked about, and what was left out, by reason."""
 
-    images: tuple[DescribedImage, ...]
+    images: tuple[TeacherImage, ...]
     left_out: Counter[str]
 
     @property
@@ -61,7 +61,7 @@ def find_regions(dataset: Path, settings: DescribeSettings) -> FoundRegions:
     """
     left_out: Counter[str] = Counter()
     images = [
-        DescribedImage(
+        TeacherImage(
             f"{IMAGES_FOLDER}/{image.name}",
             dataset / IMAGES_FOLDER / image.name,
             image.size,
@@ -78,14 +78,14 @@ def find_regions(dataset: Path, settings: DescribeSettings) -> FoundRegions:
     return FoundRegions(tuple(found), left_out)
 
 
-def first_regions(images: Sequence[DescribedImage], limit: int | None) -> tuple[DescribedImage, ...]:
+def first_regions(images: Sequence[TeacherImage], limit: int | None) -> tuple[TeacherImage, ...]:
     """Return the images with the first `limit` regions; None for all."""
     if limit is None:
         return tuple(images)
     return tuple(_first_regions(images, limit))
 
 
-def _first_regions(images: Sequence[DescribedImage], left: int) -> Iterator[DescribedImage]:
+def _first_regions(images: Sequence[TeacherImage], left: int) -> Iterator[TeacherImage]:
     for image in images:
         if left <= 0:
             return
@@ -95,9 +95,9 @@ def _first_regions(images: Sequence[DescribedImage], left: int) -> Iterator[Desc
 
 def _regions_of(
     image: ExportedImage, settings: DescribeSettings, left_out: Counter[str]
-) -> Iterator[DescribedRegion]:
+) -> Iterator[TeacherRegion]:
     """Yield the regions of an image in the order of its annotations; the largest, if not all."""
-    found: dict[Box, DescribedRegion] = {}
+    found: dict[Box, TeacherRegion] = {}
     for item, label in (
         *((item, item.label) for item in image.objects),
         *((item, None) for item in image.phrases),
@@ -107,7 +107,7 @@ def _regions_of(
         elif (box := item.box.clipped(image.size)) in found:
             left_out[SAME_BOX] += 1
         else:
-            found[box] = DescribedRegion(box, label)
+            found[box] = TeacherRegion(box, label)
     largest = sorted(found, key=lambda box: -box.area)[: settings.per_image]
     left_out[OVER_PER_IMAGE] += len(found) - len(largest)
     yield from (region for box, region in found.items() if box in largest)

@@ -16,8 +16,8 @@ from prepare.describe.asking_images import UnfinishedImage, ask_about_images
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import (
     GUARDED,
-    DescribedImage,
     FoundRegions,
+    TeacherImage,
     find_regions,
     first_regions,
 )
@@ -66,7 +66,7 @@ def describe_dataset(dataset: Path, settings: DescribeSettings) -> str:
         return _report(tally, found, budget.spent, sum(len(image.regions) for image in images), output)
 
 
-def _unguarded(found: FoundRegions, settings: DescribeSettings) -> tuple[DescribedImage, ...]:
+def _unguarded(found: FoundRegions, settings: DescribeSettings) -> tuple[TeacherImage, ...]:
     """Return the images that no evaluation set has.
 
     Raises:
@@ -91,7 +91,7 @@ def _guard_facts(settings: DescribeSettings) -> list[dict[str, Any]]:
 
 
 def estimate(
-    images: Sequence[DescribedImage], settings: DescribeSettings, spent: Spent, answers: int
+    images: Sequence[TeacherImage], settings: DescribeSettings, spent: Spent, answers: int
 ) -> list[str]:
     """Return what the run will take at most, and its budget, as lines of text."""
     regions = sum(len(image.regions) for image in images)
@@ -114,7 +114,7 @@ def estimate(
     return [*lines, f"budget: {', '.join(limits) or 'none (max_requests, max_tokens)'}"]
 
 
-def _region_tokens(image: DescribedImage, settings: DescribeSettings) -> int:
+def _region_tokens(image: TeacherImage, settings: DescribeSettings) -> int:
     """Return the most tokens of one description and its grounding, for all regions of an image."""
     total = 0
     for region in image.regions:
@@ -127,7 +127,7 @@ def _region_tokens(image: DescribedImage, settings: DescribeSettings) -> int:
     return total
 
 
-def _ask(images: Sequence[DescribedImage], asker: RegionAsker, words: LabelWords) -> DescribedTally:
+def _ask(images: Sequence[TeacherImage], asker: RegionAsker, words: LabelWords) -> DescribedTally:
     tally = DescribedTally(asker.settings)
     total = sum(len(image.regions) for image in images)
     with progress_bar(total, "describing", "region") as progress:

@@ -20,7 +20,7 @@ from prepare.describe.asking.region_views import (
 from prepare.describe.asking.teacher_questions import ask_cycle, ask_description
 from prepare.describe.asking.teacher_server import TeacherServer
 from prepare.describe.describe_settings import DescribeSettings
-from prepare.describe.described_regions import DescribedImage, DescribedRegion
+from prepare.describe.described_regions import TeacherImage, TeacherRegion
 
 
 class RegionAsker:
@@ -30,9 +30,7 @@ class RegionAsker:
         """Take the servers, and how they are asked."""
         self.server, self.settings = server, settings
 
-    def describe(
-        self, image: DescribedImage, digest: str, region: DescribedRegion
-    ) -> list[LoggedAnswer | None]:
+    def describe(self, image: TeacherImage, digest: str, region: TeacherRegion) -> list[LoggedAnswer | None]:
         """Return the answers to all samples of the question about a region, None where there is none.
 
         Raises:
@@ -54,7 +52,7 @@ class RegionAsker:
         )
         return [self.server.ask(question) for question in questions]
 
-    def ground(self, image: DescribedImage, digest: str, texts: Sequence[str]) -> list[LoggedAnswer | None]:
+    def ground(self, image: TeacherImage, digest: str, texts: Sequence[str]) -> list[LoggedAnswer | None]:
         """Return the answers to where the things that these texts name are, None where there is none.
 
         Raises:

@@ -13,7 +13,7 @@ from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT, find_wordings
 from prepare.describe.asking.region_views import view_tokens
 from prepare.describe.describe_settings import CROP, DescribeSettings
-from prepare.describe.described_regions import DescribedImage, DescribedRegion
+from prepare.describe.described_regions import TeacherImage, TeacherRegion
 
 WORDINGS_FILE = Path(__file__).with_name("teacher_wordings.yaml")
 
@@ -68,8 +68,8 @@ def description_text(settings: DescribeSettings, label: str | None) -> str:
 
 
 def ask_description(
-    image: DescribedImage,
-    region: DescribedRegion,
+    image: TeacherImage,
+    region: TeacherRegion,
     digest: str,
     settings: DescribeSettings,
     sample: int,
@@ -92,7 +92,7 @@ def ask_description(
 
 
 def ask_cycle(
-    image: DescribedImage,
+    image: TeacherImage,
     description: str,
     digest: str,
     settings: DescribeSettings,

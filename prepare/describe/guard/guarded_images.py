@@ -16,7 +16,7 @@ from grounding.images.pixels import UNREADABLE, read_pixels
 from grounding.layout import ALL_JSONL_FILES, IMAGES_FOLDER, JSONL_FILES
 from prepare.describe.asking.region_asker import hash_file
 from prepare.describe.describe_settings import DescribeSettings
-from prepare.describe.described_regions import DescribedImage
+from prepare.describe.described_regions import TeacherImage
 from prepare.describe.guard.picture_print import PicturePrint, PrintBook, make_print
 from prepare.progress import progress_bar
 from prepare.sources.shared.listed import find_images
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class KnownPicture:
+class GuardedPicture:
     """A picture by its content: hashes of file and pixels, and its print; None if it is damaged."""
 
     path: Path
@@ -46,12 +46,12 @@ class KnownPicture:
 class GuardedFind:
     """An image that is in an evaluation set: how it is known, and the picture there."""
 
-    image: DescribedImage
+    image: TeacherImage
     how: str
     original: Path
 
 
-def find_guarded(images: Sequence[DescribedImage], settings: DescribeSettings) -> list[GuardedFind]:
+def find_guarded(images: Sequence[TeacherImage], settings: DescribeSettings) -> list[GuardedFind]:
     """Return the images that are in one of the evaluation sets of `guard`.
 
     Raises:
@@ -102,7 +102,7 @@ def _paths_of_records(file: Path) -> list[Path]:
     return paths
 
 
-def know_picture(path: Path) -> KnownPicture:
+def know_picture(path: Path) -> GuardedPicture:
     """Read a picture; one that is damaged is known by its bytes alone.
 
     Raises:
@@ -113,14 +113,14 @@ def know_picture(path: Path) -> KnownPicture:
         picture = read_pixels(path)
     except UNREADABLE as error:
         logger.warning("%s: does not decode (%s): known by its bytes alone", path, error)
-        return KnownPicture(path, digest, None, None)
-    return KnownPicture(path, digest, hash_picture(picture), make_print(picture))
+        return GuardedPicture(path, digest, None, None)
+    return GuardedPicture(path, digest, hash_picture(picture), make_print(picture))
 
 
 class _Book:
     """The pictures of all evaluation sets."""
 
-    def __init__(self, originals: Sequence[KnownPicture], *, with_copies: bool) -> None:
+    def __init__(self, originals: Sequence[GuardedPicture], *, with_copies: bool) -> None:
         self.files = {item.file: item.path for item in originals}
         self.pixels = {item.pixels: item.path for item in originals if item.pixels is not None}
         printed = (
@@ -128,7 +128,7 @@ class _Book:
         )
         self.paths, self.prints = [path for path, _ in printed], PrintBook([seen for _, seen in printed])
 
-    def find(self, image: DescribedImage, picture: KnownPicture) -> GuardedFind | None:
+    def find(self, image: TeacherImage, picture: GuardedPicture) -> GuardedFind | None:
         if (path := self.files.get(picture.file)) is not None:
             return GuardedFind(image, SAME_FILE, path)
         if picture.pixels is not None and (path := self.pixels.get(picture.pixels)) is not None:

@@ -14,7 +14,7 @@ PAGE_REGIONS = 48
 
 
 @dataclass(frozen=True)
-class ShownRegion:
+class PickedRegion:
     """A region for the page, with its image."""
 
     rank: int
@@ -33,7 +33,7 @@ class DescribedTally:
     settings: DescribeSettings
     lines: dict[str, list[str]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
-    shown: list[ShownRegion] = field(default_factory=list)
+    shown: list[PickedRegion] = field(default_factory=list)
     regions: int = 0
     described: int = 0
     kept: int = 0
@@ -52,7 +52,7 @@ class DescribedTally:
             self.kept += len(region.kept)
             self.dropped.update(item.reason for item in region.descriptions if item.reason is not None)
             rank = draw(self.settings.seed, "page", verified.image.name, place)
-            self.shown.append(ShownRegion(rank, verified, region))
+            self.shown.append(PickedRegion(rank, verified, region))
         if len(self.shown) > 4 * PAGE_REGIONS:
             self.shown = self.page_regions
         times = [item.time for region in verified.regions for item in region.descriptions if item.time]
@@ -60,7 +60,7 @@ class DescribedTally:
         self.last_time = max([self.last_time, *times])
 
     @property
-    def page_regions(self) -> list[ShownRegion]:
+    def page_regions(self) -> list[PickedRegion]:
         """The regions that the page shows."""
         return sorted(self.shown, key=lambda region: region.rank)[:PAGE_REGIONS]
 

@@ -11,7 +11,7 @@ from prepare.describe.asking.region_views import fit_pixels, jpeg_url, open_pixe
 from prepare.describe.verifying.description import Description
 
 if TYPE_CHECKING:
-    from prepare.describe.output.described_tally import DescribedTally, ShownRegion
+    from prepare.describe.output.described_tally import DescribedTally, PickedRegion
 
 ASSETS = Path(__file__).parent / "assets"
 TEMPLATE, STYLE = "samples.html", "samples.css"
@@ -63,7 +63,7 @@ def render_samples(dataset: Path, tally: "DescribedTally") -> str:
     )
 
 
-def _page_region(shown: "ShownRegion", tally: "DescribedTally") -> PageRegion:
+def _page_region(shown: "PickedRegion", tally: "DescribedTally") -> PageRegion:
     settings, image, region = tally.settings, shown.image.image, shown.verified.region
     pixels = open_pixels(image.path)
     view = show_region(pixels, region.box, settings.show, settings.margin, PAGE_PIXELS)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from grounding.boxes import Box
 from prepare.describe.asking.answer_log import SERVER_REFUSES
-from prepare.describe.described_regions import DescribedImage, DescribedRegion
+from prepare.describe.described_regions import TeacherImage, TeacherRegion
 
 NO_ANSWER = "no answer after all retries"
 EMPTY = "empty"
@@ -57,7 +57,7 @@ class Description:
 class VerifiedRegion:
     """A region with all descriptions that were asked for, in the order of their samples."""
 
-    region: DescribedRegion
+    region: TeacherRegion
     descriptions: tuple[Description, ...]
 
     @property
@@ -70,7 +70,7 @@ class VerifiedRegion:
 class VerifiedImage:
     """An image whose regions were all asked about."""
 
-    image: DescribedImage
+    image: TeacherImage
     digest: str
     regions: tuple[VerifiedRegion, ...]
 

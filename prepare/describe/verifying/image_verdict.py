@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
-from prepare.describe.described_regions import DescribedRegion
+from prepare.describe.described_regions import TeacherRegion
 from prepare.describe.verifying.description import (
     AMBIGUOUS,
     NO_ANSWER,
@@ -23,7 +23,7 @@ Answers = Sequence[LoggedAnswer | None]
 
 
 def judge_texts(
-    regions: Sequence[DescribedRegion],
+    regions: Sequence[TeacherRegion],
     answers: Mapping[int, Answers],
     settings: DescribeSettings,
     words: LabelWords,

@@ -3,7 +3,7 @@
 from grounding.boxes import Box
 from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
-from prepare.describe.described_regions import DescribedRegion
+from prepare.describe.described_regions import TeacherRegion
 from prepare.describe.verifying.description import (
     AMBIGUOUS,
     NO_ANSWER,
@@ -15,7 +15,7 @@ from prepare.describe.verifying.description import (
 from prepare.describe.verifying.image_verdict import judge_texts, keep_best
 
 SETTINGS = DescribeSettings(base_url="http://a/v1", model="m", output_dir="o")
-REGIONS = [DescribedRegion(Box(0, 0, 9, 9), "dog"), DescribedRegion(Box(9, 9, 18, 18), "dog")]
+REGIONS = [TeacherRegion(Box(0, 0, 9, 9), "dog"), TeacherRegion(Box(9, 9, 18, 18), "dog")]
 
 
 def answers(*texts: str | None) -> list[LoggedAnswer | None]:
@@ -36,7 +36,7 @@ def test_what_names_two_regions_names_none() -> None:
 
 
 def test_a_text_that_breaks_a_rule_makes_no_other_ambiguous() -> None:
-    regions = [REGIONS[0], DescribedRegion(Box(9, 9, 18, 18), "cat")]
+    regions = [REGIONS[0], TeacherRegion(Box(9, 9, 18, 18), "cat")]
     text = "the dog on the left"
     judged = judge_texts(regions, {0: answers(text), 1: answers(text)}, SETTINGS, {})
     assert [item.reason for items in judged for item in items] == [None, NO_LABEL]
