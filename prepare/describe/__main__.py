@@ -10,6 +10,7 @@ from grounding.recipe.arguments import read_overlay
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
 from prepare.describe.describe_settings import DescribeSettings
+from prepare.locate import find_place
 
 EPILOG = """Asks a server with OpenAI's chat completions for descriptions of every annotated region. Rules
 drop what no referring expression should be; what is left is grounded again, and kept if it leads back to
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         epilog="keys:\n" + "\n".join(describe_keys(DescribeSettings)) + "\n\n" + EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", metavar="DATASET", type=Path, help="folder of a prepared data set")
+    parser.add_argument(
+        "dataset", metavar="DATASET", type=Path, help="folder of a data set, or the recipe that made it"
+    )
     parser.add_argument("overrides", metavar="key=value", nargs="*", help="the keys above")
     parser.add_argument(
         "--overlay", metavar="FILE", type=Path, help="a YAML file of keys that stand before those of the line"
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_logging()
     from prepare.describe.describing import describe_dataset
 
-    report = describe_dataset(arguments.dataset, settings)
+    report = describe_dataset(find_place(arguments.dataset), settings)
     print_result(f"{report}\n{settings.output_dir}")
     return 0
 

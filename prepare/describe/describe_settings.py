@@ -18,6 +18,12 @@ LENGTHS = {"en": (3, 30), "zh": (4, 60)}
 """The usual shortest and longest description: words in English, characters in Chinese."""
 
 
+FIXED_FIELDS = frozenset({"model", "messages", "n", "stream"})
+OWN_FIELDS = frozenset({"max_tokens", "temperature", "top_p", "seed"})
+"""Fields of a question that this command sets. Those of the second kind can be left out: not every server has
+them."""
+
+
 @dataclass(frozen=True)
 class TextRules:
     """What a description has to be like."""
@@ -77,7 +83,8 @@ class DescribeSettings:
     seed: int = setting("of the sampled tokens, and of the order of the images", 0)
     max_new_tokens: int = setting("longest description, in tokens", 128)
     request: dict[str, Any] = setting(
-        "more fields for every question to the teacher's server", default_factory=dict
+        "more fields for every question to the teacher's server; null: a usual field is not sent",
+        default_factory=dict,
     )
     text: TextRules = field(default_factory=TextRules)
     cycle: CycleSettings = field(default_factory=CycleSettings)
@@ -143,8 +150,14 @@ class DescribeSettings:
             raise ValueError(
                 "cycle.model must be set: the name that the server of cycle.base_url gives its model"
             )
-        if fixed := {"model", "messages", "n", "stream", "seed", "max_tokens"} & self.request.keys():
-            raise ValueError(f"request: '{min(fixed)}' is set by this command: leave it out")
+        for key, value in self.request.items():
+            if key in FIXED_FIELDS or (key in OWN_FIELDS and value is not None):
+                more = (
+                    ": leave it out"
+                    if key in FIXED_FIELDS
+                    else ": only null is allowed, so that it is not sent"
+                )
+                raise ValueError(f"request: '{key}' is set by this command{more}")
 
     def _check_text(self) -> None:
         shortest, longest = self.lengths

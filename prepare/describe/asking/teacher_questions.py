@@ -81,14 +81,15 @@ def ask_description(
         "model": settings.model,
         "max_tokens": settings.max_new_tokens,
         "temperature": settings.temperature,
-        **settings.request,
     }
     if settings.temperature > 0:
         fields |= {"top_p": settings.top_p, "seed": settings.seed + sample}
     margin = settings.margin if settings.show == CROP else None
-    seen = (digest, region.box.xyxy, settings.show, margin, settings.max_pixels)
+    seen = (digest, region.box.xyxy, settings.show, margin, settings.max_pixels, sample)
     most = most_tokens(text, image.size, settings.max_pixels, settings.max_new_tokens)
-    return TeacherQuestion(TEACHER, text, fields, seen, most, picture, f"a region of {image.name}")
+    return TeacherQuestion(
+        TEACHER, text, _sent(fields, settings.request), seen, most, picture, f"a region of {image.name}"
+    )
 
 
 def ask_cycle(
@@ -101,15 +102,22 @@ def ask_cycle(
     """Return the question where the thing that a description names is."""
     cycle = settings.cycle
     text = cycle_wording(settings).replace("{expression}", description)
-    fields: dict[str, Any] = {
-        **(settings.request if cycle.base_url is None else {}),
+    fields = {
         "model": cycle.model or settings.model,
         "max_tokens": cycle.max_new_tokens,
         "temperature": 0.0,
     }
     seen = (digest, settings.max_pixels, cycle.base_url is not None)
     most = most_tokens(text, image.size, settings.max_pixels, cycle.max_new_tokens)
-    return TeacherQuestion(CYCLE, text, fields, seen, most, picture, f"a description of {image.name}")
+    more = settings.request if cycle.base_url is None else {}
+    return TeacherQuestion(
+        CYCLE, text, _sent(fields, more), seen, most, picture, f"a description of {image.name}"
+    )
+
+
+def _sent(fields: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with the user's own, without those that the user has set to null."""
+    return {key: value for key, value in {**fields, **request}.items() if value is not None}
 
 
 def cycle_wording(settings: DescribeSettings) -> str:

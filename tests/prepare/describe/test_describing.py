@@ -224,6 +224,17 @@ def test_more_fields_go_to_the_teachers_server_alone(
         assert not {"top_k", "chat_template_kwargs"} & checker.bodies[0].keys()
 
 
+def test_a_server_without_the_usual_fields_gets_others(
+    teacher: FakeTeacher, settings: Make, shapes: Path
+) -> None:
+    more = {"max_tokens": None, "seed": None, "max_completion_tokens": 99}
+    describe_dataset(shapes, settings(limit=1, request=more, cycle_enabled=False))
+    assert len(teacher.bodies) == 2  # the samples differ, though the server is not told
+    for body in teacher.bodies:
+        assert body["max_completion_tokens"] == 99
+        assert not {"max_tokens", "seed"} & body.keys()
+
+
 def test_without_grounding_rules_decide_alone(teacher: FakeTeacher, settings: Make, shapes: Path) -> None:
     made = settings(cycle_enabled=False)
     regions = find_regions(shapes, made).count
