@@ -22,14 +22,14 @@ class RefusedAnswerError(Exception):
 
 
 class AttemptWatch(Protocol):
-    """Is told of every attempt to send a question, the retries included."""
+    """Is told of every attempt to send a question, retries and redirects included."""
 
     def begin(self) -> None:
         """Allow an attempt, or raise what ends the question without a further one."""
         ...
 
     def refused(self) -> None:
-        """The server has refused the attempt with an HTTP error. Without this, its outcome is unknown."""
+        """The server has answered with an HTTP error or a redirect. Without this, the outcome is unknown."""
         ...
 
 
@@ -61,18 +61,14 @@ class BoundedClient(DefaultAsyncHttpxClient):
         """
         del stream  # the body is always read
         watch = WATCH.get()
-        if watch is not None:
-            watch.begin()
-        response = await self._send(request, **options)
-        if watch is not None and not response.is_success:
-            watch.refused()
-        return response
-
-    async def _send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         try:
             with anyio.fail_after(self.seconds):
                 for _ in range(MOST_REDIRECTS + 1):
+                    if watch is not None:
+                        watch.begin()
                     response = await super().send(request, stream=True, **options)
+                    if watch is not None and not response.is_success:
+                        watch.refused()
                     if response.next_request is None:
                         return await self._read(response)
                     await response.aclose()

@@ -14,10 +14,10 @@ from infer.engines.protocol import RawAnswer
 from prepare.describe.__main__ import main
 from tests.attacks.test_hostile_server import KEY, holders
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
-from tests.prepare.describe.conftest import settings, shapes, teacher
+from tests.prepare.describe.conftest import shapes, teacher
 from tests.prepare.describe.fake_teacher import FakeTeacher, name_region
 
-__all__ = ["settings", "shapes", "teacher"]
+__all__ = ["shapes", "teacher"]
 
 Describe = Callable[..., "Shown"]
 

@@ -81,6 +81,13 @@ def test_an_attempt_whose_outcome_is_unknown_is_no_refusal(
     assert (watch.begun, watch.refusals, len(server.asked)) == (2, 0, 2)
 
 
+def test_a_redirect_is_an_attempt(server: ChatServer, connect: Callable[..., ChatClient]) -> None:
+    server.faults.append(Fault(307, {"Location": "/v1/chat/completions"}))
+    watch = Watch()
+    connect(server).post(QUESTION, FIELDS, "question 1", watch)
+    assert (watch.begun, watch.refusals, len(server.asked)) == (2, 1, 2)
+
+
 def test_a_watch_ends_the_attempts(server: ChatServer, connect: Callable[..., ChatClient]) -> None:
     server.faults.extend([quick(500)] * 3)
     with pytest.raises(PermissionError):

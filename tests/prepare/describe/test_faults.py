@@ -53,8 +53,8 @@ def test_temporary_failures_are_asked_again(
 
 
 def test_a_slow_answer_is_asked_for_again(teacher: FakeTeacher, settings: Make, shapes: Path) -> None:
-    made = settings(samples=1, limit=2, timeout=1.0, cycle_enabled=False)
-    teacher.faults.append(Fault(pause=3.0))
+    made = settings(samples=1, limit=2, timeout=2.0, cycle_enabled=False)
+    teacher.faults.append(Fault(pause=3.5))
     describe_dataset(shapes, made)
     assert len(rows_of(made)) == 2
     assert facts_of(made)["spent"]["requests"] == len(teacher.asked) == 3
