@@ -69,6 +69,29 @@ def test_prepare_reads_what_was_written(
     assert {category.name for category in card.categories} <= set(CHINESE)
 
 
+def test_a_data_set_of_expressions_has_regions_without_labels(
+    teacher: FakeTeacher, settings: Make, shapes: Path, tmp_path: Path
+) -> None:
+    made = settings(limit=4, samples=1)
+    describe_dataset(shapes, made)
+    recipe = ROOT / "recipes/prepare/described.yaml"
+    words = [f"source.path={made.output_dir}", f"output_dir={tmp_path / 'phrases'}", "val_ratio=0"]
+    prepare_dataset(load_recipe(PrepareRecipe, recipe, words))
+    asked: list[str] = []
+
+    def look(picture: Path, question: str, seed: int) -> SeenRegion:
+        del picture
+        asked.append(question)
+        return SeenRegion("thing", "en", False, False, seed)
+
+    teacher.look = look  # type: ignore[method-assign]
+    again = settings(samples=1, cycle_enabled=False, output_dir=str(tmp_path / "again"))
+    describe_dataset(tmp_path / "phrases", again)
+    assert len(asked) == 4
+    assert not any("labelled" in question or "{label}" in question for question in asked)
+    assert all("category" not in row for row in rows_of(again))
+
+
 def test_a_second_start_asks_nothing_and_writes_the_same(
     teacher: FakeTeacher, settings: Make, shapes: Path
 ) -> None:

@@ -46,6 +46,9 @@ def fault(text: str, label: str | None = "dog", settings: DescribeSettings = ENG
         ("the cell phone held by a boy", "cell phone"),
         ("a smartphone with a black case", "cell phone"),
         ("whatever this thing may be", None),
+        ("the kitten inside the box", "cat"),
+        ("the woman in cropped jeans", "person"),
+        ("the woman in the picture frame on the wall", "person"),
     ],
 )
 def test_referring_expressions_are_kept(text: str, label: str | None) -> None:
@@ -60,6 +63,7 @@ def test_referring_expressions_are_kept(text: str, label: str | None) -> None:
         ("桌子上的笔记本电脑,屏幕亮着", "laptop"),
         ("戴着 Nike 帽子的男孩", "person"),
         ("沙发上的黑猫。", "cat"),
+        ("墙上相框里的女人", "person"),
     ],
 )
 def test_chinese_expressions_are_kept(text: str, label: str) -> None:
@@ -99,6 +103,8 @@ def test_chinese_expressions_are_kept(text: str, label: str) -> None:
         ("the highlighted dog on the left", reasons.MARKING),
         ("the dog inside the white outline", reasons.MARKING),
         ("the dog within the bounding box", reasons.MARKING),
+        ("the dog in the white box", reasons.MARKING),
+        ("the dog in this cropped image", reasons.MARKING),
         ("the spotlighted brown dog", reasons.MARKING),
         ("brown dog", reasons.TOO_SHORT),
         ("the dog " + "and another " * 20, reasons.TOO_LONG),
@@ -120,6 +126,7 @@ def test_everything_else_is_dropped_for_its_reason(text: str, reason: str) -> No
         ("位于（120，340）的狗", reasons.COORDINATES),
         ("狗的坐标在左边", reasons.COORDINATES),
         ("白线框中的狗", reasons.MARKING),
+        ("图中框内的狗", reasons.MARKING),
         ("高亮显示的那只狗", reasons.MARKING),
         ("描述:左边的棕色小狗", reasons.MARKUP),
         ("一只狗", reasons.TOO_SHORT),
