@@ -39,7 +39,8 @@ _REFUSAL = re.compile(
 _MARKING = re.compile(
     r"\bhighlight(?:ed|ing)\b|\bspotlight(?:ed)?\b|\boutlined\b|\bdimmed\b|\bdarkened\b|\bfull brightness\b|"
     r"\bwhite (?:out)?lines? (?:around|surrounding)\b|\bwhite (?:outline|border|rectangle)\b|"
-    r"\bbounding box\b|\b(?:inside|within|in) the (?:outline|border|white (?:frame|box))\b|\bcropped (?:image|picture|photo|view|region)\b|"
+    r"\bbounding box\b|\b(?:inside|within|in) the (?:outline|border|white (?:frame|box))\b|"
+    r"\bcropped (?:image|picture|photo|view|region)\b|"
     r"\b(?:marked|original) (?:region|object|area|picture|image)\b|"
     r"高亮|白线|白色(?:边框|轮廓|线|方框)|白框|调暗|变暗|边界框|方框|(?<![相画窗门镜])框(?:中|内|里)|截图|裁剪|圈出|框出|标出|原图",
     re.IGNORECASE,
