@@ -38,6 +38,7 @@ def processor_seconds_of_children() -> float:
     [
         "prepare",
         "prepare.check",
+        "prepare.describe",
         "prepare.export",
         "prepare.inspect",
         "prepare.shapes",
