@@ -15,6 +15,7 @@ from grounding.predictions.annotations import read_annotations
 from grounding.record import flaws
 from grounding.record.checker import check_record
 from grounding.record.contract import read_contract
+from grounding.regions.region_mark import asks_for_words
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import examine_images
 from prepare.locate import find_jsonl
@@ -72,9 +73,10 @@ def _check_records(
         for flaw in check_record(record, contract):
             report.add(Finding(flaw.kind, path, number, flaw.piece))
         names = [name for name in _images_of(record) if name]
+        is_shown_elsewhere = asks_for_words(record)  # its picture shows a region, and is no image of its own
         for name in names:
             images.setdefault(name, number)
-            if annotated is not None and name not in annotated:
+            if annotated is not None and name not in annotated and not is_shown_elsewhere:
                 kind = NOT_ANNOTATED_CALIBRATION if split == CALIBRATION_SPLIT else NOT_ANNOTATED
                 report.add(Finding(kind, path, number, name))
         if (question := _question_of(record)) is not None:

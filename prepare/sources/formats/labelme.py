@@ -34,10 +34,10 @@ from prepare.sources.signs.json_head import JsonHead
 from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.paired_images import image_named
@@ -116,8 +116,8 @@ def _name(path: Path, folder: Path, stated: str) -> str:
     return beside.relative_to(folder).as_posix() if beside else stated
 
 
-def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Region]:
-    regions: list[Region] = []
+def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[DescribedRegion]:
+    regions: list[DescribedRegion] = []
     groups: dict[tuple[str, Any], int] = {}
     for number, shape in enumerate(shapes):
         where = f"shapes[{number}]"
@@ -134,7 +134,7 @@ def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Re
         elif (box := _box(kind, shape.get("points"))) is None:
             left[REGION_UNREADABLE] += 1
         else:
-            region = Region(box, label, shape.get("difficult") is True)
+            region = DescribedRegion(box, label, shape.get("difficult") is True)
             group = shape.get("group_id")
             key = label, group if isinstance(group, (int, str)) else None
             if kind in PARTED and key[1] is not None and key in groups:
@@ -161,7 +161,7 @@ def _box(kind: str, points: Any) -> tuple[float, ...] | None:
     return around_points(xs, ys) if kind in OUTLINES else None
 
 
-def _joined(first: Region, second: Region) -> Region:
+def _joined(first: DescribedRegion, second: DescribedRegion) -> DescribedRegion:
     """Return the region of two parts of one object."""
     if len(first.box) != 4 or len(second.box) != 4:
         return first if len(first.box) == 4 else second
@@ -169,4 +169,4 @@ def _joined(first: Region, second: Region) -> Region:
     if not (one.is_finite and other.is_finite):
         return first if one.is_finite else second
     around = Box.around([one.x1, one.x2, other.x1, other.x2], [one.y1, one.y2, other.y1, other.y2])
-    return Region(around.xyxy, first.label, first.is_crowd and second.is_crowd)
+    return DescribedRegion(around.xyxy, first.label, first.is_crowd and second.is_crowd)

@@ -28,7 +28,12 @@ from prepare.sources.shared.source_values import (
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
+from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
+    DescribedSource,
+    FileEntries,
+    ImageEntry,
+)
 from prepare.sources.tool_files.split_words import find_split_files
 from prepare.sources.tool_files.text_files import load_json
 
@@ -84,7 +89,7 @@ def _read_names(folder: Path, described: DescribedSource) -> dict[str, Any]:
 
 def _read_lines(path: Path, names: Mapping[str, Any], longest: int) -> FileEntries:
     found: dict[str, ImageEntry] = {}
-    regions: dict[str, dict[Region, None]] = {}
+    regions: dict[str, dict[DescribedRegion, None]] = {}
     for line, row in read_jsonl(path):
         where = f"{path}, line {line}"
         try:
@@ -106,7 +111,7 @@ def _read_lines(path: Path, names: Mapping[str, Any], longest: int) -> FileEntri
     )
 
 
-def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> list[Region]:
+def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> list[DescribedRegion]:
     if not {"detection", "grounding"} & row.keys():
         raise BadValueError("neither `detection` nor `grounding`: not a line of ODVG")
     regions = []
@@ -127,7 +132,7 @@ def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> 
             boxes = stated.get("bbox")
             is_nested = isinstance(boxes, list) and bool(boxes) and isinstance(boxes[0], list)
             regions += [
-                Region(read_numbers(box), " ".join(name.split()))
+                DescribedRegion(read_numbers(box), " ".join(name.split()))
                 for box in (boxes if is_nested and isinstance(boxes, list) else [boxes])
             ]
     return regions

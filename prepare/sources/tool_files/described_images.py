@@ -33,7 +33,7 @@ ANY_LABEL = None
 
 
 @dataclass(frozen=True)
-class Region:
+class DescribedRegion:
     """A box of an image, its label, and whether it is marked as crowd, group or difficult."""
 
     box: tuple[float, ...]
@@ -53,7 +53,7 @@ class ImageEntry:
 
     name: str
     where: str
-    regions: Sequence[Region] = ()
+    regions: Sequence[DescribedRegion] = ()
     size: Size | None = None
     image_id: Any = None
     split: str | None = None
@@ -201,7 +201,7 @@ class DescribedSource:
         return plain_name(posixpath.relpath(image.as_posix(), self.folder.as_posix()))
 
 
-def _objects(regions: Sequence[Region], names: Sequence[str], source: SourceSettings) -> RawObjects:
+def _objects(regions: Sequence[DescribedRegion], names: Sequence[str], source: SourceSettings) -> RawObjects:
     """Return the regions as parallel lists; one that is ignored whatever is in it counts for every label."""
     spread = [
         (region, label)

@@ -32,7 +32,7 @@ from prepare.sources.shared.source_values import (
     read_side,
 )
 from prepare.sources.tool_files.brush_runs import box_of_brush
-from prepare.sources.tool_files.described_images import Region
+from prepare.sources.tool_files.described_images import DescribedRegion
 
 IMAGE_KEYS = ("image", "img", "picture", "photo", "url", "image_url")
 """Usual keys of the image in a task's data, the likeliest first."""
@@ -102,14 +102,14 @@ def choose_annotation(task: Mapping[str, Any], where: str, left: Counter[str]) -
 
 def read_results(
     results: list[Any], where: str, longest: int, left: Counter[str]
-) -> tuple[list[Region], Size | None]:
+) -> tuple[list[DescribedRegion], Size | None]:
     """Return the regions of an annotation, one for each of a region's labels, and the size of the image.
 
     Raises:
         BadValueError: values of other types.
     """
     labelled = {str(each.get("id")) for each in results if _labels_in(each.get("value"))}
-    regions: list[Region] = []
+    regions: list[DescribedRegion] = []
     size: Size | None = None
     for number, each in enumerate(results):
         place = f"{where}.result[{number}]"
@@ -134,7 +134,7 @@ def read_results(
             left[REGION_UNREADABLE] += 1
         else:
             left[REGION_WITHOUT_LABEL] += sum(not name.strip() for name in names)
-            regions += [Region(box, name) for name in names if name.strip()]
+            regions += [DescribedRegion(box, name) for name in names if name.strip()]
     return regions, size
 
 
