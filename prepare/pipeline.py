@@ -120,7 +120,9 @@ def _warn_of_few_texts(splits: dict[str, PreparedSplit], recipe: PrepareRecipe) 
     """Say where a split has clearly fewer questions for words than the recipe wants."""
     for split in ("train", "val"):
         counts = splits[split].counts
-        share = counts.get(REGION_KEY, 0) / max(1, counts["records"])
+        if not counts["records"]:
+            continue
+        share = counts.get(REGION_KEY, 0) / counts["records"]
         if share < 0.8 * recipe.regions.share:
             logger.warning(
                 "%s: %.1f %% of the records ask for words, and regions.share is %.1f %%: each object with a "

@@ -20,7 +20,7 @@ right; largest first."""
 OVERFLOWS = ("drop", "turns")
 """What happens to an answer with more than `max_objects`: it is left out, or cut into several turns."""
 
-EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet")
+EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet", "visual_genome")
 """Kinds of sources whose questions are about one expression."""
 
 NEGATIVE_CHOICES = ("random", "popular", "adversarial", "mixed")

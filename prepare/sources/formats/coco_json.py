@@ -1,6 +1,7 @@
 """COCO's own JSON (instances_*.json) beside folders of images.
 
-Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels.
+Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. The keys `caption`,
+`description` and `attributes` of an annotation, which other tools add, are texts about its object.
 """
 
 import posixpath
@@ -25,6 +26,7 @@ from prepare.sources.parts.coco_entries import (
     read_row,
     sort_to_images,
 )
+from prepare.sources.parts.object_texts import describe_attributes
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
@@ -102,8 +104,16 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         image: _Image = item.data
         labels = [names.get(row.category_id) for row in image.rows]
         crowds = source.crowd_positions(row.is_crowd for row in image.rows)
+        texts = [
+            (*row.texts, *describe_attributes(label, row.attributes))
+            for row, label in zip(image.rows, labels, strict=True)
+        ]
         objects = RawObjects(
-            [row.box for row in image.rows], labels, [row.area for row in image.rows], crowds
+            [row.box for row in image.rows],
+            labels,
+            [row.area for row in image.rows],
+            crowds,
+            texts if any(texts) else (),
         )
         image_id = image.image_id if is_numbered else derived_id(item.name)
         where = f"{image.file}, image {image.image_id} ({item.name})"

@@ -34,12 +34,16 @@ ANY_LABEL = None
 
 @dataclass(frozen=True)
 class DescribedRegion:
-    """A box of an image, its label, and whether it is marked as crowd, group or difficult."""
+    """A box of an image, its label, and whether it is marked as crowd, group or difficult.
+
+    `texts` are what the file says of it in words.
+    """
 
     box: tuple[float, ...]
     label: str | None
     is_crowd: bool = False
     area: float | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class ImageEntry:
     image_id: Any = None
     split: str | None = None
     image: Path | None = None
-    queries: tuple[Query, ...] | None = None
+    queries: Sequence[Query] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,11 +184,12 @@ class DescribedSource:
 
         def annotate(item: ListedImage, place: Place) -> Annotation:
             entry: ImageEntry = item.data
-            queries = entry.queries
-            if queries is None:
-                queries = (Query(_objects(entry.regions, names, source)),)
+            about_all = entry.queries is None
+            queries = [Query(_objects(entry.regions, names, source))] if about_all else entry.queries or ()
             image_id = entry.image_id if is_numbered else derived_id(item.name)
-            return Annotation(image_id, item.name, entry.size, queries, place, entry.where, is_numbered)
+            return Annotation(
+                image_id, item.name, entry.size, tuple(queries), place, entry.where, is_numbered
+            )
 
         return ListedSource(
             self.folder,
@@ -215,6 +220,7 @@ def _objects(regions: Sequence[DescribedRegion], names: Sequence[str], source: S
         [label for _, label in spread],
         [region.area for region, _ in spread],
         crowds,
+        [region.texts for region, _ in spread] if any(region.texts for region, _ in spread) else (),
     )
 
 
