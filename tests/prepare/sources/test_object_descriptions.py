@@ -194,7 +194,7 @@ STRANGE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("kind", ["coco_json", "labelme", "label_studio", "visual_genome"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_place_of_a_text_the_records_are_sound(
     kind: str, prepare: Make, tmp_path: Path, data: st.DataObject
