@@ -30,7 +30,10 @@ REGION_FAMILIES = {
 }
 """The families about a region, by whether the text states its box, and whether the answer is its category."""
 
-NO_PROMPTS = (MORE, *YES_NO_FAMILIES, *REGION_FAMILIES.values())
+NO_OBJECTS = (*YES_NO_FAMILIES, *REGION_FAMILIES.values())
+"""Families whose answers name no objects."""
+
+NO_PROMPTS = (MORE, *NO_OBJECTS)
 """Families that a recipe's `prompt` cannot name: their questions come with others."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
