@@ -15,14 +15,25 @@ LANGUAGES = ("en", "zh")
 ANY_LANGUAGE = "any"
 
 IMAGE, CATEGORIES, CATEGORY, EXPRESSION, MORE = "image", "categories", "category", "expression", "more"
-YES_NO = "yes_no"
-"""What a question asks about; `more` asks for the rest of an answer that takes several turns, and `yes_no`
-whether a box is right."""
+YES_NO, REGION = "yes_no", "region"
+"""What a question asks about; `more` asks for the rest of an answer that takes several turns, `yes_no`
+whether a box is right, and `region` for words about a region."""
 
 YES_NO_FAMILIES = ("yes_no", "yes_no_text")
 """The families about a box that the picture shows, and about one that the text states."""
 
-NO_PROMPTS = (MORE, *YES_NO_FAMILIES)
+REGION_FAMILIES = {
+    (False, False): "describe",
+    (False, True): "describe_label",
+    (True, False): "describe_box",
+    (True, True): "describe_label_box",
+}
+"""The families about a region, by whether the text states its box, and whether the answer is its category."""
+
+NO_OBJECTS = (*YES_NO_FAMILIES, *REGION_FAMILIES.values())
+"""Families whose answers name no objects."""
+
+NO_PROMPTS = (MORE, *NO_OBJECTS)
 """Families that a recipe's `prompt` cannot name: their questions come with others."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
@@ -61,7 +72,7 @@ class Wording:
         return self.template.replace(f"{{{self.asks}}}", about)
 
     def ask_about_box(self, label: str, box: str = "") -> str:
-        """Return the yes/no question about a label, and a box as text where the wording states it."""
+        """Return the question about a label's box, or about a region; the box as text where it is stated."""
         return self.template.replace("{box}", box).replace("{label}", label)
 
 
@@ -124,6 +135,18 @@ def yes_no_wordings(language: str, *, states_box: bool) -> tuple[Wording, ...]:
         UserError: no such language.
     """
     family = load_wordings()[YES_NO_FAMILIES[states_box]]
+    return tuple(wording for key in _languages(language) for wording in family[key])
+
+
+def region_wordings(language: str, *, states_box: bool, names_label: bool) -> tuple[Wording, ...]:
+    """Return the questions for words about a region in a recipe's `language`.
+
+    They state the box, or do not; they ask for the category's name alone, or for a description.
+
+    Raises:
+        UserError: no such language.
+    """
+    family = load_wordings()[REGION_FAMILIES[states_box, names_label]]
     return tuple(wording for key in _languages(language) for wording in family[key])
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 from grounding.card import Card
+from grounding.errors import UserError
+from grounding.regions.region_mark import REGION_KEY
 from prepare.draw import Draw, draw_candidates
 from prepare.drops import DropLog, check_usable
 from prepare.questions.image_records import RecordMaker
@@ -13,8 +15,11 @@ from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ObjectReader
 from prepare.questions.questioner import Questioner
 from prepare.questions.record_lines import record_format
+from prepare.questions.regions.described_objects import TextSearch
+from prepare.questions.regions.region_questions import RegionQuestioner
 from prepare.questions.yes_no.box_questions import BoxQuestioner
 from prepare.recipe import PrepareRecipe
+from prepare.source_types import Annotation
 from prepare.sources.source import Source
 from prepare.sources.source_of_recipe import open_recipe_source
 from prepare.write.data_set_identity import plan_card
@@ -30,10 +35,12 @@ def prepare_dataset(recipe: PrepareRecipe) -> Card:
     """Prepare the data set of a recipe and return its card; a data set that is complete is left alone.
 
     `counts` of the card has, per split, `images`, `records`, `boxes` (all usable ones), `boxes_in_answers`
-    and `boxes_clipped` (stuck out of the image by more than a pixel), and `yes_no` records if the recipe
-    has such questions. In `dropped`, images are counted over
-    the whole source if the annotations tell, and over the drawn images if only their bytes tell. Boxes are
-    counted over the images that were taken. "box has no area on the grid" concerns the answers only.
+    and `boxes_clipped` (stuck out of the image by more than a pixel). If the recipe has such questions, there
+    are `yes_no` records and `region` records (for words about a region), too.
+
+    In `dropped`, images are counted over the whole source if the annotations tell, and over the drawn images
+    if only their bytes tell. Boxes are counted over the images that were taken. "box has no area on the grid"
+    concerns the answers only.
 
     Raises:
         UserError: the user has to correct a source, folder or setting.
@@ -56,19 +63,13 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     statistics = TrainingStatistics(names)
     dropped: Counter[str] = Counter()
 
-    draw = draw_candidates(
-        source,
-        recipe,
-        reader,
-        dropped,
-        statistics.add if recipe.negatives.share or recipe.yes_no.share else None,
-    )
-
+    draw = _draw(source, recipe, reader, dropped, statistics)
     questioner = Questioner(recipe, recipe.wordings, names, statistics)
     box_questioner = (
         BoxQuestioner(recipe, recipe.yes_no_wordings, statistics) if recipe.yes_no.share else None
     )
-    maker = RecordMaker(reader, questioner, record_format(recipe), box_questioner)
+    region_questioner = RegionQuestioner(recipe) if recipe.regions.share else None
+    maker = RecordMaker(reader, questioner, record_format(recipe), box_questioner, region_questioner)
     is_resumed = begin_folder(folder, card)
     store = ImageStore(folder, ImageCheck(recipe.verify, recipe.exif), is_resumed)
     log = DropLog(recipe.max_bad_share, dropped, planned=sum(draw.sizes.values()))
@@ -76,12 +77,60 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     splits = extract_images(source, draw, maker, store, log)
 
     _warn_of_shortage(splits, draw)
+    _warn_of_few_texts(splits, recipe)
     log.check()
     check_usable(splits["train"].images, source.folder, dropped)
     counts = {split: prepared.counts for split, prepared in splits.items()}
     card = dataclasses.replace(card, counts=counts, dropped=dict(sorted(dropped.items())))
     finish_folder(folder, splits, card)
     return card
+
+
+def _draw(
+    source: Source,
+    recipe: PrepareRecipe,
+    reader: ObjectReader,
+    dropped: Counter[str],
+    statistics: TrainingStatistics,
+) -> Draw:
+    """Draw the images, and look at what the questions need to know of all training annotations.
+
+    Raises:
+        UserError: as `draw_candidates`, or words are asked for and no object has a text.
+    """
+    texts = TextSearch(recipe.regions.labels)
+    observers = [statistics.add] if recipe.negatives.share or recipe.yes_no.share else []
+    observers += [texts.add] if recipe.regions.share else []
+
+    def observe(annotation: Annotation) -> None:
+        for look in observers:
+            look(annotation)
+
+    draw = draw_candidates(source, recipe, reader, dropped, observe if observers else None)
+    if recipe.regions.share and not texts.is_found:
+        remedy = "" if recipe.regions.labels else "set regions.labels=true to ask for categories' names, or "
+        raise UserError(
+            f"regions.share: no training image of source.kind={recipe.source.kind} has an object with a "
+            f"phrase, a description or attributes: {remedy}leave regions.share out"
+        )
+    return draw
+
+
+def _warn_of_few_texts(splits: dict[str, PreparedSplit], recipe: PrepareRecipe) -> None:
+    """Say where a split has clearly fewer questions for words than the recipe wants."""
+    for split in ("train", "val"):
+        counts = splits[split].counts
+        if not counts["records"]:
+            continue
+        share = counts.get(REGION_KEY, 0) / counts["records"]
+        if share < 0.8 * recipe.regions.share:
+            logger.warning(
+                "%s: %.1f %% of the records ask for words, and regions.share is %.1f %%: each object with a "
+                "text is asked about once",
+                split,
+                100 * share,
+                100 * recipe.regions.share,
+            )
 
 
 def _warn_of_shortage(splits: dict[str, PreparedSplit], draw: Draw) -> None:

@@ -51,6 +51,10 @@ ANSWER_TOO_LONG = "answer has more objects than max_objects"
 
 NO_WRONG_BOX = "yes/no question for which no wrong box was found"
 
+DESCRIPTION_EMPTY = "description of an object is empty or no readable text"
+DESCRIPTION_WITH_MARKUP = "description of an object contains markup"
+DESCRIPTION_WITH_CONTROL = "description of an object contains a control character"
+
 EXPRESSION_WITHOUT_BOX = "expression has no usable box"
 EXPRESSION_WITH_MARKUP = "expression contains markup"
 EXPRESSION_UNREADABLE = "expression is no readable text"

@@ -20,7 +20,7 @@ right; largest first."""
 OVERFLOWS = ("drop", "turns")
 """What happens to an answer with more than `max_objects`: it is left out, or cut into several turns."""
 
-EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet")
+EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet", "visual_genome")
 """Kinds of sources whose questions are about one expression."""
 
 NEGATIVE_CHOICES = ("random", "popular", "adversarial", "mixed")
@@ -50,6 +50,37 @@ class YesNoQuestions:
 
 
 @dataclass(frozen=True)
+class DescribingQuestions:
+    """Questions for words about a given region; the answers are the texts that the source has of objects."""
+
+    share: float = setting("share of the records that ask for words about a given box, 0 to below 1", 0.0)
+    show: Any = setting(
+        "how such a question shows the box: spotlight (all else dimmed), outline (a white line), blur (all "
+        "else blurred), crop (enlarged beside the picture), text (numbers in the question), or a list to "
+        "draw from",
+        "spotlight",
+    )
+    labels: bool = setting("ask also for the category's name where nothing else is known of an object", False)
+
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The ways to show a box, as a list.
+
+        Raises:
+            ValueError: neither a word nor a list of different words.
+        """
+        from grounding.regions.shown_region import SHOWN_AS
+
+        named = [self.show] if isinstance(self.show, str) else self.show
+        is_list = isinstance(named, (list, tuple)) and bool(named)
+        if not is_list or not all(isinstance(word, str) for word in named):
+            raise ValueError(f"regions.show: one of {', '.join(SHOWN_AS)}, or a list of them is needed")
+        for word in named:
+            check_word("regions.show", word, SHOWN_AS)
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True)
 class CalibrationPart:
     """Training images that no model is trained on: `python -m infer.calibrate` fits scores to them."""
 
@@ -74,6 +105,7 @@ class PrepareRecipe:
     language: str = setting("of the questions: en, zh, or any (drawn for each question)", "en")
     negatives: Negatives = field(default_factory=Negatives)
     yes_no: YesNoQuestions = field(default_factory=YesNoQuestions)
+    regions: DescribingQuestions = field(default_factory=DescribingQuestions)
     order: str = setting("of an answer's objects: source, reading, or area", "source")
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
     max_objects: int | None = setting("most objects in an answer; null: all", None)
@@ -94,6 +126,7 @@ class PrepareRecipe:
         self._check_answers()
         self._check_prompt()
         self._check_yes_no()
+        self._check_regions()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
         if not 0 <= self.max_bad_share <= 1:
@@ -169,6 +202,22 @@ class PrepareRecipe:
                 "yes_no.share out, or prepare the annotations that the records were made from"
             )
 
+    def _check_regions(self) -> None:
+        share = self.regions.share
+        _ = self.regions.shows
+        if not 0 <= share < 1:
+            raise ValueError(f"regions.share: {share} is not a share of at least 0 and below 1")
+        if share + self.yes_no.share >= 1:
+            raise ValueError(
+                f"regions.share: {share} and yes_no.share={self.yes_no.share} leave nothing for questions "
+                "about where objects are: together they have to stay below 1"
+            )
+        if share and self.source.kind == "records":
+            raise ValueError(
+                "regions.share: source.kind=records keeps conversations as they are, and adds none: leave "
+                "regions.share out, or prepare the annotations that the records were made from"
+            )
+
     @property
     def wordings(self) -> "tuple[Wording, ...]":
         """The templates of the questions.
@@ -191,6 +240,22 @@ class PrepareRecipe:
         return yes_no_wordings(self.language, states_box=self.yes_no.show == TEXT)
 
     @property
+    def region_wordings(self) -> "tuple[Wording, ...]":
+        """The templates of the questions for words about a region; () without any."""
+        from grounding.prompts import region_wordings
+        from grounding.yes_no.shown_box import TEXT
+
+        if not self.regions.share:
+            return ()
+        states = sorted({show == TEXT for show in self.regions.shows})
+        return tuple(
+            wording
+            for names_label in (False, True)[: 1 + self.regions.labels]
+            for states_box in states
+            for wording in region_wordings(self.language, states_box=states_box, names_label=names_label)
+        )
+
+    @property
     def continuation(self) -> "Wording":
         """The user's text between two turns of an answer."""
         from grounding.prompts import LANGUAGES, MORE, load_wordings
@@ -201,7 +266,7 @@ class PrepareRecipe:
     def prompts(self) -> dict[str, str]:
         """The templates by name, as the card keeps them."""
         turns = [self.continuation] if self.max_objects is not None and self.overflow == "turns" else []
-        asked = (*self.wordings, *turns, *self.yes_no_wordings)
+        asked = (*self.wordings, *turns, *self.yes_no_wordings, *self.region_wordings)
         return {wording.name: wording.template for wording in asked}
 
     @property

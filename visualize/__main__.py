@@ -60,7 +60,7 @@ def _add_draw(subparsers: Any) -> None:
     parser.add_argument("--jsonl", metavar="FILE", type=Path, help="draw the records of a prepared data set")
     parser.add_argument(
         "--limit", metavar="N", type=_count, default=8,
-        help="largest number of images (default: %(default)s)",
+        help="largest number of images, and of questions for words (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--images", choices=("first", "worst", "best"), default="first",
@@ -89,7 +89,10 @@ def _add_page(subparsers: Any) -> None:
     parser.set_defaults(run=commands.run_page)
     parser.add_argument("runs", metavar="[NAME=]OUTPUT_DIR", nargs="+", help=RUN_HELP)
     _add_dataset(parser)
-    parser.add_argument("--limit", metavar="N", type=_count, help="largest number of images (default: all)")
+    parser.add_argument(
+        "--limit", metavar="N", type=_count,
+        help="largest number of images, and of questions for words (default: all)",
+    )  # fmt: skip
     parser.add_argument(
         "--output", metavar="DIR", type=Path, help="a new folder (default: page/ beside the last run)"
     )

@@ -46,7 +46,8 @@ def run_page(arguments: argparse.Namespace) -> Iterator[str]:
         named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit
     )
     note = f", {written.left_out} left out because not every run predicted them" if written.left_out else ""
-    yield f"{written.index}: {written.images} images{note}"
+    words = f" and {written.words} questions for words" if written.words else ""
+    yield f"{written.index}: {written.images} images{words}{note}"
 
 
 def run_compare(arguments: argparse.Namespace) -> Iterator[str]:

@@ -11,6 +11,7 @@ from grounding.record.flaws import (
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
+    BAD_REGION,
     BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
@@ -25,6 +26,8 @@ from grounding.record.flaws import (
 )
 from grounding.record.pieces import check_answer_text, check_box, check_label, excerpt
 from grounding.record.read_back import check_reading_back
+from grounding.regions.region_mark import asks_for_words, read_region
+from grounding.yes_no.shown_box import TEXT
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
 from grounding.yes_no.yes_no_words import YES_AND_NO
 
@@ -53,6 +56,9 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
     yield from _check_system_prompt(messages, contract)
     if asks_yes_or_no(row):
         yield from _check_yes_no(messages, objects, row[YES_NO_KEY])
+        return
+    if asks_for_words(row):
+        yield from _check_region(messages, objects, row)
         return
     in_objects = list(_check_objects(messages, objects, contract))
     yield from in_objects
@@ -101,6 +107,30 @@ def _check_yes_no(messages: Messages, objects: Any, kind: str) -> Iterator[Flaw]
         yield Flaw(BAD_YES_NO, excerpt(places))
     elif _PLACEHOLDER.search(before[0]):
         yield Flaw(BAD_YES_NO, excerpt(before[0]))
+
+
+def _check_region(messages: Messages, objects: Any, row: dict[str, Any]) -> Iterator[Flaw]:
+    """Check a question for words: one turn, no objects, and an answer that its mark knows to be true.
+
+    A text that states the box of its region, in place of a picture, has its numbers.
+    """
+    try:
+        region = read_region(row)
+    except ValueError as error:
+        yield Flaw(BAD_REGION, str(error))
+        return
+    *before, answer = (message["content"] for message in messages if message["role"] != "system")
+    if region is None or len(before) != 1 or objects or answer not in region.phrases:
+        yield Flaw(BAD_REGION, excerpt(answer))
+    elif _PLACEHOLDER.search(before[0]):
+        yield Flaw(BAD_REGION, excerpt(before[0]))
+    elif region.show == TEXT and not _states_box(before[0], region.box):
+        yield Flaw(BAD_REGION, f"the question does not state {list(region.box)}: {excerpt(before[0])}")
+
+
+def _states_box(text: str, box: tuple[int, ...]) -> bool:
+    joined = r"\D+".join(map(str, box))
+    return re.search(rf"(?<!\d){joined}(?!\d)", text) is not None
 
 
 def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:

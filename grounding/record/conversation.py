@@ -6,6 +6,7 @@ from typing import Any
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from grounding.record.filling import fill_placeholders
+from grounding.regions.region_mark import Region, asks_for_words, read_region
 from grounding.samples import Reading
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
 
@@ -22,17 +23,24 @@ class Turn:
 class Record:
     """A row of the JSONL; image paths are relative to its folder, the first message can be the system's.
 
-    `is_yes_no` records ask whether a box is right; their answers name no objects.
+    `is_yes_no` records ask whether a box is right, and records with a `region` for words about it; their
+    answers name no objects.
     """
 
     images: tuple[str, ...]
     turns: tuple[Turn, ...]
     is_yes_no: bool = False
+    region: Region | None = None
 
     @property
     def image(self) -> str:
         """The first image; grounding records have one."""
         return self.images[0]
+
+    @property
+    def names_objects(self) -> bool:
+        """Whether the answers name objects with boxes, or say that there are none."""
+        return not self.is_yes_no and self.region is None
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -44,7 +52,7 @@ class Record:
 
         `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid. The reading has no spans.
         """
-        if self.is_yes_no:
+        if not self.names_objects:
             return Reading((), ())
         readings = [read_answer(text, size) for text in self.answers]
         return Reading(
@@ -67,7 +75,13 @@ def parse_record(row: dict[str, Any]) -> Record:
             raise ValueError("images is not a list of paths")
         if not all(isinstance(role, str) for role in roles):
             raise ValueError("a role is not a text")
+        region = read_region(row)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
-    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row))
+    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region)
+
+
+def asks_for_boxes(row: Any) -> bool:
+    """Tell whether a row of the JSONL asks where objects are: not whether a box is right, nor for words."""
+    return not asks_yes_or_no(row) and not asks_for_words(row)

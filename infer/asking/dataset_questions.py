@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +18,32 @@ from grounding.images.pixels import UNREADABLE, open_picture, upright_size
 from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.predictions.annotations import read_annotations
-from grounding.record.conversation import Record, parse_record
+from grounding.record.conversation import Record, asks_for_boxes, parse_record
+from grounding.regions.region_mark import Region
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.engines.protocol import Request
 
 log = logging.getLogger(__name__)
 
+NOT_ABOUT_BOXES = {
+    True: "%s: %d yes/no questions about boxes are not asked: they are for training",
+    False: "%s: %d questions for words about a region are kept apart: their answers hold no boxes",
+}
+"""What is said of records that are no questions about boxes, by whether they ask yes or no."""
+
 
 @dataclass(frozen=True)
 class Question:
-    """A question about one image: its path as in the JSONL, its original size, and the prompt."""
+    """A question about one image: its path as in the JSONL, its original size, and the prompt.
+
+    With a `region` it asks for words about that; the image may be a picture that shows the region.
+    """
 
     image_id: int
     image: str
     size: Size
     request: Request
+    region: Region | None = None
 
     @property
     def text(self) -> str:
@@ -40,9 +52,10 @@ class Question:
 
 
 def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
-    """Read the questions of a split in the order of its records, the first `limit` of them.
+    """Read the questions about boxes of a split in the order of its records, the first `limit` of them.
 
-    Yes/no questions about boxes are left out: their answers hold no boxes, and no score would count them.
+    Yes/no questions and questions for words are left out: their answers hold no boxes, and no score of boxes
+    would count them.
 
     Raises:
         UserError: not a prepared data set, or a record that is no question about exactly one image.
@@ -54,36 +67,43 @@ def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[
     annotations = dataset / ANNOTATIONS_FILES[split] if split in ANNOTATIONS_FILES else None
     known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
-    left_out = 0
+    left_out: Counter[bool] = Counter()
     for line, row in read_jsonl(path):
         if limit is not None and len(questions) == limit:
             break
-        if asks_yes_or_no(row):
-            left_out += 1
+        if not asks_for_boxes(row):
+            left_out[asks_yes_or_no(row)] += 1
             continue
         questions.append(_question(row, dataset, known, f"{path}, line {line}"))
-    if left_out:
-        log.info("%s: %d yes/no questions about boxes are not asked: they are for training", path, left_out)
+    for is_yes_no, number in left_out.items():
+        log.info(NOT_ABOUT_BOXES[is_yes_no], path, number)
     if not questions:
         raise UserError(f"{path}: no record in it: prepare the data set again")
     return questions
 
 
 def fingerprint_questions(questions: Sequence[Question]) -> str:
-    """Return a hash of prompts and images; an image counts by name, id, size and length of its file."""
+    """Return a hash of prompts and images; an image counts by name, id, size and length of its file.
+
+    The mark of a question for words counts, too: the rows of predictions hold it.
+    """
     rows = [
         [
             *(question.image_id, question.image, question.size.width, question.size.height),
             *(question.request.system, question.request.user, question.request.image.stat().st_size),
+            *([question.region.as_json()] if question.region else []),
         ]
         for question in questions
     ]
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _question(
-    row: dict[str, Any], dataset: Path, known: dict[str, list[tuple[int, Size]]] | None, where: str
-) -> Question:
+def read_request(row: dict[str, Any], dataset: Path, where: str) -> tuple[Record, Request]:
+    """Return a row of the JSONL as a record, and the prompt of its first question; `where` is for messages.
+
+    Raises:
+        UserError: the record is no question about exactly one image that lies in the data set's folder.
+    """
     try:
         record = parse_record(row)
     except ValueError as error:
@@ -98,8 +118,15 @@ def _question(
         )
     if not is_regular(request.image):
         raise UserError(f"{where}: no image {request.image}: prepare the data set again")
+    return record, request
+
+
+def _question(
+    row: dict[str, Any], dataset: Path, known: dict[str, list[tuple[int, Size]]] | None, where: str
+) -> Question:
+    record, request = read_request(row, dataset, where)
     if known is None:
-        return Question(_id_in_name(record.image, where), record.image, _size_of(request.image), request)
+        return Question(_id_in_name(record.image, where), record.image, size_of(request.image), request)
     found = known.get(record.image) or known.get(Path(record.image).name)
     if not found:
         raise UserError(f"{where}: {record.image} is not in the annotations: prepare the data set again")
@@ -142,7 +169,12 @@ def _id_in_name(image: str, where: str) -> int:
     return int(digits[-1])
 
 
-def _size_of(image: Path) -> Size:
+def size_of(image: Path) -> Size:
+    """Return the size of an image as the model sees it, upright.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     try:
         with open_picture(image) as picture:
             return upright_size(picture)

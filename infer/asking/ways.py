@@ -2,7 +2,8 @@
 
 The ways can be combined. `per_category` splits the question, `agree` samples several answers per question,
 `recall` keeps what any of several answers holds, `zoom` asks again about crops of the image, `verify` asks
-back for what was found, and `score=yes_no` asks whether the boxes that are left are right.
+back for what was found, and `score=yes_no` asks whether the boxes that are left are right. Questions for
+words about a region are asked once, in none of these ways.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from infer.asking.recalling import AskForMore
 from infer.asking.verifying import AskAndVerify
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
+from infer.asking.words.asking_for_words import ask_for_words
 from infer.asking.yes_no.choosing_form import first_score, with_yes_no
 from infer.asking.zoom import AskCloser
 from infer.confidence.box_features import ALTERNATIVES
@@ -85,8 +87,18 @@ def ask_batch(
     Raises:
         UserError: a way of asking that does not fit the data set.
     """
-    ask = choose_way(engine, recipe, calibration)
-    return ask([SizedRequest(question.request, question.size) for question in questions])
+    about_boxes = [number for number, question in enumerate(questions) if question.region is None]
+    for_words = [number for number, question in enumerate(questions) if question.region is not None]
+    answers: dict[int, ParsedAnswer] = {}
+    if about_boxes or not for_words:
+        ask = choose_way(engine, recipe, calibration)
+        sized = [SizedRequest(questions[number].request, questions[number].size) for number in about_boxes]
+        answers |= zip(about_boxes, ask(sized), strict=True)
+    if for_words:
+        requests = [questions[number].request for number in for_words]
+        words = ask_for_words(engine, requests, recipe.batch_size, thinks=recipe.thinks)
+        answers |= zip(for_words, words, strict=True)
+    return [answers[number] for number in range(len(questions))]
 
 
 def choose_way(

@@ -10,7 +10,7 @@ from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import spell
 from grounding.layout import JSONL_FILES
 from grounding.prompts import EXPRESSION, load_wordings
-from grounding.record.conversation import parse_record
+from grounding.record.conversation import asks_for_boxes, parse_record
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 from infer.recipe import InferRecipe
@@ -66,7 +66,7 @@ def _check_records(recipe: InferRecipe) -> None:
     grammar = AnswerGrammar(recipe.grammar, recipe.answer_labels())
     path = recipe.dataset_path / JSONL_FILES[recipe.split]
     rows = tqdm(read_jsonl(path), unit="record", desc="check the answers", delay=2, leave=False)
-    for number, (line, row) in enumerate(rows):
+    for number, (line, row) in enumerate(numbered for numbered in rows if asks_for_boxes(numbered[1])):
         if recipe.limit is not None and number == recipe.limit:
             break
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
 from infer.asking.dataset_questions import Question, read_questions
+from infer.asking.words.asked_regions import read_region_questions
 from infer.confidence.calibration import Calibration
 from infer.engines.protocol import Engine
 from infer.engines.settings import EngineSettings
@@ -29,6 +30,8 @@ EngineOpener = Callable[[EngineSettings], Engine]
 def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     """Write predictions.jsonl, one row per question in the data set's order, and return its path.
 
+    Questions about boxes come first, then those for words about a region; `limit` is that of each kind.
+
     Rows are appended to predictions.jsonl.part as they come, and sorted when the last one is there. An
     interrupted run resumes: the same recipe asks the questions that have no row yet. Hashes tell whether
     the saved rows belong to this checkpoint and these questions. A shard asks its share of the questions,
@@ -40,9 +43,10 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     check_saved_recipe(recipe)
     check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
-    questions = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
+    about_boxes = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
+    questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
     number, count = recipe.shard_numbers
-    calibration = calibration_of_run(recipe, checkpoint, questions[number::count])
+    calibration = calibration_of_run(recipe, checkpoint, about_boxes[number::count])
     fingerprints = fingerprint_run(checkpoint, questions, calibration)
     path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
     fingerprints_path = recipe.file(FINGERPRINTS_FILE)

@@ -8,9 +8,8 @@ from grounding.answers.reader import read_answer
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.layout import JSONL_FILES
-from grounding.record.conversation import parse_record
+from grounding.record.conversation import asks_for_boxes, parse_record
 from grounding.samples import Detection, Reading
-from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.asking.dataset_questions import Question, read_questions
 
 SAMPLED_SPLIT = "train"
@@ -39,15 +38,15 @@ class KnownQuestion:
 def read_known_questions(dataset: Path, limit: int | None = None) -> list[KnownQuestion]:
     """Read the questions of the training split in the order of its records, the first `limit` of them.
 
-    Yes/no questions about boxes are left out, as their answers name no objects. Of a conversation, the
-    first turn is taken.
+    Yes/no questions about boxes and questions for words are left out, as their answers name no objects. Of a
+    conversation, the first turn is taken.
 
     Raises:
         UserError: not a prepared data set, or a record that is no question about exactly one image.
     """
     questions = read_questions(dataset, SAMPLED_SPLIT, limit)
     path = dataset / JSONL_FILES[SAMPLED_SPLIT]
-    rows = (numbered for numbered in read_jsonl(path) if not asks_yes_or_no(numbered[1]))
+    rows = (numbered for numbered in read_jsonl(path) if asks_for_boxes(numbered[1]))
     known = []
     for question, (line, row) in zip(questions, rows, strict=False):  # `limit` ends the questions earlier
         if not (answers := parse_record(row).answers):

@@ -15,8 +15,10 @@ from grounding.predictions.annotations import read_annotations
 from grounding.record import flaws
 from grounding.record.checker import check_record
 from grounding.record.contract import read_contract
+from grounding.regions.region_mark import Region, asks_for_words, read_region
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import examine_images
+from prepare.check.shown_regions import ShownRegion, find_shown_otherwise
 from prepare.locate import find_jsonl
 from prepare.reasons import IMAGE_TURNED
 
@@ -30,6 +32,7 @@ NOT_ANNOTATED_CALIBRATION = "image of calibration is not in the annotations"
 BAD_ANNOTATIONS = "annotations are not in COCO's format"
 REMOTE = "image is a web address and was not checked"
 NO_RECORD = "file has no records"
+SHOWN_OTHERWISE = "picture does not show its region as the mark says"
 OUTSIDE = "image lies outside the data set's folder and was not opened"
 
 WARNINGS = flaws.WARNINGS | {IMAGE_TWICE, ASKED_TWICE, REMOTE, IMAGE_TURNED}
@@ -53,17 +56,27 @@ def check_dataset(place: Path, limit: int = 5) -> Report:
         named = ANNOTATIONS_FILES.get(split)
         annotated = None if named is None else _read_sizes(path.parent / named, report)
         before = report.records
-        images = _check_records(path, split, annotated, report)
+        shown: list[ShownRegion] = []
+        images = _check_records(path, split, annotated, shown, report)
         if split == "train" and report.records == before:
             report.add(Finding(NO_RECORD, path, 0, "there is nothing to train on"))
         _check_images(path, split, images, annotated, hashes, report)
+        for item in find_shown_otherwise(path.parent, shown):
+            report.add(Finding(SHOWN_OTHERWISE, path, item.line, item.image))
     return report
 
 
 def _check_records(
-    path: Path, split: str, annotated: Mapping[str, Size] | None, report: Report
+    path: Path,
+    split: str,
+    annotated: Mapping[str, Size] | None,
+    shown: list[ShownRegion],
+    report: Report,
 ) -> dict[str, int]:
-    """Check each line of a JSONL; return the first line of each image."""
+    """Check each line of a JSONL, and add its questions for words to `shown`.
+
+    Returns the first line of each image.
+    """
     contract = read_contract(path.parent)
     images: dict[str, int] = {}
     asked: set[bytes] = set()
@@ -72,9 +85,14 @@ def _check_records(
         for flaw in check_record(record, contract):
             report.add(Finding(flaw.kind, path, number, flaw.piece))
         names = [name for name in _images_of(record) if name]
+        is_about_words = asks_for_words(record)  # the picture that shows its region is no image of its own
+        if is_about_words and names and (region := _region_of(record)) is not None:
+            shown.append(ShownRegion(number, names[0], region))
+            if region.image:  # the picture of the source has to be there, and in no other split
+                images.setdefault(region.image, number)
         for name in names:
             images.setdefault(name, number)
-            if annotated is not None and name not in annotated:
+            if annotated is not None and name not in annotated and not is_about_words:
                 kind = NOT_ANNOTATED_CALIBRATION if split == CALIBRATION_SPLIT else NOT_ANNOTATED
                 report.add(Finding(kind, path, number, name))
         if (question := _question_of(record)) is not None:
@@ -130,6 +148,14 @@ def _read_sizes(path: Path, report: Report) -> dict[str, Size] | None:
         return {image["file_name"]: Size(image["width"], image["height"]) for image in content["images"]}
     except (UserError, KeyError) as error:
         report.add(Finding(BAD_ANNOTATIONS, path, 0, str(error)))
+        return None
+
+
+def _region_of(record: Any) -> Region | None:
+    """Return the region of a question for words, None if its mark makes no sense."""
+    try:
+        return read_region(record)
+    except ValueError:
         return None
 
 

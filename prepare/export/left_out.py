@@ -3,6 +3,7 @@
 CROWD = "region marked as crowd"
 PHRASE = "box of a referring expression"
 YES_NO = "yes/no question about a box"
+REGION = "question for words about a region"
 ABSENT = "question about something that is not in the image"
 SCORE = "score of a box (the box is there)"
 THIN_BOX = "box has no area in this format"

@@ -26,7 +26,7 @@ from prepare.progress import progress_bar
 class ImageAnswers:
     """The records of one image, and its name in the source, "" if the records do not keep it.
 
-    Yes/no questions about boxes are not among the records: their answers name no objects.
+    Yes/no questions and questions for words are not among the records: their answers name no objects.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -87,12 +87,13 @@ def read_sound_rows(path: Path) -> Iterator[dict[str, Any]]:
 def by_image(path: Path, dropped: Counter[str]) -> dict[str, ImageAnswers]:
     """Return the records of each image, in the order in which the images first come.
 
-    Yes/no questions are counted in `dropped`; the pictures that show their boxes are no images of their own.
+    Questions whose answers name no objects are counted in `dropped`; the pictures that show their boxes are
+    no images of their own.
     """
     found: dict[str, ImageAnswers] = {}
     for row, record in read_record_rows(path):
-        if record.is_yes_no:
-            dropped[left_out.YES_NO] += 1
+        if not record.names_objects:
+            dropped[left_out.YES_NO if record.is_yes_no else left_out.REGION] += 1
             continue
         image = found.setdefault(record.image, ImageAnswers())
         image.records.append(record)

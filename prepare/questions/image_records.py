@@ -9,6 +9,7 @@ from prepare.questions.conversations import rewrite_record
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.questions.questioner import Questioner
 from prepare.questions.record_lines import RecordFormat, RecordRow, make_record
+from prepare.questions.regions.region_questions import RegionQuestion, RegionQuestioner
 from prepare.questions.scoring_samples import query_sample, question_sample
 from prepare.questions.yes_no.box_questions import BoxQuestion, BoxQuestioner
 from prepare.reasons import (
@@ -29,26 +30,30 @@ from prepare.source_types import Annotation, Frame, Query
 class RecordMaker:
     """What turns annotations into records; the same for every image of a data set.
 
-    `box_questioner` asks yes/no questions about training images, None without such questions.
+    `box_questioner` asks yes/no questions about training images, and `region_questioner` asks for words about
+    regions; None without such questions.
     """
 
     reader: ObjectReader
     questioner: Questioner
     form: RecordFormat
     box_questioner: BoxQuestioner | None = None
+    region_questioner: RegionQuestioner | None = None
 
 
 @dataclass
 class ImageRecords:
     """The records of one image, a sample for each (for validation), and the counts of its boxes and drops.
 
-    `box_questions` are the image's yes/no questions: they become records when their pictures are drawn.
+    `box_questions` are the image's yes/no questions, `region_questions` those for words about regions: they
+    become records, without samples, when their pictures are drawn.
     """
 
     image: str
     records: list[RecordRow] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     box_questions: list[BoxQuestion] = field(default_factory=list)
+    region_questions: list[RegionQuestion] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -92,9 +97,12 @@ def make_records(
             made.records.append(make_record(image, size, question, maker.form))
             if is_val:
                 made.samples.append(question_sample(samples, question))
-        if maker.box_questioner is not None and made.records and not is_val:
-            made.box_questions = maker.box_questioner.ask(
-                image_id, size, queries, len(made.records), made.dropped
+        number = len(made.records)
+        if maker.box_questioner is not None and number and not is_val:
+            made.box_questions = maker.box_questioner.ask(image_id, size, queries, number, made.dropped)
+        if maker.region_questioner is not None and number:
+            made.region_questions = maker.region_questioner.ask(
+                image_id, image, size, queries, number, made.dropped, is_val=is_val
             )
     if not made.records:
         raise _refusal(annotation, made.dropped)

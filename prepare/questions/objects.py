@@ -38,7 +38,8 @@ class ImageObjects:
     can name: a box without area on the 0..1000 grid is a real object, but no text can state it (it is counted
     in `dropped`). Crowds are in none of these. `unboxed` are the categories that the source names without a
     usable box: they are in the picture, so no question treats them as absent. `clipped` counts boxes that
-    stuck out. `expression` is the query's phrase, if it has one.
+    stuck out. `expression` is the query's phrase, if it has one. `texts` are what the source says of each of
+    the `trainable`, unchecked.
     """
 
     detections: tuple[Detection, ...]
@@ -50,6 +51,7 @@ class ImageObjects:
     dropped: Counter[str] = field(default_factory=Counter)
     clipped: int = 0
     expression: str | None = None
+    texts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class ObjectReader:
         kept: list[_Row] = []
         crowds: list[_Row] = []
         trainable: list[Detection] = []
+        texts: list[tuple[str, ...]] = []
         dropped: Counter[str] = Counter()
         clipped = 0
         rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
@@ -89,6 +92,7 @@ class ObjectReader:
             clipped += inside is not box and _sticks_out(box, inside)
             if grid_has_area(to_grid(inside, size)):
                 trainable.append(detection)
+                texts.append(objects.texts[position] if objects.texts else ())
             else:
                 dropped[BOX_NO_AREA_ON_GRID] += 1
         named = {str(label) for label in objects.labels if label in self.categories}
@@ -104,6 +108,7 @@ class ObjectReader:
             dropped,
             clipped,
             query.expression,
+            tuple(texts),
         )
 
     def has_trainable(self, objects: RawObjects, size: Size) -> bool:
@@ -170,7 +175,8 @@ def _columns(rows: list[_Row]) -> tuple[tuple[Detection, ...], tuple[float, ...]
 
 
 def _check_lengths(objects: RawObjects) -> None:
-    if not len(objects.boxes) == len(objects.labels) == len(objects.areas):
+    texts = objects.texts or objects.boxes
+    if not len(objects.boxes) == len(objects.labels) == len(objects.areas) == len(texts):
         raise UnusableImageError(IMAGE_UNEVEN_LISTS)
 
 

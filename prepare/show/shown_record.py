@@ -10,12 +10,14 @@ from typing import Any
 
 from PIL import Image
 
-from grounding.boxes import Size
+from grounding.boxes import Size, from_grid
 from grounding.files import is_regular, lies_inside
 from grounding.images.pixels import model_pixels, open_picture, upright_size
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record, parse_record
+from grounding.regions.region_mark import Region
 from grounding.samples import Detection
+from grounding.yes_no.shown_box import TEXT
 from models.lookup import DEFAULT_FAMILY
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000")
@@ -46,7 +48,8 @@ class ShownRecord:
     """What the page shows of a record.
 
     `picture` is a data URL, `size` the training resolution, `tokens` the number of image tokens. In `text`,
-    plain pieces and special tokens alternate; the first piece is plain.
+    plain pieces and special tokens alternate; the first piece is plain. `region` is in words what a question
+    for words is about, "" for other records.
     """
 
     line: int
@@ -58,6 +61,7 @@ class ShownRecord:
     boxes: tuple[ShownBox, ...]
     problems: tuple[str, ...]
     text: tuple[str, ...]
+    region: str = ""
 
 
 def show_record(
@@ -80,6 +84,7 @@ def show_record(
         seen = model_pixels(image).resize((size.width, size.height), Image.Resampling.BICUBIC)
     tokens = size.width * size.height // DEFAULT_FAMILY.pixels_per_token
     answers = record.read_answers(size)
+    stated = _stated_region(record, size)
     return ShownRecord(
         line,
         record.image,
@@ -87,10 +92,24 @@ def show_record(
         original,
         size,
         tokens,
-        _place_boxes(answers.detections, size),
+        _place_boxes((*answers.detections, *stated), size),
         answers.problems,
         tuple(_TOKEN.split(_chat_text(record, tokens))),
+        _region_in_words(record.region) if record.region else "",
     )
+
+
+def _stated_region(record: Record, size: Size) -> tuple[Detection, ...]:
+    """Return the region that the text of a question for words states: no picture shows it."""
+    if record.region is None or record.region.show != TEXT:
+        return ()
+    return (Detection(record.answers[0], from_grid(*record.region.box, size)),)
+
+
+def _region_in_words(region: Region) -> str:
+    name = f" ({region.label})" if region.label else ""
+    what = f"asks for words about {list(region.box)}{name} of {region.image}, shown as {region.show}"
+    return f"{what}; true: {' | '.join(region.phrases)}"
 
 
 def _data_url(image: Image.Image) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from grounding.regions.region_mark import REGION_KEY
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.stats.counts import LENGTH_STEP
 
@@ -121,7 +122,8 @@ def _draw_drops(axes: Any, dropped: dict[str, int]) -> None:
 
 def _write_summary(axes: Any, splits: dict[str, Any]) -> None:
     rows = [("", *splits)]
-    asks = [YES_NO_KEY] if any(YES_NO_KEY in counts for counts in splits.values()) else []
+    kinds = (YES_NO_KEY, REGION_KEY)
+    asks = [key for key in kinds if any(key in counts for counts in splits.values())]
     for key in ("images", "records", *asks, "records_without_objects", "boxes"):
         rows.append((key.replace("_", " "), *(f"{counts.get(key, 0):,}" for counts in splits.values())))
     rows.append(("labels", *(f"{len(counts['categories']):,}" for counts in splits.values())))

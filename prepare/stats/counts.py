@@ -9,6 +9,7 @@ from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.record.conversation import parse_record
+from grounding.regions.region_mark import REGION_KEY
 from grounding.samples import Detection
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
 
@@ -33,20 +34,20 @@ def count_files(files: dict[str, Path]) -> dict[str, Any]:
 
 
 def _count(path: Path) -> dict[str, Any]:
-    """Count the records of a file; of yes/no questions about boxes only their number."""
+    """Count the records of a file; of yes/no questions and of questions for words only their number."""
     images: set[str] = set()
     boxes_per_record: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     labels: Counter[str] = Counter()
     lengths: list[int] = []
-    yes_no = 0
+    others: Counter[str] = Counter()
     for line, row in read_jsonl(path):
         try:
             record = parse_record(row)
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}: run python -m prepare.check") from error
-        if record.is_yes_no:
-            yes_no += 1
+        if not record.names_objects:
+            others[YES_NO_KEY if record.is_yes_no else REGION_KEY] += 1
             continue
         objects = record.read_answers(Size(GRID, GRID)).detections
         images.add(record.image)
@@ -58,9 +59,9 @@ def _count(path: Path) -> dict[str, Any]:
     classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
     return {
         "images": len(images),
-        "records": len(lengths) + yes_no,
+        "records": len(lengths) + others.total(),
         "records_without_objects": boxes_per_record[0],
-        **({YES_NO_KEY: yes_no} if yes_no else {}),
+        **{key: others[key] for key in (YES_NO_KEY, REGION_KEY) if others[key]},
         "boxes": labels.total(),
         "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},
         "box_sizes_on_grid": {str(edge): sizes[edge] for edge in SIZE_EDGES[:-1]},

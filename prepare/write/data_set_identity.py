@@ -81,6 +81,8 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
             del settings["source"][name]
     if not recipe.yes_no.share:  # without such questions, the card is as if there were no such key
         del settings["yes_no"]
+    if not recipe.regions.share:
+        del settings["regions"]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

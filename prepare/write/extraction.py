@@ -5,10 +5,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
+from grounding.regions.region_mark import REGION_KEY
 from grounding.samples import Sample
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.draw import Candidate, Draw
@@ -28,7 +29,7 @@ COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 IMAGES_OUTSIDE = "images_outside"
 """Counted only where there are some: images that source.outside=true took from outside source.path."""
 
-SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY)
+SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY)
 """Counts that both splits have if one of them has them."""
 
 WORKERS = min(8, os.cpu_count() or 1)
@@ -38,9 +39,9 @@ Worker = Callable[[tuple[Annotation, ImageData]], ImageRecords | Lost]
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """An image of the data set: its rank in the draw, its lines of JSON, and a sample per line.
+    """An image of the data set: its rank in the draw, its lines of JSON, and a sample per question for boxes.
 
-    Training images have no samples. `drawn` are the pictures that were made for their yes/no questions.
+    Training images have no samples. `drawn` are the pictures that were made to show boxes.
     Lines are kept, not dictionaries: the whole of COCO then fits into 100 MB.
     """
 
@@ -73,7 +74,9 @@ def extract_images(
 
     def split(name: str) -> PreparedSplit:
         def work(row: tuple[Annotation, ImageData]) -> ImageRecords | Lost:
-            return _prepare_image(*row, maker, store, is_val=name in ANNOTATIONS_FILES)
+            # Scores are fitted to boxes alone: the calibration part asks for no words.
+            own = replace(maker, region_questioner=None) if name == CALIBRATION_SPLIT else maker
+            return _prepare_image(*row, own, store, is_val=name in ANNOTATIONS_FILES)
 
         return _extract_split(source, draw.candidates[name], draw.sizes[name], work, log, name)
 
@@ -137,8 +140,7 @@ def _prepare_image(
         facts = check_image(content, annotation.size, store.check_of(written))
         name = image_name(image_id, facts.extension)
         made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
-        if maker.box_questioner is not None:
-            add_box_records(made, content, facts, store.folder, maker.box_questioner.recipe)
+        add_box_records(made, content, facts, store.folder, maker.questioner.recipe)
     except UnusableImageError as error:
         return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)
     if name != written:

@@ -63,6 +63,7 @@ FOLDERS = {
     "image_folder": ".",
     "refcoco": "images",
     "refcoco_parquet": "images",
+    "visual_genome": "VG_100K",
 }
 ANNOTATIONS = {
     "coco_json": "instances_train.json",
@@ -82,6 +83,7 @@ ANNOTATIONS = {
     "image_folder": "metadata.jsonl",
     "refcoco": "refs(unc).p",
     "refcoco_parquet": "train-00000-of-00001.parquet",
+    "visual_genome": "region_descriptions.json",
 }
 COUNTED_ALONE = ("yolo", "voc", "labelme", "visdrone", "kitti")
 """Kinds with a file for each image: one that cannot be read is counted, and the others are prepared."""

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 MAX_PIXELS = 48 * 48
 # At the cap; far above it; thin, so that PaddleFormers widens it; tiny; and one of each kind
 KINDS = {4: "L", 5: "turned", 6: "I;16", 7: "RGBA", 8: "P with a transparent colour", 9: "CMYK", 10: "TIFF"}
-SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), *[(90, 60)] * 6)
+SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), *[(90, 60)] * 8)
+SHOWN = {11: "crop", 12: "text"}
+"""The last records ask for words about a region, which a picture shows, or their text."""
 
 
 def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
@@ -83,12 +85,42 @@ def write_picture(generator: np.random.Generator, shape: tuple[int, int], kind: 
     picture.save(path, {"CMYK": "JPEG", "TIFF": "TIFF"}.get(kind, "PNG"), **options)
 
 
+def describing(record: dict[str, Any], show: str, folder: Path) -> dict[str, Any]:
+    """Return a record about the same image that asks for words, as `prepare` writes it."""
+    from collections import Counter
+
+    from grounding.boxes import Box, Size
+    from grounding.samples import Detection
+    from prepare.questions.image_records import ImageRecords
+    from prepare.questions.objects import ImageObjects
+    from prepare.questions.regions.region_questions import RegionQuestioner
+    from prepare.recipe import DescribingQuestions, PrepareRecipe
+    from prepare.source_types import Frame
+    from prepare.write.image_files import ImageFacts
+    from prepare.write.shown_boxes import add_box_records
+
+    (name,) = record["images"]
+    data = (folder / name).read_bytes()
+    with Image.open(folder / name) as image:
+        size = Size(*image.size)
+    cat = Detection("cat", Box(20, 10, 50, 40))
+    objects = ImageObjects((cat,), (1.0,), (cat,), texts=(("the cat on the left",),))
+    recipe = PrepareRecipe(output_dir="unused", regions=DescribingQuestions(0.9, show))
+    made = ImageRecords(name)
+    made.region_questions = RegionQuestioner(recipe).ask(1, name, size, [objects], 9, Counter(), is_val=False)
+    add_box_records(made, data, ImageFacts(Frame(size), "png"), folder, recipe)
+    (described,) = made.records
+    assert (described["images"] == [name]) == (show == "text")
+    return described
+
+
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Write a JSONL with its images, and return the requests that inference makes of it."""
     from grounding.card import Card, save_card
     from grounding.categories import number_categories
     from infer.asking.dataset_questions import read_questions
+    from infer.asking.words.asked_regions import read_region_questions
 
     folder = tmp_path_factory.mktemp("data")
     (folder / "images").mkdir()
@@ -113,10 +145,13 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
             question["content"] = "Look: <image> Where is the cat?\n"
         answer = {"role": "assistant", "content": "<ref-object><bbox>"}
         objects = {"ref": ["cat"], "bbox": [[1, 2, 300, 400]]}
-        records.append({"messages": [*system, question, answer], "images": [name], "objects": objects})
+        record = {"messages": [*system, question, answer], "images": [name], "objects": objects}
+        records.append(describing(record, SHOWN[number], folder) if number in SHOWN else record)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     (folder / "train.jsonl").write_text(lines, encoding="utf-8")
-    return [question.request for question in read_questions(folder, "train")]
+    questions = [*read_questions(folder, "train"), *read_region_questions(folder, "train")]
+    assert len(questions) == len(SIZES)
+    return [question.request for question in questions]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +192,12 @@ def test_inference_and_app_encode_what_training_encoded(
         shown = encoder.encode(tmp_path / "upload.png", chat_messages(request))
         assert np.array_equal(shown.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
         answer = encoder.tokenizer.decode(token_ids[length:].tolist())
-        assert answer.startswith("<|object_ref_start|>cat<|object_ref_end|>")
+        begins = (
+            "the cat on the left<|im_end|>"
+            if number in SHOWN
+            else "<|object_ref_start|>cat<|object_ref_end|>"
+        )
+        assert answer.startswith(begins)
         assert answer.rstrip().endswith("<|im_end|>")
 
 

@@ -4,13 +4,27 @@ from collections import Counter
 import pytest
 
 from grounding.errors import UserError
-from grounding.prompts import LANGUAGES, draw, draw_wording, find_wordings, load_wordings, yes_no_wordings
+from grounding.prompts import (
+    LANGUAGES,
+    draw,
+    draw_wording,
+    find_wordings,
+    load_wordings,
+    region_wordings,
+    yes_no_wordings,
+)
 
 ALL = [wording for family in load_wordings().values() for texts in family.values() for wording in texts]
-PARAPHRASED = ("detection", "categories", "qwen_category", "category", "expression", "yes_no", "yes_no_text")
+DESCRIBING = ("describe", "describe_box", "describe_label", "describe_label_box")
+PARAPHRASED = (
+    *("detection", "categories", "qwen_category", "category", "expression", "yes_no", "yes_no_text"),
+    *DESCRIBING,
+)
 PLACES = {
     "yes_no": ["label"],
     "yes_no_text": ["box", "label"],
+    "describe_box": ["box"],
+    "describe_label_box": ["box"],
     **{kind: [kind] for kind in ("categories", "category", "expression")},
 }
 """The places in a text, by its family or by what it asks about."""
@@ -22,7 +36,10 @@ def test_a_text_has_the_one_place_that_its_question_needs(wording) -> None:
     family = wording.name.partition(".")[0]
     assert sorted(fields) == PLACES.get(family, PLACES.get(wording.asks, []))
     assert "<" not in wording.template
-    if wording.asks == "yes_no":
+    if wording.asks == "region":
+        assert wording.ask_about_box("", "(1,2),(3,4)").count("(1,2),(3,4)") == wording.states_box
+        assert wording.states_box == family.endswith("_box")
+    elif wording.asks == "yes_no":
         asked = wording.ask_about_box("red {box}", "(1,2),(3,4)")
         assert asked.count("red {box}") == 1
         assert asked.count("(1,2),(3,4)") == wording.states_box == ("box" in fields)
@@ -73,6 +90,8 @@ def test_a_prompt_picks_a_family_one_text_or_several() -> None:
         ("more", "en", "no wording 'more'"),
         ("yes_no", "en", "no wording 'yes_no'"),
         ("yes_no_text.en1", "en", "no wording 'yes_no_text.en1'"),
+        ("describe", "en", "no wording 'describe'"),
+        ("describe_label_box.zh1", "en", "no wording 'describe_label_box.zh1'"),
         ([], "en", "at least one"),
         ("task", "fr", "language: no 'fr'"),
     ],
@@ -103,3 +122,22 @@ def test_the_draw_depends_on_the_key_alone_and_uses_every_text() -> None:
     assert drawn != other
     assert draw(42, "a", "b") != draw(42, "ab")
     assert draw(42, 7, "杯子") == 12332946494916977594
+
+
+def test_questions_for_words_are_of_one_family_and_the_wanted_languages() -> None:
+    families = {
+        (box, label): region_wordings("en", states_box=box, names_label=label)
+        for box in (False, True)
+        for label in (False, True)
+    }
+    found = {key: {wording.name.split(".")[0] for wording in texts} for key, texts in families.items()}
+    assert found == {
+        (False, False): {"describe"},
+        (True, False): {"describe_box"},
+        (False, True): {"describe_label"},
+        (True, True): {"describe_label_box"},
+    }
+    both = region_wordings("any", states_box=True, names_label=False)
+    assert {wording.language for wording in both} == {"en", "zh"}
+    with pytest.raises(UserError, match="language: no 'fr'"):
+        region_wordings("fr", states_box=True, names_label=False)

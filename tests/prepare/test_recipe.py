@@ -41,6 +41,13 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("yes_no.share=nan", "yes_no.share: nan is not a share"),
         ("yes_no.show=spotligt", "did you mean 'spotlight'?"),
         ("yes_no.shows=text", "unknown key 'yes_no.shows', did you mean 'yes_no.show'?"),
+        ("regions.share=1", "regions.share: 1.0 is not a share"),
+        ("regions.share=nan", "regions.share: nan is not a share"),
+        ("regions.show=spotligt", "did you mean 'spotlight'?"),
+        ("regions.show=[blur,glow]", "regions.show: no 'glow'"),
+        ("regions.show=[]", "regions.show: one of spotlight"),
+        ("regions.show=[3]", "regions.show: one of spotlight"),
+        ("regions.show=3", "regions.show: one of spotlight"),
     ],
 )
 def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,6 +55,16 @@ def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytes
     with pytest.raises(UserError) as caught:
         load_recipe(PrepareRecipe, RECIPES / "coco.yaml", [override])
     assert message in str(caught.value)
+
+
+def test_both_kinds_of_further_questions_leave_room_for_others() -> None:
+    with pytest.raises(UserError, match=r"regions\.share: 0\.5 and yes_no\.share=0\.5 leave nothing"):
+        load_recipe(PrepareRecipe, RECIPES / "coco.yaml", ["regions.share=0.5", "yes_no.share=0.5"])
+
+
+def test_records_get_no_questions_for_words() -> None:
+    with pytest.raises(UserError, match=r"regions\.share: source\.kind=records keeps conversations"):
+        load_recipe(PrepareRecipe, RECIPES / "records.yaml", ["regions.share=0.2"])
 
 
 def test_records_get_no_yes_no_questions() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.visualize.samples import prediction, write_lines
+from tests.visualize.samples import prediction, write_lines, write_run
 from visualize.__main__ import main
 from visualize.read.training_records import read_records
 
@@ -208,3 +208,56 @@ def test_help_loads_no_drawing_library():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+MARK = {"box": [125, 250, 500, 750], "show": "blur", "label": "方块", "phrases": ["the square", "it"]}
+
+
+@pytest.mark.parametrize("show", ["blur", "text"])
+def test_the_words_of_a_record_are_drawn_under_its_picture(dataset, capsys, show):
+    texts = ("<image>What is it?", "the square")
+    messages = [{"role": ("user", "assistant")[n], "content": texts[n]} for n in range(2)]
+    path = dataset / "train.jsonl"
+    row = {"messages": messages, "images": ["images/7.png"], "region": MARK | {"show": show}}
+    write_lines(path, [row])
+    ((shown, question, words),) = read_records(path, 1)
+    assert (question, words, shown.problems) == ("What is it?", "the square", ())
+    boxes = [(item.label, item.box.xyxy) for item in shown.detections]
+    assert boxes == ([("方块", (8, 12, 32, 36))] if show == "text" else [])
+    pictures = []
+    for answer in ("the square", "it"):
+        row["messages"][1]["content"] = answer
+        write_lines(path, [row])
+        assert main(["--jsonl", str(path)]) == 0
+        pictures += [place.read_bytes() for place in printed_paths(capsys)]
+    assert len(set(pictures)) == 2
+
+
+def words_row(number, **changes):
+    shown = {"detections": [], "image": "images/7.png", "raw": "the big square", "region": MARK}
+    return prediction(number, **(shown | changes))
+
+
+def test_the_words_of_runs_are_drawn_beside_what_is_true(run, dataset, tmp_path, capsys):
+    rows = [prediction(number) for number in (3, 5, 7)]
+    empty = words_row(101, raw="", problems=["empty"])
+    runs = [f"a={tmp_path / 'other'}", f"b={run}"]
+    write_run(tmp_path / "other", dataset, [words_row(101), words_row(100, raw="a dog"), *rows])
+    pictures = []
+    for words in ("the big square", "a cat"):
+        write_lines(run / "predictions.jsonl", [*rows, words_row(100, raw=words), empty])
+        assert main([*runs, "--limit", "3"]) == 0
+        paths = printed_paths(capsys)
+        pictures.append([path.read_bytes() for path in paths])
+    assert [path.name for path in paths] == [f"00{n}_{name}.png" for n, name in enumerate((7, 3, 5, 7, 7), 1)]
+    alike = [one == other for one, other in zip(*pictures, strict=True)]
+    assert alike == [True, True, True, False, True]
+    assert main([*runs, "--limit", "1"]) == 0
+    assert len(printed_paths(capsys)) == 2
+
+
+def test_a_picture_of_words_has_to_be_there(run, tmp_path, capsys):
+    rows = [prediction(number) for number in (3, 5, 7)]
+    for image, message in (("images/none.png", "no such image"), ("", "no such image")):
+        write_lines(run / "predictions.jsonl", [*rows, words_row(100, image=image)])
+        assert message in failure(capsys, run)

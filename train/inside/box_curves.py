@@ -15,8 +15,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json, write_jsonl
 from grounding.layout import BOXES_FOLDER, JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
-from grounding.record.conversation import parse_record
-from grounding.yes_no.yes_no_mark import asks_yes_or_no
+from grounding.record.conversation import asks_for_boxes, parse_record
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
@@ -142,7 +141,7 @@ def encoder_of(trainer: Any) -> Encoder:
 
 def true_answers(dataset: Path, samples: int) -> Iterator[str]:
     """Yield the answers to the questions that `read_questions` reads."""
-    rows = (row for _, row in read_jsonl(dataset / JSONL_FILES[SPLIT]) if not asks_yes_or_no(row))
+    rows = (row for _, row in read_jsonl(dataset / JSONL_FILES[SPLIT]) if asks_for_boxes(row))
     for row in islice(rows, samples):
         yield "".join(parse_record(row).answers)
 

@@ -15,25 +15,33 @@ from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.page.image_copies import PageImage
 from visualize.page.kind_tables import page_kinds
+from visualize.read.asked_words import AskedWords
 from visualize.read.compared_runs import Run, Truth
 
 
 def page_content(
-    truth: Truth, runs: Sequence[Run], ids: Sequence[int], copies: Sequence[PageImage]
+    truth: Truth,
+    runs: Sequence[Run],
+    ids: Sequence[int],
+    copies: Sequence[PageImage],
+    words: Sequence[AskedWords] = (),
+    word_copies: Sequence[PageImage] = (),
 ) -> dict[str, Any]:
     """Return everything that the page shows about these images, in the given order, ready for JSON.
 
     An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
-    IoU and the position of the true label follow.
+    IoU and the position of the true label follow. `word_copies` are the pictures of the questions for words.
 
     Raises:
         UserError: a scores.json does not hold scores.
     """
     files = [run.folder / SCORES_FILE for run in runs]
     scores = [read_scores(path.parent) if path.is_file() else {} for path in files]
-    predicted = {item.label for run in runs for image_id in ids for item in run.answers[image_id].detections}
-    names = [*truth.categories, *sorted(predicted - set(truth.categories))]
+    found = {item.label for run in runs for image_id in ids for item in run.answers[image_id].detections}
+    shown = [truth.images[image_id] for image_id in ids]
+    found |= {item.label for image in shown for item in (*image.detections, *image.crowds)}  # expressions
+    names = [*truth.categories, *sorted(found - set(truth.categories))]
     labels = {name: position for position, name in enumerate(names)}
     return {
         "dataset": str(truth.dataset),
@@ -47,6 +55,35 @@ def page_content(
         "images": [
             _image(truth, image_id, [run.answers[image_id] for run in runs], copy, labels)
             for image_id, copy in zip(ids, copies, strict=True)
+        ]
+        + [_word_image(asked, copy) for asked, copy in zip(words, word_copies, strict=True)],
+    }
+
+
+def _word_image(asked: AskedWords, copy: PageImage) -> dict[str, Any]:
+    """Return a question for words as an image without objects: `words` has what is true of its region."""
+    return {
+        "id": asked.answers[-1].image_id,
+        "name": f"{asked.region.image or asked.image}, shown as {asked.region.show}",
+        "question": asked.answers[-1].question,
+        "file": copy.file,
+        "size": [copy.size.width, copy.size.height],
+        "truth": [],
+        "crowds": [],
+        "words": {
+            "true": list(asked.region.phrases),
+            "label": asked.region.label,
+            "box": None if asked.box is None else _corners(asked.box),
+        },
+        "answers": [
+            {
+                "raw": answered.raw,
+                "problems": answered.problems,
+                "readable": answered.is_readable,
+                "agreement": None,
+                "objects": [],
+            }
+            for answered in asked.answers
         ],
     }
 

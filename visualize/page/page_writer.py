@@ -13,6 +13,7 @@ from visualize.page.contents import page_content
 from visualize.page.image_copies import PageImage, copy_images
 from visualize.page.page_folder import DATA_FILE, FONTS_FILE, INDEX_FILE, replacing_page, write_assets
 from visualize.page.web_fonts import font_style
+from visualize.read.asked_words import AskedWords, read_asked_words
 from visualize.read.compared_runs import (
     Run,
     Truth,
@@ -34,11 +35,15 @@ HARD_NOTE = (
 
 @dataclass(frozen=True)
 class WrittenPage:
-    """The file to open, the number of images, and how many images not every run predicted."""
+    """The file to open, the number of images, and how many images not every run predicted.
+
+    `words` is the number of questions for words on the page.
+    """
 
     index: Path
     images: int
     left_out: int
+    words: int = 0
 
 
 def write_run_page(
@@ -53,7 +58,7 @@ def write_run_page(
 
     The folder holds index.html with style, script and fonts, data.js, and images/. An older page is replaced.
     Images are in the data set's order. With `most_changed`, only images on which the boxes of the first and
-    the last run differ are shown, largest difference first.
+    the last run differ are shown, largest difference first. Without, questions for words follow, too.
 
     Raises:
         UserError: files are missing or unreadable, or the folder holds other files than a page.
@@ -63,9 +68,11 @@ def write_run_page(
     common = answered_by_all(truth, runs)
     chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
     folder = output or runs[-1].folder / (CHANGES_FOLDER if most_changed else PAGE_FOLDER)
-    index = _write_page(folder, truth, runs, chosen, order="changed most" if most_changed else "data set")
+    words = [] if most_changed else read_asked_words(truth.dataset, runs, limit)
+    order = "changed most" if most_changed else "data set"
+    index = _write_page(folder, truth, runs, chosen, order=order, words=words)
     answered = {image_id for run in runs for image_id in run.answers}
-    return WrittenPage(index, len(chosen), len(answered) - len(common))
+    return WrittenPage(index, len(chosen), len(answered) - len(common), len(words))
 
 
 def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) -> WrittenPage:
@@ -85,19 +92,32 @@ def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) 
 
 
 def _write_page(
-    folder: Path, truth: Truth, runs: Sequence[Run], ids: Sequence[int], *, order: str, note: str = ""
+    folder: Path,
+    truth: Truth,
+    runs: Sequence[Run],
+    ids: Sequence[int],
+    *,
+    order: str,
+    note: str = "",
+    words: Sequence[AskedWords] = (),
 ) -> Path:
     """Write a page about these images, and return its index.html; the note stands where no scores are."""
     with replacing_page(folder.absolute()) as new:
-        copies = _copy_images(truth, runs[-1], ids, new)
-        _write_data(page_content(truth, runs, ids, copies) | {"order": order, "note": note}, new)
+        copies = _copy_images(truth, runs[-1], ids, words, new)
+        own, shown = copies[: len(ids)], copies[len(ids) :]
+        content = page_content(truth, runs, ids, own, words, shown)
+        _write_data(content | {"order": order, "note": note}, new)
         write_assets(new)
     return folder / INDEX_FILE
 
 
-def _copy_images(truth: Truth, run: Run, ids: Sequence[int], folder: Path) -> list[PageImage]:
+def _copy_images(
+    truth: Truth, run: Run, ids: Sequence[int], words: Sequence[AskedWords], folder: Path
+) -> list[PageImage]:
+    """Copy the images of the page, and then the pictures of its questions for words."""
     images = [truth.images[image_id] for image_id in ids]
     sources = [(find_image(truth, image, run.answers[image.image_id]), image.size) for image in images]
+    sources += [(asked.path, asked.size) for asked in words]
     (folder / IMAGES_FOLDER).mkdir()
     return copy_images(sources, folder / IMAGES_FOLDER)
 

@@ -1,7 +1,7 @@
 """What pictures compare: the ground truth of a data set, and the predictions of runs on it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grounding.boxes import Size
@@ -11,6 +11,7 @@ from grounding.files import find_outside, is_regular
 from grounding.layout import ANNOTATIONS_FILE, IMAGES_FOLDER, PREDICTIONS_FILE, dataset_of_predictions
 from grounding.predictions.annotations import objects_by_image, read_annotations
 from grounding.predictions.prediction_rows import Prediction, read_predictions
+from grounding.predictions.region_answers import RegionAnswer, read_region_answers
 from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from infer.recipe import InferRecipe
@@ -30,11 +31,15 @@ class AnnotatedImage:
 
 @dataclass(frozen=True)
 class Run:
-    """The predictions of one run by image id; `folder` holds predictions.jsonl."""
+    """The predictions of one run by image id; `folder` holds predictions.jsonl.
+
+    `words` are its answers to questions for words about regions, by their ids.
+    """
 
     name: str
     folder: Path
     answers: dict[int, Prediction]
+    words: Mapping[int, RegionAnswer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def read_named_run(name: str, place: Path) -> Run:
     predictions = read_predictions(path)
     if not predictions:
         raise UserError(f"{path}: the file is empty: run `python -m infer` again")
-    return Run(name, path.parent, {item.image_id: item for item in predictions})
+    words = {item.row.image_id: item for item in read_region_answers(path)}
+    return Run(name, path.parent, {item.image_id: item for item in predictions}, words)
 
 
 def dataset_of_runs(runs: Sequence[Run], dataset: Path | None) -> Path:

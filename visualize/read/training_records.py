@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from grounding.boxes import Size, from_grid
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.images.pixels import upright_size
@@ -12,16 +13,22 @@ from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.conversation import Record, parse_record
 from grounding.record.flaws import BOX_COUNT, REF_COUNT
+from grounding.regions.region_mark import REGION_KEY
+from grounding.samples import Detection
+from grounding.yes_no.shown_box import TEXT
 from visualize.draw.pictures import open_image
 from visualize.read.compared_runs import AnnotatedImage
 
 
 class DrawnRecord(NamedTuple):
-    """A record to draw: its image with objects, its first question, and the answer if that is yes or no."""
+    """A record to draw: its image with objects, its first question, and the answer if that names no objects.
+
+    The region that the question of a record states in its text is drawn as an object.
+    """
 
     shown: AnnotatedImage
     question: str
-    yes_or_no: str | None
+    words: str | None
 
 
 def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
@@ -47,12 +54,18 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
         with open_image(image) as opened:
             size = upright_size(opened)
         answers = record.read_answers(size)
-        shown = AnnotatedImage(
-            position + 1, record.image, size, answers.detections, problems=answers.problems
-        )
+        found = (*answers.detections, *_stated_region(record, size))
+        shown = AnnotatedImage(position + 1, record.image, size, found, problems=answers.problems)
         question = next(turn.text for turn in record.turns if turn.role == "user")
         asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
-        yield DrawnRecord(shown, asked, record.answers[0] if record.is_yes_no else None)
+        yield DrawnRecord(shown, asked, None if record.names_objects else record.answers[0])
+
+
+def _stated_region(record: Record, size: Size) -> tuple[Detection, ...]:
+    """Return the region that the text of a question for words states: no picture shows it."""
+    if record.region is None or record.region.show != TEXT:
+        return ()
+    return (Detection(record.region.label or REGION_KEY, from_grid(*record.region.box, size)),)
 
 
 def _parse_complete(row: dict[str, Any]) -> Record:

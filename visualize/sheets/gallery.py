@@ -1,5 +1,6 @@
 """Galleries: pictures of a data set, or of runs on it, as PNG files."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from grounding.errors import UserError
 from grounding.files import replacing
 from grounding.predictions.outcomes import agreement, judge_detections
 from grounding.predictions.prediction_rows import Prediction
+from grounding.regions.region_mark import REGION_KEY
 from grounding.samples import Detection
 from visualize.draw.colors import assign_colors
 from visualize.draw.pictures import open_image
+from visualize.read.asked_words import AskedWords, read_asked_words
 from visualize.read.compared_runs import (
     AnnotatedImage,
     Run,
@@ -24,11 +27,15 @@ from visualize.read.compared_runs import (
     read_truth,
 )
 from visualize.read.training_records import read_records
+from visualize.sheets.grid import CAPTION_LINES
 from visualize.sheets.panels import PANEL_WIDTH, Panel, describe_outcomes, draw_panels
 from visualize.sheets.sheet import contact_sheet, with_legend
 
 SINGLE_WIDTH = 640
 """Panel width in pixels if each image has its own file."""
+
+WORD_LINES = 6
+"""Most lines of a caption that is an answer in words."""
 
 SHEET_FILE = "sheet.png"
 PICTURES_FOLDER = "pictures"
@@ -36,7 +43,10 @@ PICTURES_FOLDER = "pictures"
 
 @dataclass(frozen=True)
 class GalleryOptions:
-    """Which images are drawn (first, worst, best; `limit` at most), and how (boxes, matched)."""
+    """Which images are drawn (first, worst, best; `limit` of each kind at most), and how (boxes, matched).
+
+    The kinds are questions about boxes, and those for words.
+    """
 
     limit: int = 8
     sheet: bool = False
@@ -50,15 +60,21 @@ def draw_runs(
 ) -> Iterator[Path]:
     """Draw the truth beside the predictions of each run, and yield the path of each written file.
 
+    Questions for words about regions follow those about boxes, as many at most, in the data set's order.
+
     Raises:
         UserError: predictions, the data set or an image are missing or unreadable.
     """
     runs = [read_named_run(name, place) for name, place in places.items()]
     truth = read_truth(dataset_of_runs(runs, dataset))
     chosen = _choose(truth, runs, options)
+    words = read_asked_words(truth.dataset, runs, options.limit)
     target = _target(output, runs[-1].folder, options)
-    pictures = (_compare(truth, runs, image_id, options) for image_id in chosen)
-    names = [truth.images[image_id].image for image_id in chosen]
+    pictures = itertools.chain(
+        (_compare(truth, runs, image_id, options) for image_id in chosen),
+        (_compare_words(runs, asked, options) for asked in words),
+    )
+    names = [truth.images[image_id].image for image_id in chosen] + [asked.image for asked in words]
     yield from _write(pictures, names, target, options)
 
 
@@ -73,13 +89,14 @@ def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> I
         raise UserError(f"{jsonl}: the file is empty: prepare the data set again")
 
     def pictures() -> Iterator[Image.Image]:
-        for shown, question, yes_or_no in records:
+        for shown, question, answer in records:
             words = _counted(len(shown.detections), "object")
             caption = _caption(shown.image, words, shown.problems)
-            if yes_or_no is not None:
-                caption = f"{question} {yes_or_no}" if options.sheet else f"{shown.image}: {yes_or_no}"
+            if answer is not None:
+                caption = f"{question} {answer}" if options.sheet else f"{shown.image}: {answer}"
             image = open_image(jsonl.parent / shown.image)
-            panels = [Panel(caption, shown.detections)]
+            lines = CAPTION_LINES if answer is None else WORD_LINES
+            panels = [Panel(caption, shown.detections, lines=lines)]
             heading = "" if options.sheet else question
             yield draw_panels(image, panels, width=_width(options), heading=heading)
 
@@ -121,8 +138,24 @@ def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: GalleryO
     return draw_panels(image, panels, colors=colors, width=_width(options), heading=shown.image)
 
 
+def _compare_words(runs: Sequence[Run], asked: AskedWords, options: GalleryOptions) -> Image.Image:
+    """Draw the picture that showed a region, once with what is true of it, and once for each run's words."""
+    name = asked.region.label or REGION_KEY
+    region = () if asked.box is None else (Detection(name, asked.box),)
+    texts = {"truth": " | ".join(asked.region.phrases)}
+    for run, answered in zip(runs, asked.answers, strict=True):
+        texts[run.name] = (answered.raw or "(empty answer)") + _in_answer(answered.problems)
+    panels = [Panel(f"{title}: {text}", region, lines=WORD_LINES) for title, text in texts.items()]
+    heading = asked.answers[-1].question
+    return draw_panels(open_image(asked.path, asked.size), panels, width=_width(options), heading=heading)
+
+
 def _caption(name: str, words: str, problems: Sequence[str]) -> str:
-    return f"{name}: {words}" + (f", {_counted(len(problems), 'problem')} in the answer" if problems else "")
+    return f"{name}: {words}{_in_answer(problems)}"
+
+
+def _in_answer(problems: Sequence[str]) -> str:
+    return f", {_counted(len(problems), 'problem')} in the answer" if problems else ""
 
 
 def _counted(number: int, thing: str) -> str:

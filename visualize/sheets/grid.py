@@ -15,10 +15,12 @@ TITLE_FONT = 20
 CAPTION_LINES = 2
 
 
-def add_caption(picture: Image.Image, caption: str, least_width: int) -> Image.Image:
-    """Return a picture under its caption, which takes up to two lines."""
+def add_caption(
+    picture: Image.Image, caption: str, least_width: int, most_lines: int = CAPTION_LINES
+) -> Image.Image:
+    """Return a picture under its caption, which takes up to two lines, or more where they are allowed."""
     width = max(picture.width, least_width)
-    lines = _wrapped(caption, CAPTION_FONT, width, most=CAPTION_LINES)
+    lines = _wrapped(caption, CAPTION_FONT, width, most=most_lines)
     above, below = text_extent(CAPTION_FONT)
     line_height = round((above + below) * 1.2)
     high = len(lines) * line_height + (GAP // 2 if lines else 0)

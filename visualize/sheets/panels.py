@@ -13,7 +13,7 @@ from visualize.draw.colors import Color
 from visualize.draw.drawing import draw_marks
 from visualize.draw.marks import Mark, crowd_marks, detection_marks, outcome_marks
 from visualize.draw.pictures import drawable, resized
-from visualize.sheets.grid import CAPTION_FONT, add_caption, add_title, arrange
+from visualize.sheets.grid import CAPTION_FONT, CAPTION_LINES, add_caption, add_title, arrange
 
 PANEL_WIDTH = 400
 """Width in pixels of a picture with sides 4:3; other shapes are between 320 and 480 pixels wide."""
@@ -28,13 +28,14 @@ class Panel:
     """One copy of an image: the objects drawn on it, and the caption.
 
     With `truth`, detections are judged by it and by the crowd regions, and coloured by outcome. Without, they
-    are coloured by label, and crowd regions are grey.
+    are coloured by label, and crowd regions are grey. The caption takes `lines` lines at most.
     """
 
     caption: str
     detections: tuple[Detection, ...]
     truth: tuple[Detection, ...] | None = None
     crowds: tuple[Detection, ...] = ()
+    lines: int = CAPTION_LINES
 
 
 def panel_size(size: Size, width: int = PANEL_WIDTH) -> Size:
@@ -70,7 +71,7 @@ def draw_panels(
         else:
             marks = outcome_marks(judge_detections(truth, shown, crowds))
         draw_marks(canvas, marks)
-        cells.append(add_caption(canvas, panel.caption, round(width / PANEL_SPREAD)))
+        cells.append(add_caption(canvas, panel.caption, round(width / PANEL_SPREAD), panel.lines))
     row = arrange(cells, len(cells))
     return add_title(row, heading, CAPTION_FONT) if heading else row
 

@@ -11,6 +11,7 @@ from grounding.files import find_outside, is_regular, read_jsonl
 from grounding.layout import IMAGES_FOLDER, PREDICTIONS_FILE, find_predictions_file, named_dataset
 from grounding.predictions.prediction_rows import Prediction, parse_prediction
 from grounding.recipe.loading import load_recipe
+from grounding.regions.region_mark import asks_for_words
 from infer.recipe import InferRecipe
 from infer.report.pictures.answered_picture import (
     UNREADABLE_PICTURE,
@@ -55,7 +56,8 @@ def find_run(place: Path, dataset: Path | None) -> RunPlace | None:
 def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     """Return the pictures of a run in the order of its predictions.
 
-    Answers to several questions about one file are joined. The time of an answer is that of the file.
+    Answers to several questions about one file are joined; those to questions for words are left out. The
+    time of an answer is that of the file.
 
     Raises:
         UserError: a row is no prediction, or a picture is missing or lies outside the data set's folder.
@@ -65,6 +67,8 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     rows: dict[str, list[tuple[Prediction, list[str | None]]]] = {}
     seen: set[int] = set()
     for line, row in read_jsonl(run.predictions):
+        if asks_for_words(row):
+            continue
         where = f"{run.predictions}, line {line}"
         prediction = parse_prediction(row, where)
         if not prediction.image:

@@ -9,6 +9,7 @@ from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.predictions.annotations import image_sizes
 from grounding.predictions.prediction_rows import Prediction, parse_prediction
+from grounding.regions.region_mark import asks_for_words
 from infer.asking.answer_units import ScaleOf, choose_scale
 from infer.asking.parsed_answers import parse_raw_answer
 from infer.engines.protocol import RawAnswer
@@ -57,7 +58,8 @@ def read_given_predictions(
     Raises:
         UserError: a row of no known form, an image that is not in the data set, or one that comes twice.
     """
-    rows = list(file_rows(path))
+    # Answers to questions for words say nothing about boxes.
+    rows = [located for located in file_rows(path) if not asks_for_words(located[1])]
     images = annotations["images"]
     sizes = image_sizes(dict(annotations))
     names = ImageNames(images)

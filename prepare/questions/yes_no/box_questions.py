@@ -72,7 +72,7 @@ class BoxQuestioner:
         """Return how many questions an image gets: over many images, the recipe's share of all records."""
         share = self.recipe.yes_no.share
         chance = draw(self.recipe.seed, image_id, "yes_no", "count") / 2**64
-        return int(asked * share / (1 - share) + chance)
+        return int(asked * share / (1 - share - self.recipe.regions.share) + chance)
 
     def _askable(self, queries: Sequence[ImageObjects], size: Size) -> Iterator[tuple[str, GridBox]]:
         found = (

@@ -29,10 +29,10 @@ from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.signs.xml_head import XmlHead
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.split_words import find_split_files
@@ -132,7 +132,7 @@ def _entry(element: ET.Element, path: Path, longest: int, left: Counter[str]) ->
         elif not label.strip():
             left[REGION_WITHOUT_LABEL] += 1
         else:
-            regions.append(Region(box, label))
+            regions.append(DescribedRegion(box, label))
     image_id = number_in_name(name)
     if image_id is None and stated.isdecimal() and len(stated) < 19:
         image_id = int(stated)

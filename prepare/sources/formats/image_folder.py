@@ -28,7 +28,12 @@ from prepare.sources.shared.source_values import (
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
+from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
+    DescribedSource,
+    FileEntries,
+    ImageEntry,
+)
 from prepare.sources.tool_files.split_words import find_split_files
 from prepare.sources.tool_files.text_files import read_csv
 
@@ -96,7 +101,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise UserError(f"{path}, line {line}: objects: not JSON: {error}") from error
 
 
-def _regions(objects: Any, names: Sequence[str], longest: int) -> list[Region]:
+def _regions(objects: Any, names: Sequence[str], longest: int) -> list[DescribedRegion]:
     """Return the objects of a row, which are a list of objects, or an object of lists.
 
     Raises:
@@ -110,7 +115,7 @@ def _regions(objects: Any, names: Sequence[str], longest: int) -> list[Region]:
     if len(boxes) != len(labels):
         raise BadValueError(f"objects: {len(boxes)} boxes, and {len(labels)} labels")
     return [
-        Region(read_numbers(box), _name_of(label, f"objects: label {number}", names, longest))
+        DescribedRegion(read_numbers(box), _name_of(label, f"objects: label {number}", names, longest))
         for number, (box, label) in enumerate(zip(boxes, labels, strict=True))
     ]
 
@@ -124,13 +129,13 @@ def _column(objects: Mapping[str, Any], keys: Sequence[str]) -> list[Any]:
     return list(objects[key])
 
 
-def _region(item: Any, where: str, names: Sequence[str], longest: int) -> Region:
+def _region(item: Any, where: str, names: Sequence[str], longest: int) -> DescribedRegion:
     if not isinstance(item, dict):
         raise BadValueError(f"{where}: an object is needed, there is {brief_value(item)}")
     box, label = (next((key for key in keys if key in item), None) for keys in (BOXES, LABELS))
     if box is None or label is None:
         raise BadValueError(f"{where}: a box and a label are needed; there are {', '.join(item) or 'none'}")
-    return Region(read_numbers(item[box]), _name_of(item[label], where, names, longest))
+    return DescribedRegion(read_numbers(item[box]), _name_of(item[label], where, names, longest))
 
 
 def _name_of(label: Any, where: str, names: Sequence[str], longest: int) -> str | None:

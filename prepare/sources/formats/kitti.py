@@ -17,7 +17,7 @@ from prepare.sources.shared.source_values import BadValueError, number_in, read_
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import ANY_LABEL, Region
+from prepare.sources.tool_files.described_images import ANY_LABEL, DescribedRegion
 from prepare.sources.tool_files.label_files import open_label_files
 
 USUAL_BOXES = BoxFormat("xyxy", "pixels")
@@ -64,7 +64,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     return open_label_files(source, USUAL_BOXES, FILES, FOLDERS, lambda path: _regions(path, source.max_text))
 
 
-def _regions(path: Path, longest: int) -> list[Region]:
+def _regions(path: Path, longest: int) -> list[DescribedRegion]:
     """Return the boxes of a file.
 
     Raises:
@@ -85,5 +85,5 @@ def _regions(path: Path, longest: int) -> list[Region]:
         except (ValueError, BadValueError) as error:
             raise UnreadableError(f"{path}, line {number}: {error}") from error
         is_ignored = label == IGNORED
-        regions.append(Region(box, ANY_LABEL if is_ignored else label, is_ignored))
+        regions.append(DescribedRegion(box, ANY_LABEL if is_ignored else label, is_ignored))
     return regions

@@ -2,13 +2,15 @@
 
 Source of the format: labelme, `labelme/label_file.py` (imagePath is relative to the JSON file),
 `labelme/shape.py` (the points of each kind of shape) and `labelme/utils/shape.py` (a circle is a centre and a
-point on it; the corners of a mask are pixels inside it).
+point on it; the corners of a mask are pixels inside it). A shape's `description`, its `flags` that are set,
+and X-AnyLabeling's `attributes` are texts about it.
 """
 
 import math
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from grounding.files import is_regular
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
 from prepare.sources.lookup.image_names import spellings
+from prepare.sources.parts.object_texts import attribute_words, describe_attributes, stated_texts
 from prepare.sources.parts.outlines import around_points
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError
@@ -34,10 +37,10 @@ from prepare.sources.signs.json_head import JsonHead
 from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.paired_images import image_named
@@ -116,8 +119,8 @@ def _name(path: Path, folder: Path, stated: str) -> str:
     return beside.relative_to(folder).as_posix() if beside else stated
 
 
-def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Region]:
-    regions: list[Region] = []
+def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[DescribedRegion]:
+    regions: list[DescribedRegion] = []
     groups: dict[tuple[str, Any], int] = {}
     for number, shape in enumerate(shapes):
         where = f"shapes[{number}]"
@@ -134,7 +137,9 @@ def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[Re
         elif (box := _box(kind, shape.get("points"))) is None:
             left[REGION_UNREADABLE] += 1
         else:
-            region = Region(box, label, shape.get("difficult") is True)
+            words = [*attribute_words(shape.get("flags")), *attribute_words(shape.get("attributes"))]
+            texts = (*stated_texts(shape.get("description")), *describe_attributes(label, words))
+            region = DescribedRegion(box, label, shape.get("difficult") is True, texts=texts)
             group = shape.get("group_id")
             key = label, group if isinstance(group, (int, str)) else None
             if kind in PARTED and key[1] is not None and key in groups:
@@ -161,12 +166,14 @@ def _box(kind: str, points: Any) -> tuple[float, ...] | None:
     return around_points(xs, ys) if kind in OUTLINES else None
 
 
-def _joined(first: Region, second: Region) -> Region:
-    """Return the region of two parts of one object."""
+def _joined(first: DescribedRegion, second: DescribedRegion) -> DescribedRegion:
+    """Return the region of two parts of one object; what is said of either is said of it."""
+    texts = tuple(dict.fromkeys((*first.texts, *second.texts)))
+    first, second = replace(first, texts=texts), replace(second, texts=texts)
     if len(first.box) != 4 or len(second.box) != 4:
         return first if len(first.box) == 4 else second
     one, other = Box(*first.box), Box(*second.box)
     if not (one.is_finite and other.is_finite):
         return first if one.is_finite else second
     around = Box.around([one.x1, one.x2, other.x1, other.x2], [one.y1, one.y2, other.y1, other.y2])
-    return Region(around.xyxy, first.label, first.is_crowd and second.is_crowd)
+    return DescribedRegion(around.xyxy, first.label, first.is_crowd and second.is_crowd, texts=texts)

@@ -2,10 +2,12 @@
 
 Source of the format: Open-GroundingDino, `data_format.md`. A line has `filename`, and `detection` with
 instances (bbox, label, category) or `grounding` with a caption and its regions (bbox, phrase). Boxes are xyxy
-in pixels. A phrase is the label of its boxes: prompt=category asks for each one by itself.
+in pixels. A phrase is the label of its boxes: prompt=category asks for each one by itself. The phrase of one
+box describes it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,12 @@ from prepare.sources.shared.source_values import (
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import DescribedSource, FileEntries, ImageEntry, Region
+from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
+    DescribedSource,
+    FileEntries,
+    ImageEntry,
+)
 from prepare.sources.tool_files.split_words import find_split_files
 from prepare.sources.tool_files.text_files import load_json
 
@@ -84,7 +91,7 @@ def _read_names(folder: Path, described: DescribedSource) -> dict[str, Any]:
 
 def _read_lines(path: Path, names: Mapping[str, Any], longest: int) -> FileEntries:
     found: dict[str, ImageEntry] = {}
-    regions: dict[str, dict[Region, None]] = {}
+    regions: dict[str, dict[tuple[Any, ...], DescribedRegion]] = {}
     for line, row in read_jsonl(path):
         where = f"{path}, line {line}"
         try:
@@ -97,16 +104,20 @@ def _read_lines(path: Path, names: Mapping[str, Any], longest: int) -> FileEntri
         known = found.setdefault(plain_name(stated), ImageEntry(stated, where, size=size))
         if known.size != size:
             raise UserError(f"{known.where} and {where} state two sizes of '{stated}'")
-        regions.setdefault(plain_name(stated), {}).update(dict.fromkeys(stated_regions))
+        of_image = regions.setdefault(plain_name(stated), {})
+        for region in stated_regions:  # the same box and label count once, with all that is said of them
+            known_region = of_image.setdefault((region.box, region.label), region)
+            texts = tuple(dict.fromkeys((*known_region.texts, *region.texts)))
+            of_image[region.box, region.label] = replace(known_region, texts=texts)
     return FileEntries(
         [
-            ImageEntry(entry.name, entry.where, tuple(regions[name]), entry.size)
+            ImageEntry(entry.name, entry.where, tuple(regions[name].values()), entry.size)
             for name, entry in found.items()
         ]
     )
 
 
-def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> list[Region]:
+def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> list[DescribedRegion]:
     if not {"detection", "grounding"} & row.keys():
         raise BadValueError("neither `detection` nor `grounding`: not a line of ODVG")
     regions = []
@@ -126,9 +137,11 @@ def _regions(row: Mapping[str, Any], names: Mapping[str, Any], longest: int) -> 
             name = read_text(read_label(label, f"{where}.{label_key}", longest), f"{where}.{label_key}")
             boxes = stated.get("bbox")
             is_nested = isinstance(boxes, list) and bool(boxes) and isinstance(boxes[0], list)
+            several = boxes if is_nested and isinstance(boxes, list) else [boxes]
+            # A phrase about several boxes may be true of none by itself.
+            texts = (name,) if label_key == "phrase" and len(several) == 1 else ()
             regions += [
-                Region(read_numbers(box), " ".join(name.split()))
-                for box in (boxes if is_nested and isinstance(boxes, list) else [boxes])
+                DescribedRegion(read_numbers(box), " ".join(name.split()), texts=texts) for box in several
             ]
     return regions
 

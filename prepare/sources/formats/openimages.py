@@ -18,10 +18,10 @@ from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.paired_images import StemFinder
@@ -57,7 +57,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     images = StemFinder(folder / (source.images or ""), described.check)
 
     def read(path: Path) -> FileEntries:
-        regions: dict[str, list[Region]] = defaultdict(list)
+        regions: dict[str, list[DescribedRegion]] = defaultdict(list)
         for line, row in read_csv(path, COLUMNS):
             regions[row["ImageID"]].append(_region(row, names, f"{path}, line {line}", source.max_text))
         return FileEntries(
@@ -70,7 +70,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     return described.read(read)
 
 
-def _region(row: dict[str, str], names: dict[str, str], where: str, longest: int) -> Region:
+def _region(row: dict[str, str], names: dict[str, str], where: str, longest: int) -> DescribedRegion:
     try:
         label = read_label(names.get(row["LabelName"], row["LabelName"]), "LabelName", longest)
     except BadValueError as error:
@@ -81,7 +81,7 @@ def _region(row: dict[str, str], names: dict[str, str], where: str, longest: int
         box = tuple(number_in(row[key]) for key in CORNERS)
     except ValueError:
         box = ()
-    return Region(box, label, row.get("IsGroupOf", "").strip() == "1")
+    return DescribedRegion(box, label, row.get("IsGroupOf", "").strip() == "1")
 
 
 def _read_names(folder: Path, described: DescribedSource) -> dict[str, str]:

@@ -30,10 +30,10 @@ from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with, only_these
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.split_words import find_split_files
@@ -95,7 +95,7 @@ def _read_file(path: Path, label: str | None, longest: int) -> FileEntries:
     try:
         stated = list(_in_csv(path, images) if path.suffix == ".csv" else _in_json(path, images))
         key = label or _only_attribute(stated)
-        regions: dict[str, list[Region]] = defaultdict(list)
+        regions: dict[str, list[DescribedRegion]] = defaultdict(list)
         left: Counter[str] = Counter()
         for region in stated:
             regions[region.image] += _regions(region, key, longest, left)
@@ -174,7 +174,7 @@ def _only_attribute(stated: Sequence[_Stated]) -> str | None:
     return next(iter(keys), None)
 
 
-def _regions(region: _Stated, key: str | None, longest: int, left: Counter[str]) -> list[Region]:
+def _regions(region: _Stated, key: str | None, longest: int, left: Counter[str]) -> list[DescribedRegion]:
     kind = region.shape.get("name")
     labels = _labels(region, key, longest)
     if kind == "point":
@@ -184,7 +184,7 @@ def _regions(region: _Stated, key: str | None, longest: int, left: Counter[str])
     elif (box := _box(kind, region.shape)) is None:
         left[REGION_UNREADABLE] += 1
     else:
-        return [Region(box, label) for label in labels]
+        return [DescribedRegion(box, label) for label in labels]
     return []
 
 

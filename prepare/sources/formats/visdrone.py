@@ -17,7 +17,7 @@ from prepare.sources.shared.source_values import number_in
 from prepare.sources.signs.folder_listing import FolderListing, folder_of
 from prepare.sources.signs.sign import Sign, files_with
 from prepare.sources.source_settings import SourceSettings
-from prepare.sources.tool_files.described_images import ANY_LABEL, Region
+from prepare.sources.tool_files.described_images import ANY_LABEL, DescribedRegion
 from prepare.sources.tool_files.label_files import open_label_files
 
 USUAL_BOXES = BoxFormat("xywh", "pixels")
@@ -63,7 +63,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     return open_label_files(source, USUAL_BOXES, FILES, FOLDERS, _regions)
 
 
-def _regions(path: Path) -> list[Region]:
+def _regions(path: Path) -> list[DescribedRegion]:
     """Return the boxes of a file.
 
     Raises:
@@ -84,5 +84,7 @@ def _regions(path: Path) -> list[Region]:
             )
         category = int(values[5])
         is_ignored = category == 0 or values[4] == 0
-        regions.append(Region(tuple(values[:4]), NAMES[category] if category else ANY_LABEL, is_ignored))
+        regions.append(
+            DescribedRegion(tuple(values[:4]), NAMES[category] if category else ANY_LABEL, is_ignored)
+        )
     return regions

@@ -10,6 +10,7 @@ from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.sources.parts.masks import box_of_segmentation
+from prepare.sources.parts.object_texts import attribute_words, stated_texts
 from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.source_values import (
@@ -31,16 +32,21 @@ Entries = dict[Any, tuple[str, Size | None]]
 """The file name of an image and the size that its entry states, by its id."""
 
 
+TEXT_KEYS = ("caption", "description")
+"""Under which many annotations say in words what an object is; not COCO's own, but common."""
+
 LISTS = ("categories", "images", "annotations")
 
 
 class AnnotationRow(NamedTuple):
-    """The values of an annotation."""
+    """The values of an annotation; `texts` are its captions and descriptions, `attributes` are in words."""
 
     box: tuple[float, ...]
     category_id: Any
     area: float | None
     is_crowd: bool
+    texts: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
 
 def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, AnnotationRow]:
@@ -53,7 +59,12 @@ def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, Annota
     if not box and (around := box_of_segmentation(value.get("segmentation"))):
         box = getattr(around, order)
     return image_id, AnnotationRow(
-        box, _category_of(value["category_id"]), read_area(value.get("area")), bool(value.get("iscrowd"))
+        box,
+        _category_of(value["category_id"]),
+        read_area(value.get("area")),
+        bool(value.get("iscrowd")),
+        tuple(text for key in TEXT_KEYS for text in stated_texts(value.get(key))),
+        attribute_words(value.get("attributes")),
     )
 
 

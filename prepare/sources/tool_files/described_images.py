@@ -33,13 +33,17 @@ ANY_LABEL = None
 
 
 @dataclass(frozen=True)
-class Region:
-    """A box of an image, its label, and whether it is marked as crowd, group or difficult."""
+class DescribedRegion:
+    """A box of an image, its label, and whether it is marked as crowd, group or difficult.
+
+    `texts` are what the file says of it in words.
+    """
 
     box: tuple[float, ...]
     label: str | None
     is_crowd: bool = False
     area: float | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class ImageEntry:
 
     name: str
     where: str
-    regions: Sequence[Region] = ()
+    regions: Sequence[DescribedRegion] = ()
     size: Size | None = None
     image_id: Any = None
     split: str | None = None
     image: Path | None = None
-    queries: tuple[Query, ...] | None = None
+    queries: Sequence[Query] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,11 +184,12 @@ class DescribedSource:
 
         def annotate(item: ListedImage, place: Place) -> Annotation:
             entry: ImageEntry = item.data
-            queries = entry.queries
-            if queries is None:
-                queries = (Query(_objects(entry.regions, names, source)),)
+            about_all = entry.queries is None
+            queries = [Query(_objects(entry.regions, names, source))] if about_all else entry.queries or ()
             image_id = entry.image_id if is_numbered else derived_id(item.name)
-            return Annotation(image_id, item.name, entry.size, queries, place, entry.where, is_numbered)
+            return Annotation(
+                image_id, item.name, entry.size, tuple(queries), place, entry.where, is_numbered
+            )
 
         return ListedSource(
             self.folder,
@@ -201,7 +206,7 @@ class DescribedSource:
         return plain_name(posixpath.relpath(image.as_posix(), self.folder.as_posix()))
 
 
-def _objects(regions: Sequence[Region], names: Sequence[str], source: SourceSettings) -> RawObjects:
+def _objects(regions: Sequence[DescribedRegion], names: Sequence[str], source: SourceSettings) -> RawObjects:
     """Return the regions as parallel lists; one that is ignored whatever is in it counts for every label."""
     spread = [
         (region, label)
@@ -215,6 +220,7 @@ def _objects(regions: Sequence[Region], names: Sequence[str], source: SourceSett
         [label for _, label in spread],
         [region.area for region, _ in spread],
         crowds,
+        [region.texts for region, _ in spread] if any(region.texts for region, _ in spread) else (),
     )
 
 

@@ -8,10 +8,10 @@ from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource, UnreadableError
 from prepare.sources.source_settings import SourceSettings
 from prepare.sources.tool_files.described_images import (
+    DescribedRegion,
     DescribedSource,
     FileEntries,
     ImageEntry,
-    Region,
     fixed_boxes,
 )
 from prepare.sources.tool_files.paired_images import image_beside
@@ -23,7 +23,7 @@ def open_label_files(
     boxes: BoxFormat,
     pattern: str,
     folders: Mapping[str, Sequence[str]],
-    regions_of: Callable[[Path], list[Region]],
+    regions_of: Callable[[Path], list[DescribedRegion]],
 ) -> ListedSource:
     """Read every label file that matches; the words train and val in their paths are the splits.
 

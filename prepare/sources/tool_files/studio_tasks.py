@@ -7,7 +7,7 @@ around its top left corner. Masks: see `brush_runs`.
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +22,7 @@ from prepare.reasons import (
     REGION_WITHOUT_BOX,
     REGION_WITHOUT_LABEL,
 )
+from prepare.sources.parts.object_texts import attribute_words, describe_attributes, stated_texts
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points
 from prepare.sources.shared.listed import IMAGE_SUFFIXES
 from prepare.sources.shared.source_values import (
@@ -32,7 +33,7 @@ from prepare.sources.shared.source_values import (
     read_side,
 )
 from prepare.sources.tool_files.brush_runs import box_of_brush
-from prepare.sources.tool_files.described_images import Region
+from prepare.sources.tool_files.described_images import DescribedRegion
 
 IMAGE_KEYS = ("image", "img", "picture", "photo", "url", "image_url")
 """Usual keys of the image in a task's data, the likeliest first."""
@@ -102,14 +103,17 @@ def choose_annotation(task: Mapping[str, Any], where: str, left: Counter[str]) -
 
 def read_results(
     results: list[Any], where: str, longest: int, left: Counter[str]
-) -> tuple[list[Region], Size | None]:
+) -> tuple[list[DescribedRegion], Size | None]:
     """Return the regions of an annotation, one for each of a region's labels, and the size of the image.
+
+    Texts and choices of results with the id of a region are about it.
 
     Raises:
         BadValueError: values of other types.
     """
     labelled = {str(each.get("id")) for each in results if _labels_in(each.get("value"))}
-    regions: list[Region] = []
+    said = _said_of_regions(results)
+    regions: list[DescribedRegion] = []
     size: Size | None = None
     for number, each in enumerate(results):
         place = f"{where}.result[{number}]"
@@ -134,8 +138,28 @@ def read_results(
             left[REGION_UNREADABLE] += 1
         else:
             left[REGION_WITHOUT_LABEL] += sum(not name.strip() for name in names)
-            regions += [Region(box, name) for name in names if name.strip()]
+            texts, words = said.get(str(each.get("id")), ((), ())) if "id" in each else ((), ())
+            regions += [
+                DescribedRegion(box, name, texts=(*texts, *describe_attributes(name, words)))
+                for name in names
+                if name.strip()
+            ]
     return regions, size
+
+
+def _said_of_regions(results: Sequence[dict[str, Any]]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the texts and the attributes in words of each region, by its id."""
+    said: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    for each in results:
+        value = each.get("value")
+        if "id" not in each or not isinstance(value, dict):
+            continue
+        texts, words = said.get(str(each["id"]), ((), ()))
+        name = each.get("from_name")
+        choices = value.get("choices")
+        chosen = attribute_words({name: choices} if isinstance(name, str) and name.strip() else choices)
+        said[str(each["id"])] = (*texts, *stated_texts(value.get("text"))), (*words, *chosen)
+    return said
 
 
 def _labels_in(value: Any) -> list[Any] | None:

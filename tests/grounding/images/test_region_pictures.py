@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFilter
 
 from grounding.boxes import Box, Size
 from grounding.images.pixels import model_pixels
-from grounding.images.region_pictures import draw_outline, draw_spotlight
+from grounding.images.region_pictures import draw_blur, draw_outline, draw_spotlight, draw_with_crop
 from tests.visualize.scenes import colourful
 
 WIDTH, HEIGHT = 60, 40
@@ -102,6 +102,65 @@ def test_box_and_mask_are_of_the_upright_image(orientation):
 
 
 def test_a_mask_of_another_size_is_refused():
-    for draw in (draw_spotlight, draw_outline):
+    for draw in (draw_spotlight, draw_outline, draw_blur, draw_with_crop):
         with pytest.raises(ValueError, match="60x40"):
             draw(Image.new("RGB", (WIDTH, HEIGHT)), np.zeros((WIDTH, HEIGHT), dtype=bool))
+
+
+@given(corners)
+def test_blur_leaves_the_object_and_changes_all_else(numbers):
+    x, y, wide, high = numbers
+    box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
+    image = colourful(WIDTH, HEIGHT)
+    before, after = np.asarray(image), np.asarray(draw_blur(image, box))
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    inside, around = np.zeros((2, HEIGHT, WIDTH), dtype=bool)
+    inside[y1:y2, x1:x2] = True
+    around[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+    assert (after[inside] == before[inside]).all()
+    assert (after[around & ~inside] == 255).all()
+    blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2)))
+    assert (after[~around] == blurred[~around]).all()
+    assert image.tobytes() == colourful(WIDTH, HEIGHT).tobytes()
+
+
+def test_the_blur_grows_with_the_picture():
+    image = Image.new("RGB", (640, 320))
+    image.paste((255, 255, 255), (0, 0, 320, 320))
+    drawn = np.asarray(draw_blur(image, Box(600, 300, 640, 320)))[10, :, 0].astype(int)
+    rows = np.asarray(image.filter(ImageFilter.GaussianBlur(10)))[10, :, 0].astype(int)
+    assert (drawn == rows).all()
+    assert 0 < drawn[330] < 255
+
+
+@given(corners, st.booleans())
+def test_a_crop_stands_beside_or_below_the_outlined_picture_with_the_object_s_own_pixels(numbers, is_high):
+    x, y, wide, high = numbers
+    box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
+    image = colourful(WIDTH, HEIGHT)
+    if is_high:
+        image, box = image.transpose(Image.Transpose.TRANSPOSE), Box(box.y1, box.x1, box.y2, box.x2)
+    width, height = image.size
+    before, after = np.asarray(image), np.asarray(draw_with_crop(image, box))
+    outlined = np.asarray(draw_outline(image, box))
+    assert (after[:height, :width] == outlined).all()
+    x1, y1, x2, y2 = map(int, box.xyxy)
+    cropped = before[y1:y2, x1:x2]
+    factor = max(1, min(4, width // (x2 - x1), height // (y2 - y1)))
+    enlarged = cropped.repeat(factor, axis=0).repeat(factor, axis=1)
+    rows, columns = enlarged.shape[:2]
+    is_beside = after.shape[1] > width
+    left, top = (width + 8, 0) if is_beside else (0, height + 8)
+    assert (after[top : top + rows, left : left + columns] == enlarged).all()
+    assert after.shape[:2] == ((height, left + columns) if is_beside else (top + rows, width))
+    rest = np.ones(after.shape[:2], dtype=bool)
+    rest[:height, :width] = rest[top : top + rows, left : left + columns] = False
+    assert not after[rest].any()
+    other = (width + 8 + columns) * height if not is_beside else width * (height + 8 + rows)
+    assert after.shape[0] * after.shape[1] <= other
+
+
+def test_a_crop_of_nothing_adds_nothing():
+    image = colourful(WIDTH, HEIGHT)
+    drawn = draw_with_crop(image, Box(900, 900, 950, 950))
+    assert drawn.tobytes() == draw_outline(image, Box(900, 900, 950, 950)).tobytes()

@@ -125,3 +125,11 @@ def test_a_row_is_read_with_and_without_what_may_be_left_out(tmp_path: Path) -> 
     small = {"image_id": 7, "detections": [{"label": "red", "box": [-1, 2, LARGEST_COORDINATE, 4]}]}
     assert read(path, small).detections[0].score is None
     assert read(path, {**small, "image": None, "raw": None}).raw == ""
+
+
+def test_answers_in_words_are_no_predictions_of_boxes(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    rows = [{"image_id": 1, "detections": []}, {"image_id": 2, "detections": [], "region": mark}]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    assert [item.image_id for item in read_predictions(path)] == [1]

@@ -106,6 +106,48 @@ def test_the_card_promises_more(content: Record, contract: Contract, kind: str) 
     assert kinds(content, contract) == {kind}
 
 
+MARK = {"box": [1, 2, 300, 400], "show": "spotlight", "label": "cat", "phrases": ["a cat", "the black cat"]}
+
+
+def describing(answer: str = "a cat", **changes: Any) -> Record:
+    return saying(answer, region=MARK | changes)
+
+
+def test_a_question_for_words_is_answered_by_what_is_known_of_its_region() -> None:
+    for contract in (Contract(), Contract(frozenset({"dog"}), "Be brief.", "json")):
+        assert kinds(describing(), contract) == set()
+        assert kinds(describing("the black cat"), contract) == set()
+        assert kinds(describing("a dog"), contract) == {flaws.BAD_REGION}
+        assert kinds(describing("[]"), contract) == {flaws.BAD_REGION}
+        assert kinds(describing(box=[1, 2, 3]), contract) == {flaws.BAD_REGION}
+        assert kinds(describing(phrases=[]), contract) == {flaws.BAD_REGION}
+        assert kinds(describing(show="glow"), contract) == {flaws.BAD_REGION}
+        # A mark of another tool makes no question for words of a record.
+        assert kinds(saying("a cat", region="EU"), contract) == kinds(saying("a cat"), contract)
+
+
+def test_a_question_for_words_has_one_turn_and_no_objects() -> None:
+    good = describing()
+    assert kinds(good | {"messages": [*good["messages"], *good["messages"][1:]]}) >= {flaws.BAD_REGION}
+    assert kinds(good | {"objects": {"ref": ["cat"], "bbox": [[0, 0, 1, 1]]}}) == {flaws.BAD_REGION}
+    good["messages"][1]["content"] += "<ref-object>"
+    assert kinds(good) == {flaws.BAD_REGION}
+
+
+def test_a_region_that_no_picture_shows_is_stated_in_the_question() -> None:
+    for stated, found in (
+        ("[1, 2, 300, 400]", set()),
+        ("(1,2),(300,400)", set()),
+        ("[1, 2, 300, 401]", {flaws.BAD_REGION}),
+        ("[11, 2, 300, 400]", {flaws.BAD_REGION}),
+        ("[1, 2, 300, 4000]", {flaws.BAD_REGION}),
+        ("it", {flaws.BAD_REGION}),
+    ):
+        row = describing(show="text")
+        row["messages"][1]["content"] = f"<image>Describe {stated}."
+        assert kinds(row) == found
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -118,6 +160,8 @@ def test_no_content_makes_the_check_itself_fail(key: str, value: Any) -> None:
     list(check_record(record(**{key: value}), Contract(frozenset({"cat"}), "Be brief.", "objects")))
     list(check_record(record(objects={"ref": value, "bbox": value}), Contract()))
     list(check_record(saying(json.dumps(value)), Contract(answer_format="json")))
+    list(check_record(record(region=value), Contract()))
+    list(check_record(describing(box=value, phrases=value, show=value), Contract()))
 
 
 def asking(question: str, answer: str, labels: list[str], boxes: list[list[int]]) -> Record:

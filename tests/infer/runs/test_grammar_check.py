@@ -69,3 +69,20 @@ def test_a_label_that_is_no_category_is_named(recipe: InferRecipe, dataset: Any)
     change_card(dataset, categories=number_categories(["green circle"]))
     with pytest.raises(UserError, match=r"line 1: .*red square"):
         check_grammar(replace(recipe, grammar_labels="categories"))
+
+
+def test_answers_in_words_are_no_answers_of_the_grammar(recipe: InferRecipe, dataset: Any) -> None:
+    path = dataset.path / "val.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    words = {"messages": [rows[0]["messages"][0], {"role": "assistant", "content": "a cat"}]}
+    others = [
+        {"images": rows[0]["images"], **words, "region": mark},
+        {"images": rows[0]["images"], **words, "yes_no": "truth"},
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in [*others, *rows]), encoding="utf-8")
+    check_grammar(recipe)
+    del others[0]["region"]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in [*others, *rows]), encoding="utf-8")
+    with pytest.raises(UserError, match="'a cat' is no answer that grammar=objects"):
+        check_grammar(recipe)

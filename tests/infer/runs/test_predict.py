@@ -194,3 +194,29 @@ def test_what_is_missing_is_named(recipe: InferRecipe, damage: Any, message: str
     damage(Path(recipe.checkpoint), recipe.dataset_path)
     with pytest.raises(UserError, match=message):
         ask(recipe)
+
+
+def test_questions_for_words_follow_those_about_boxes_and_their_rows_have_the_mark(
+    recipe: InferRecipe, dataset: Any
+) -> None:
+    path = dataset.path / "val.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"], "image": "a.png"}
+    described = [row | {"region": mark} for row in rows[:3]]
+    mixed = [*described[:2], *rows, described[2]]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in mixed), encoding="utf-8")
+    engine, answered = ask(dataclasses.replace(recipe, score="none"))
+    assert [row["image_id"] for row in answered[: len(rows)]] == list(range(101, 108))
+    words = answered[len(rows) :]
+    assert [row["image"] for row in words] == [row["images"][0] for row in described]
+    assert all(request.is_free_form for request in engine.asked[-3:])
+    for row in words:
+        assert row["region"] == mark
+        assert row["raw"].startswith("red square(100,200)")
+        assert (row["detections"], row["problems"]) == ([], [])
+    assert all("region" not in row for row in answered[: len(rows)])
+    engine, again = ask(dataclasses.replace(recipe, limit=2, output_dir=f"{recipe.output_dir}_2"))
+    assert [row["image_id"] for row in again[:2]] == [101, 102]
+    assert again[2:] == words[:2]
+    engine, _ = ask(recipe)
+    assert engine.asked == []

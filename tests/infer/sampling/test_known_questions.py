@@ -7,6 +7,8 @@ from grounding.boxes import Box
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY
 from infer.sampling.known_questions import read_known_questions
 
+REGION = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+
 
 def rewrite(dataset: Any, rows: list[dict[str, Any]]) -> None:
     (dataset.path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -19,7 +21,8 @@ def rows(dataset: Any) -> list[dict[str, Any]]:
 
 def test_the_line_is_that_of_the_record(dataset: Any, rows: list[dict[str, Any]]) -> None:
     yes_no = rows[0] | {YES_NO_KEY: TRUTH, "objects": None}
-    rewrite(dataset, [yes_no, rows[0], rows[1], yes_no, rows[2]])
+    words = rows[0] | {"region": REGION, "objects": None}
+    rewrite(dataset, [yes_no, rows[0], rows[1], words, rows[2]])
     known = read_known_questions(dataset.path)
     assert [item.line for item in known] == [2, 3, 5]
     assert [item.row for item in known] == rows[:3]

@@ -1,5 +1,6 @@
 """The check of a data set: silent on a good one, and every kind of fault is found on its line."""
 
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from grounding.record import flaws
 from prepare.check import dataset as dataset_checks
@@ -19,7 +21,7 @@ from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
-from prepare.recipe import CalibrationPart
+from prepare.recipe import CalibrationPart, DescribingQuestions
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
@@ -169,3 +171,42 @@ def test_a_calibration_part_is_checked_and_shares_no_image(dataset: Path, make_r
         dataset_checks.NOT_ANNOTATED_CALIBRATION: [("calibration.jsonl", 1)],
     }
     assert main([str(folder)]) == 2
+
+
+def test_the_picture_of_a_question_for_words_shows_its_region(
+    tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make
+) -> None:
+    def coloured(i: int) -> bytes:
+        file = io.BytesIO()
+        Image.new("RGB", (40, 20), (9 * i, 99, 199)).save(file, "PNG")
+        return file.getvalue()
+
+    drawn = [make_row(i, image={"bytes": coloured(i), "path": None}) for i in range(1, 9)]
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", drawn)
+    shows = ["spotlight", "text"]
+    prepare_dataset(make_recipe(total_samples=8, regions=DescribingQuestions(0.45, shows, labels=True)))
+    dataset = tmp_path / "dataset"
+    assert check_dataset(dataset).errors == 0
+    rows = [json.loads(text) for text in (dataset / "train.jsonl").read_text().splitlines()]
+    lines = {row["region"]["show"]: line for line, row in enumerate(rows, start=1) if "region" in row}
+    assert lines.keys() == set(shows)
+    before = (dataset / "train.jsonl").read_text()
+    spotlight, text = rows[lines["spotlight"] - 1], rows[lines["text"] - 1]
+    for line, changes in (
+        (lines["spotlight"], {"region": spotlight["region"] | {"box": [100, 200, 500, 600]}}),
+        (lines["spotlight"], {"region": spotlight["region"] | {"show": "blur"}}),
+        (lines["spotlight"], {"images": [spotlight["region"]["image"]]}),
+        (lines["text"], {"images": spotlight["images"]}),
+    ):
+        change(dataset / "train.jsonl", line, **changes)
+        assert find(check_dataset(dataset)) == {
+            dataset_checks.SHOWN_OTHERWISE: [("train.jsonl", line)],
+        }
+        (dataset / "train.jsonl").write_text(before)
+    for image, kind in (("images/none.png", check_images.MISSING), ("../x.png", dataset_checks.OUTSIDE)):
+        region = spotlight["region"] | {"image": image}
+        change(dataset / "train.jsonl", lines["spotlight"], region=region)
+        assert find(check_dataset(dataset)) == {kind: [("train.jsonl", lines["spotlight"])]}
+        (dataset / "train.jsonl").write_text(before)
+    change(dataset / "train.jsonl", lines["text"], region=text["region"] | {"phrases": ["another"]})
+    assert find(check_dataset(dataset)) == {flaws.BAD_REGION: [("train.jsonl", lines["text"])]}

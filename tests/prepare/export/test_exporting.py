@@ -115,6 +115,35 @@ def test_yes_no_questions_are_conversations_and_nothing_else(dataset: Path) -> N
             assert data.left_out == before[name][1].left_out + Counter({left_out.YES_NO: 2})
 
 
+def test_questions_for_words_are_conversations_and_nothing_else(dataset: Path) -> None:
+    formats = known_formats()
+    before = {name: export(dataset, name) for name in formats}
+    files = {name: files_of(folder) for name, (folder, _) in before.items()}
+    drawn = "images/region_00000000000000000000000000000000.png"
+    Image.new("RGB", (SIZE.width, SIZE.height)).save(dataset / drawn)
+    mark = {"box": [1, 2, 3, 4], "show": "blur", "label": None, "phrases": ["the cat"]}
+    for split in ("train", "val"):
+        first = json.loads((dataset / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()[0])
+        turns = (("user", "<image>?"), ("assistant", "the cat"))
+        messages = [first["messages"][0], *({"role": role, "content": text} for role, text in turns)]
+        image = drawn if split == "train" else first["images"][0]
+        row = {"messages": messages, "images": [image], "region": mark}
+        with (dataset / f"{split}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(f"{json.dumps(row)}\n")
+    for name in formats:
+        folder = dataset.parent / f"again_{name}"
+        data = export_dataset(dataset, ExportSettings(name, str(folder)))
+        if name in ("sharegpt", "ms_swift"):
+            assert [len(data.rows[split]) for split in ("train", "val")] == [
+                len(before[name][1].rows[split]) + 1 for split in ("train", "val")
+            ]
+            assert data.left_out == before[name][1].left_out
+            assert (folder / drawn).is_file()
+        else:
+            assert files_of(folder) == files[name]
+            assert data.left_out == before[name][1].left_out + Counter({left_out.REGION: 2})
+
+
 @pytest.fixture
 def phrases(tmp_path: Path) -> Path:
     """Referring expressions: one for two objects, one for one, one that matches nothing."""

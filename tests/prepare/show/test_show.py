@@ -57,6 +57,23 @@ def test_a_yes_no_record_is_shown_without_problems(dataset: Path) -> None:
     assert "0 objects" in page
 
 
+@pytest.mark.parametrize("show_as", ["blur", "text"])
+def test_a_question_for_words_is_shown_with_what_it_is_about(dataset: Path, show_as: str) -> None:
+    row = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    del row["objects"]
+    row["messages"][2]["content"] = "the <big> cup"
+    mark = {"box": [100, 0, 500, 1000], "show": show_as, "label": "cup", "phrases": ["the big cup", "it"]}
+    (dataset / "val.jsonl").unlink()
+    (dataset / "train.jsonl").write_text(json.dumps(row | {"region": mark}), encoding="utf-8")
+    page = show(dataset, limit=1).read_text(encoding="utf-8")
+    assert 'class="problem"' not in page
+    assert (
+        f"asks for words about [100, 0, 500, 1000] (cup) of , shown as {show_as}; true: the big cup | it"
+        in page
+    )
+    assert page.count("<rect") == (show_as == "text")
+
+
 def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:
     page = show(dataset, limit=1).read_text(encoding="utf-8")
     [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)

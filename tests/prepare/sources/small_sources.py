@@ -38,6 +38,7 @@ def coco_json() -> Any:
         "images": [{"id": n + 1, "file_name": f"{n}.png", "width": WIDTH, "height": HEIGHT} for n in entries],
         "annotations": [
             {"id": n, "image_id": n + 1, "category_id": 1, "bbox": boxes[n], "area": 99.5, "iscrowd": 0}
+            | {"caption": f"the cat {n}", "attributes": {"state": "asleep", "occluded": True}}
             for n in entries
         ],
         "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
@@ -102,7 +103,8 @@ def labelme() -> Any:
                     "points": [[x1, y1], [x2, y2]],
                     "group_id": None,
                     "shape_type": "rectangle",
-                    "flags": {},
+                    "description": f"the cat {n}",
+                    "flags": {"occluded": True, "truncated": False},
                 }
             ],
             "imagePath": f"{n}.png",
@@ -128,7 +130,8 @@ def label_studio() -> Any:
                     "result": [
                         {
                             "id": "a",
-                            "type": "rectanglelabels",
+                            "type": kind,
+                            "from_name": name,
                             "original_width": WIDTH,
                             "original_height": HEIGHT,
                             "image_rotation": 0,
@@ -138,9 +141,14 @@ def label_studio() -> Any:
                                 "width": 100 * (x2 - x1) / WIDTH,
                                 "height": 100 * (y2 - y1) / HEIGHT,
                                 "rotation": 0,
-                                "rectanglelabels": ["cat"],
+                                key: [f"the cat {n}" if kind == "textarea" else word],
                             },
                         }
+                        for kind, name, key, word in (
+                            ("rectanglelabels", "label", "rectanglelabels", "cat"),
+                            ("textarea", "description", "text", ""),
+                            ("choices", "state", "choices", "asleep"),
+                        )
                     ],
                 }
             ],
@@ -242,6 +250,14 @@ def refcoco_parquet() -> Any:
     ]
 
 
+def visual_genome() -> Any:
+    return [
+        {"id": n, "regions": [region | {"region_id": n, "image_id": n, "phrase": f"cat {n}"}]}
+        for n, (x1, y1, x2, y2) in enumerate(map(box_of, range(IMAGES)))
+        for region in [{"x": x1, "y": y1, "width": x2 - x1, "height": y2 - y1}]
+    ]
+
+
 def _write_images(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(IMAGES):
@@ -295,6 +311,11 @@ def write_labelme(content: Any, folder: Path) -> None:
 def write_json(content: Any, folder: Path) -> None:
     _write_images(folder / "images")
     (folder / "export.json").write_text(json.dumps(content))
+
+
+def write_visual_genome(content: Any, folder: Path) -> None:
+    _write_images(folder / "VG_100K")
+    (folder / "region_descriptions.json").write_text(json.dumps(content))
 
 
 def write_openimages(content: Any, folder: Path) -> None:
@@ -389,6 +410,7 @@ SOURCES: dict[str, tuple[Callable[[], Any], Callable[[Any, Path], None]]] = {
     "image_folder": (image_folder, write_image_folder),
     "refcoco": (refcoco, write_refcoco),
     "refcoco_parquet": (refcoco_parquet, write_refcoco_parquet),
+    "visual_genome": (visual_genome, write_visual_genome),
 }
 """For each kind, the content of a good source, and what writes it."""
 

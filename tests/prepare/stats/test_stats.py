@@ -63,6 +63,23 @@ def test_yes_no_questions_are_counted_by_themselves(dataset: Path) -> None:
     assert (dataset / "stats.png").read_bytes() != picture
 
 
+def test_questions_for_words_are_counted_by_themselves(dataset: Path) -> None:
+    write_stats(dataset)
+    before = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(lines[0])
+    del row["objects"]
+    row["messages"][-1]["content"] = "the cat"
+    mark = {"box": [1, 2, 3, 4], "show": "blur", "label": None, "phrases": ["the cat"]}
+    words = json.dumps(row | {"region": mark, "images": ["images/region_1.png"]})
+    (dataset / "train.jsonl").write_text("\n".join([words, *lines, words]), encoding="utf-8")
+    write_stats(dataset)
+    after = json.loads((dataset / "stats.json").read_text(encoding="utf-8"))
+    assert after["splits"]["train"].pop("region") == 2
+    before["splits"]["train"]["records"] += 2
+    assert after == before
+
+
 def test_chinese_labels_are_drawn_in_a_font_that_has_them(
     dataset: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:

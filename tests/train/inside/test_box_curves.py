@@ -105,7 +105,9 @@ def test_true_answers_are_those_of_the_questions_that_are_asked(drawn_data: Path
     rows = [json.loads(line) for line in (drawn_data / "val.jsonl").read_text().splitlines()]
     expected = list(true_answers(drawn_data, 3))
     marked = {**rows[0], "yes_no": "truth"}
-    lines = [json.dumps(row) + "\n" for row in (marked, rows[0], marked, *rows[1:])]
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    words = {**rows[0], "region": mark}
+    lines = [json.dumps(row) + "\n" for row in (marked, words, rows[0], marked, *rows[1:])]
     (tmp_path / "val.jsonl").write_text("".join(lines))
     assert list(true_answers(tmp_path, 3)) == expected
     assert len(expected) == 3

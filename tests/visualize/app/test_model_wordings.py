@@ -24,8 +24,9 @@ def test_the_question_about_everything_is_the_trained_one(tmp_path):
     assert '"red cup"' in wordings.ask_phrase("red cup")
 
 
-def test_yes_no_questions_ask_for_nothing(tmp_path):
+def test_yes_no_questions_and_those_for_words_ask_for_no_objects(tmp_path):
     prompts = {"yes_no.en1": "Is it {label}?", "yes_no_text.en1": "Is {box} {label}?", "task.en1": "All."}
+    prompts = {"describe.en1": "What is it?", "describe_box.en1": "What is at {box}?", **prompts}
     wordings = choose_wordings(write_card(tmp_path, prompts))
     assert wordings.ask_everything() == "All."
     assert not wordings.knows_phrases

@@ -231,3 +231,39 @@ def test_the_page_of_hard_questions_shows_the_worst_first_and_says_why(mined, ca
 def test_a_page_of_runs_has_no_note(run):
     write(run)
     assert content_of(run / "page")["note"] == ""
+
+
+def test_words_stand_beside_what_is_true_of_their_region(run, dataset, tmp_path, capsys):
+    mark = {"box": [125, 250, 500, 750], "show": "blur", "label": "方块", "phrases": ["the square", "it"]}
+    stated = mark | {"show": "text", "label": None, "image": "images/7.png"}
+    shown = {"detections": [], "raw": "a square", "image": "images/7.png"}
+    drawn_row = prediction(100, **shown, region=mark)
+    words = [drawn_row, prediction(101, **shown, region=stated, problems=["truncated"])]
+    write_lines(run / "predictions.jsonl", [prediction(7), *words])
+    write(run)
+    assert "1 images and 2 questions for words" in capsys.readouterr().out
+    first, drawn, text = content_of(run / "page")["images"]
+    assert "words" not in first
+    assert (drawn["id"], drawn["name"], drawn["size"]) == (100, "images/7.png, shown as blur", [64, 48])
+    assert drawn["words"] == {"true": ["the square", "it"], "label": "方块", "box": None}
+    assert text["words"] == {"true": ["the square", "it"], "label": None, "box": [8, 12, 32, 36]}
+    assert drawn["answers"] == [
+        {"raw": "a square", "problems": [], "readable": True, "agreement": None, "objects": []}
+    ]
+    assert text["answers"][0]["problems"] == ["truncated"]
+    assert [image["file"] for image in (first, drawn, text)] == [
+        path.name for path in sorted((run / "page" / "images").iterdir())
+    ]
+    write_lines(run / "predictions.jsonl", [prediction(7), words[0] | {"image": "../../secret.png"}])
+    assert main(["page", str(run)]) == 2
+
+
+def test_expressions_that_no_run_names_are_labels_of_the_page(run, dataset):
+    """The true label of a referring expression is the expression, which is no category."""
+    annotations = json.loads((dataset / "annotations_val.json").read_text(encoding="utf-8"))
+    annotations["images"][0] |= {"asked": "the left square", "negative": None}
+    (dataset / "annotations_val.json").write_text(json.dumps(annotations), encoding="utf-8")
+    write(run)
+    content = content_of(run / "page")
+    assert content["labels"] == ["方块", "circle", "the left square"]
+    assert content["images"][0]["truth"][0][0] == 2

@@ -34,14 +34,15 @@ function drawPage() {
 
 function cardHeader(image) {
   const run = Number(byId("run").value);
-  const words = `${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
+  const words = image.words ? "asks for words"
+    : `${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
   const question = state.hasQuestions && image.question ? element("p", {}, image.question) : null;
-  return element("header", {}, element("h3", {}, image.name), element("span", { title: IOU_WORDS }, words), question);
+  return element("header", {}, element("h3", {}, image.name), element("span", { title: image.words ? "" : IOU_WORDS }, words), question);
 }
 
 function panelsOf(image, height) {
   const panels = image.answers.map((answer, run) => answerPanel(image, answer, run, height));
-  if (!isOverlay()) panels.unshift(truthPanel(image, height));
+  if (!isOverlay()) panels.unshift(image.words ? wordsPanel(image, height) : truthPanel(image, height));
   return element("div", { class: "panels" }, ...panels);
 }
 
@@ -49,6 +50,14 @@ function truthPanel(image, height) {
   const caption = element("figcaption", {}, element("strong", {}, "truth"),
     element("span", { class: "quiet" }, counted(image.truth.length, "object")));
   return element("figure", {}, caption, stage(image, "truth", crowdMarks(image).concat(image.truth.map(truthMark)), height));
+}
+
+/** What is known to be true of the region that a question for words is about. */
+function wordsPanel(image, height) {
+  const caption = element("figcaption", {}, element("strong", {}, "truth"),
+    element("span", { class: "quiet" }, image.words.label || counted(image.words.true.length, "text")));
+  const texts = element("pre", { tabindex: "0", "aria-label": "true texts" }, image.words.true.join("\n"));
+  return element("figure", {}, caption, stage(image, "truth", regionMarks(image), height), element("div", { class: "answer" }, texts));
 }
 
 function answerPanel(image, answer, run, height) {
@@ -61,7 +70,7 @@ function answerPanel(image, answer, run, height) {
     return chip;
   });
   const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts);
-  const marks = answer.objects.map(answerMark);
+  const marks = image.words ? regionMarks(image) : answer.objects.map(answerMark);
   if (isOverlay()) marks.unshift(...crowdMarks(image), ...image.truth.map(underMark));
   const problems = answer.problems.length === 0 ? null
     : element("ul", { class: "problems", "aria-label": "problems" }, ...answer.problems.map((problem) => element("li", {}, problem)));

@@ -18,7 +18,9 @@ function readFilters() {
 
 function passes(image, filters) {
   const answer = image.answers[filters.run];
-  if (answer.agreement < filters.iou[0] || answer.agreement > filters.iou[1]) return false;
+  if (image.words) { // has no objects, so that filters of boxes leave it out
+    if (filters.iou[0] > 0 || filters.iou[1] < 1) return false;
+  } else if (answer.agreement < filters.iou[0] || answer.agreement > filters.iou[1]) return false;
   if (image.truth.length < filters.objects[0] || image.truth.length > filters.objects[1]) return false;
   if (filters.words && !searchText(image).includes(filters.words)) return false;
   const isOfCategory = (object) => filters.category === null
@@ -38,15 +40,17 @@ function searchText(image) {
   if (!searchTexts.has(image)) {
     const labels = [image.truth, ...image.answers.map((answer) => answer.objects)].flat()
       .map((object) => DATA.labels[object[LABEL]]);
-    const texts = [image.name, String(image.id), image.question, ...new Set(labels), ...image.answers.map((answer) => answer.raw)];
+    const words = image.words ? [...image.words.true, image.words.label || ""] : [];
+    const texts = [image.name, String(image.id), image.question, ...words, ...new Set(labels), ...image.answers.map((answer) => answer.raw)];
     searchTexts.set(image, texts.join("\n").toLowerCase());
   }
   return searchTexts.get(image);
 }
 
 function sortKey(order, run) {
+  if (order === "order") return undefined;
   const change = (image) => image.answers[run].agreement - image.answers[0].agreement;
-  return {
+  const key = {
     "iou-up": (image) => image.answers[run].agreement,
     "iou-down": (image) => -image.answers[run].agreement,
     "objects-up": (image) => image.truth.length,
@@ -55,6 +59,7 @@ function sortKey(order, run) {
     "change-up": change,
     "change-down": (image) => -change(image),
   }[order];
+  return (image) => (image.words ? Infinity : key(image)); // questions for words last
 }
 
 /** Filter and sort all images, and go to the first page. */
@@ -62,7 +67,7 @@ function chooseImages() {
   const filters = readFilters();
   state.shown = DATA.images.filter((image) => passes(image, filters));
   const key = sortKey(byId("sort").value, filters.run);
-  if (key) state.shown.sort((first, second) => key(first) - key(second));
+  if (key) state.shown.sort((first, second) => (key(first) === key(second) ? 0 : key(first) - key(second)));
   state.page = 0;
   drawKindCounts(filters.run);
   drawBars();

@@ -11,6 +11,10 @@ const truthMark = (object) => ({ object, paint: labelPaint(object), text: DATA.l
 /** A true object under the predictions of an overlay: a thin line without a label. */
 const underMark = (object) => ({ object, paint: ["#ffffff", "#000000"], text: "", layer: "of-truth", isFaint: true });
 
+/** The region that the text of a question for words states; other pictures show theirs. */
+const regionMarks = (image) => image.words.box === null ? [] : [{
+  object: [0, 0, ...image.words.box], paint: ["#ffffff", "#000000"], text: "", title: "the region that the question states", layer: "of-truth" }];
+
 function answerMark(object) {
   const outcome = object[OUTCOME];
   const isMissed = outcome === MISSED;

@@ -402,3 +402,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A small data set, and a file beside it."""
     folder = tmp_path_factory.mktemp("forms")
     return write_dataset(folder / "data").path, folder / "theirs.json"
+
+
+def test_answers_in_words_beside_the_boxes_change_no_score(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data").path
+    path = tmp_path / "predictions.jsonl"
+    rows = right_answers(data)
+    write_rows(path, rows)
+    expected = read_evaluation(path, data)
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    words = [{**row, "image_id": 10**14 + n, "raw": "a cat", "region": mark} for n, row in enumerate(rows)]
+    write_rows(path, [words[0], *rows, *words[1:]])
+    assert read_evaluation(path, data) == expected

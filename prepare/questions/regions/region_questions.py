@@ -1,0 +1,98 @@
+"""The questions for words about regions of an image, and their records."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grounding.boxes import GridBox, Size
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.prompts import SYSTEM_PROMPT, Wording, draw, draw_wording, region_wordings
+from grounding.regions.region_mark import REGION_KEY, Region
+from grounding.yes_no.shown_box import TEXT, write_box
+from prepare.questions.objects import ImageObjects
+from prepare.questions.record_lines import RecordRow
+from prepare.questions.regions.described_objects import DescribedObject, described_objects
+from prepare.recipe import PrepareRecipe
+from prepare.sources.parts.expression_query import ANYTHING
+
+
+@dataclass(frozen=True)
+class RegionQuestion:
+    """A question for words about a region; the answer is one of the region's phrases."""
+
+    region: Region
+    answer: str
+    wording: Wording
+
+
+@dataclass(frozen=True)
+class RegionQuestioner:
+    """Asks about the objects of which the source has a text, or with regions.labels about all."""
+
+    recipe: PrepareRecipe
+
+    def ask(
+        self,
+        image_id: int,
+        image: str,
+        size: Size,
+        queries: Sequence[ImageObjects],
+        asked: int,
+        dropped: Counter[str],
+        *,
+        is_val: bool,
+    ) -> list[RegionQuestion]:
+        """Return the questions about an image about which `asked` questions for boxes are asked.
+
+        Each box is asked about once at most. The questions depend on seed and image alone. Texts that cannot
+        be used are counted in `dropped`.
+        """
+        key = (self.recipe.seed, image_id, "regions")
+        known = described_objects(queries, size, self.recipe.min_grid_size, dropped)
+        described = {box: found for box, found in known.items() if self._phrases_of(found)}
+        chosen = sorted(described, key=lambda box: draw(*key, *box))[: self._count(key, asked, is_val=is_val)]
+        return [self._question(key, image, box, described[box]) for box in chosen]
+
+    def _question(
+        self, key: tuple[object, ...], image: str, box: GridBox, found: DescribedObject
+    ) -> RegionQuestion:
+        shows = self.recipe.regions.shows
+        show = shows[draw(*key, *box, "show") % len(shows)]
+        phrases = self._phrases_of(found)
+        wordings = region_wordings(
+            self.recipe.language, states_box=show == TEXT, names_label=not found.phrases
+        )
+        region = Region(box, show, _label_of(found), phrases, image)
+        answer = phrases[draw(*key, *box, "answer") % len(phrases)]
+        return RegionQuestion(region, answer, draw_wording(wordings, *key, *box, "wording"))
+
+    def _phrases_of(self, found: DescribedObject) -> tuple[str, ...]:
+        label = _label_of(found) if self.recipe.regions.labels else None
+        return tuple(found.phrases) or ((label,) if label else ())
+
+    def _count(self, key: tuple[object, ...], asked: int, *, is_val: bool) -> int:
+        """Return how many questions an image gets: over many images, the recipe's share of all records."""
+        share = self.recipe.regions.share
+        rest = 1 - share - (0 if is_val else self.recipe.yes_no.share)  # yes/no questions are for training
+        chance = draw(*key, "count") / 2**64
+        return int(asked * share / rest + chance)
+
+
+def make_region_record(image: str, question: RegionQuestion, answer_format: str) -> RecordRow:
+    """Return a question for words with its answer; `image` is the picture that shows the region."""
+    stated = write_box(question.region.box, answer_format) if question.wording.states_box else ""
+    return {
+        "messages": [
+            {"role": "system", "content": SYSTEM_PROMPT},
+            {"role": "user", "content": IMAGE_PLACEHOLDER + question.wording.ask_about_box("", stated)},
+            {"role": "assistant", "content": question.answer},
+        ],
+        "images": [image],
+        REGION_KEY: question.region.as_json(),
+    }
+
+
+def _label_of(found: DescribedObject) -> str | None:
+    """Return the category at a box; None where the source names several, or none at all."""
+    labels = tuple(found.labels)
+    return labels[0] if len(labels) == 1 and labels[0] != ANYTHING else None
