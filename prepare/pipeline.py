@@ -30,8 +30,8 @@ def prepare_dataset(recipe: PrepareRecipe) -> Card:
     """Prepare the data set of a recipe and return its card; a data set that is complete is left alone.
 
     `counts` of the card has, per split, `images`, `records`, `boxes` (all usable ones), `boxes_in_answers`
-    and `boxes_clipped` (stuck out of the image by more than a pixel), and `yes_no` records if the recipe
-    has such questions. In `dropped`, images are counted over
+    and `boxes_clipped` (stuck out of the image by more than a pixel), and `yes_no` and `relations` records if
+    the recipe has such questions. In `dropped`, images are counted over
     the whole source if the annotations tell, and over the drawn images if only their bytes tell. Boxes are
     counted over the images that were taken. "box has no area on the grid" concerns the answers only.
 

@@ -9,7 +9,7 @@ from grounding.files import read_jsonl
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import spell
 from grounding.layout import JSONL_FILES
-from grounding.prompts import EXPRESSION, load_wordings
+from grounding.prompts import asks_for_phrases
 from grounding.record.conversation import parse_record
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -37,13 +37,7 @@ def check_grammar(recipe: InferRecipe) -> None:
 
 
 def _check_categories(card: Card, recipe: InferRecipe) -> None:
-    kinds = {
-        wording.name: wording.asks
-        for family in load_wordings().values()
-        for wordings in family.values()
-        for wording in wordings
-    }
-    if not card.categories or EXPRESSION in map(kinds.get, card.prompts):
+    if not card.categories or asks_for_phrases(card.prompts):
         raise UserError(
             f"grammar_labels=categories: {recipe.dataset} asks for expressions, and labels are these: set "
             "grammar_labels=free"

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
-from prepare.stats.counts import LENGTH_STEP
+from prepare.stats.counts import LENGTH_STEP, PHRASES_KEY
 
 COLOURS = {"train": "#3465a4", "val": "#f0a030", "calibration": "#5fa055"}
 OTHER_COLOUR = "#888888"
 TOP_CATEGORIES = 20
 FONT = ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf")
 """A font with Chinese characters: the installed package, and the file in it."""
+
+SOMETIMES = (YES_NO_KEY, PHRASES_KEY)
+"""Counts that only some data sets have."""
 
 MOST_BARS = 30
 
@@ -121,8 +124,8 @@ def _draw_drops(axes: Any, dropped: dict[str, int]) -> None:
 
 def _write_summary(axes: Any, splits: dict[str, Any]) -> None:
     rows = [("", *splits)]
-    asks = [YES_NO_KEY] if any(YES_NO_KEY in counts for counts in splits.values()) else []
-    for key in ("images", "records", *asks, "records_without_objects", "boxes"):
+    asks, phrases = ([key] if any(key in counts for counts in splits.values()) else [] for key in SOMETIMES)
+    for key in ("images", "records", *asks, "records_without_objects", "boxes", *phrases):
         rows.append((key.replace("_", " "), *(f"{counts.get(key, 0):,}" for counts in splits.values())))
     rows.append(("labels", *(f"{len(counts['categories']):,}" for counts in splits.values())))
     for share, name in (("50", "median"), ("99", "99 % at most"), ("100", "longest")):

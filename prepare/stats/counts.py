@@ -8,6 +8,7 @@ from grounding.boxes import GRID, Size
 from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from grounding.record.contract import read_contract
 from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
@@ -17,6 +18,9 @@ SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, GRID + 1)
 
 LENGTH_STEP = 100
 """Width of the classes of answer lengths, in characters."""
+
+PHRASES_KEY = "boxes_of_computed_phrases"
+"""Counted where the data set asks for computed phrases."""
 
 PERCENTILES = (50, 90, 99, 100)
 
@@ -29,17 +33,21 @@ def count_files(files: dict[str, Path]) -> dict[str, Any]:
     """
     folder = next(iter(files.values())).parent
     dropped = load_card(folder).dropped if (folder / CARD_FILE).is_file() else {}
-    return {"splits": {split: _count(path) for split, path in files.items()}, "dropped": dropped}
+    categories = read_contract(folder).categories
+    return {"splits": {split: _count(path, categories) for split, path in files.items()}, "dropped": dropped}
 
 
-def _count(path: Path) -> dict[str, Any]:
-    """Count the records of a file; of yes/no questions about boxes only their number."""
+def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
+    """Count the records of a file; of yes/no questions about boxes only their number.
+
+    With `categories`, all other labels are computed phrases: they are counted together.
+    """
     images: set[str] = set()
     boxes_per_record: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     labels: Counter[str] = Counter()
     lengths: list[int] = []
-    yes_no = 0
+    yes_no = phrases = 0
     for line, row in read_jsonl(path):
         try:
             record = parse_record(row)
@@ -52,7 +60,9 @@ def _count(path: Path) -> dict[str, Any]:
         images.add(record.image)
         boxes_per_record[len(objects)] += 1
         sizes.update(_size_class(detection) for detection in objects)
-        labels.update(detection.label for detection in objects)
+        named = [item.label for item in objects if not categories or item.label in categories]
+        labels.update(named)
+        phrases += len(objects) - len(named)
         lengths.append(sum(map(len, record.answers)))
     lengths.sort()
     classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
@@ -61,7 +71,8 @@ def _count(path: Path) -> dict[str, Any]:
         "records": len(lengths) + yes_no,
         "records_without_objects": boxes_per_record[0],
         **({YES_NO_KEY: yes_no} if yes_no else {}),
-        "boxes": labels.total(),
+        "boxes": labels.total() + phrases,
+        **({PHRASES_KEY: phrases} if categories else {}),
         "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},
         "box_sizes_on_grid": {str(edge): sizes[edge] for edge in SIZE_EDGES[:-1]},
         "categories": dict(sorted(labels.items(), key=lambda item: (-item[1], item[0]))),

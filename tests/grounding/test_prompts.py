@@ -7,11 +7,20 @@ from grounding.errors import UserError
 from grounding.prompts import LANGUAGES, draw, draw_wording, find_wordings, load_wordings, yes_no_wordings
 
 ALL = [wording for family in load_wordings().values() for texts in family.values() for wording in texts]
-PARAPHRASED = ("detection", "categories", "qwen_category", "category", "expression", "yes_no", "yes_no_text")
+PARAPHRASED = (
+    "detection",
+    "categories",
+    "qwen_category",
+    "category",
+    "expression",
+    "relation",
+    "yes_no",
+    "yes_no_text",
+)
 PLACES = {
     "yes_no": ["label"],
     "yes_no_text": ["box", "label"],
-    **{kind: [kind] for kind in ("categories", "category", "expression")},
+    **{kind: [kind] for kind in ("categories", "category", "expression", "relation")},
 }
 """The places in a text, by its family or by what it asks about."""
 
@@ -53,6 +62,7 @@ def test_the_texts_that_others_wrote_are_theirs_to_the_letter() -> None:
         "qwen_detection",
         "qwen_category",
         "qwen_expression",
+        "qwen_relation",
     }
 
 
