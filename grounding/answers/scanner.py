@@ -4,7 +4,9 @@ It takes time linear in the length of the text, and never raises. What numbers m
 """
 
 import re
+from collections.abc import Sequence
 
+from grounding.answers.descriptions import Note, blank_spans, find_notes
 from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
 from grounding.answers.nothing_found import says_nothing
 from grounding.answers.spellings.json_boxes import JsonReader
@@ -19,7 +21,7 @@ from grounding.answers.spellings.prose_boxes import (
     read_points,
 )
 from grounding.answers.spellings.tagged_boxes import read_tags
-from grounding.answers.spellings.written_boxes import Found
+from grounding.answers.spellings.written_boxes import Found, WrittenBox
 
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
@@ -47,7 +49,22 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
     if says_nothing(stripped):
         return ()
     piece = plain_piece(bare, original)
-    return tuple(_read(piece)) or (_name_problem(piece.plain),)
+    notes = find_notes(bare)
+    if not notes or _STRUCTURE.search(piece.plain, 0, notes[0].span[0]):
+        return tuple(_read(piece)) or (_name_problem(piece.plain),)
+    return tuple(_read_described(bare, original, notes))
+
+
+def _read_described(bare: str, original: str, notes: Sequence[Note]) -> list[Found]:
+    """Read a text without its descriptions, and give these to the boxes that they stand behind."""
+    piece = plain_piece(blank_spans(bare, [note.span for note in notes]), original)
+    by_place = {note.span[0]: note for note in notes if (note.text or "").strip()}
+    found = list(_read(piece)) or [_name_problem(piece.plain)]
+    for place, box in enumerate(found):
+        if isinstance(box, WrittenBox) and (note := by_place.get(box.span[1])) is not None:
+            found[place] = box._replace(description=note.text, description_span=note.span)
+    is_cut_off = notes[-1].text is None and TRUNCATED not in found[-1:]
+    return [*found, TRUNCATED] if is_cut_off else found
 
 
 def _read(piece: Piece) -> list[Found]:

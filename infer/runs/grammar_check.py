@@ -57,7 +57,8 @@ def _check_categories(card: Card, recipe: InferRecipe) -> None:
 def _check_records(recipe: InferRecipe) -> None:
     from tqdm import tqdm
 
-    grammar = AnswerGrammar(recipe.grammar, recipe.answer_labels())
+    labels = recipe.answer_labels()
+    grammar = AnswerGrammar(recipe.grammar, labels, descriptions=recipe.grammar_descriptions)
     path = recipe.dataset_path / JSONL_FILES[recipe.split]
     rows = tqdm(read_jsonl(path), unit="record", desc="check the answers", delay=2, leave=False)
     for number, (line, row) in enumerate(rows):
@@ -68,6 +69,12 @@ def _check_records(recipe: InferRecipe) -> None:
         except ValueError:
             continue  # the reader of questions names it
         if answers and not grammar.accepts(spell(answers[0])):
+            described = AnswerGrammar(recipe.grammar, labels, descriptions=True)
+            if described.accepts(spell(answers[0])):
+                raise UserError(
+                    f"{path}, line {line}: the answer describes objects: set grammar_descriptions=true, or "
+                    "grammar=none"
+                )
             raise UserError(
                 f"{path}, line {line}: '{answers[0][:60]}' is no answer that grammar={recipe.grammar} with "
                 f"grammar_labels={recipe.grammar_labels} allows: set grammar=none, or prepare this data set "

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from grounding.predictions.prediction_rows import written_detection
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
 
@@ -15,9 +16,6 @@ def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]
         "height": question.size.height,
         "question": question.text,
         "raw": answered.raw,
-        "detections": [
-            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
-            for found in answered.detections
-        ],
+        "detections": [written_detection(found) for found in answered.detections],
         "problems": list(answered.problems),
     }

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grounding.boxes import Size, to_grid
+from grounding.files import is_unicode
 from grounding.prompts import CATEGORIES, CATEGORY, EXPRESSION, RELATION, Wording, draw, draw_wording
 from grounding.samples import Detection
 from prepare.questions.negatives import KNOWN_ABSENT, TrainingStatistics, pick
@@ -56,7 +57,8 @@ class Questioner:
         Questions depend on seed and image alone, except negatives, which depend on the training set too.
         Validation keeps answers of any length: without the crowded images, the scores would be too good.
         """
-        usable = [self._without_small(objects, size, dropped) for objects in queries]
+        told = [self._with_descriptions(image_id, objects) for objects in queries]
+        usable = [self._without_small(objects, size, dropped) for objects in told]
         has_expressions = any(objects.expression is not None for objects in queries)
         ask = self._about_expressions if has_expressions else self._about_categories
         limit = self.recipe.max_objects if self.recipe.overflow == "drop" and not is_val else None
@@ -70,6 +72,21 @@ class Questioner:
                     replace(question, answer=order_detections(question.answer, self.recipe.order, size))
                 )
         return kept
+
+    def _with_descriptions(self, image_id: int, objects: ImageObjects) -> ImageObjects:
+        """Give each object that an answer can name a description, if the recipe wants them.
+
+        Of several texts that the source has of an object, one is drawn.
+        """
+        if not self.recipe.descriptions or not any(objects.texts):
+            return objects
+        trainable = []
+        for item, texts in zip(objects.trainable, objects.texts, strict=True):
+            usable = [text for text in texts if text.strip() and is_unicode(text)]
+            place = draw(self.recipe.seed, image_id, "description", *item.box.xyxy)
+            text = usable[place % len(usable)] if usable else None
+            trainable.append(replace(item, description=text))
+        return replace(objects, trainable=tuple(trainable))
 
     def _without_small(self, objects: ImageObjects, size: Size, dropped: Counter[str]) -> ImageObjects:
         least = self.recipe.min_grid_size
@@ -117,10 +134,15 @@ class Questioner:
             return
         questioner = RelationQuestioner(self.recipe, wordings, self.categories, self.statistics)
         detections = [item for objects in queries for item in objects.detections]
+        told = {(item.label, item.box): item.description for objects in queries for item in objects.trainable}
         has_any = False
         for asked in questioner.ask(image_id, size, queries):
             has_any = True
-            answer = () if asked.place is None else (Detection(asked.phrase, detections[asked.place].box),)
+            answer: tuple[Detection, ...] = ()
+            if asked.place is not None:
+                meant = detections[asked.place]
+                description = told.get((meant.label, meant.box))
+                answer = (Detection(asked.phrase, meant.box, description=description),)
             yield QuestionAnswer(
                 asked.text, answer, asked.phrase, asked.negative, asked.place, is_computed=True
             )
