@@ -88,8 +88,8 @@ class JsonReader:
         if sides is not None:
             self.found.append(written_box(label, sides[0], value.span, sides[1], confidence))
         elif boxes is not None:
-            keys = LABEL_KEYS if own is None or own in DESCRIPTION_KEYS else _KEYS_OF_NAMES
-            names = next((plain[name] for name in keys if _is_texts(plain.get(name))), None)
+            of_names = LABEL_KEYS if own is None or own in DESCRIPTION_KEYS else _KEYS_OF_NAMES
+            names = next((plain[name] for name in of_names if _is_texts(plain.get(name))), None)
             self._add_boxes(boxes, label, confidence, names)
         elif any(plain_key(key) in _POINT_KEYS and _is_point(item) for key, item in value.items()):
             self.found.append(POINT)

@@ -58,7 +58,7 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     """
     from tqdm import tqdm
 
-    rows: dict[str, list[tuple[Prediction, list[str | None]]]] = {}
+    rows: dict[str, list[Prediction]] = {}
     seen: set[int] = set()
     for line, row in read_jsonl(run.predictions):
         where = f"{run.predictions}, line {line}"
