@@ -15,6 +15,9 @@ from prepare.questions.relations.relation_types import Attributes, Relation, Sce
 LEAST_GAP = 0.05
 """Centres that are closer than this share of the image's side have no order."""
 
+MOST_SHARED = 0.5
+"""Boxes that share more than this part of the shorter one's width have no order from left to right."""
+
 LEAST_SIZE_RATIO = 1.5
 """An area that is less than so many times another one is not larger."""
 
@@ -150,13 +153,15 @@ def _order(relation: Relation, scene: Scene) -> Callable[[SceneObject, SceneObje
     side = scene.size.width if is_level else scene.size.height
 
     def comes_before(one: SceneObject, other: SceneObject) -> bool:
-        """Tell whether both the centre and the near edge of one box come first."""
+        """Tell whether both the centre and the near edge of one box come first, and most of the box."""
         start, end = _sides(one.box, is_level=is_level)
         other_start, other_end = _sides(other.box, is_level=is_level)
         if is_from_end:
             start, end, other_start, other_end = -end, -start, -other_end, -other_start
         gap = (other_start + other_end - start - end) / 2
-        return gap >= LEAST_GAP * side and start <= other_start
+        shared = min(end, other_end) - max(start, other_start)
+        is_apart = shared <= MOST_SHARED * min(end - start, other_end - other_start)
+        return is_apart and gap >= LEAST_GAP * side and start <= other_start
 
     return comes_before
 

@@ -10,7 +10,7 @@ from prepare.questions.order import grid_side
 from prepare.questions.relations.relation_truth import names_overlap
 from prepare.questions.relations.relation_types import Scene, SceneObject
 
-LEAST_SIDE = 15
+LEAST_SIDE = 20
 """Steps of the grid: of a category with a smaller object nothing is said, as it is easily overlooked."""
 
 MOST_ALIKE = 20

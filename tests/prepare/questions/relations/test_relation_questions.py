@@ -187,7 +187,7 @@ def phrases(
 
 
 LEFT_DOG = ("dog", (50, 400, 250, 600), {"color": "red", "size": "small"})
-RIGHT_DOG = ("dog", (700, 450, 950, 800), {"color": "blue", "size": "small"})
+RIGHT_DOG = ("dog", (700, 550, 950, 900), {"color": "blue", "size": "small"})
 CAT = ("cat", (400, 400, 550, 600), {"color": "white"})
 
 
@@ -249,10 +249,19 @@ def test_values_that_are_no_words_stay_out_of_phrases() -> None:
     assert not any(value in phrase for phrase in found for value in ("true", "yes", "17", "<b>", "\n"))
 
 
-def test_close_calls_are_not_asked() -> None:
-    near = ("dog", (70, 420, 260, 610), {})
-    found = phrases(shown(LEFT_DOG, near))
-    assert not found
+@pytest.mark.parametrize(
+    ("other", "unclear"),
+    [
+        ((70, 420, 260, 610), ("most", "est", "from")),
+        ((70, 700, 260, 900), ("left", "right", "est")),
+        ((700, 420, 880, 610), ("top", "bottom", "est")),
+        ((60, 100, 900, 590), ("left", "right", "top", "bottom")),  # one in the other
+        ((120, 700, 320, 900), ("left", "right")),  # more than half beside each other
+    ],
+)
+def test_close_calls_are_not_asked(other: tuple[int, int, int, int], unclear: tuple[str, ...]) -> None:
+    found = phrases(shown(LEFT_DOG, ("dog", other, {})))
+    assert not [phrase for phrase in found if any(word in phrase for word in unclear)]
 
 
 @pytest.mark.parametrize(
