@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from grounding.answers.descriptions import quote_description
 from grounding.answers.forms import ANSWER_FORMATS, LOOPED, REPEATED, TRUNCATED
 from grounding.answers.reader import read_answer
-from grounding.answers.repeats import find_repeat
+from grounding.answers.repeats import RepeatWatch, find_repeat
 from grounding.answers.writer import write_answer
 from grounding.boxes import Box
 from grounding.markup import GROUNDING_TOKENS, find_markup
@@ -132,6 +132,32 @@ def test_the_rest_of_a_cut_description_is_no_object() -> None:
     reading = read_answer(cut, SIZE)
     assert reading.detections == (replace(CAT, description=None),)
     assert reading.problems == (TRUNCATED,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "＜box x1=1 y1=2 x2=3 y2=4＞",
+        "<box x1=1 y1=2 x2=3 y2=4>",
+        "seen at (1,2),(3,4): ",
+        "</think>",
+        "◁/think▷",
+    ],
+)
+@formats
+def test_texts_that_look_like_answers_are_descriptions(answer_format: str, text: str) -> None:
+    objects = (replace(DOG, description=text), replace(CAT, description=text))
+    assert read_answer(written(answer_format, objects), SIZE) == Reading(objects, ())
+
+
+@formats
+def test_a_brace_in_a_description_does_not_delay_the_end_of_an_answer(answer_format: str) -> None:
+    objects = [replace(CAT, description="a {"), DOG]
+    watch = RepeatWatch()
+    assert watch.add(written(answer_format, objects)) is None
+    stop = watch.add(f", {written(answer_format, [DOG])}")
+    assert stop is not None
+    assert stop.problem == REPEATED
 
 
 @formats

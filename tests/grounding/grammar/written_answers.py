@@ -108,6 +108,7 @@ _HARD_PIECES = (
     ),
     *(
         '<box x1="1" y1="2" x2="3" y2="4">',
+        "＜box x1=1 y1=2 x2=3 y2=4＞",
         "nothing found",
         "没有",
         "}",
