@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from grounding.answers.spellings.strings import unescape
+from grounding.answers.spellings.plain_characters import Piece
 from grounding.markup import BOX_END
 from grounding.samples import Span
 
@@ -23,14 +23,15 @@ _NUMBER = r"[0-9]{1,4}(?:\.[0-9]{1,6})?"
 _POINT = rf"\({_NUMBER},{_NUMBER}\)"
 _INSIDE = r'[^"\\]*(?:\\.[^"\\]*)*'
 _DESCRIBED = re.compile(
-    rf"{_POINT},{_POINT}(?:{re.escape(BOX_END)})?(?P<note>{DESCRIPTION_MARK}"
+    # Inside of a string, blanks stand in place of the backslashes before quotes.
+    rf"{_POINT},{_POINT}(?:{re.escape(BOX_END)})?(?P<note>:[ ]{{1,9}}"
     rf'(?:"(?P<text>{_INSIDE})"(?=\s{{0,9}}(?:,|<\||\n|\Z))|"(?P<cut>{_INSIDE}\\?\Z)))',
     re.DOTALL,
 )
 
 
 class Note(NamedTuple):
-    """A description in a text: its place with its quotes, which begins where the box ends.
+    """A description in a piece: its place there with its quotes, which begins where the box ends.
 
     `text` is None if the description is cut off.
     """
@@ -47,14 +48,19 @@ def quote_description(description: str) -> str:
     return quoted
 
 
-def find_notes(text: str) -> list[Note]:
-    """Return the descriptions behind the boxes of an answer in grounding tokens, or without the tokens."""
-    if f'{DESCRIPTION_MARK}"' not in text:
-        return []
-    return [
-        Note(None if match["text"] is None else unescape(match["text"], 1), match.span("note"))
-        for match in _DESCRIBED.finditer(text)
-    ]
+def find_notes(piece: Piece) -> list[Note]:
+    """Return the descriptions behind boxes in grounding tokens, or without the tokens, in their order."""
+    found = _DESCRIBED.finditer(piece.plain) if ": " in piece.plain else ()
+    return [Note(_text_of(piece, match), match.span("note")) for match in found]
+
+
+def _text_of(piece: Piece, match: re.Match[str]) -> str | None:
+    if match["text"] is None:
+        return None
+    start, end = match.span("text")
+    if piece.level:
+        end = start + len(match["text"].rstrip())
+    return piece.label(start, end, times=1)
 
 
 def blank_spans(text: str, spans: Sequence[Span]) -> str:

@@ -5,6 +5,7 @@ It takes time linear in the length of the text, and never raises. What numbers m
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from grounding.answers.descriptions import Note, blank_spans, find_notes
 from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
@@ -49,25 +50,31 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
     if says_nothing(stripped):
         return ()
     piece = plain_piece(bare, original)
-    notes = find_notes(bare)
-    if not notes or _STRUCTURE.search(piece.plain, 0, notes[0].span[0]):
-        return tuple(_read(piece)) or (_name_problem(piece.plain),)
-    return tuple(_read_described(bare, original, notes))
+    return tuple(_read(piece)) or (_name_problem(piece.plain),)
 
 
-def _read_described(bare: str, original: str, notes: Sequence[Note]) -> list[Found]:
-    """Read a text without its descriptions, and give these to the boxes that they stand behind."""
-    piece = plain_piece(blank_spans(bare, [note.span for note in notes]), original)
-    by_place = {note.span[0]: note for note in notes if (note.text or "").strip()}
-    found = list(_read(piece)) or [_name_problem(piece.plain)]
+def _read(piece: Piece) -> list[Found]:
+    """Read a text; one in grounding tokens without its descriptions, which its boxes then get."""
+    notes = find_notes(piece)
+    if notes and _STRUCTURE.search(piece.plain, 0, notes[0].span[0]) is None:
+        return _read_described(piece, notes)
+    return _read_plain(piece)
+
+
+def _read_described(piece: Piece, notes: Sequence[Note]) -> list[Found]:
+    bare = replace(piece, plain=blank_spans(piece.plain, [note.span for note in notes]))
+    by_place = {piece.offset + note.span[0]: note for note in notes if (note.text or "").strip()}
+    found = _read_plain(bare)
     for place, box in enumerate(found):
         if isinstance(box, WrittenBox) and (note := by_place.get(box.span[1])) is not None:
-            found[place] = box._replace(description=note.text, description_span=note.span)
+            start, end = note.span
+            span = piece.offset + start, piece.offset + end
+            found[place] = box._replace(description=note.text, description_span=span)
     is_cut_off = notes[-1].text is None and TRUNCATED not in found[-1:]
     return [*found, TRUNCATED] if is_cut_off else found
 
 
-def _read(piece: Piece) -> list[Found]:
+def _read_plain(piece: Piece) -> list[Found]:
     """Read a text in the form that it seems to have; if there is nothing in that form, in the others."""
     is_tagged = BOX_TAG.search(piece.plain) is not None or has_named_boxes(piece.plain)
     if _STRUCTURE.search(piece.plain) is None and (is_tagged or TWO_POINTS.search(piece.plain)):

@@ -35,6 +35,25 @@ def test_what_is_written_is_read_back(answer_format: str, objects: list[Detectio
     assert read_answer(f"{text}<|im_end|>", SIZE) == Reading(tuple(objects), ())
 
 
+@pytest.mark.parametrize("level", [1, 2])
+@formats
+@given(objects=described_objects(plain_labels))
+def test_an_answer_in_a_string_holds_the_same_objects(
+    answer_format: str, level: int, objects: list[Detection]
+) -> None:
+    plain = [replace(item, description=None) for item in objects]
+    nested, without = written(answer_format, objects), written(answer_format, plain)
+    for _ in range(level):
+        nested, without = (json.dumps({"answer": text}, ensure_ascii=False) for text in (nested, without))
+    if objects and read_answer(without, SIZE) == Reading(tuple(plain), ()):
+        found = read_answer(nested, SIZE).detections
+        assert tuple(replace(item, description=None) for item in found) == tuple(plain)
+        told = [(item.description or "").rstrip() for item in objects]
+        pairs = zip(told, (item.description or "" for item in found), strict=True)
+        # A backslash at the end of a string in a string is not told from those around it.
+        assert all(text == read.rstrip() for text, read in pairs if not text.endswith("\\"))
+
+
 labels_without_tokens = st.sampled_from(("cat", "red cup, left", "don't-walk 2", "红杯子", "a (round) thing"))
 
 
