@@ -1,10 +1,11 @@
 """COCO's own JSON (instances_*.json) beside folders of images.
 
-Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels.
+Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. `attributes` of
+an annotation, which other tools add, are names and values such as color: red.
 """
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -100,11 +101,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
         image: _Image = item.data
-        labels = [names.get(row.category_id) for row in image.rows]
-        crowds = source.crowd_positions(row.is_crowd for row in image.rows)
-        objects = RawObjects(
-            [row.box for row in image.rows], labels, [row.area for row in image.rows], crowds
-        )
+        objects = _objects_of(image.rows, names, source)
         image_id = image.image_id if is_numbered else derived_id(item.name)
         where = f"{image.file}, image {image.image_id} ({item.name})"
         return Annotation(image_id, item.name, image.size, (Query(objects),), place, where, is_numbered)
@@ -118,6 +115,20 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         tuple(Category(number, name) for number, name in sorted(names.items())),
         outside,
         tuple(lost),
+    )
+
+
+def _objects_of(
+    rows: Sequence[AnnotationRow], names: Mapping[int, str], source: SourceSettings
+) -> RawObjects:
+    """Return the annotations of an image as parallel lists."""
+    attributes = [row.named_values for row in rows]
+    return RawObjects(
+        [row.box for row in rows],
+        [names.get(row.category_id) for row in rows],
+        [row.area for row in rows],
+        source.crowd_positions(row.is_crowd for row in rows),
+        attributes=attributes if any(attributes) else (),
     )
 
 

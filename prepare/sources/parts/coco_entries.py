@@ -10,6 +10,7 @@ from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.sources.parts.masks import box_of_segmentation
+from prepare.sources.parts.named_values import named_values
 from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
 from prepare.sources.shared.source_values import (
@@ -35,12 +36,13 @@ LISTS = ("categories", "images", "annotations")
 
 
 class AnnotationRow(NamedTuple):
-    """The values of an annotation."""
+    """The values of an annotation; `named_values` are its attributes, which many tools add to COCO's keys."""
 
     box: tuple[float, ...]
     category_id: Any
     area: float | None
     is_crowd: bool
+    named_values: Mapping[str, str]
 
 
 def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, AnnotationRow]:
@@ -53,7 +55,11 @@ def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, Annota
     if not box and (around := box_of_segmentation(value.get("segmentation"))):
         box = getattr(around, order)
     return image_id, AnnotationRow(
-        box, _category_of(value["category_id"]), read_area(value.get("area")), bool(value.get("iscrowd"))
+        box,
+        _category_of(value["category_id"]),
+        read_area(value.get("area")),
+        bool(value.get("iscrowd")),
+        named_values(value.get("attributes")),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.questions.relations.relation_choice import OTHER_CATEGORY, OTHER_NUMBER, OTHER_SIDE
 from prepare.reasons import NO_RELATION
 from prepare.recipe import Negatives, RelationQuestions
+from prepare.sources.source_settings import SourceSettings
 from prepare.stats.__main__ import write_stats
 
 Make = Callable[..., Any]
@@ -27,6 +29,7 @@ FIRST, SECOND, DOG = (
     (0, [24.0, 4.0, 39.0, 18.0], 210.0),
     (1, [14.0, 3.0, 20.0, 9.0], 36.0),
 )
+SIZE = Size(40, 20)
 
 
 @pytest.fixture
@@ -60,11 +63,10 @@ def test_the_truth_of_validation_is_the_object_that_the_answer_names(
     rows = [json.loads(line) for line in (folder / "val.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == len(annotations["images"])
     assert len(phrases) == card.counts["val"]["relations"] > 4
-    size = Size(40, 20)
     predictions = []
     for row, image in zip(rows, annotations["images"], strict=True):
         record = parse_record(row)
-        found = record.read_answers(size).detections
+        found = record.read_answers(SIZE).detections
         truth = objects.get(image["id"], [])
         assert len(found) == len(truth)
         assert all(iou(one.box, other.box) > 0.8 for one, other in zip(found, truth, strict=True))
@@ -131,3 +133,41 @@ def test_relations_alone_need_a_phrase_and_other_data_sets_do_not_know_of_them(
     prepared(make_recipe)
     assert read_folder(tmp_path / "dataset") == before
     assert load_card(tmp_path / "dataset").grid == GRID
+
+
+def test_attributes_of_a_coco_file_are_in_phrases(tmp_path: Path, make_recipe: Make, png: Make) -> None:
+    (tmp_path / "source").mkdir()
+    values = [
+        [{"color": "red", "occluded": True, "area": 3}, {"color": " blue "}],
+        [{"color": "blue", "make": "Fiat"}, {"color": "green"}],
+        [{"color": "white"}, {}],
+    ]
+    images, annotations = [], []
+    for number, pair in enumerate(values, start=1):
+        (tmp_path / f"source/{number}.png").write_bytes(png(40 + number))
+        images.append({"id": number, "file_name": f"{number}.png", "width": 40 + number, "height": 20})
+        for attributes, x in zip(pair, (0, 24), strict=True):
+            box = {"image_id": number, "category_id": 1, "bbox": [x, 4, 12, 12], "attributes": attributes}
+            annotations.append({"id": len(annotations) + 1, **box})
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "source/instances_train.json").write_text(json.dumps(content))
+    place = SourceSettings(kind="coco_json", path=str(tmp_path / "source"))
+    recipe = replace(make_recipe(prompt="relation"), source=place, categories="source", total_samples=None)
+    recipe = replace(
+        recipe, relations=RelationQuestions(20), negatives=Negatives(0.8, "random"), val_ratio=0.0
+    )
+    card = prepare_dataset(recipe)
+    lines = (tmp_path / "dataset/train.jsonl").read_text(encoding="utf-8").splitlines()
+    asked: dict[tuple[str, bool], str] = {}
+    for record in map(parse_record, map(json.loads, lines)):
+        key = record.image, bool(record.read_answers(SIZE).detections)
+        asked[key] = f"{asked.get(key, '')} {record.turns[1].text}"
+    first, second, third = sorted({image for image, _ in asked})
+    assert "the red cat" in asked[first, True]
+    assert "the green cat" in asked[first, False]
+    assert "the blue cat" in asked[second, True]
+    assert "the red cat" in asked[second, False]
+    assert "whose make" not in asked[second, True]  # the other one may be a Fiat
+    assert "white" not in asked[third, True]  # the other one may be white
+    assert "color" not in " ".join(asked.values())
+    assert card.counts["train"]["relations"] == len(lines)
