@@ -32,6 +32,7 @@ def page_content(
     An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
     IoU and the position of the true label follow. `word_copies` are the pictures of the questions for words.
+    An answer that describes objects has the list `descriptions`: the position of the label, and the text.
 
     Raises:
         UserError: a scores.json does not hold scores.
@@ -108,7 +109,11 @@ def _image(
 
     def encode_answer(prediction: Prediction) -> dict[str, Any]:
         judged = judge_detections(shown.detections, prediction.detections, shown.crowds)
+        described = [
+            [labels[item.label], item.description] for item in prediction.detections if item.description
+        ]
         return {
+            **({"descriptions": described} if described else {}),
             "raw": prediction.raw,
             "problems": prediction.problems,
             "readable": prediction.is_readable,

@@ -47,7 +47,12 @@ class OpenAIEngine:
         self.grammar_fields: Mapping[str, Any] = {}
         if settings.grammar != "none":
             labels = settings.answer_labels()
-            self.grammar_fields = request_fields(settings.grammar_field, settings.grammar, labels)
+            self.grammar_fields = request_fields(
+                settings.grammar_field,
+                settings.grammar,
+                labels,
+                descriptions=settings.grammar_descriptions,
+            )
         self.chat = ChatClient(
             settings.base_url,
             key_of_server(),

@@ -1,7 +1,8 @@
 """COCO's own JSON (instances_*.json) beside folders of images.
 
-Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. The keys `caption`,
-`description` and `attributes` of an annotation, which other tools add, are texts about its object.
+Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. Other tools add keys
+to an annotation: `caption` and `description` are texts about its object, `attributes` names and values such
+as color: red.
 """
 
 import posixpath
@@ -128,12 +129,14 @@ def _objects_of(
         (*row.texts, *describe_attributes(label, row.attributes))
         for row, label in zip(rows, labels, strict=True)
     ]
+    values = [row.named_values for row in rows]
     return RawObjects(
         [row.box for row in rows],
         labels,
         [row.area for row in rows],
         source.crowd_positions(row.is_crowd for row in rows),
-        texts if any(texts) else (),
+        texts=texts if any(texts) else (),
+        attributes=values if any(values) else (),
     )
 
 

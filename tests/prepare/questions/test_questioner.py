@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,38 @@ def test_one_category_at_a_time() -> None:
         ("dog", (DOG,)),
     ]
     assert all(str(question.about) in question.text for question in questions)
+
+
+def test_answers_tell_what_the_source_says_of_an_object() -> None:
+    told = shown((CAT, DOG), texts=(("a black cat", "the cat", " "), ()))
+    questions = [
+        question
+        for image in range(40)
+        for question in asking("category", descriptions=True).ask(image, SIZE, [told], Counter())
+    ]
+    cats = [question.answer for question in questions if question.about == "cat"]
+    assert {item.description for (item,) in cats} == {"a black cat", "the cat"}
+    assert all(replace(item, description=None) == CAT for (item,) in cats)
+    assert {question.answer for question in questions if question.about == "dog"} == {(DOG,)}
+    (question,) = asking("task").ask(1, SIZE, [told], Counter())
+    assert question.answer == (CAT, DOG)
+    phrases = asking("relation", descriptions=True).ask(1, SIZE, [told], Counter())
+    assert phrases == []  # a dog around a cat
+    right = Detection("dog", Box(60, 10, 90, 50))
+    told = shown((CAT, right), texts=((), ("a brown dog",)))
+    answers = [
+        found.answer[0] for found in asking("relation", descriptions=True).ask(1, SIZE, [told], Counter())
+    ]
+    assert {(item.label, item.description) for item in answers} == {
+        ("the cat to the left of the dog", None),
+        ("the dog to the right of the cat", "a brown dog"),
+    }
+
+
+def test_small_objects_take_their_descriptions_with_them() -> None:
+    told = shown((SMALL_CAT, CAT), texts=(("small",), ("large",)))
+    (question,) = asking("category", descriptions=True, min_grid_size=5).ask(1, SIZE, [told], Counter())
+    assert question.answer == (replace(CAT, description="large"),)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])

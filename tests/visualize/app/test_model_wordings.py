@@ -51,6 +51,15 @@ def test_a_category_is_asked_for_as_such_where_there_is_a_choice(tmp_path):
     assert wordings.ask_phrase("the cat on the left") == 'Find "the cat on the left".'
 
 
+def test_a_computed_phrase_is_asked_for_as_a_phrase(tmp_path):
+    prompts = {"category.en1": "Find every {category}.", "relation.en1": "Find {relation} in the image."}
+    words = choose_wordings(write_card(tmp_path, prompts))
+    assert words.knows_phrases
+    assert not words.knows_everything
+    assert words.ask_phrase("the leftmost cup") == "Find the leftmost cup in the image."
+    assert words.ask_phrase("cat") == "Find every cat."
+
+
 def test_asked_back_in_other_words_where_there_are_any(tmp_path):
     one = choose_wordings(write_card(tmp_path / "one", {EN: 'Find "{expression}".'}))
     assert one.ask_phrase("cup", 'Find "cup".') == 'Find "cup".'

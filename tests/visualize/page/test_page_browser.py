@@ -27,12 +27,12 @@ def found(*items):
 
 
 def rows():
-    """Right, loose, wrongly named, invented and missed, unreadable: ten of each."""
+    """Right, loose, wrongly named (and described), invented and missed, unreadable: ten of each."""
     right = ("方块", [8, 8, 28, 28], 0.9)
     answers = [
         {"detections": found(right)},
         {"detections": found(("方块", [8, 8, 28, 22], None)), "raw": "loose </pre><script>alert(2)</script>"},
-        {"detections": found(("circle", [8, 8, 28, 28], 0.5))},
+        {"detections": [{**found(("circle", [8, 8, 28, 28], 0.5))[0], "description": f"a {HOSTILE} circle"}]},
         {"detections": found(right, (HOSTILE, [40, 20, 60, 44], 0.1))},
         {"detections": []},
         {"detections": [], "raw": "I cannot see.", "problems": ["no box in the answer"]},
@@ -217,7 +217,12 @@ def test_what_a_model_wrote_is_shown_as_text(opened):
     assert f"{HOSTILE} 0.10" in tags
     assert "loose </pre><script>alert(2)</script>" in [item.text for item in every(opened, "pre")]
     assert "no box in the answer" in [item.text for item in every(opened, ".problems li")]
-    assert every(opened, ".tag img, pre script") == []
+    assert [item.text for item in every(opened, ".card:nth-child(3) .descriptions dd")] == [
+        f"a {HOSTILE} circle"
+    ]
+    assert [item.text for item in every(opened, ".card:nth-child(3) .descriptions dt")] == ["circle"]
+    assert every(opened, ".card:nth-child(1) .descriptions") == []
+    assert every(opened, ".tag img, pre script, .descriptions img") == []
     assert HOSTILE in [option.text for option in every(opened, "#category option")]
 
 
