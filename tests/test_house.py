@@ -55,6 +55,7 @@ def processor_seconds_of_children() -> float:
         "infer.score",
         "infer.serve",
         "infer.compare",
+        "infer.cycle",
         "infer.parallel",
         "infer.report",
         "infer.merge",

@@ -8,6 +8,7 @@ from typing import Any
 from grounding.boxes import Box
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from grounding.regions.region_mark import asks_for_words
 from grounding.samples import Detection
 
 LARGEST_COORDINATE = 1e7
@@ -39,13 +40,16 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Read predictions, one row per image, and check their types, as others may have written them.
 
     A row needs `image_id` and `detections`, each with a `label` and a `box` as [x1, y1, x2, y2] in original
-    pixels; the other keys may be left out. `image` lies inside the data set's folder.
+    pixels; the other keys may be left out. `image` lies inside the data set's folder. Answers to questions
+    for words about a region are no predictions of boxes, and are left out (`region_answers.py` reads them).
 
     Raises:
         UserError: a row without these, a value of another type, or an image that comes twice.
     """
     rows = {}
     for line, row in read_jsonl(path):
+        if asks_for_words(row):
+            continue
         where = f"{path}, line {line}"
         prediction = parse_prediction(row, where)
         if prediction.image_id in rows:

@@ -1,0 +1,107 @@
+"""The mark of records that ask for words about a region: their answers name no objects.
+
+{"messages": [...], "images": [...], "region": {"box": [x1, y1, x2, y2], "show": "spotlight", "label": "dog",
+"phrases": ["the dog on the left", ...], "image": "images/000000000139.jpg"}}
+
+A row of predictions about such a question carries the same mark.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grounding.boxes import GRID, GridBox
+from grounding.markup import find_markup
+from grounding.regions.shown_region import SHOWN_AS
+
+REGION_KEY = "region"
+
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region that a question is about, and all texts that are known to be true of it.
+
+    `box` is on the 0..1000 grid of the whole upright picture, also where the question shows another picture
+    of it; `show` is one of SHOWN_AS. `label` is the category, None if none is known. `image` is the picture
+    as the source has it, relative to the data set's folder; "" if the row does not say.
+    """
+
+    box: GridBox
+    show: str
+    label: str | None
+    phrases: tuple[str, ...]
+    image: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value of REGION_KEY in a row."""
+        mark: dict[str, Any] = {
+            "box": list(self.box),
+            "show": self.show,
+            "label": self.label,
+            "phrases": list(self.phrases),
+        }
+        return mark | {"image": self.image} if self.image else mark
+
+
+def read_region(row: Any) -> Region | None:
+    """Return the region that a row of the JSONL or of predictions asks about; None if it asks about none.
+
+    A value under the key that has neither `box` with `phrases` nor `box` with `show` is no mark: the row may
+    be another tool's. Further keys of a mark are left alone.
+
+    Raises:
+        ValueError: a mark that makes no sense; the message says in one line what is wrong.
+    """
+    mark = row.get(REGION_KEY) if isinstance(row, Mapping) else None
+    if not isinstance(mark, Mapping) or "box" not in mark or not {"show", "phrases"} & mark.keys():
+        return None
+    show, image = mark.get("show"), mark.get("image", "")
+    if show not in SHOWN_AS:
+        raise ValueError(f"{REGION_KEY}.show: {_brief(show)} is none of {', '.join(SHOWN_AS)}")
+    if not isinstance(image, str):
+        raise ValueError(f"{REGION_KEY}.image: {_brief(image)} is not the path of a picture")
+    label = mark.get("label")
+    if label is not None:
+        label = _read_text(label, "label")
+    return Region(_read_box(mark["box"]), str(show), label, _read_phrases(mark.get("phrases")), image)
+
+
+def asks_for_words(row: Any) -> bool:
+    """Tell whether a row asks for words about a region; a mark that makes no sense counts as one."""
+    try:
+        return read_region(row) is not None
+    except ValueError:
+        return True
+
+
+def _read_box(value: Any) -> GridBox:
+    is_box = isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value)
+    if is_box:
+        x1, y1, x2, y2 = value
+        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
+            return x1, y1, x2, y2
+    raise ValueError(
+        f"{REGION_KEY}.box: {_brief(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an area"
+    )
+
+
+def _read_phrases(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{REGION_KEY}.phrases: {_brief(value)} is not a list of at least one text")
+    return tuple(_read_text(each, "phrases") for each in value)
+
+
+def _read_text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value.strip() or find_markup(value):
+        raise ValueError(f"{REGION_KEY}.{key}: {_brief(value)} is no text without markup")
+    return value
+
+
+def _brief(value: Any) -> str:
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
+        text = f"a large {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

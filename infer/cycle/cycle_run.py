@@ -1,0 +1,188 @@
+"""Ask a model for the box of each description, and resume after an interruption."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grounding.boxes import from_grid, iou
+from grounding.card import Card, load_card
+from grounding.errors import UserError
+from grounding.files import is_regular, lies_inside, read_json, write_json
+from grounding.images.pixels import UNREADABLE, open_picture, upright_size
+from grounding.layout import CYCLE_FILE, dataset_of_predictions
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.prompts import CATEGORY, EXPRESSION
+from grounding.regions.region_mark import asks_for_words
+from infer.asking.dataset_questions import Question
+from infer.asking.parsed_answers import ParsedAnswer
+from infer.asking.wordings import find_wording
+from infer.cycle.cycle_settings import CycleSettings
+from infer.engines.protocol import Request
+from infer.recipe import InferRecipe
+from infer.runs.fingerprints import fingerprint_run
+from infer.runs.part_file import PartFile, locked, open_part, write_in_order
+from infer.runs.predict import EngineOpener
+from infer.runs.question_batches import ask_questions
+from infer.scoring.other_tools.file_rows import file_rows
+from infer.scoring.words.cycle_answers import cycle_row
+from infer.scoring.words.described_regions import DescribedRegion, read_described_regions
+
+log = logging.getLogger(__name__)
+
+CYCLE_RUN_FILE = "cycle.json"
+"""Of which model, descriptions and settings the boxes are."""
+
+LONGEST_WORDS = 4000
+"""Characters: a longer description is a loop, and counts as one that is not found again."""
+
+
+@dataclass(frozen=True)
+class AskedBack:
+    """A description with the question for its box; None where nothing is asked: no words, or too many."""
+
+    item: DescribedRegion
+    question: Question | None
+
+
+def find_again(predictions: Path, settings: CycleSettings, open_engine: EngineOpener) -> Path:
+    """Write cycle.jsonl beside the predictions, a row for each description, and return its path.
+
+    An interrupted call resumes, and ends with the same bytes; a finished one asks nothing.
+
+    Raises:
+        UserError: no descriptions, something is wrong with data set, checkpoint or server, or the folder has
+            boxes of another model or other settings and `overwrite` is not set.
+    """
+    folder = predictions.parent
+    named = None if settings.dataset is None else Path(settings.dataset)
+    dataset = dataset_of_predictions(predictions, named)
+    card = load_card(dataset)
+    recipe = settings.recipe(dataset, folder)
+    asked = list(_asked_back(read_descriptions(predictions)[: settings.limit], dataset, card, recipe))
+    questions = [one.question for one in asked if one.question is not None]
+    identity = {
+        "keys": settings.asked_keys(),
+        **fingerprint_run(settings.resolve_checkpoint(), questions),
+        "descriptions": len(asked),
+    }
+    path, part = folder / CYCLE_FILE, folder / f"{CYCLE_FILE}.part"
+    is_current = _check_saved(folder / CYCLE_RUN_FILE, identity, overwrite=settings.overwrite)
+    if is_current and path.is_file():
+        log.info("%s: complete already, nothing to ask", path)
+        return path
+    with locked(part):
+        if not is_current:
+            for stale in (path, part):
+                stale.unlink(missing_ok=True)
+        write_json(folder / CYCLE_RUN_FILE, identity)
+        with open_part(part) as rows:
+            write_in_order(path, _complete(rows, asked, recipe, open_engine))
+        part.unlink()
+    return path
+
+
+def read_descriptions(predictions: Path) -> tuple[DescribedRegion, ...]:
+    """Return the descriptions in a file of predictions.
+
+    Raises:
+        UserError: no such file, no description in it, or a row that is none.
+    """
+    if not predictions.is_file():
+        raise UserError(f"{predictions}: no such file: run `python -m infer` first")
+    found = read_described_regions(pair for pair in file_rows(predictions) if asks_for_words(pair[1]))
+    if not found:
+        raise UserError(
+            f"{predictions}: no descriptions in it: prepare a data set that asks for words about regions, "
+            "and run `python -m infer` on it"
+        )
+    return found
+
+
+def _asked_back(
+    found: Sequence[DescribedRegion], dataset: Path, card: Card, recipe: InferRecipe
+) -> Iterator[AskedBack]:
+    wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
+    for item in found:
+        if not 0 < len(item.words) <= LONGEST_WORDS:
+            yield AskedBack(item, None)
+            continue
+        picture = dataset / item.picture
+        if not item.picture or not lies_inside(picture, dataset) or not is_regular(picture):
+            raise UserError(
+                f"{picture}: no picture of description {item.image_id} in the data set: run `python -m "
+                "infer` again, or name the data set with dataset="
+            )
+        try:
+            with open_picture(picture) as opened:
+                size = upright_size(opened)
+        except UNREADABLE as error:
+            raise UserError(f"{picture}: not readable as an image: prepare the data set again") from error
+        request = Request(picture, card.system_prompt, f"{IMAGE_PLACEHOLDER}{wording.ask(item.words)}")
+        yield AskedBack(item, Question(item.image_id, item.picture, size, request))
+
+
+def _check_saved(path: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
+    """Tell whether the folder's boxes are those of this model, these descriptions and settings.
+
+    Boxes for other descriptions are replaced: they are of no use any more.
+
+    Raises:
+        UserError: another model or other settings have found them, and `overwrite` is not set.
+    """
+    if overwrite or not path.is_file():
+        return False
+    saved = read_json(path)
+    if not isinstance(saved, dict) or saved.keys() != identity.keys():
+        raise UserError(f"{path}: not what this command writes: move it away, or set overwrite=true")
+    if any(saved[key] != identity[key] for key in ("keys", "checkpoint")):
+        raise UserError(
+            f"{path}: boxes that another model or other settings have found are here: set overwrite=true to "
+            "replace them"
+        )
+    return bool(saved == identity)
+
+
+def _complete(
+    part: PartFile, asked: Sequence[AskedBack], recipe: InferRecipe, open_engine: EngineOpener
+) -> dict[int, bytes]:
+    """Ask for the boxes that have no row yet, and return the rows of all by place."""
+    from tqdm import tqdm
+
+    rows = part.recover(len(asked))
+    rows |= {
+        place: _line(cycle_row(one.item, None, 0.0))
+        for place, one in enumerate(asked)
+        if one.question is None
+    }
+    places = [place for place, one in enumerate(asked) if one.question is not None]
+    questions = [one.question for one in asked if one.question is not None]
+    left = [number for number, place in enumerate(places) if place not in rows]
+    if not left:
+        return rows
+    engine = open_engine(recipe)
+    with tqdm(total=len(questions), initial=len(questions) - len(left), unit="text", desc="cycle") as bar:
+        for answers in ask_questions(engine, questions, left, recipe):
+            new = {
+                places[number]: _line(_judged(asked[places[number]].item, questions[number], answered))
+                for number, answered in answers.items()
+            }
+            part.append(new)
+            rows |= new
+            bar.update(len(new))
+    return rows
+
+
+def _judged(item: DescribedRegion, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
+    """Return the row of a description: of several boxes, the one with the highest score counts."""
+    if not answered.detections:
+        return cycle_row(item, None, 0.0)
+    best = max(answered.detections, key=lambda found: 1.0 if found.score is None else found.score)
+    truth = from_grid(*item.region.box, question.size)
+    return cycle_row(item, best.box.xyxy, iou(best.box, truth))
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
