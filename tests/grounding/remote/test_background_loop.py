@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from infer.engines.openai.background_loop import run_in_background
+from grounding.remote.background_loop import run_in_background
 
 
 async def name_of_thread(barrier: threading.Barrier) -> str:

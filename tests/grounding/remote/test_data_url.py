@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from grounding.errors import UserError
 from grounding.images.pixels import read_pixels
-from infer.engines.openai.data_url import data_url
+from grounding.remote.data_url import data_url
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])

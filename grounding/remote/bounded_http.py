@@ -1,6 +1,7 @@
 """An HTTP client for servers that are not trusted: bounded in time and size, and never sent elsewhere."""
 
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 import anyio
 import httpx2
@@ -18,6 +19,22 @@ _KEPT_HEADERS = {b"retry-after", b"retry-after-ms", b"x-should-retry"}
 
 class RefusedAnswerError(Exception):
     """The server does something that no retry mends; the message says what, and what the user can do."""
+
+
+class AttemptWatch(Protocol):
+    """Is told of every attempt to send a question, the retries included."""
+
+    def begin(self) -> None:
+        """Allow an attempt, or raise what ends the question without a further one."""
+        ...
+
+    def refused(self) -> None:
+        """The server has refused the attempt with an HTTP error. Without this, its outcome is unknown."""
+        ...
+
+
+WATCH: ContextVar[AttemptWatch | None] = ContextVar("WATCH", default=None)
+"""Who is told of the attempts of the question that the current task sends."""
 
 
 class BoundedClient(DefaultAsyncHttpxClient):
@@ -43,6 +60,15 @@ class BoundedClient(DefaultAsyncHttpxClient):
             RefusedAnswerError: an answer above the limit, a compressed one, or a redirect to another server.
         """
         del stream  # the body is always read
+        watch = WATCH.get()
+        if watch is not None:
+            watch.begin()
+        response = await self._send(request, **options)
+        if watch is not None and not response.is_success:
+            watch.refused()
+        return response
+
+    async def _send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         try:
             with anyio.fail_after(self.seconds):
                 for _ in range(MOST_REDIRECTS + 1):

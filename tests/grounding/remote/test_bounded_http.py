@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from infer.engines.openai.bounded_http import RefusedAnswerError, check_redirect
+from grounding.remote.bounded_http import RefusedAnswerError, check_redirect
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from infer.engines.openai.shown_text import (
+from grounding.remote.shown_text import (
     LONGEST_MESSAGE,
     holds_secret,
     public_address,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
+from grounding.remote.network_variables import PROXY_VARIABLES, check_proxies
 from infer.engines.openai.client import OpenAIEngine
-from infer.engines.openai.network_variables import PROXY_VARIABLES, check_proxies
 from infer.engines.settings import EngineSettings
 
 
