@@ -6,7 +6,7 @@ from pathlib import Path
 from grounding.tables import format_table
 from infer.cycle.cycle_run import read_descriptions
 from infer.scoring.metric_texts import show_interval, show_value
-from infer.scoring.metrics.descriptions import cycle_ratios
+from infer.scoring.metrics.word_scores import cycle_ratios
 from infer.scoring.resampling.bootstrap import LEVEL, draw_images, interval
 from infer.scoring.words.cycle_answers import add_cycle
 

@@ -28,7 +28,7 @@ from infer.runs.predict import EngineOpener
 from infer.runs.question_batches import ask_questions
 from infer.scoring.other_tools.file_rows import file_rows
 from infer.scoring.words.cycle_answers import cycle_row
-from infer.scoring.words.described_regions import DescribedRegion, read_described_regions
+from infer.scoring.words.given_descriptions import GivenDescription, read_given_descriptions
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ LONGEST_WORDS = 4000
 class AskedBack:
     """A description with the question for its box; None where nothing is asked: no words, or too many."""
 
-    item: DescribedRegion
+    item: GivenDescription
     question: Question | None
 
 
@@ -84,7 +84,7 @@ def find_again(predictions: Path, settings: CycleSettings, open_engine: EngineOp
     return path
 
 
-def read_descriptions(predictions: Path) -> tuple[DescribedRegion, ...]:
+def read_descriptions(predictions: Path) -> tuple[GivenDescription, ...]:
     """Return the descriptions in a file of predictions.
 
     Raises:
@@ -92,7 +92,7 @@ def read_descriptions(predictions: Path) -> tuple[DescribedRegion, ...]:
     """
     if not predictions.is_file():
         raise UserError(f"{predictions}: no such file: run `python -m infer` first")
-    found = read_described_regions(pair for pair in file_rows(predictions) if asks_for_words(pair[1]))
+    found = read_given_descriptions(pair for pair in file_rows(predictions) if asks_for_words(pair[1]))
     if not found:
         raise UserError(
             f"{predictions}: no descriptions in it: prepare a data set that asks for words about regions, "
@@ -102,7 +102,7 @@ def read_descriptions(predictions: Path) -> tuple[DescribedRegion, ...]:
 
 
 def _asked_back(
-    found: Sequence[DescribedRegion], dataset: Path, card: Card, recipe: InferRecipe
+    found: Sequence[GivenDescription], dataset: Path, card: Card, recipe: InferRecipe
 ) -> Iterator[AskedBack]:
     wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
     for item in found:
@@ -175,7 +175,7 @@ def _complete(
     return rows
 
 
-def _judged(item: DescribedRegion, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
+def _judged(item: GivenDescription, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
     """Return the row of a description: of several boxes, the one with the highest score counts."""
     if not answered.detections:
         return cycle_row(item, None, 0.0)

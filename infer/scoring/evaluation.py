@@ -15,7 +15,7 @@ from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
-from infer.scoring.words.described_regions import DescribedRegion
+from infer.scoring.words.given_descriptions import GivenDescription
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Evaluation:
     max_detections: int = MAX_DETECTIONS
     notes: tuple[str, ...] = ()
     dataset: Path | None = None
-    descriptions: tuple[DescribedRegion, ...] = ()
+    descriptions: tuple[GivenDescription, ...] = ()
 
     @property
     def category_ids(self) -> dict[str, int]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from infer.scoring.coco_evaluation import CocoScores
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.coco_ap import COCO_AP, MeasuredCoco
-from infer.scoring.metrics.descriptions import DESCRIPTIONS, MeasuredWords, measure_descriptions
 from infer.scoring.metrics.expressions import REFERRING
 from infer.scoring.metrics.f1 import F1
 from infer.scoring.metrics.metric import GROUPS, Drawn, Measured, Metric, MetricFamily, Value
 from infer.scoring.metrics.presence import IS_IT_THERE
 from infer.scoring.metrics.quality import ANSWER_QUALITY
 from infer.scoring.metrics.sizes import DATA_SIZES
+from infer.scoring.metrics.word_scores import DESCRIPTIONS, MeasuredWords, measure_descriptions
 from infer.scoring.resampling.ratios import FloatArray
 
 FAMILIES: tuple[MetricFamily, ...] = (COCO_AP, F1, ANSWER_QUALITY, DATA_SIZES, REFERRING, IS_IT_THERE)

@@ -29,7 +29,7 @@ from infer.scoring.other_tools.habits import XYWH, XYXY
 from infer.scoring.other_tools.known_images import ImageNames
 from infer.scoring.other_tools.order_check import order_notes
 from infer.scoring.other_tools.row_images import RowImages
-from infer.scoring.words.described_regions import DescribedRegion, read_described_regions
+from infer.scoring.words.given_descriptions import GivenDescription, read_given_descriptions
 
 Located = tuple[str, dict[str, Any]]
 """The place of a row in its file, and the row."""
@@ -46,7 +46,7 @@ class GivenPredictions:
 
     predictions: list[Prediction]
     notes: tuple[str, ...] = ()
-    descriptions: tuple[DescribedRegion, ...] = ()
+    descriptions: tuple[GivenDescription, ...] = ()
 
 
 def read_given_predictions(
@@ -63,7 +63,7 @@ def read_given_predictions(
     every = list(file_rows(path))
     rows = [(where, row) for where, row in every if not asks_for_words(row)]
     if len(rows) < len(every):
-        described = read_described_regions(pair for pair in every if asks_for_words(pair[1]))
+        described = read_given_descriptions(pair for pair in every if asks_for_words(pair[1]))
         about_boxes = _read_given(rows, annotations, recipe, boxes) if rows else GivenPredictions([])
         return replace(about_boxes, descriptions=described)
     return _read_given(rows, annotations, recipe, boxes)

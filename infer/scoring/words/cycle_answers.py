@@ -8,17 +8,17 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.layout import CYCLE_FILE
-from infer.scoring.words.described_regions import DescribedRegion
+from infer.scoring.words.given_descriptions import GivenDescription
 
 
-def cycle_row(item: DescribedRegion, box: Sequence[float] | None, overlap: float) -> dict[str, Any]:
+def cycle_row(item: GivenDescription, box: Sequence[float] | None, overlap: float) -> dict[str, Any]:
     """Return the row of a description: the box in pixels that was found for its words, and its IoU."""
     return {**_identity(item), "box": None if box is None else list(box), "iou": overlap}
 
 
 def add_cycle(
-    descriptions: tuple[DescribedRegion, ...], folder: Path
-) -> tuple[tuple[DescribedRegion, ...], tuple[str, ...]]:
+    descriptions: tuple[GivenDescription, ...], folder: Path
+) -> tuple[tuple[GivenDescription, ...], tuple[str, ...]]:
     """Return the descriptions with the IoUs in the folder's cycle.jsonl, and notes.
 
     Without such a file, or if it is of other answers, they have none.
@@ -43,7 +43,7 @@ def add_cycle(
     return tuple(replace(item, cycle_iou=overlaps.get(place)) for place, item in enumerate(descriptions)), ()
 
 
-def _identity(item: DescribedRegion) -> dict[str, Any]:
+def _identity(item: GivenDescription) -> dict[str, Any]:
     region = {"box": list(item.region.box), "show": item.region.show}
     return {
         "image_id": item.image_id,

@@ -20,7 +20,7 @@ from infer.scoring.words.answer_words import normal_phrase
 from infer.scoring.words.attributes import KINDS, right_attributes
 from infer.scoring.words.bleu_counts import bleu_counts, bleu_score, has_bleu
 from infer.scoring.words.cider_scores import FEWEST, cider_scores
-from infer.scoring.words.described_regions import DescribedRegion
+from infer.scoring.words.given_descriptions import GivenDescription
 from infer.scoring.words.meteor_program import NoMeteorError, meteor_score, meteor_statistics
 from infer.scoring.words.ptb_tokens import ptb_tokens
 
@@ -170,7 +170,7 @@ def _ratio(values: FloatArray, places: Sequence[int], count: int) -> Ratio:
     return Ratio(parts, wholes)
 
 
-def _exact_ratios(regions: Sequence[DescribedRegion]) -> dict[str, Ratio]:
+def _exact_ratios(regions: Sequence[GivenDescription]) -> dict[str, Ratio]:
     every = [1] * len(regions)
     normal = [normal_phrase(item.words) for item in regions]
     same = [
@@ -184,7 +184,7 @@ def _exact_ratios(regions: Sequence[DescribedRegion]) -> dict[str, Ratio]:
     }
 
 
-def _attribute_ratios(regions: Sequence[DescribedRegion]) -> dict[str, Ratio]:
+def _attribute_ratios(regions: Sequence[GivenDescription]) -> dict[str, Ratio]:
     known = [right_attributes(item.words, item.region.phrases, item.region.label) for item in regions]
     ratios = {
         f"attribute_{kind}": Ratio.of((row.get(kind, False) for row in known), (kind in row for row in known))
@@ -194,7 +194,7 @@ def _attribute_ratios(regions: Sequence[DescribedRegion]) -> dict[str, Ratio]:
     return {"attribute_accuracy": whole, **ratios}
 
 
-def cycle_ratios(regions: Sequence[DescribedRegion]) -> dict[str, Ratio]:
+def cycle_ratios(regions: Sequence[GivenDescription]) -> dict[str, Ratio]:
     """Return accuracy and mean IoU of the boxes that were found for the descriptions' words."""
     asked = [item.cycle_iou is not None for item in regions]
     overlaps = [item.cycle_iou or 0.0 for item in regions]

@@ -17,7 +17,7 @@ RegionKey = tuple[int, GridBox, str, str, int]
 
 
 @dataclass(frozen=True)
-class DescribedRegion:
+class GivenDescription:
     """A region with the answer that describes it.
 
     `image` is the picture that was shown, relative to the data set's folder. `cycle_iou` is the IoU of the
@@ -54,7 +54,7 @@ class DescribedRegion:
         return any(map(is_chinese, self.region.phrases))
 
 
-def read_described_regions(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[DescribedRegion, ...]:
+def read_given_descriptions(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[GivenDescription, ...]:
     """Return the answers in rows about regions, given with their places in a file, in a fixed order.
 
     Raises:
@@ -63,13 +63,13 @@ def read_described_regions(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> tup
     seen: Counter[tuple[Any, ...]] = Counter()
     found = []
     for where, row in rows:
-        item = _described_region(row, where)
-        found.append(DescribedRegion(**{**vars(item), "repeat": seen[item.key]}))
+        item = _given_description(row, where)
+        found.append(GivenDescription(**{**vars(item), "repeat": seen[item.key]}))
         seen[item.key] += 1
     return tuple(sorted(found, key=lambda item: item.key))
 
 
-def _described_region(row: Mapping[str, Any], where: str) -> DescribedRegion:
+def _given_description(row: Mapping[str, Any], where: str) -> GivenDescription:
     try:
         region = read_region(row)
     except ValueError as error:
@@ -80,4 +80,4 @@ def _described_region(row: Mapping[str, Any], where: str) -> DescribedRegion:
             f"{where}: an answer about a region needs its text under raw: run `python -m infer` again"
         )
     read = parse_prediction({"detections": [], **row}, where)
-    return DescribedRegion(read.image_id, read.image, read.question, region, read.raw, read.problems)
+    return GivenDescription(read.image_id, read.image, read.question, region, read.raw, read.problems)

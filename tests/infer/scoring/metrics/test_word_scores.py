@@ -9,11 +9,11 @@ from infer.compare import main as compare
 from infer.cycle.cycle_run import read_descriptions
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.metrics.catalogue import ALL_METRICS, METRICS, WORD_METRICS
-from infer.scoring.metrics.descriptions import MeasuredWords, measure_descriptions
+from infer.scoring.metrics.word_scores import MeasuredWords, measure_descriptions
 from infer.scoring.outputs import write_scores
 from infer.scoring.scorecard import Scores, score_predictions
 from infer.scoring.words.cycle_answers import cycle_row
-from infer.scoring.words.described_regions import read_described_regions
+from infer.scoring.words.given_descriptions import read_given_descriptions
 from tests.infer.scoring.made_predictions import right_answers, write_rows, write_scored_run
 from tests.infer.scoring.words.made_descriptions import CHINESE, ENGLISH, described
 
@@ -195,7 +195,7 @@ def test_a_row_that_is_no_description_is_one_line(dataset: Any, tmp_path: Path) 
 
 def test_answers_come_in_one_order_and_repeats_are_numbered() -> None:
     twice = [*ENGLISH, ENGLISH[0]]
-    found = read_described_regions((f"line {n}", row) for n, row in enumerate(twice))
-    assert found == read_described_regions((f"line {n}", row) for n, row in enumerate(reversed(twice)))
+    found = read_given_descriptions((f"line {n}", row) for n, row in enumerate(twice))
+    assert found == read_given_descriptions((f"line {n}", row) for n, row in enumerate(reversed(twice)))
     assert [item.repeat for item in found if item.image_id == ENGLISH[0]["image_id"]] == [0, 1]
     assert len({item.key for item in found}) == len(twice)
