@@ -166,7 +166,7 @@ def _close(client: openai.AsyncOpenAI) -> None:
     start_in_background(client.close())
 
 
-def read_key(variable: str = API_KEY_VARIABLE) -> str:
+def key_of_server(variable: str = API_KEY_VARIABLE) -> str:
     """Return the key of the environment, or "none"; its characters must fit into a header.
 
     Raises:

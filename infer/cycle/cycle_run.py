@@ -1,8 +1,6 @@
 """Ask a model for the box of each description, and resume after an interruption."""
 
-import json
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 from grounding.boxes import from_grid, iou
 from grounding.card import Card, load_card
 from grounding.errors import UserError
-from grounding.files import is_regular, lies_inside, read_json, write_json
+from grounding.files import is_regular, lies_inside
 from grounding.images.pixels import UNREADABLE, open_picture, upright_size
 from grounding.layout import CYCLE_FILE, dataset_of_predictions
 from grounding.markup import IMAGE_PLACEHOLDER
@@ -23,17 +21,12 @@ from infer.cycle.cycle_settings import CycleSettings
 from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
 from infer.runs.fingerprints import fingerprint_run
-from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predict import EngineOpener
 from infer.runs.question_batches import ask_questions
+from infer.runs.resumed_answers import resumed_rows
 from infer.scoring.other_tools.file_rows import file_rows
-from infer.scoring.words.cycle_answers import cycle_row
+from infer.scoring.words.cycle_answers import cycle_row, fingerprint_words
 from infer.scoring.words.given_descriptions import GivenDescription, read_given_descriptions
-
-log = logging.getLogger(__name__)
-
-CYCLE_RUN_FILE = "cycle.json"
-"""Of which model, descriptions and settings the boxes are."""
 
 LONGEST_WORDS = 4000
 """Characters: a longer description is a loop, and counts as one that is not found again."""
@@ -66,22 +59,29 @@ def find_again(predictions: Path, settings: CycleSettings, open_engine: EngineOp
     identity = {
         "keys": settings.asked_keys(),
         **fingerprint_run(settings.resolve_checkpoint(), questions),
-        "descriptions": len(asked),
+        "words": fingerprint_words(one.item for one in asked),
     }
-    path, part = folder / CYCLE_FILE, folder / f"{CYCLE_FILE}.part"
-    is_current = _check_saved(folder / CYCLE_RUN_FILE, identity, overwrite=settings.overwrite)
-    if is_current and path.is_file():
-        log.info("%s: complete already, nothing to ask", path)
-        return path
-    with locked(part):
-        if not is_current:
-            for stale in (path, part):
-                stale.unlink(missing_ok=True)
-        write_json(folder / CYCLE_RUN_FILE, identity)
-        with open_part(part) as rows:
-            write_in_order(path, _complete(rows, asked, recipe, open_engine))
-        part.unlink()
+    numbers = {place: number for number, place in enumerate(_places_with_question(asked))}
+    places = list(numbers)
+
+    def ask(left: Sequence[int]) -> Iterator[Mapping[int, dict[str, Any]]]:
+        yield {place: cycle_row(asked[place].item, None, 0.0) for place in left if place not in numbers}
+        wanted = [numbers[place] for place in left if place in numbers]
+        if not wanted:
+            return
+        for found in ask_questions(open_engine(recipe), questions, wanted, recipe):
+            yield {
+                places[number]: _judged(asked[places[number]].item, questions[number], answered)
+                for number, answered in found.items()
+            }
+
+    path = folder / CYCLE_FILE
+    resumed_rows(path, identity, len(asked), ask, "text", overwrite=settings.overwrite)
     return path
+
+
+def _places_with_question(asked: Sequence[AskedBack]) -> list[int]:
+    return [place for place, one in enumerate(asked) if one.question is not None]
 
 
 def read_descriptions(predictions: Path) -> tuple[GivenDescription, ...]:
@@ -124,57 +124,6 @@ def _asked_back(
         yield AskedBack(item, Question(item.image_id, item.picture, size, request))
 
 
-def _check_saved(path: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
-    """Tell whether the folder's boxes are those of this model, these descriptions and settings.
-
-    Boxes for other descriptions are replaced: they are of no use any more.
-
-    Raises:
-        UserError: another model or other settings have found them, and `overwrite` is not set.
-    """
-    if overwrite or not path.is_file():
-        return False
-    saved = read_json(path)
-    if not isinstance(saved, dict) or saved.keys() != identity.keys():
-        raise UserError(f"{path}: not what this command writes: move it away, or set overwrite=true")
-    if any(saved[key] != identity[key] for key in ("keys", "checkpoint")):
-        raise UserError(
-            f"{path}: boxes that another model or other settings have found are here: set overwrite=true to "
-            "replace them"
-        )
-    return bool(saved == identity)
-
-
-def _complete(
-    part: PartFile, asked: Sequence[AskedBack], recipe: InferRecipe, open_engine: EngineOpener
-) -> dict[int, bytes]:
-    """Ask for the boxes that have no row yet, and return the rows of all by place."""
-    from tqdm import tqdm
-
-    rows = part.recover(len(asked))
-    rows |= {
-        place: _line(cycle_row(one.item, None, 0.0))
-        for place, one in enumerate(asked)
-        if one.question is None
-    }
-    places = [place for place, one in enumerate(asked) if one.question is not None]
-    questions = [one.question for one in asked if one.question is not None]
-    left = [number for number, place in enumerate(places) if place not in rows]
-    if not left:
-        return rows
-    engine = open_engine(recipe)
-    with tqdm(total=len(questions), initial=len(questions) - len(left), unit="text", desc="cycle") as bar:
-        for answers in ask_questions(engine, questions, left, recipe):
-            new = {
-                places[number]: _line(_judged(asked[places[number]].item, questions[number], answered))
-                for number, answered in answers.items()
-            }
-            part.append(new)
-            rows |= new
-            bar.update(len(new))
-    return rows
-
-
 def _judged(item: GivenDescription, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
     """Return the row of a description: of several boxes, the one with the highest score counts."""
     if not answered.detections:
@@ -182,7 +131,3 @@ def _judged(item: GivenDescription, question: Question, answered: ParsedAnswer) 
     best = max(answered.detections, key=lambda found: 1.0 if found.score is None else found.score)
     truth = from_grid(*item.region.box, question.size)
     return cycle_row(item, best.box.xyxy, iou(best.box, truth))
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -41,6 +41,6 @@ class CycleSettings(EngineSettings):
         return InferRecipe(**{**given, **own})
 
     def asked_keys(self) -> dict[str, Any]:
-        """Return the keys that change the answers; model and questions are told by their fingerprints."""
-        left_out = {*SAME_ANSWERS, "checkpoint", "base_checkpoint", "dataset", "limit"}
+        """Return the keys that change the answers; the questions are told by their fingerprint."""
+        left_out = {*SAME_ANSWERS, "dataset", "limit"}
         return {key: value for key, value in asdict(self).items() if key not in left_out}

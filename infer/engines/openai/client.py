@@ -6,7 +6,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.grammar.server_forms import request_fields
-from grounding.remote.chat_client import API_KEY_VARIABLE, ChatClient, StatusRefusalError, read_key
+from grounding.remote.chat_client import API_KEY_VARIABLE, ChatClient, StatusRefusalError, key_of_server
 from grounding.remote.completion_body import NotACompletionError, error_text
 from grounding.remote.data_url import data_url
 from infer.engines.cut_answers import without_repeats
@@ -50,7 +50,7 @@ class OpenAIEngine:
             self.grammar_fields = request_fields(settings.grammar_field, settings.grammar, labels)
         self.chat = ChatClient(
             settings.base_url,
-            read_key(),
+            key_of_server(),
             timeout=settings.timeout,
             retries=settings.retries,
             max_tokens=settings.max_new_tokens,

@@ -1,6 +1,7 @@
 """The boxes that were found for descriptions: cycle.jsonl, which `python -m infer.cycle` writes."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from infer.scoring.words.given_descriptions import GivenDescription
 def cycle_row(item: GivenDescription, box: Sequence[float] | None, overlap: float) -> dict[str, Any]:
     """Return the row of a description: the box in pixels that was found for its words, and its IoU."""
     return {**_identity(item), "box": None if box is None else list(box), "iou": overlap}
+
+
+def fingerprint_words(found: Iterable[GivenDescription]) -> str:
+    """Return a hash of descriptions, by what tells them and their words."""
+    return hashlib.sha256("\n".join(_key(_identity(item)) for item in found).encode()).hexdigest()
 
 
 def add_cycle(

@@ -132,7 +132,7 @@ def test_a_killed_run_resumes_and_ends_with_the_same_bytes(
 
 def test_other_settings_need_overwrite(dataset: Any, checkpoint: Path, predictions: Path) -> None:
     find_again(predictions, settings(dataset, checkpoint), lambda _: WordEngine())
-    with pytest.raises(UserError, match="another model or other settings have found are here"):
+    with pytest.raises(UserError, match=r"other settings are here: wording=category.en2 \(was None\)"):
         find_again(predictions, settings(dataset, checkpoint, wording="category.en2"), lambda _: WordEngine())
     changed = settings(dataset, checkpoint, wording="category.en2", overwrite=True)
     engine = WordEngine()
