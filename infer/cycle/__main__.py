@@ -9,7 +9,7 @@ from grounding.errors import print_result, run_command, start_logging
 from grounding.layout import find_predictions_file
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
-from infer.cycle.cycle_settings import CycleSettings
+from infer.cycle.cycle_settings import CycleRunSettings
 
 EPILOG = """Each description in predictions.jsonl becomes a question for its box, in the data set's wording
 for expressions, about the whole picture. A description is found again if the box of the answer has an
@@ -27,14 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m infer.cycle",
         description="Ask a model for the box of each description, and compare it with the described region.",
-        epilog="keys:\n" + "\n".join(describe_keys(CycleSettings)) + "\n\n" + EPILOG,
+        epilog="keys:\n" + "\n".join(describe_keys(CycleRunSettings)) + "\n\n" + EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("predictions", type=Path, help="predictions.jsonl with descriptions, or its folder")
     parser.add_argument("settings", metavar="key=value", nargs="*", help="settings, such as checkpoint=DIR")
     arguments = parser.parse_args(argv)
     start_logging()
-    settings = load_settings(CycleSettings, arguments.settings)
+    settings = load_settings(CycleRunSettings, arguments.settings)
     predictions = find_predictions_file(arguments.predictions)
     from infer.cycle.cycle_report import cycle_report
     from infer.cycle.cycle_run import find_again

@@ -17,7 +17,7 @@ from grounding.regions.region_mark import asks_for_words
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.wordings import find_wording
-from infer.cycle.cycle_settings import CycleSettings
+from infer.cycle.cycle_settings import CycleRunSettings
 from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
 from infer.runs.fingerprints import fingerprint_run
@@ -40,7 +40,7 @@ class AskedBack:
     question: Question | None
 
 
-def find_again(predictions: Path, settings: CycleSettings, open_engine: EngineOpener) -> Path:
+def find_again(predictions: Path, settings: CycleRunSettings, open_engine: EngineOpener) -> Path:
     """Write cycle.jsonl beside the predictions, a row for each description, and return its path.
 
     An interrupted call resumes, and ends with the same bytes; a finished one asks nothing.

@@ -10,7 +10,7 @@ from infer.recipe import ANSWER_UNITS, SAME_ANSWERS, InferRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class CycleSettings(EngineSettings):
+class CycleRunSettings(EngineSettings):
     """Which model finds the boxes of descriptions, and how it is asked."""
 
     dataset: str | None = setting("the predictions' data set (null: the one that infer.yaml names)", None)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from grounding.files import write_json
 from grounding.tables import format_table
+from infer.dlc_bench.bench_descriptions import Described, describe_regions
 from infer.dlc_bench.bench_files import read_bench
 from infer.dlc_bench.bench_scores import KEYS, bench_scores, judge_region
 from infer.dlc_bench.bench_settings import BenchSettings
-from infer.dlc_bench.describing import Described, describe_regions
 from infer.dlc_bench.judge_prompts import questions_about
-from infer.dlc_bench.judging import ask_judge
+from infer.dlc_bench.judge_server import ask_judge
 from infer.runs.predict import EngineOpener
 from infer.scoring.resampling.bootstrap import LEVEL
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from grounding.remote.chat_client import ChatClient, NoAnswerError, StatusRefusalError, read_key
+from grounding.remote.chat_client import ChatClient, NoAnswerError, StatusRefusalError, key_of_server
 from grounding.remote.completion_body import parse_completion
 from infer.engines.protocol import RawAnswer
 from tests.infer.engines.openai.chat_server import ChatServer, Fault
@@ -104,10 +104,10 @@ def test_kinds_of_failures_are_told_apart(server: ChatServer, connect: Callable[
 
 def test_the_key_of_another_variable_is_read_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTHER_KEY", "sk-other")
-    assert read_key("OTHER_KEY") == "sk-other"
+    assert key_of_server("OTHER_KEY") == "sk-other"
     monkeypatch.setenv("OTHER_KEY", "sk other")
     with pytest.raises(UserError, match="OTHER_KEY: the key has blanks"):
-        read_key("OTHER_KEY")
+        key_of_server("OTHER_KEY")
 
 
 def test_an_answer_with_the_key_is_refused(server: ChatServer) -> None:

@@ -9,7 +9,7 @@ import pytest
 from grounding.errors import UserError, run_command
 from infer.cycle.__main__ import main
 from infer.cycle.cycle_run import LONGEST_WORDS, find_again
-from infer.cycle.cycle_settings import CycleSettings
+from infer.cycle.cycle_settings import CycleRunSettings
 from infer.engines import opening
 from infer.engines.protocol import RawAnswer, Request
 from infer.scoring.scorecard import score_predictions
@@ -55,8 +55,8 @@ def predictions(dataset: Any, checkpoint: Path, tmp_path: Path) -> Path:
     return write_rows(tmp_path / "run" / "predictions.jsonl", rows)
 
 
-def settings(dataset: Any, checkpoint: Path, **more: Any) -> CycleSettings:
-    return CycleSettings(
+def settings(dataset: Any, checkpoint: Path, **more: Any) -> CycleRunSettings:
+    return CycleRunSettings(
         **{"checkpoint": str(checkpoint), "dataset": str(dataset.path), "batch_size": 2, **more}
     )
 
