@@ -20,7 +20,7 @@ from grounding.boxes import Box
 from grounding.tables import format_table
 from infer.dlc_bench.bench_files import BenchRegion, JudgedQuestion
 from infer.dlc_bench.bench_scores import bench_scores, judge_region
-from infer.dlc_bench.judge_prompts import chosen_place, judge_prompt, questions_about
+from infer.dlc_bench.judge_prompts import chosen_place, judge_prompt, judge_questions
 
 _NAMED = re.compile(r"in the description (?:is an? |are )(.*) or (?:an object|objects) of a similar type")
 
@@ -36,7 +36,7 @@ def main() -> None:
     counts = {"prompts about kinds": [0, 0], "prompts": [0, 0], "choices": [0, 0]}
     for region, row in known:
         answers = [row["details_recognition"][0], *questions_of(row)]
-        for number, (question, answer) in enumerate(zip(questions_about(region), answers, strict=True)):
+        for number, (question, answer) in enumerate(zip(judge_questions(region), answers, strict=True)):
             is_same = judge_prompt(row["pred"], question) == row["prompt"][number]
             add(counts["prompts" if number else "prompts about kinds"], is_same=is_same)
             read = chosen_place(row["response"][number], question.choices)

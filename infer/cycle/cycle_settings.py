@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.recipe.schema import setting
-from infer.engines.settings import EngineSettings, check_counts
+from infer.engines.settings import CALIBRATED, YES_NO, EngineSettings, check_counts
 from infer.recipe import ANSWER_UNITS, SAME_ANSWERS, InferRecipe
 
 
@@ -27,6 +27,10 @@ class CycleRunSettings(EngineSettings):
         Raises:
             ValueError: a choice that does not exist, or a number out of its range.
         """
+        if self.score in (CALIBRATED, YES_NO):
+            raise ValueError(f"score: {self.score} is not made here: the best box is taken by another score")
+        if self.tensor_parallel > 1:
+            raise ValueError("tensor_parallel: this command asks one process, or a server (engine=openai)")
         check_counts(self, ("limit",))
         self.recipe(Path(), Path())
 

@@ -9,7 +9,7 @@ from infer.dlc_bench.bench_descriptions import Described, describe_regions
 from infer.dlc_bench.bench_files import read_bench
 from infer.dlc_bench.bench_scores import KEYS, bench_scores, judge_region
 from infer.dlc_bench.bench_settings import BenchSettings
-from infer.dlc_bench.judge_prompts import questions_about
+from infer.dlc_bench.judge_prompts import judge_questions
 from infer.dlc_bench.judge_server import ask_judge
 from infer.runs.predict import EngineOpener
 from infer.scoring.resampling.bootstrap import LEVEL
@@ -29,7 +29,7 @@ def run_bench(folder: Path, settings: BenchSettings, open_engine: EngineOpener) 
         UserError: something is wrong with the benchmark's files, the checkpoint, a server, or the folder.
     """
     regions = read_bench(folder)[: settings.limit]
-    count = sum(len(questions_about(region)) for region in regions)
+    count = sum(len(judge_questions(region)) for region in regions)
     log.info("%d regions to describe, then %d questions to the judge", len(regions), count)
     descriptions = describe_regions(Described(folder, settings), regions, open_engine)
     output = Path(settings.output_dir)

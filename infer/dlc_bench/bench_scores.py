@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infer.dlc_bench.bench_files import NEGATIVE, POSITIVE, BenchRegion
-from infer.dlc_bench.judge_prompts import chosen_place, questions_about
+from infer.dlc_bench.judge_prompts import chosen_place, judge_questions
 from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, draw_images, interval
 from infer.scoring.resampling.ratios import FloatArray, Ratio
 
@@ -30,8 +30,8 @@ class JudgedRegion:
 
 
 def judge_region(region: BenchRegion, answers: Sequence[str]) -> JudgedRegion:
-    """Return the scores of a region by the judge's answers to `questions_about` it, in their order."""
-    questions = questions_about(region)
+    """Return the scores of a region by the judge's answers to `judge_questions` it, in their order."""
+    questions = judge_questions(region)
     places = [
         chosen_place(answer, question.choices) for answer, question in zip(answers, questions, strict=True)
     ]

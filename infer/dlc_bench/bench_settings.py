@@ -50,6 +50,10 @@ class BenchSettings(EngineSettings):
             ValueError: a choice that does not exist, or a number out of its range.
         """
         super().__post_init__()
+        if self.score != "none" or self.grammar != "none":
+            raise ValueError("score and grammar are about boxes, and have no effect on words: leave them out")
+        if self.tensor_parallel > 1:
+            raise ValueError("tensor_parallel: this command asks one process, or a server (engine=openai)")
         check_choices(self, {"show": SHOWN, "region": (BOX, MASK)})
         check_counts(self, ("limit", "judge_concurrency"))
         if not re.match(r"https?://.", self.judge_url or ""):

@@ -42,7 +42,7 @@ def recognition_question(name: str) -> JudgedQuestion:
     return JudgedQuestion(text, ("Yes", "No"), (1.0, 0.0), RECOGNITION)
 
 
-def questions_about(region: BenchRegion) -> tuple[JudgedQuestion, ...]:
+def judge_questions(region: BenchRegion) -> tuple[JudgedQuestion, ...]:
     """Return all questions to the judge about a region's description; the first is about its name."""
     return recognition_question(region.name), *region.questions
 

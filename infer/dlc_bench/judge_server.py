@@ -11,7 +11,7 @@ from grounding.remote.chat_client import ChatClient, StatusRefusalError, key_of_
 from grounding.remote.completion_body import NotACompletionError, error_text, parse_completion
 from infer.dlc_bench.bench_files import BenchRegion
 from infer.dlc_bench.bench_settings import BenchSettings
-from infer.dlc_bench.judge_prompts import judge_prompt, questions_about
+from infer.dlc_bench.judge_prompts import judge_prompt, judge_questions
 from infer.runs.question_batches import ask_in_threads
 from infer.runs.resumed_answers import resumed_rows
 
@@ -42,7 +42,7 @@ def ask_judge(
     asked = [
         (region.key, number, judge_prompt(words, question))
         for region, words in zip(regions, descriptions, strict=True)
-        for number, question in enumerate(questions_about(region))
+        for number, question in enumerate(judge_questions(region))
     ]
     identity = {
         "keys": {"judge_model": settings.judge_model},
@@ -62,7 +62,7 @@ def ask_judge(
     path = Path(settings.output_dir) / JUDGED_FILE
     rows = resumed_rows(path, identity, len(asked), ask, "question", overwrite=settings.overwrite)
     answers = iter(str(row["answer"]) for row in rows)
-    return [[next(answers) for _ in questions_about(region)] for region in regions]
+    return [[next(answers) for _ in judge_questions(region)] for region in regions]
 
 
 class Judge:

@@ -193,6 +193,8 @@ def test_the_command_prints_the_share_with_its_interval(
         ([], "checkpoint must be set"),
         (["chekpoint=x"], "unknown key 'chekpoint', did you mean 'checkpoint'?"),
         (["checkpoint=x", "limit=0"], "limit: 0 is less than 1"),
+        (["checkpoint=x", "score=calibrated"], "score: calibrated is not made here"),
+        (["checkpoint=x", "tensor_parallel=2"], "tensor_parallel: this command asks one process"),
         (["checkpoint=x", "wording=describe"], "wording"),
     ],
 )

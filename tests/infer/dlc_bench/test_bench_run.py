@@ -206,6 +206,8 @@ def test_the_command_takes_keys_and_prints_the_table(
     [
         ([], "checkpoint must be set"),
         (["checkpoint=x"], "judge_url: 'None' is not like http"),
+        (["checkpoint=x", "grammar=json"], "score and grammar are about boxes"),
+        (["checkpoint=x", "tensor_parallel=2"], "tensor_parallel: this command asks one process"),
         (["checkpoint=x", "judge_url=http://a"], "judge_model must be set"),
         (["checkpoint=x", "judge_url=http://a", "judge_model=m", "show=all"], "show: 'all' is not one of"),
         (["checkpoint=x", "judge_url=http://a", "judge_model=m", "show=text", "region=mask"], "states a box"),
