@@ -5,15 +5,15 @@ import unicodedata
 
 _REMOVED = re.compile(
     r"""
-    ^\s*```[^\n]*$                           # the fences of a block
-    | <\|box_start\|>.*?<\|box_end\|>        # coordinates are no words
-    | <\|[^<>|]*\|> | <(?:ref-object|bbox|image|video|audio)>
-    | </?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>  # tags
-    | ^\s*(?:\#{1,6}|[-*+•]|\d{1,2}\.)\s+     # headings and items of lists
+    ^[^\S\n]*```[^\n]*$                                        # the fences of a block
+    | <\|box_start\|>[\s\d.,()\[\]-]*(?:<\|box_end\|>)?        # coordinates are no words
+    | <\|[^<>|]*\|> | </?[a-zA-Z][^<>]*>                       # tokens and tags
+    | ^[^\S\n]*(?:\#{1,6}|[-*+•]|\d{1,2}\.)[^\S\n]+            # headings and items of lists
     | \*\*|__|`
     """,
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
+    re.VERBOSE | re.MULTILINE,
 )
+"""No part of it looks further than the next "<" or line: an answer can repeat itself for a megabyte."""
 
 _THOUGHT_END = "</think>"
 _THOUGHT_START = "<think>"

@@ -41,7 +41,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-_ENDINGS = re.compile(r"(n't|'(?:s|m|d|re|ve|ll))$")
+_ENDINGS = ("n't", "'s", "'m", "'d", "'re", "'ve", "'ll")
 _TWO_WORDS = {
     "cannot": "can not",
     "gonna": "gon na",
@@ -68,8 +68,8 @@ def _split(token: str) -> list[str]:
         return _TWO_WORDS[token].split()
     if token in ("\u2013", "\u2014") or set(token) == {"-"}:
         return ["--"]
-    endings: list[str] = []
-    while (found := _ENDINGS.search(token)) and found.start() > 0:
-        endings.insert(0, found[0])
-        token = token[: found.start()]
-    return [token, *endings]
+    endings, end = [], len(token)
+    while found := next((one for one in _ENDINGS if token.endswith(one, 0, end) and len(one) < end), None):
+        endings.append(found)
+        end -= len(found)
+    return [token[:end], *reversed(endings)]
