@@ -71,7 +71,7 @@ def find_again(predictions: Path, settings: CycleRunSettings, open_engine: Engin
             return
         for found in ask_questions(open_engine(recipe), questions, wanted, recipe):
             yield {
-                places[number]: _judged(asked[places[number]].item, questions[number], answered)
+                places[number]: judged_row(asked[places[number]].item, questions[number], answered)
                 for number, answered in found.items()
             }
 
@@ -124,7 +124,7 @@ def _asked_back(
         yield AskedBack(item, Question(item.image_id, item.picture, size, request))
 
 
-def _judged(item: GivenDescription, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
+def judged_row(item: GivenDescription, question: Question, answered: ParsedAnswer) -> dict[str, Any]:
     """Return the row of a description: of several boxes, the one with the highest score counts."""
     if not answered.detections:
         return cycle_row(item, None, 0.0)

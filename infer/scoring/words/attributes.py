@@ -57,7 +57,7 @@ def right_attributes(text: str, phrases: Sequence[str], label: str | None) -> di
 
 def _listed(content: Mapping[str, Sequence[str]]) -> ListedWords:
     values = {word: value for value, words in content.items() for word in words}
-    longest_first = sorted(values, key=len, reverse=True)  # 粉红色 before 红色
+    longest_first = sorted(values, key=len, reverse=True)  # of words that begin alike
     return ListedWords(re.compile("|".join(map(_one_word, longest_first)), re.IGNORECASE), values)
 
 

@@ -1,18 +1,23 @@
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grounding.boxes import Box, Size
 from grounding.errors import UserError, run_command
+from grounding.samples import Detection
+from infer.asking.dataset_questions import Question
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.cycle.__main__ import main
-from infer.cycle.cycle_run import LONGEST_WORDS, find_again
+from infer.cycle.cycle_run import LONGEST_WORDS, find_again, judged_row
 from infer.cycle.cycle_settings import CycleRunSettings
 from infer.engines import opening
 from infer.engines.protocol import RawAnswer, Request
 from infer.scoring.scorecard import score_predictions
+from infer.scoring.words.given_descriptions import read_given_descriptions
 from tests.infer.scoring.made_predictions import right_answers, write_rows
 from tests.infer.scoring.words.made_descriptions import CHINESE, ENGLISH, described
 
@@ -84,6 +89,16 @@ def test_descriptions_are_asked_about_the_whole_picture_and_judged(
     assert {item.image.name for item in engine.asked} == {"000101.png", "000103.png", "000104.png"}
     assert {item.system for item in engine.asked} == {"Be brief."}
     assert any("a tall man" in item.user and "hm" not in item.user for item in engine.asked)
+
+
+def test_of_several_boxes_the_surest_counts() -> None:
+    ((item,), size) = read_given_descriptions([("line 1", ROWS[0])]), Size(100, 100)
+    question = Question(item.image_id, item.picture, size, Request(Path("a.png"), "", "dog"))
+    boxes = [Detection("dog", Box(0, 0, 9, 9), 0.2), Detection("dog", Box(10, 10, 50, 50), 0.9)]
+    row = judged_row(item, question, ParsedAnswer("", tuple(boxes), ()))
+    assert (row["box"], row["iou"]) == ([10, 10, 50, 50], 1)
+    first = judged_row(item, question, ParsedAnswer("", tuple(replace(one, score=None) for one in boxes), ()))
+    assert first["iou"] == 0
 
 
 @pytest.mark.usefixtures("no_java")
