@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from infer.dlc_bench.bench_files import NEGATIVE, POSITIVE, BenchRegion
 from infer.dlc_bench.judge_prompts import chosen_place, judge_questions
 from infer.scoring.resampling.bootstrap import DRAWS, LEVEL, SEED, draw_images, interval
@@ -55,7 +57,10 @@ def bench_scores(judged: Sequence[JudgedRegion], draws: int = DRAWS) -> dict[str
     }
     values = {key: ratio.value for key, ratio in ratios.items() if ratio.is_defined}
     weights = draw_images([one.region.picture for one in judged], draws)
-    drawn = {key: ratios[key].resample(weights) for key in values}
+    drawn = {
+        key: np.where(weights @ ratios[key].wholes > 0, ratios[key].resample(weights), np.nan)
+        for key in values
+    }
     if "dlc_negative" in values:
         values["dlc_average"] = (values["dlc_positive"] + values["dlc_negative"]) / 2
         drawn["dlc_average"] = (drawn["dlc_positive"] + drawn["dlc_negative"]) / 2

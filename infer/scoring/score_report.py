@@ -37,7 +37,7 @@ def terminal_report(scores: Scores, by: Collection[str] = ()) -> str:
         rows += [["", "", ""]] * bool(rows) + [[f"[{group}]", "", ""]]
         rows += [_row(key, scores) for key in keys]
     pieces = [format_table(("metric", "value", INTERVAL), rows)]
-    if BY_CATEGORY in by:
+    if BY_CATEGORY in by and scores.per_category:
         pieces.append(format_table(*_category_table(scores)))
     elif len(scores.per_category) > 1:
         names = _by_ap(scores.per_category)

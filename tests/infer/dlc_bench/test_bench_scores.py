@@ -29,6 +29,12 @@ def test_an_unreadable_recognition_gives_no_points(tmp_path: Path) -> None:
     assert (judged.positive, judged.negative, judged.is_recognised, judged.unreadable) == (0, 0, False, 1)
 
 
+def test_draws_without_negative_questions_have_no_negative_score(tmp_path: Path) -> None:
+    regions = read_bench(write_bench(tmp_path / "b"))[2:]  # each in a picture of its own
+    scores = bench_scores([judge_region(region, ANSWERS[region.key]) for region in regions])
+    assert scores["intervals"]["dlc_negative"] == (-1, -1)
+
+
 def test_without_negative_questions_there_is_no_average(tmp_path: Path) -> None:
     region = read_bench(write_bench(tmp_path / "b"))[3]
     scores = bench_scores([judge_region(region, ANSWERS["21"])], draws=10)

@@ -101,10 +101,11 @@ def test_equal_truths_give_no_cider_and_short_ones_no_bleu(dataset: Any, tmp_pat
 
 @pytest.mark.usefixtures("no_java")
 def test_words_alone_show_no_boxes(dataset: Any, tmp_path: Path) -> None:
-    shown = write_scores(write_rows(tmp_path / "predictions.jsonl", EVERY), dataset.path, draws=10)
+    path = write_rows(tmp_path / "predictions.jsonl", EVERY)
+    shown = write_scores(path, dataset.path, draws=10, by=("kind", "category"))
     report = (tmp_path / "scores.md").read_text(encoding="utf-8")
     for text in (shown, report):
-        assert not {"AP", "[boxes]", "## Boxes", "images", "## Categories"} & set(text.split())
+        assert not {"AP", "[boxes]", "## Boxes", "images", "## Categories", "category"} & set(text.split())
         assert "bleu_13a" in text
     assert "\n7 regions scored: " in shown
     assert not (tmp_path / "coco_results.json").exists()
