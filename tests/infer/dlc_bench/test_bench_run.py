@@ -111,6 +111,25 @@ def test_a_judge_that_fails_is_one_line_and_the_run_resumes(
     assert scores_in(out)["dlc_negative"] == pytest.approx(1 / 3)
 
 
+def test_the_judge_gets_its_own_key_and_no_file_has_it(
+    bench: Path, judge: ChatServer, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-model")
+    monkeypatch.setenv("JUDGE_API_KEY", "key-of-the-judge")
+    judge.key, out = "key-of-the-judge", tmp_path / "out"
+    run_bench(bench, settings(checkpoint, judge, out), lambda _: DescribingEngine())
+    sent = [{name.lower(): value for name, value in headers.items()} for headers in judge.headers]
+    assert {headers["authorization"] for headers in sent} == {"Bearer key-of-the-judge"}
+    assert "key-of-the-model" not in str(judge.headers) + str(judge.bodies)
+    written = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    assert b"key-of-the-" not in written
+    judge.answer = lambda request: RawAnswer("A. key-of-the-judge", is_cut=False)
+    with pytest.raises(UserError, match="holds the key") as caught:
+        run_bench(bench, settings(checkpoint, judge, tmp_path / "two"), lambda _: DescribingEngine())
+    assert "key-of-the-" not in str(caught.value)
+    assert b"key-of-the-" not in b"".join(path.read_bytes() for path in (tmp_path / "two").glob("*.jsonl*"))
+
+
 def test_a_killed_description_resumes_and_ends_with_the_same_bytes(
     bench: Path, judge: ChatServer, checkpoint: Path, tmp_path: Path
 ) -> None:
