@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from grounding.files import read_json
+from grounding.files import read_json, read_jsonl
 from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, SCORES_FILE, named_dataset
 from grounding.predictions.prediction_rows import read_predictions
+from grounding.regions.region_mark import asks_for_words
 from infer.scoring.advice.cut_detections import KEY
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
@@ -70,11 +71,17 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
     dataset = dataset or _common_dataset(paths)
     ids = [{item.image_id for item in read_predictions(path)} for path in paths]
     common = frozenset(ids[0] & ids[1])
+    if not (common or all(map(_has_descriptions, paths))):
+        raise NotComparableError("no image was answered in both")
     limit = _common_limit([path.parent for path in paths])
     old, new = with_common_regions(*(read_evaluation(path, dataset, common, limit) for path in paths))
     if not (common or old.descriptions):
-        raise NotComparableError("no image was answered in both")
+        raise NotComparableError("no image was answered and no region described in both")
     return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
+
+
+def _has_descriptions(predictions: Path) -> bool:
+    return any(asks_for_words(row) for _, row in read_jsonl(predictions))
 
 
 def with_common_regions(before: Evaluation, after: Evaluation) -> tuple[Evaluation, Evaluation]:

@@ -178,6 +178,24 @@ def test_runs_are_compared_on_the_regions_that_both_have(
     assert "images that both answered" not in shown
 
 
+@pytest.mark.usefixtures("no_java")
+@pytest.mark.parametrize("words", [False, True])
+def test_runs_without_anything_in_common_are_not_compared(
+    words: bool, dataset: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes = right_answers(dataset.path)
+    rows = {"old": [boxes[0], ENGLISH[0]], "new": [boxes[1], ENGLISH[1]] if words else [boxes[1]]}
+    runs = {
+        name: write_scored_run(tmp_path / name, found, dataset.path, dataset.path)
+        for name, found in rows.items()
+    }
+    assert compare([f"{name}={folder}" for name, folder in runs.items()]) == 0
+    said = (
+        "no image was answered and no region described in both" if words else "no image was answered in both"
+    )
+    assert f"no change image by image: {said}" in capsys.readouterr().out
+
+
 def test_a_row_that_is_no_description_is_one_line(dataset: Any, tmp_path: Path) -> None:
     from grounding.errors import UserError
 
