@@ -56,6 +56,8 @@ def processor_seconds_of_children() -> float:
         "infer.score",
         "infer.serve",
         "infer.compare",
+        "infer.cycle",
+        "infer.dlc_bench",
         "infer.parallel",
         "infer.report",
         "infer.merge",

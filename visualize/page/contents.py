@@ -10,7 +10,7 @@ from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
-from infer.scoring.metrics.catalogue import METRICS
+from infer.scoring.metrics.catalogue import ALL_METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.page.image_copies import PageImage
@@ -141,9 +141,9 @@ def score_rows(contents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     scores = [flat_metrics(content) for content in contents]
     return [
         {
-            "name": METRICS[key].name if key in METRICS else key,
+            "name": ALL_METRICS[key].name if key in ALL_METRICS else key,
             "key": key,
-            "sign": -1 if key in METRICS and METRICS[key].less_is_better else 1,
+            "sign": -1 if key in ALL_METRICS and ALL_METRICS[key].less_is_better else 1,
             "values": [each.get(key) for each in scores],
             "texts": [show_value(key, each.get(key)) for each in scores],
         }
