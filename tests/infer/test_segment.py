@@ -78,7 +78,7 @@ def test_other_words_are_refused(words: list[str], message: str) -> None:
         (["99,5"], "click 99,5: outside of the picture of 64x64 pixels"),
         (["5,5", "backend=box"], "a click has no mask without a box"),
         (["5,5", "backend=sam3"], "backend: 'sam3' is none of box, grabcut, sam2"),
-        (["5,5", "backend=sam2"], "needs the folder of its model"),
+        (["5,5", "backend=sam2"], "need a model's folder"),
         (["5,5", "show=blur"], "show: 'blur' is not one of"),
         (["5,5", "colour=red"], "unknown key 'colour'"),
         (["5,5", "backend=sam2", "checkpoint=x", "device=gpu"], "device: 'gpu' is not like auto, cpu"),

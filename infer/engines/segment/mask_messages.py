@@ -69,7 +69,7 @@ def _scored_masks(masks: Sequence[Any], size: Size) -> Iterator[ScoredMask]:
     for mask in masks:
         score = mask.get("score") if isinstance(mask, dict) else ""
         is_number = isinstance(score, (int, float)) and not isinstance(score, bool)
-        if not (score is None or (is_number and math.isfinite(score))):
+        if not (score is None or (is_number and math.isfinite(float(score)))):
             raise NoMasksError("a score that is no number")
         yield ScoredMask(_read_mask(mask.get("png"), size), None if score is None else float(score))
 

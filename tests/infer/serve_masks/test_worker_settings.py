@@ -15,9 +15,9 @@ from infer.serve_masks.worker_settings import WorkerSettings
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("backend=http://other:8009", "backend: .* is not one of box, grabcut, sam2"),
-        ("backend=sam2", "needs the folder of its model"),
-        ("checkpoint=folder", "no other takes one"),
+        ("backend=http://other:8009", "backend: .* is not one of box, grabcut, sam2, paddlex"),
+        ("backend=sam2", "need a model's folder"),
+        ("checkpoint=folder", "others take none"),
         ("max_clicks=0", "max_clicks: 0 is less than 1"),
         ("queue_size=0", "queue_size: 0 is less than 1"),
         ("max_megapixels=500", "max_megapixels: 500 is more than 178"),
