@@ -36,8 +36,8 @@ class PaddleXSegmenter:
         """
         if importlib.util.find_spec("paddlex") is None:
             raise UserError(
-                "backend=paddlex: this Python has no PaddleX: run make setup-paddlex, start infer.serve_masks "
-                "with its Python, and set backend=http://127.0.0.1:8009 here"
+                "backend=paddlex: this Python has no PaddleX: run make setup-paddlex, start "
+                "infer.serve_masks with its Python, and set backend=http://127.0.0.1:8009 here"
             )
         self.name = _model_name(settings.folder)
         os.environ.setdefault("PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK", "True")  # nothing is fetched
