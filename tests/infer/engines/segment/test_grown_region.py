@@ -17,6 +17,18 @@ def test_the_region_ends_at_the_edges_of_the_object() -> None:
     assert int(region.sum()) == 64
 
 
+def test_shades_of_an_object_belong_to_it_and_its_ground_does_not() -> None:
+    pixels = np.full((40, 60, 3), (30, 120, 60), dtype=np.uint8)
+    pixels[:, :, 1] += np.linspace(0, 30, 60).astype(np.uint8)  # the ground is shaded, too
+    pixels[10:30, 15:45] = (200, 30, 30)
+    pixels[10:30, 15:45, 0] -= np.linspace(0, 70, 30).astype(np.uint8)
+    inside = np.zeros((40, 60), dtype=np.bool_)
+    inside[10:30, 15:45] = True
+    for x in (18, 30, 42):
+        region = grow_region(pixels, [(x, 20)], [])
+        assert (region & inside).sum() / (region | inside).sum() > 0.9, x
+
+
 def test_several_wanted_pixels_give_one_region() -> None:
     region = grow_region(two_squares(), [(10, 12), (20, 12)], [])
     assert int(region.sum()) == 128
