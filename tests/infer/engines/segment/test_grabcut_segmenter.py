@@ -121,11 +121,18 @@ def test_noise_has_a_mask() -> None:
 
 def test_the_same_question_has_the_same_mask_in_any_thread() -> None:
     generator = np.random.default_rng(1)
-    pictures = [Image.fromarray(generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)) for _ in range(4)]
-    prompt = MaskPrompt((Click(16, 16),), Box(2, 2, 30, 30))  # noise: the first colours decide
+
+    def clouds() -> Image.Image:
+        """Colours that flow into each other: where they part depends on the first guess."""
+        few = Image.fromarray(generator.integers(0, 256, (3, 3, 3), dtype=np.uint8))
+        many = np.asarray(few.resize((120, 120), Image.Resampling.BICUBIC)).astype(int)
+        return Image.fromarray(np.clip(many + generator.integers(-4, 5, many.shape), 0, 255).astype(np.uint8))
+
+    pictures = [clouds() for _ in range(4)]
+    prompt = MaskPrompt(box=Box(20, 20, 100, 100))
 
     def ask(picture: Image.Image) -> Mask:
-        cv2.setRNGSeed(int(picture.getpixel((0, 0))[0]))  # what others did in this thread
+        cv2.setRNGSeed(int(np.asarray(picture)[0, 0, 0]))  # what others did in this thread
         return cut(picture, prompt)
 
     expected = [cut(picture, prompt) for picture in pictures]
