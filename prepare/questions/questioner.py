@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from grounding.boxes import Size, to_grid
-from grounding.files import is_unicode
 from grounding.prompts import CATEGORIES, CATEGORY, EXPRESSION, RELATION, Wording, draw, draw_wording
 from grounding.samples import Detection
 from prepare.questions.negatives import KNOWN_ABSENT, TrainingStatistics, pick
 from prepare.questions.objects import ImageObjects
 from prepare.questions.order import grid_side, order_detections
 from prepare.questions.relations.relation_questions import RelationQuestioner
+from prepare.questions.text_faults import fault_of_text
 from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL, NO_RELATION
 from prepare.recipe import PrepareRecipe
 
@@ -57,7 +57,7 @@ class Questioner:
         Questions depend on seed and image alone, except negatives, which depend on the training set too.
         Validation keeps answers of any length: without the crowded images, the scores would be too good.
         """
-        told = [self._with_descriptions(image_id, objects) for objects in queries]
+        told = [self._with_descriptions(image_id, objects, dropped) for objects in queries]
         usable = [self._without_small(objects, size, dropped) for objects in told]
         has_expressions = any(objects.expression is not None for objects in queries)
         ask = self._about_expressions if has_expressions else self._about_categories
@@ -73,16 +73,22 @@ class Questioner:
                 )
         return kept
 
-    def _with_descriptions(self, image_id: int, objects: ImageObjects) -> ImageObjects:
+    def _with_descriptions(self, image_id: int, objects: ImageObjects, dropped: Counter[str]) -> ImageObjects:
         """Give each object that an answer can name a description, if the recipe wants them.
 
-        Of several texts that the source has of an object, one is drawn.
+        Of several texts that the source has of an object, one is drawn. Texts that cannot be used are counted
+        in `dropped`, unless the recipe asks for words, too, which counts them.
         """
         if not self.recipe.descriptions or not any(objects.texts):
             return objects
         trainable = []
         for item, texts in zip(objects.trainable, objects.texts, strict=True):
-            usable = [text for text in texts if text.strip() and is_unicode(text)]
+            faults = [fault_of_text(text) for text in texts]
+            usable = [
+                " ".join(text.split()) for text, fault in zip(texts, faults, strict=True) if fault is None
+            ]
+            if not self.recipe.regions.share:
+                dropped.update(fault for fault in faults if fault is not None)
             place = draw(self.recipe.seed, image_id, "description", *item.box.xyxy)
             text = usable[place % len(usable)] if usable else None
             trainable.append(replace(item, description=text))

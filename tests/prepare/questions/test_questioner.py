@@ -21,8 +21,8 @@ from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ImageObjects
 from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, make_record
-from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL
-from prepare.recipe import Negatives, PrepareRecipe
+from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL, DESCRIPTION_EMPTY, DESCRIPTION_WITH_MARKUP
+from prepare.recipe import DescribingQuestions, Negatives, PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]
@@ -101,6 +101,16 @@ def test_answers_tell_what_the_source_says_of_an_object() -> None:
         ("the cat to the left of the dog", None),
         ("the dog to the right of the cat", "a brown dog"),
     }
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_texts_that_cannot_be_answers_are_no_descriptions_and_counted_once(share: float) -> None:
+    told = shown((CAT, DOG), texts=(("see <box>", "\n"), ("a  brown\tdog",)))
+    dropped: Counter[str] = Counter()
+    asker = asking("task", descriptions=True, regions=DescribingQuestions(share=share))
+    (question,) = asker.ask(1, SIZE, [told], dropped)
+    assert [item.description for item in question.answer] == [None, "a brown dog"]
+    assert dropped == ({} if share else {DESCRIPTION_WITH_MARKUP: 1, DESCRIPTION_EMPTY: 1})
 
 
 def test_small_objects_take_their_descriptions_with_them() -> None:
