@@ -5,9 +5,9 @@ out, 15 % named twice, and 10 % of the questions about something absent get a bo
 steps that cost about the same processor time in each arm (the table has the seconds): GRPO rewards its own
 answers by the clean truth; more training on the same answers; rejection sampling and DPO on answers that it
 samples once, judged by the same truth; training on clean answers (the upper line); and GRPO with a reward
-that has a hole (benchmarks/bad_reward.py). GRPO runs once more for half as long again. All are measured on 256 pictures that no model was trained on, and
-on pictures of another kind: larger shapes, more of them, another ground. Answers are greedy, and not stopped
-at repeats: stopping hides copies.
+that has a hole (benchmarks/bad_reward.py). GRPO runs once more for half as long again. All are measured on
+256 pictures that no model was trained on, and on pictures of another kind: larger shapes, more of them,
+another ground. Answers are greedy, and not stopped at repeats: stopping hides copies.
 
 Prints a table for both kinds of pictures, means over the seeds with the lowest and the highest, and the time
 of an update. Exit code 1 where GRPO misses a goal. What is there already is kept: repeat the command.
