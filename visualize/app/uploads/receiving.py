@@ -6,7 +6,6 @@ from other servers, and sends every file of its folder.
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -14,6 +13,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive
 
 from visualize.app.access.network_address import visitor_of
 from visualize.app.access.open_paths import FILE_PATH, UPLOAD_PATH
@@ -39,11 +39,12 @@ def file_routes(files: StoredFiles, upload_seconds: float) -> list[Route]:
     """Return the routes that receive uploads into `files` within so many seconds, and send files of it."""
 
     async def receive(request: Request) -> Response:
+        body = _Body(request.receive)
         try:
-            path = await _receive(request, files, upload_seconds)
+            path = await _receive(Request(request.scope, body), files, upload_seconds)
         except UploadRefusedError as error:
             log.info("an upload is refused: %s", error.sentence)
-            await _drain(request)
+            await _drain(body)
             return PlainTextResponse(error.sentence, error.status, {"Connection": "close"})
         return JSONResponse([str(path)])
 
@@ -137,13 +138,25 @@ class _BoundedRequest(Request):
             yield chunk
 
 
-async def _drain(request: Request) -> None:
+class _Body:
+    """The messages of a request body; it knows whether more follow, as nothing ends the wait for another."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.has_more = True
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.has_more = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+
+async def _drain(body: _Body) -> None:
     """Read what is left of a refused upload, within limits: many clients listen only after sending it."""
     left = DRAINED_BYTES
-    with anyio.move_on_after(DRAIN_SECONDS), suppress(ClientDisconnect, RuntimeError):
-        async for chunk in request.stream():
-            if (left := left - len(chunk)) <= 0:
-                break
+    with anyio.move_on_after(DRAIN_SECONDS):
+        while body.has_more and left > 0:
+            left -= len((await body()).get("body", b""))
 
 
 def _too_large(largest: int) -> str:
