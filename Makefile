@@ -36,18 +36,21 @@ from_public = $(1)/bin/pip list --format=freeze | grep -i '^paddle' > $(1)/paddl
 known_cuda = $(if $(and $(filter 1,$(words $(CUDA))),$(filter $(CUDAS),$(CUDA))),,$(error CUDA=$(CUDA) is none of \
   $(CUDAS): name the newest that the driver runs (nvidia-smi says it)))
 
-# The tests compare exported checkpoints with these; all other pins are in the lock file.
+# The tests compare exported checkpoints with these, and SAM 2 runs on them; all other pins are in the lock file.
+# The worker that makes masks needs SAM_PACKAGES beside torch.
 TORCH         := 2.13.0
 TRANSFORMERS  := 5.3.0
+SAM_PACKAGES  := fastapi uvicorn omegaconf
 TORCH_PYTHON  := .venv-torch/bin/python
-TORCH_INSTALL  = $(TORCH_PYTHON) -m pip install --disable-pip-version-check -c $(LOCK) transformers==$(TRANSFORMERS) pillow
+TORCH_INSTALL  = $(TORCH_PYTHON) -m pip install --disable-pip-version-check -c $(LOCK) transformers==$(TRANSFORMERS) pillow \
+  $(SAM_PACKAGES)
 
 BIN  := .venv/bin
 RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -73,10 +76,14 @@ setup-fleet: ## create .venv-fleet with paddlefleet and its Paddle, for groundin
 
 setup-torch: ## create .venv-torch for the tests that compare with torch; TORCH_INDEX= names an index of CPU builds
 	@$(TORCH_PYTHON) -c "from importlib.metadata import version as v; \
+	  [v(name) for name in '$(SAM_PACKAGES)'.split()]; \
 	  raise SystemExit((v('torch').split('+')[0], v('transformers')) != ('$(TORCH)', '$(TRANSFORMERS)'))" 2>/dev/null || { \
 	  echo "making .venv-torch: 1 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv-torch && \
 	  $(TORCH_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(TORCH); }
+
+setup-sam: setup-torch ## create .venv-torch, in which SAM 2 makes masks: infer.serve_masks backend=sam2
+	@echo "next: .venv-torch/bin/python -m infer.serve_masks backend=sam2 checkpoint=FOLDER device=cuda:0"
 
 lock: ## pin the dependencies of pyproject.toml again
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv

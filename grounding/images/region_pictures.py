@@ -103,7 +103,7 @@ def _surround(ground: Image.Image, picture: Image.Image, mask: Mask) -> Image.Im
 
 
 def _mask_of(target: RegionShape, picture: Image.Image) -> Mask:
-    mask = _box_mask(target, Size(*picture.size)) if isinstance(target, Box) else np.asarray(target) != 0
+    mask = box_mask(target, Size(*picture.size)) if isinstance(target, Box) else np.asarray(target) != 0
     if mask.shape != (picture.height, picture.width):
         raise ValueError(
             f"the mask has shape {mask.shape}, the image {picture.width}x{picture.height} pixels"
@@ -111,7 +111,7 @@ def _mask_of(target: RegionShape, picture: Image.Image) -> Mask:
     return mask
 
 
-def _box_mask(box: Box, size: Size) -> Mask:
+def box_mask(box: Box, size: Size) -> Mask:
     """Return the pixels that a box touches."""
     inside = box.clipped(size)
     mask = np.zeros((size.height, size.width), dtype=np.bool_)

@@ -12,6 +12,7 @@ from infer.engines.yes_no_settings import YesNoSettings
 from models.hub_downloads import named_folder
 
 MEGABYTE = 1 << 20
+MEGAPIXEL = 1_000_000
 
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")

@@ -19,12 +19,12 @@ LEAST_KEY = 8
 
 
 class RefusedError(Exception):
-    """A request that is refused; `status` is the HTTP status."""
+    """A request that is refused; `status` is the HTTP status, `code` a word that programs can read."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
         """Refuse with a message that says what is wrong and what to do."""
         super().__init__(message)
-        self.status = status
+        self.status, self.code = status, code
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,32 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import Generic, Protocol, TypeVar
 
-from infer.engines.protocol import Engine, RawAnswer, Request
+Asked = TypeVar("Asked")
+AskedOf = TypeVar("AskedOf", contravariant=True)
+Answer = TypeVar("Answer")
 
-Waiting = tuple[Request, "Future[RawAnswer]"]
+
+class Answering(Protocol[AskedOf, Answer]):
+    """An engine: of chats, or of masks."""
+
+    def answer(self, requests: Sequence[AskedOf]) -> list[Answer]:
+        """Answer the requests as one batch, in their order."""
+        ...
 
 
-class Batcher:
+class Batcher(Generic[Asked, Answer]):
     """A queue in front of an engine: the requests that wait when a batch is done are the next batch."""
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Answering[Asked, Answer],
         batch_size: int,
         queue_size: int,
-        check: Callable[[Request], None] = lambda _: None,
+        check: Callable[[Asked], None] = lambda _: None,
     ) -> None:
         """Start the thread; up to `queue_size` requests may wait, further ones are refused.
 
@@ -27,11 +36,11 @@ class Batcher:
         self._engine = engine
         self._check = check
         self._batch_size = batch_size
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(queue_size)
+        self._queue: queue.Queue[tuple[Asked, Future[Answer]] | None] = queue.Queue(queue_size)
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, request: Request) -> "Future[RawAnswer]":
+    def submit(self, request: Asked) -> "Future[Answer]":
         """Put a request into the queue, and return its future answer.
 
         Raises:
@@ -39,7 +48,7 @@ class Batcher:
             UserError: what `check` says.
         """
         self._check(request)
-        answer: Future[RawAnswer] = Future()
+        answer: Future[Answer] = Future()
         self._queue.put_nowait((request, answer))
         return answer
 
@@ -62,7 +71,9 @@ class Batcher:
                 return
 
 
-def _answer(answer: Callable[[list[Request]], list[RawAnswer]], batch: list[Waiting]) -> None:
+def _answer(
+    answer: Callable[[Sequence[Asked]], list[Answer]], batch: "list[tuple[Asked, Future[Answer]]]"
+) -> None:
     """Answer a batch; if that fails, answer each request alone, so that a bad image costs one answer."""
     batch = [waiting for waiting in batch if waiting[1].set_running_or_notify_cancel()]
     try:

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI
 from fastapi import Request as HttpRequest
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -25,14 +25,14 @@ from infer.serve.image_check import check_image_header
 from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.choices import completion_body, cut_answer
 from infer.serve.replies.event_stream import MEDIA_TYPE, answer_events
+from infer.serve.replies.refusals import answer_refusals
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve.serve_settings import ServeSettings
 
-LONGEST_MESSAGE = 500
-"""Characters of an error: some repeat words of the request, which may have megabytes."""
 
-
-def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSettings) -> FastAPI:
+def make_server(
+    batcher: Batcher[Request, RawAnswer], model: str, access: Access, settings: ServeSettings
+) -> FastAPI:
     """Return the application: POST /v1/chat/completions, GET /v1/models and GET /health."""
 
     async def check_source(request: HttpRequest) -> None:
@@ -46,8 +46,7 @@ def make_server(batcher: Batcher, model: str, access: Access, settings: ServeSet
         redirect_slashes=False,
         dependencies=[Depends(check_source)],
     )
-    app.add_exception_handler(RefusedError, _refuse)
-    app.add_exception_handler(HTTPException, _refuse_as_fastapi)
+    answer_refusals(app)
     in_flight = app.state.in_flight = InFlight(settings.max_inflight_megabytes * MEGABYTE)
 
     @app.get("/health")
@@ -81,22 +80,6 @@ def _reply(model: str, answer: RawAnswer, fields: AnswerFields) -> Response:
     return Response(to_json(completion_body(model, answer, fields)), media_type="application/json")
 
 
-async def _refuse(_: HttpRequest, error: Exception) -> JSONResponse:
-    """Return an error as OpenAI's servers do."""
-    assert isinstance(error, RefusedError)
-    message = str(error)
-    if len(message) > LONGEST_MESSAGE:
-        message = message[:LONGEST_MESSAGE] + " ..."
-    content = {"error": {"message": message, "type": "invalid_request_error", "code": None}}
-    headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
-    return JSONResponse(content, error.status, headers)
-
-
-async def _refuse_as_fastapi(request: HttpRequest, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    return await _refuse(request, RefusedError(error.status_code, str(error.detail)))
-
-
 async def _read_chat(
     request: HttpRequest, model: str, settings: ServeSettings, share: Reservation
 ) -> ChatRequest:
@@ -125,7 +108,7 @@ def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> R
     )
 
 
-async def _answer(batcher: Batcher, wanted: Request) -> RawAnswer:
+async def _answer(batcher: Batcher[Request, RawAnswer], wanted: Request) -> RawAnswer:
     try:
         return await asyncio.wrap_future(batcher.submit(wanted))
     except queue.Full as error:

@@ -29,10 +29,17 @@ class BoundedClient(DefaultAsyncHttpxClient):
     as the request carries the key and an image.
     """
 
-    def __init__(self, seconds: float, most_bytes: int) -> None:
-        """Create the client; nothing is sent yet."""
+    def __init__(
+        self,
+        seconds: float,
+        most_bytes: int,
+        address_key: str = "base_url",
+        if_too_long: str = "raise max_new_tokens, or ask for less in request",
+    ) -> None:
+        """Create the client; nothing is sent yet. The texts are parts of messages to users."""
         super().__init__(follow_redirects=False, headers={"Accept-Encoding": "identity"})
         self.seconds, self.most_bytes = seconds, most_bytes
+        self.address_key, self.if_too_long = address_key, if_too_long
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """Send a request, and return the answer with its body and without the headers that nobody needs.
@@ -50,13 +57,13 @@ class BoundedClient(DefaultAsyncHttpxClient):
                     if response.next_request is None:
                         return await self._read(response)
                     await response.aclose()
-                    check_redirect(request.url, response.next_request.url)
+                    check_redirect(request.url, response.next_request.url, self.address_key)
                     request = response.next_request
         except TimeoutError as error:
             raise httpx2.ReadTimeout("no complete answer in time", request=request) from error
         except UnicodeError as error:  # of a host's name that DNS cannot have
             raise httpx2.ConnectError(str(error), request=request) from error
-        raise RefusedAnswerError(f"redirects more than {MOST_REDIRECTS} times: check base_url")
+        raise RefusedAnswerError(f"redirects more than {MOST_REDIRECTS} times: check {self.address_key}")
 
     async def _read(self, response: httpx2.Response) -> httpx2.Response:
         """Return a response whose body is in memory; that of an error is cut."""
@@ -76,16 +83,14 @@ class BoundedClient(DefaultAsyncHttpxClient):
         finally:
             await response.aclose()
         if response.is_success and len(body) > most:
-            raise RefusedAnswerError(
-                f"sends an answer of more than {most} bytes: raise max_new_tokens, or ask for less in request"
-            )
+            raise RefusedAnswerError(f"sends an answer of more than {most} bytes: {self.if_too_long}")
         headers = [(name, value) for name, value in response.headers.raw if name.lower() in _KEPT_HEADERS]
         return httpx2.Response(
             response.status_code, headers=headers, content=bytes(body[:most]), request=response.request
         )
 
 
-def check_redirect(asked: httpx2.URL, target: httpx2.URL) -> None:
+def check_redirect(asked: httpx2.URL, target: httpx2.URL, address_key: str = "base_url") -> None:
     """Let a redirect pass that stays on the server, or goes from http to https on the same host.
 
     Raises:
@@ -96,7 +101,7 @@ def check_redirect(asked: httpx2.URL, target: httpx2.URL) -> None:
     if not is_same and not (is_upgrade and _port(asked) == 80 and _port(target) == 443):
         raise RefusedAnswerError(
             f"redirects to {target.scheme}://{target.netloc.decode('ascii', 'replace')}, which gets neither "
-            "key nor image: set base_url to it if you trust it"
+            f"key nor image: set {address_key} to it if you trust it"
         )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from infer.engines.kept import Kept
 from infer.engines.paddle.guides import Guide, allowed_by, forced_by
-from infer.engines.paddle.reading.kept import Kept
 from infer.engines.paddle.reading.prompt_reader import PromptReader
 from infer.engines.paddle.sampling import log_probabilities, most_likely, sample
 from infer.engines.protocol import Request

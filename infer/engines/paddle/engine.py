@@ -11,6 +11,7 @@ from typing import Any
 from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
 from infer.engines.cut_answers import cut_at_repeat
+from infer.engines.kept import Kept
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
@@ -19,7 +20,6 @@ from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.paddle.reading.image_encoder import ImageEncoder
-from infer.engines.paddle.reading.kept import Kept
 from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.paddle.row_answer import row_answer
 from infer.engines.protocol import RawAnswer, Request, chat_messages

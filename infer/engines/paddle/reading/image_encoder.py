@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from infer.engines.paddle.reading.kept import Kept
+from infer.engines.kept import Kept
 from models.family import EncodedImage
 
 CHUNK = 1 << 20

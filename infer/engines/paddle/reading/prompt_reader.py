@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
-from infer.engines.paddle.reading.kept import Kept
+from infer.engines.kept import Kept
 from models.cache import BLOCK, Cache, bytes_of
 from models.family import ForwardPass, Prompt, ReadPrompts
 

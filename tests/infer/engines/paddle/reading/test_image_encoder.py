@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from grounding.errors import UserError
+from infer.engines.kept import Kept
 from infer.engines.paddle.reading.image_encoder import ImageEncoder
-from infer.engines.paddle.reading.kept import Kept
 from models.family import EncodedImage
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from infer.asking.dataset_questions import read_questions
+from infer.engines.kept import Kept
 from infer.engines.paddle.engine import PaddleEngine
-from infer.engines.paddle.reading.kept import Kept
 from infer.engines.paddle.reading.prompt_reader import PromptReader
 from infer.engines.settings import EngineSettings
 from models.family import Prompt

@@ -2,7 +2,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from infer.engines.paddle.reading.kept import Kept
+from infer.engines.kept import Kept
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From a click or a box to the pixels of an object: one Protocol, several backends."""

@@ -1,0 +1,1 @@
+"""`python -m infer.serve_masks`: masks for clicks and boxes, by a process of their own."""
