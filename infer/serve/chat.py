@@ -96,15 +96,16 @@ async def _read_chat(
 
 def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> Request:
     """Check the image, write it into the file, and return the request to the engine."""
-    check_image_header(chat.user.image, max_megapixels)
-    file.write(chat.user.image)
+    check_image_header(chat.image, max_megapixels)
+    file.write(chat.image)
     file.flush()
     return Request(
         Path(file.name),
         chat.system,
-        chat.user.text,
+        chat.user,
         alternatives=chat.top_logprobs,
         max_tokens=chat.max_answer_tokens,
+        history=chat.history,
     )
 
 

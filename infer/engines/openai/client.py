@@ -252,5 +252,6 @@ def _messages(request: Request) -> Any:
     """Return the chat messages, with the image as a data URL."""
     image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
     messages = chat_messages(request)
-    messages[-1]["content"] = [image if part["type"] == "image" else part for part in messages[-1]["content"]]
+    shown = next(message for message in messages if message["role"] == "user")  # the first has the image
+    shown["content"] = [image if part["type"] == "image" else part for part in shown["content"]]
     return messages

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
 from random import Random
@@ -18,6 +18,7 @@ from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
 from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
+from infer.engines.paddle.live_guide import LiveGuide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.paddle.reading.image_encoder import ImageEncoder
 from infer.engines.paddle.repeat_guide import RepeatGuide
@@ -153,12 +154,29 @@ class PaddleEngine:
             UserError: as `encode`, or the template begins a thought, for which a grammar has no place; no
                 request is answered then.
         """
+        return self._answer_all(requests, ())
+
+    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
+        """Answer a request, and call `hear` with the answer's next characters as they are written.
+
+        What `hear` raises ends the answer, and is raised here. The answer can be shorter than what was heard:
+        where it begins to repeat itself, it is cut.
+
+        Raises:
+            UserError: as `answer`.
+        """
+        return self._answer_all([request], [LiveGuide(self.encoder.tokenizer, self.decoding.end_ids, hear)])[
+            0
+        ]
+
+    def _answer_all(self, requests: Sequence[Request], listeners: Sequence[Guide]) -> list[RawAnswer]:
+        """Answer the requests; the listeners follow each answer."""
         with quiet():
             prompts = self._encode(requests)
             self._check_thoughts(prompts)
             watches = [self._repeat_guide(prompt) for prompt in prompts]
             guides = [
-                [*self._guides(request), *([watch] if watch else [])]
+                [*self._guides(request), *([watch] if watch else []), *listeners]
                 for request, watch in zip(requests, watches, strict=True)
             ]
             rows: dict[int, Row] = {}
