@@ -1,0 +1,154 @@
+"""A description is asked back: do its words lead to the region that they describe, and to nothing else?
+
+Where they do not, the region is described once more. Source of the check: Kazemzadeh et al., ReferItGame,
+2014, section 3: a phrase is good if somebody who reads it finds the object.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from grounding.boxes import Box, Size, iou
+from grounding.markup import IMAGE_PLACEHOLDER, find_markup
+from grounding.prompts import Wording
+from infer.asking.parsed_answers import parse_raw_answer
+from infer.asking.words.asking_for_words import parse_words
+from infer.engines.live_answers import read_live
+from infer.engines.protocol import Engine, RawAnswer, Request
+
+FOUND_AT = 0.5
+"""The IoU from which on a region counts as found again, as in scores of referring expressions."""
+
+SAME_BOX = 0.9
+"""Boxes with this IoU are one object that an answer names twice."""
+
+SECOND_TEMPERATURE = 1.0
+"""At this temperature a second description is sampled, where there is no other wording to ask in."""
+
+
+@dataclass(frozen=True)
+class CycleTarget:
+    """The region that words shall lead back to, and how its box is asked for.
+
+    `image` is the file of the whole picture, without anything that shows the region, and `size` its size;
+    `box` is in its pixels. `wording` asks where one phrase is; `system` is the system message, "" for none.
+    """
+
+    image: Path
+    size: Size
+    box: Box
+    wording: Wording
+    system: str = ""
+    found_at: float = FOUND_AT
+
+
+@dataclass(frozen=True)
+class CycleCheck:
+    """What was found for the words of a description.
+
+    `box` is the one of the answer's boxes that overlaps the region most, with its `iou`; None and 0 without a
+    box. `others` counts further objects that the answer names. `question` is what was asked, "" if the words
+    cannot be asked for.
+    """
+
+    question: str
+    box: Box | None
+    iou: float
+    others: int
+    found_at: float
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the words lead back to the region, and to no other object."""
+        return self.iou >= self.found_at and not self.others
+
+
+@dataclass(frozen=True)
+class DescribedOnce:
+    """A description as far as it is known: the words so far, and its check once they are whole.
+
+    `question` is the user message that it answers. `problems` are those of the answer.
+    """
+
+    question: str
+    words: str
+    problems: tuple[str, ...] = ()
+    check: CycleCheck | None = None
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the words were asked back, and lead to their region alone."""
+        return self.check is not None and self.check.is_found
+
+
+def describe_and_check(
+    engine: Engine, request: Request, target: CycleTarget, wordings: Sequence[Wording] = ()
+) -> Iterator[tuple[DescribedOnce, ...]]:
+    """Describe a region, ask its box back, and describe it once more if the words do not lead to it.
+
+    `request` asks for words about a picture that shows the region; `wordings` are other ways to ask the same.
+    Yields the descriptions so far, the last one growing as it is written. The last tuple is the result: one
+    description, or both.
+
+    Raises:
+        UserError: as the engine.
+    """
+    done: tuple[DescribedOnce, ...] = ()
+    for asked in (request, asked_otherwise(request, wordings)):
+        described = DescribedOnce(asked.user, "")
+        for written in read_live(engine, replace(asked, is_free_form=True)):
+            described = _described(asked.user, written)
+            yield (*done, described)
+        described = replace(described, check=ask_back(engine, described.words, target))
+        done = (*done, described)
+        yield done
+        if described.is_found:
+            return
+
+
+def better_description(described: Sequence[DescribedOnce]) -> DescribedOnce:
+    """Return the description whose words lead back to the region best; of equal ones, the first."""
+    return max(described, key=lambda each: (each.is_found, each.check.iou if each.check else 0.0))
+
+
+def ask_back(engine: Engine, words: str, target: CycleTarget) -> CycleCheck:
+    """Ask where the words are in the whole picture, and compare with the region.
+
+    Words that are none, or hold markup, are not asked for: nothing is found for them.
+
+    Raises:
+        UserError: as the engine.
+    """
+    if not words or find_markup(words):
+        return CycleCheck("", None, 0.0, 0, target.found_at)
+    question = target.wording.ask(words)
+    (answer,) = engine.answer([Request(target.image, target.system, f"{IMAGE_PLACEHOLDER}{question}")])
+    found = _distinct([item.box for item in parse_raw_answer(answer, target.size).detections])
+    if not found:
+        return CycleCheck(question, None, 0.0, 0, target.found_at)
+    best = max(found, key=lambda box: iou(box, target.box))
+    return CycleCheck(question, best, iou(best, target.box), len(found) - 1, target.found_at)
+
+
+def asked_otherwise(request: Request, wordings: Sequence[Wording]) -> Request:
+    """Return the same question in another wording, or, where there is none, for a sampled answer."""
+    texts = [f"{IMAGE_PLACEHOLDER}{wording.ask_about_box('')}" for wording in wordings]
+    if (other := next((text for text in texts if text != request.user), None)) is not None:
+        return replace(request, user=other)
+    return replace(request, temperature=SECOND_TEMPERATURE, draw=request.draw + 1)
+
+
+def _described(question: str, written: str | RawAnswer) -> DescribedOnce:
+    if isinstance(written, str):
+        return DescribedOnce(question, written.strip())
+    answered = parse_words(written)
+    return DescribedOnce(question, answered.raw, answered.problems)
+
+
+def _distinct(boxes: Sequence[Box]) -> list[Box]:
+    """Return the boxes without those that nearly repeat one before them."""
+    kept: list[Box] = []
+    for box in boxes:
+        if all(iou(box, other) < SAME_BOX for other in kept):
+            kept.append(box)
+    return kept
