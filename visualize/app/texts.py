@@ -116,6 +116,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "The answer contains no labelled object to verify.",
         "回答中没有带标签、可以验证的物体。",
     ),
+    "many_clicks": (
+        "An object has at most {0} clicks. Begin a new one.",
+        "一个物体最多点击 {0} 次，请重新开始。",
+    ),
+    "negative_click": ("Click on the object first.", "请先点击物体本身。"),
+    "no_mask": ("No object was found there. Click elsewhere.", "那里没有找到物体，请点击别处。"),
+    "nothing_clicked": ("Click on an object in the picture first.", "请先点击图片中的一个物体。"),
+    "many_turns": (
+        "A conversation has at most {0} turns. Click on an object to begin a new one.",
+        "一次对话最多 {0} 轮，请点击一个物体重新开始。",
+    ),
+    "nothing_to_save": ("There is no conversation to save yet.", "还没有可以保存的对话。"),
+    "not_saved": (
+        "The conversation was not saved, as no training would take it: {0}.",
+        "对话没有保存，因为训练无法使用它：{0}。",
+    ),
+    "many_saved": (
+        "The folder of saved conversations is full ({0}). Its owner has to make room.",
+        "保存对话的文件夹已满（{0}），需要其所有者清理。",
+    ),
     "refused": ("The model could not be asked: {0}", "无法向模型提问：{0}"),
     "failed": (
         "The model failed ({0}). Details are in the server's log. Try again, or use another picture.",
