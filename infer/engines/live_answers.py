@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Protocol, runtime_checkable
 
 from infer.engines.protocol import Engine, RawAnswer, Request
@@ -21,11 +21,11 @@ class NobodyListensError(Exception):
     """The reader of an answer has gone: the engine need not write on."""
 
 
-def read_live(engine: Engine, request: Request) -> Iterator[str | RawAnswer]:
+def read_live(engine: Engine, request: Request) -> Generator[str | RawAnswer, None, None]:
     """Yield the text of an answer as it grows, each time from its beginning, and last the whole answer.
 
     The text is what was written so far; the answer can be shorter, as `AnswersLive` engines cut repeats. Of
-    an engine that tells nothing before the end, the answer alone is yielded. Where the iterator is closed
+    an engine that tells nothing before the end, the answer alone is yielded. Where the generator is closed
     early, the engine is stopped, and has stopped when `close` returns.
 
     Raises:

@@ -4,7 +4,8 @@ Where they do not, the region is described once more. Source of the check: Kazem
 2014, section 3: a phrase is good if somebody who reads it finds the object.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,13 +32,14 @@ class CycleTarget:
     """The region that words shall lead back to, and how its box is asked for.
 
     `image` is the file of the whole picture, without anything that shows the region, and `size` its size;
-    `box` is in its pixels. `wording` asks where one phrase is; `system` is the system message, "" for none.
+    `box` is in its pixels. `ask` makes the question where a phrase is; `system` is the system message, ""
+    for none.
     """
 
     image: Path
     size: Size
     box: Box
-    wording: Wording
+    ask: Callable[[str], str]
     system: str = ""
     found_at: float = FOUND_AT
 
@@ -83,12 +85,12 @@ class DescribedOnce:
 
 def describe_and_check(
     engine: Engine, request: Request, target: CycleTarget, wordings: Sequence[Wording] = ()
-) -> Iterator[tuple[DescribedOnce, ...]]:
+) -> Generator[tuple[DescribedOnce, ...], None, None]:
     """Describe a region, ask its box back, and describe it once more if the words do not lead to it.
 
     `request` asks for words about a picture that shows the region; `wordings` are other ways to ask the same.
     Yields the descriptions so far, the last one growing as it is written. The last tuple is the result: one
-    description, or both.
+    description, or both. Where the generator is closed early, the engine has stopped.
 
     Raises:
         UserError: as the engine.
@@ -96,9 +98,10 @@ def describe_and_check(
     done: tuple[DescribedOnce, ...] = ()
     for asked in (request, asked_otherwise(request, wordings)):
         described = DescribedOnce(asked.user, "")
-        for written in read_live(engine, replace(asked, is_free_form=True)):
-            described = _described(asked.user, written)
-            yield (*done, described)
+        with closing(read_live(engine, replace(asked, is_free_form=True))) as answer:
+            for written in answer:
+                described = _described(asked.user, written)
+                yield (*done, described)
         described = replace(described, check=ask_back(engine, described.words, target))
         done = (*done, described)
         yield done
@@ -121,7 +124,7 @@ def ask_back(engine: Engine, words: str, target: CycleTarget) -> CycleCheck:
     """
     if not words or find_markup(words):
         return CycleCheck("", None, 0.0, 0, target.found_at)
-    question = target.wording.ask(words)
+    question = target.ask(words)
     (answer,) = engine.answer([Request(target.image, target.system, f"{IMAGE_PLACEHOLDER}{question}")])
     found = _distinct([item.box for item in parse_raw_answer(answer, target.size).detections])
     if not found:

@@ -22,7 +22,7 @@ PHRASE = find_wordings("expression.en1", "en")[0]
 WORDINGS = region_wordings("en", states_box=False, names_label=False)
 FIRST = f"<image>{WORDINGS[0].template}"
 SHOWN, WHOLE = Path("spotlight.png"), Path("whole.png")
-TARGET = CycleTarget(WHOLE, Size(2000, 1000), Box(200, 100, 1000, 500), PHRASE, "Be brief.")
+TARGET = CycleTarget(WHOLE, Size(2000, 1000), Box(200, 100, 1000, 500), PHRASE.ask, "Be brief.")
 
 
 def named(*boxes: tuple[int, int, int, int]) -> str:

@@ -125,7 +125,7 @@ def test_the_folder_has_a_bound_also_for_many_at_once(saved: SavedTalks) -> None
 
     def save(number: int) -> None:
         try:
-            saved.save(talk(f"thing {number}"), picture(number), SYSTEM)
+            saved.save(talk(f"thing {number}"), picture(20 * number), SYSTEM)
         except AppError as error:
             refused.append(error.key)
 
