@@ -1,13 +1,11 @@
-"""What a visitor's page knows of a conversation: clicks, mask, region and turns. Nothing in it ever changes.
+"""What a visitor's page knows of a conversation: clicks, region and turns. Nothing in it ever changes.
 
-Each step gives a new state, which holds the one before the click: undoing a click brings back its mask and
-its conversation. The picture is a file of the visitor's own, and is not part of the state.
+Each step gives a new state, which holds the one before the click: undoing a click brings back its region and
+its conversation. The picture is a file of the visitor's own, and the mask is made again from the clicks:
+neither is part of the state, which so stays small.
 """
 
-import zlib
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from grounding.boxes import Box
 from grounding.images.region_pictures import Mask
@@ -16,34 +14,17 @@ from infer.engines.protocol import Exchange
 from infer.engines.segment.segmenter import Click, hull_box
 from visualize.app.texts import AppError
 
-MOST_CLICKS = 32
-"""Clicks on one object, and clicks that can be undone."""
+MOST_CLICKS = 16
+"""Clicks on one object."""
+
+MOST_UNDONE = 8
+"""Clicks that can be undone."""
 
 MOST_EXCHANGES = 16
 """Turns of one conversation: each is read by the model again with every later turn."""
 
-LONGEST_ANSWER = 4000
+LONGEST_ANSWER = 2000
 """Characters of an answer that a conversation keeps; a longer one is cut, for it is a loop."""
-
-
-@dataclass(frozen=True)
-class PackedMask:
-    """A mask of (height, width) in little memory: its bits, compressed."""
-
-    shape: tuple[int, int]
-    bits: bytes
-
-    @classmethod
-    def of(cls, mask: Mask) -> "PackedMask":
-        """Pack a mask."""
-        return cls((mask.shape[0], mask.shape[1]), zlib.compress(np.packbits(mask).tobytes(), 1))
-
-    @property
-    def mask(self) -> Mask:
-        """The mask as it was."""
-        bits = np.frombuffer(zlib.decompress(self.bits), dtype=np.uint8)
-        height, width = self.shape
-        return np.unpackbits(bits, count=height * width).astype(np.bool_).reshape(self.shape)
 
 
 @dataclass(frozen=True)
@@ -57,7 +38,6 @@ class Talk:
 
     upload: str
     clicks: tuple[Click, ...] = ()
-    mask: PackedMask | None = None
     box: Box | None = None
     exchanges: tuple[Exchange, ...] = ()
     before: "Talk | None" = None
@@ -84,11 +64,11 @@ class Talk:
         box = hull_box(mask)
         if box is None:
             raise AppError("no_mask")
-        before = _forgetting(self, MOST_CLICKS - 1) if self.mask is not None else self.before
-        return Talk(self.upload, clicks, PackedMask.of(mask), box, (), before)
+        before = None if self.box is None else _forgetting(self, MOST_UNDONE - 1)
+        return Talk(self.upload, clicks, box, (), before)
 
     def undone(self) -> "Talk":
-        """Return the state before the last click, with its mask and its turns; without one, no clicks."""
+        """Return the state before the last click, with its turns; without one, no clicks."""
         return self.before if self.before is not None else Talk(self.upload)
 
     def answered(self, question: str, answer: str) -> "Talk":

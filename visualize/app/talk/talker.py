@@ -14,6 +14,7 @@ from PIL import Image
 
 from grounding.boxes import Size
 from grounding.card import Card, load_card
+from grounding.images.region_pictures import Mask
 from grounding.prompts import LANGUAGES, REGION, Wording, load_wordings, region_wordings
 from grounding.regions.shown_region import draw_shown_region
 from grounding.yes_no.shown_box import SPOTLIGHT
@@ -57,15 +58,28 @@ class Talker:
     asker: Asker
     segmenter: Segmenter
 
-    def click(self, talk: Talk, picture: Image.Image, click: Click, *, is_new: bool = False) -> Talk:
-        """Return a new conversation about what the clicks mean, this one included.
+    def click(
+        self, talk: Talk, picture: Image.Image, click: Click, *, is_new: bool = False
+    ) -> tuple[Talk, Mask]:
+        """Return a new conversation about what the clicks mean, this one included, and their mask.
 
         Raises:
             AppError: too many clicks, or no object is there.
             UserError: as the segmenter, such as a click outside of the picture.
         """
         clicks = talk.clicks_with(click, is_new=is_new)
-        return talk.clicked(clicks, self.segmenter.segment(picture, MaskPrompt(clicks))[0].mask)
+        mask = self.segmenter.segment(picture, MaskPrompt(clicks))[0].mask
+        return talk.clicked(clicks, mask), mask
+
+    def mask(self, talk: Talk, picture: Image.Image) -> Mask | None:
+        """Return the mask of a conversation's clicks, None without any.
+
+        Raises:
+            UserError: as the segmenter.
+        """
+        if not talk.clicks:
+            return None
+        return self.segmenter.segment(picture, MaskPrompt(talk.clicks))[0].mask
 
     def describe(
         self, talk: Talk, picture: Image.Image, language: str = LANGUAGES[0]

@@ -1,11 +1,9 @@
-"""The state of a conversation: clicks and what undoes them, masks in little memory, and bounds."""
+"""The state of a conversation: clicks and what undoes them, turns, and bounds."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from grounding.boxes import Box
 from infer.engines.protocol import Exchange
@@ -14,7 +12,7 @@ from visualize.app.talk.talk_state import (
     LONGEST_ANSWER,
     MOST_CLICKS,
     MOST_EXCHANGES,
-    PackedMask,
+    MOST_UNDONE,
     Talk,
     first_question,
 )
@@ -33,24 +31,9 @@ def clicked(talk: Talk, click: Click = ON, x: int = 2, *, is_new: bool = False) 
     return talk.clicked(talk.clicks_with(click, is_new=is_new), mask(x))
 
 
-@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40)))
-def test_a_packed_mask_comes_back(given_mask: np.ndarray) -> None:
-    packed = PackedMask.of(given_mask)
-    assert (packed.mask == given_mask).all()
-    assert packed.mask.shape == given_mask.shape
-
-
-def test_a_packed_mask_takes_little_memory() -> None:
-    large = np.zeros((4000, 5000), dtype=np.bool_)
-    large[500:3500, 700:4000] = True
-    assert len(PackedMask.of(large).bits) < 100_000
-
-
 def test_a_click_begins_a_conversation_about_its_mask() -> None:
     talk = clicked(Talk("a.png"))
     assert (talk.clicks, talk.box, talk.exchanges) == ((ON,), Box(2, 1, 6, 5), ())
-    assert talk.mask is not None
-    assert (talk.mask.mask == mask()).all()
     more = clicked(talk.answered(first_question("What?"), "A cat."), OFF, 3)
     assert (more.clicks, more.box, more.exchanges) == ((ON, OFF), Box(3, 1, 7, 5), ())
     other = clicked(more, Click(1, 1), 9, is_new=True)
@@ -100,7 +83,7 @@ def test_everything_has_a_bound() -> None:
     depth, state = 0, talk
     while state.before is not None:
         depth, state = depth + 1, state.before
-    assert depth == MOST_CLICKS
+    assert depth == MOST_UNDONE
     for number in range(MOST_EXCHANGES):
         talk = talk.answered("Why?", str(number))
     with pytest.raises(AppError) as caught:

@@ -64,16 +64,19 @@ def talker(engine: Conversing) -> Talker:
 
 def described(engine: Conversing, picture: Image.Image) -> list[TalkStep]:
     chosen = talker(engine)
-    return list(chosen.describe(chosen.click(Talk("a.png"), picture, ON), picture))
+    return list(chosen.describe(chosen.click(Talk("a.png"), picture, ON)[0], picture))
 
 
 def test_a_click_finds_the_mask_of_what_is_there(picture: Image.Image) -> None:
-    talk = talker(Conversing()).click(Talk("a.png"), picture, ON)
+    talk, mask = talker(Conversing()).click(Talk("a.png"), picture, ON)
     truth = np.zeros((SIZE[1], SIZE[0]), dtype=np.bool_)
     truth[10:60, 20:100] = True
-    assert talk.mask is not None
-    assert mask_iou(talk.mask.mask, truth) > 0.95
+    assert mask_iou(mask, truth) > 0.95
     assert talk.box == Box(*BOX)
+    again = talker(Conversing()).mask(talk, picture)
+    assert again is not None
+    assert (again == mask).all()
+    assert talker(Conversing()).mask(talk.undone(), picture) is None
 
 
 def test_a_click_outside_of_the_picture_is_refused(picture: Image.Image) -> None:
@@ -104,7 +107,7 @@ def test_of_two_descriptions_the_better_one_is_kept(picture: Image.Image) -> Non
     engine = Conversing("a thing", "red square")
     engine.box = elsewhere
     chosen = talker(engine)
-    for step in chosen.describe(chosen.click(Talk("a.png"), picture, ON), picture):
+    for step in chosen.describe(chosen.click(Talk("a.png"), picture, ON)[0], picture):
         if len(step.described) == 2:
             engine.box = RAW
     assert step.talk.description == "red square"
@@ -139,7 +142,7 @@ def test_what_cannot_be_said_never_reaches_the_model(picture: Image.Image, text:
 
 def test_without_a_click_or_a_description_there_is_no_talk(picture: Image.Image) -> None:
     chosen = talker(Conversing())
-    clicked = chosen.click(Talk("a.png"), picture, ON)
+    clicked, _ = chosen.click(Talk("a.png"), picture, ON)
     for act in (
         lambda: chosen.describe(Talk("a.png"), picture),
         lambda: chosen.say(Talk("a.png"), picture, "Why?"),
@@ -152,7 +155,7 @@ def test_without_a_click_or_a_description_there_is_no_talk(picture: Image.Image)
 
 def test_the_room_is_free_again_when_a_visitor_leaves(picture: Image.Image) -> None:
     chosen = talker(Conversing("red square", "red square"))
-    talk = chosen.click(Talk("a.png"), picture, ON)
+    talk, _ = chosen.click(Talk("a.png"), picture, ON)
     steps = chosen.describe(talk, picture)
     assert next(steps).text == "red"
     assert not chosen.asker.room.acquire(blocking=False)
