@@ -69,11 +69,12 @@ class CycleCheck:
 class DescribedOnce:
     """A description as far as it is known: the words so far, and its check once they are whole.
 
-    `question` is the user message that it answers. `problems` are those of the answer.
+    `question` is the user message that it answers. `problems` are those of the answer, if it `is_whole`.
     """
 
     question: str
     words: str
+    is_whole: bool = False
     problems: tuple[str, ...] = ()
     check: CycleCheck | None = None
 
@@ -145,7 +146,7 @@ def _described(question: str, written: str | RawAnswer) -> DescribedOnce:
     if isinstance(written, str):
         return DescribedOnce(question, written.strip())
     answered = parse_words(written)
-    return DescribedOnce(question, answered.raw, answered.problems)
+    return DescribedOnce(question, answered.raw, True, answered.problems)
 
 
 def _distinct(boxes: Sequence[Box]) -> list[Box]:

@@ -29,14 +29,14 @@ LONGEST_ANSWER = 2000
 
 @dataclass(frozen=True)
 class Talk:
-    """A conversation about the object that `clicks` mean in the picture `upload`, a path on the server.
+    """A conversation about the object that `clicks` mean in a picture, of which `picture` is a hash.
 
     `box` is the hull of its mask, in pixels of the picture. The first of the `exchanges` is the description
     of the region, and its question has the picture's placeholder. `before` is the state before the last
     click, None if there was none, or it is too long ago.
     """
 
-    upload: str
+    picture: str
     clicks: tuple[Click, ...] = ()
     box: Box | None = None
     exchanges: tuple[Exchange, ...] = ()
@@ -65,11 +65,11 @@ class Talk:
         if box is None:
             raise AppError("no_mask")
         before = None if self.box is None else _forgetting(self, MOST_UNDONE - 1)
-        return Talk(self.upload, clicks, box, (), before)
+        return Talk(self.picture, clicks, box, (), before)
 
     def undone(self) -> "Talk":
         """Return the state before the last click, with its turns; without one, no clicks."""
-        return self.before if self.before is not None else Talk(self.upload)
+        return self.before if self.before is not None else Talk(self.picture)
 
     def answered(self, question: str, answer: str) -> "Talk":
         """Return the conversation with one more turn; an answer is kept without what stands for a picture.

@@ -108,5 +108,5 @@ def test_what_cannot_be_done_is_said(act, key: str) -> None:
 
 def test_states_of_other_pictures_do_not_meet() -> None:
     first, second = clicked(Talk("a.png")), clicked(Talk("b.png"), x=5)
-    assert replace(first, upload="b.png") != second
-    assert first.undone().upload == "a.png"
+    assert replace(first, picture="b.png") != second
+    assert first.undone().picture == "a.png"

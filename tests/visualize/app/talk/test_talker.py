@@ -1,7 +1,6 @@
 """Click and talk without a page: masks, descriptions that are asked back, and turns."""
 
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,11 @@ from grounding.categories import number_categories
 from grounding.errors import UserError
 from grounding.images.region_pictures import draw_spotlight
 from grounding.prompts import region_wordings
-from infer.engines.protocol import Exchange, RawAnswer, Request
+from infer.engines.protocol import Exchange
 from infer.engines.segment.grabcut_segmenter import GrabCutSegmenter
 from infer.engines.segment.segmenter import Click, mask_iou
 from tests.visualize.app.app_engine import BOX, RAW, SIZE, make_asker, write_picture
+from tests.visualize.app.talk.talk_engine import Conversing
 from visualize.app.talk.saved_talk import SavedTalks
 from visualize.app.talk.talk_state import Talk
 from visualize.app.talk.talker import Talker, TalkStep, describing_wordings
@@ -25,32 +25,6 @@ from visualize.app.texts import AppError
 
 ON = Click(60, 30)
 FIRST = f"<image>{region_wordings('en', states_box=False, names_label=False)[0].template}"
-
-
-class Conversing:
-    """Describes spotlights as `words` in turn, finds everything at `box`, and goes on with `later`."""
-
-    def __init__(self, *words: str, box: str = RAW, later: str = RAW) -> None:
-        self.words, self.box, self.later = list(words), box, later
-        self.asked: list[Request] = []
-        self.seen: list[np.ndarray] = []
-
-    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
-        return [RawAnswer(self.say(request), is_cut=False) for request in requests]
-
-    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
-        text = self.say(request)
-        for piece in text.split():
-            hear(f"{piece} ")
-        return RawAnswer(text, is_cut=False)
-
-    def say(self, request: Request) -> str:
-        self.asked.append(request)
-        with Image.open(request.image) as image:
-            self.seen.append(np.asarray(image.convert("RGB")))
-        if request.history:
-            return self.later
-        return self.words.pop(0) if "outline" in request.user else self.box
 
 
 @pytest.fixture
