@@ -36,6 +36,23 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "region_question_example": ("What is this?", "这是什么？"),
     "region_button": ("Ask about the box", "询问这个框"),
+    "talk_tab": ("Click and talk", "点击对话"),
+    "talk_help": (
+        "Click on an object in the picture: the model describes it, and you can talk on. Shift-click adds to "
+        "the object, Alt-click takes away from it.",
+        "点击图片中的物体：模型会描述它，然后可以继续对话。"
+        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉。",
+    ),
+    "point": ("Place of the click in pixels: x, y", "点击位置的像素坐标：x, y"),
+    "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),
+    "talk_new": ("Describe the object", "描述该物体"),
+    "talk_add": ("Add to it", "添加"),
+    "talk_remove": ("Take away", "去掉"),
+    "talk_undo": ("Undo the click", "撤销点击"),
+    "message": ("Say something", "继续对话"),
+    "message_example": ("Where is the red cup?", "红色杯子在哪里？"),
+    "talk_say": ("Send", "发送"),
+    "talk_save": ("Save for training", "保存用于训练"),
     "answer": ("Answer", "回答"),
     "waiting": ("The answer appears here.", "回答会显示在这里。"),
     "verify_button": ("Verify: ask for each label again", "验证：按每个标签再问一遍"),
@@ -81,7 +98,28 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Only the first {count} labels were asked for again.",
         "只再次询问了前 {count} 个标签。",
     ),
+    # a conversation
+    "asking_back": ("Asking where that is ...", "正在反问其位置……"),
+    "led_back": (
+        "Asked back, these words lead to the object: IoU {iou}.",
+        "反问后，这些词指向该物体：交并比（IoU）{iou}。",
+    ),
+    "led_elsewhere": (
+        "Asked back, these words do not lead to the object alone: IoU {iou}, {others} other objects.",
+        "反问后，这些词并不只指向该物体：交并比（IoU）{iou}，另有 {others} 个物体。",
+    ),
+    "second_try": (
+        "Described once more, as the first words did not lead to it",
+        "由于最初的描述未能指向它，再次描述",
+    ),
+    "saved": ("The conversation is saved for training.", "对话已保存，可用于训练。"),
+    "nothing_clicked_yet": ("Nothing is chosen.", "未选择任何物体。"),
     # what can go wrong
+    "no_point": (
+        "A click is two numbers inside the picture: x, y.",
+        "点击位置是图片内的两个数字：x, y。",
+    ),
+    "no_saving": ("Conversations are not saved here.", "此处不保存对话。"),
     "no_picture": ("Choose a picture first.", "请先选择一张图片。"),
     "gone_picture": (
         "The picture is no longer on the server. Choose it again.",

@@ -35,6 +35,7 @@
 
   function drawMark() {
     document.body.classList.toggle("marking", isMarking());
+    document.body.classList.toggle("talking", isTalking());
     const numbers = isMarking() ? field().value.split(/[\s,，;；]+/).filter(Boolean).map(Number) : [];
     const isBox = numbers.length === 4 && numbers.every(Number.isFinite);
     mark.style.display = isBox ? "block" : "none";
@@ -71,6 +72,21 @@
   for (const name of ["pointerup", "pointercancel"]) {
     document.addEventListener(name, () => { start = null; });
   }
+
+  // A click on the picture, while that tab is open, describes what is there; with Shift it adds, with Alt it
+  // takes away.
+  const point = () => document.querySelector("#point textarea, #point input");
+  const isTalking = () => Boolean(point()?.offsetParent && image()?.naturalWidth);
+
+  document.addEventListener("click", (event) => {
+    if (event.target !== image() || !isTalking()) return;
+    event.preventDefault();
+    const [x, y] = pixel(event);
+    point().value = [Math.min(x, image().naturalWidth - 1), Math.min(y, image().naturalHeight - 1)].join(", ");
+    point().dispatchEvent(new Event("input", { bubbles: true }));
+    const way = event.shiftKey ? "#talk-add" : event.altKey ? "#talk-remove" : "#talk-new";
+    setTimeout(() => document.querySelector(way).click(), 50);  // Gradio takes the field's value first
+  }, true);
 
   // A changed list of fonts makes the browser lay out texts again that it drew before their font was loaded.
   document.fonts.addEventListener("loadingdone", () => {

@@ -1,0 +1,68 @@
+"""The HTML of a conversation: its turns, its checks, and that nothing in it becomes markup."""
+
+import re
+
+import pytest
+
+from grounding.boxes import Box, Size
+from infer.asking.words.found_again import CycleCheck, DescribedOnce
+from infer.engines.protocol import Exchange
+from visualize.app.answers.talk_html import describe_talk
+
+SIZE = Size(200, 100)
+BOXED = "<|object_ref_start|>cup<|object_ref_end|><|box_start|>(100,100),(500,600)<|box_end|>"
+FOUND = CycleCheck("Where?", Box(0, 0, 9, 9), 0.75, 0, 0.5)
+ELSEWHERE = CycleCheck("Where?", Box(0, 0, 9, 9), 0.25, 2, 0.5)
+TURNS = (Exchange("<image>What?", "a cup"), Exchange("Where?", BOXED))
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub("<[^>]*>", " ", html).split())
+
+
+def test_turns_are_shown_with_boxes_in_pixels() -> None:
+    assert text(describe_talk(TURNS, SIZE, "en")) == "What? a cup Where? cup (20, 10, 100, 60)"
+
+
+LED = "✓ Asked back, these words lead to the object: IoU 0.75."
+MISLED = "✗ Asked back, these words do not lead to the object alone: IoU 0.25, 2 other objects."
+AGAIN = "Described once more, as the first words did not lead to it"
+
+
+def test_a_description_is_shown_with_its_check() -> None:
+    growing = DescribedOnce("<image>What?", "a c")
+    whole = DescribedOnce("<image>What?", "a cup", is_whole=True)
+    found = DescribedOnce("", "a cup", True, (), FOUND)
+    missed = DescribedOnce("", "a cup", True, (), ELSEWHERE)
+    for described, expected in (
+        ((growing,), "a c"),
+        ((whole,), "a cup Asking where that is ..."),
+        ((found,), f"a cup {LED}"),
+        ((missed, growing), f"a cup {MISLED} {AGAIN} a c"),
+        ((missed, found), f"a cup {MISLED} {AGAIN} a cup {LED}"),
+    ):
+        assert text(describe_talk((), SIZE, "en", described=described)) == expected
+
+
+def test_the_first_turn_is_not_shown_twice() -> None:
+    described = (DescribedOnce("<image>What?", "a cup", True, (), FOUND),)
+    assert describe_talk(TURNS[:1], SIZE, "en", described=described).count("a cup") == 1
+
+
+def test_a_turn_that_is_written_and_a_note_are_shown() -> None:
+    html = describe_talk(TURNS[:1], SIZE, "zh", pending=Exchange("Why?", "Beca"), note="saved")
+    assert text(html) == "对话已保存，可用于训练。 What? a cup Why? Beca"
+
+
+@pytest.mark.parametrize("place", ["question", "answer"])
+def test_nothing_in_a_conversation_becomes_markup(place: str) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    turn = Exchange(evil, "x") if place == "question" else Exchange("x", evil)
+    described = (DescribedOnce("x", evil, True, (), FOUND),)
+    for html in (
+        describe_talk((turn,), SIZE, "en"),
+        describe_talk((), SIZE, "en", described=described),
+        describe_talk((), SIZE, "en", pending=turn),
+    ):
+        assert "<img" not in html
+        assert "&lt;img" in html
