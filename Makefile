@@ -41,6 +41,8 @@ known_cuda = $(if $(and $(filter 1,$(words $(CUDA))),$(filter $(CUDAS),$(CUDA)))
 TORCH         := 2.13.0
 TRANSFORMERS  := 5.3.0
 SAM_PACKAGES  := fastapi uvicorn omegaconf
+# PaddleX pins another OpenCV and another PyYAML than this project, so that it gets a venv of its own.
+PADDLEX_PACKAGES := paddlex==3.7.2 opencv-contrib-python==4.10.0.84 pypdfium2
 TORCH_PYTHON  := .venv-torch/bin/python
 TORCH_INSTALL  = $(TORCH_PYTHON) -m pip install --disable-pip-version-check -c $(LOCK) transformers==$(TRANSFORMERS) pillow \
   $(SAM_PACKAGES)
@@ -50,7 +52,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -84,6 +86,12 @@ setup-torch: ## create .venv-torch for the tests that compare with torch; TORCH_
 
 setup-sam: setup-torch ## create .venv-torch, in which SAM 2 makes masks: infer.serve_masks backend=sam2
 	@echo "next: .venv-torch/bin/python -m infer.serve_masks backend=sam2 checkpoint=FOLDER device=cuda:0"
+
+setup-paddlex: ## create .venv-paddlex, in which SAM-H makes masks: infer.serve_masks backend=paddlex
+	$(PYTHON) -m venv --clear .venv-paddlex
+	grep -iv '^pyyaml==\|^opencv' $(LOCK) > .venv-paddlex/$(LOCK)
+	.venv-paddlex/bin/pip install --disable-pip-version-check -c .venv-paddlex/$(LOCK) paddlepaddle $(PADDLEX_PACKAGES) \
+	  $(SAM_PACKAGES)
 
 lock: ## pin the dependencies of pyproject.toml again
 	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install -q uv

@@ -7,6 +7,7 @@ levels are bounded, and `find_outside` finds paths that leave a folder.
 import codecs
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -72,6 +73,23 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     with replacing(path) as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link a file, in place of what `target` is; copy it where no link is possible.
+
+    Raises:
+        UserError: the target cannot be written.
+    """
+    if target.exists() and target.samefile(source):
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(source.resolve(), target)
+    except OSError:
+        with source.open("rb") as original, replacing(target) as copy:
+            shutil.copyfileobj(original, copy)
 
 
 def find_outside(paths: Iterable[Path], folder: Path) -> Iterator[Path]:

@@ -52,7 +52,10 @@ SCORES_REPORT_FILE = "scores.md"
 COCO_RESULTS_FILE = "coco_results.json"
 """The detections in COCO's results format."""
 
-SCORED_FILES = (SCORES_FILE, SCORES_REPORT_FILE, COCO_RESULTS_FILE)
+CYCLE_FILE = "cycle.jsonl"
+"""Beside predictions: the boxes that a model found for the descriptions in them."""
+
+SCORED_FILES = (SCORES_FILE, SCORES_REPORT_FILE, COCO_RESULTS_FILE, CYCLE_FILE)
 """What is computed from predictions, and removed with them."""
 
 BOXES_FOLDER = "boxes"

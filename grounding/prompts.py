@@ -1,7 +1,7 @@
 """The system prompt, and all wordings of questions (wordings.yaml)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,12 @@ YES_NO, REGION = "yes_no", "region"
 """What a question asks about; `more` asks for the rest of an answer that takes several turns, `yes_no`
 whether a box is right, and `region` for words about a region."""
 
+RELATION = "relation"
+"""What a question asks about if its phrase is computed from boxes and labels: `the leftmost dog`."""
+
+PHRASES = (EXPRESSION, RELATION)
+"""What questions ask about that name objects by a phrase: labels of their answers are the phrases."""
+
 YES_NO_FAMILIES = ("yes_no", "yes_no_text")
 """The families about a box that the picture shows, and about one that the text states."""
 
@@ -30,7 +36,10 @@ REGION_FAMILIES = {
 }
 """The families about a region, by whether the text states its box, and whether the answer is its category."""
 
-NO_PROMPTS = (MORE, *YES_NO_FAMILIES, *REGION_FAMILIES.values())
+NO_OBJECTS = (*YES_NO_FAMILIES, *REGION_FAMILIES.values())
+"""Families whose answers name no objects."""
+
+NO_PROMPTS = (MORE, *NO_OBJECTS)
 """Families that a recipe's `prompt` cannot name: their questions come with others."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
@@ -52,7 +61,7 @@ class Wording:
     @property
     def names_one(self) -> bool:
         """Whether the text asks for one category or expression, which may be absent."""
-        return self.asks in (CATEGORY, EXPRESSION)
+        return self.asks in (CATEGORY, *PHRASES)
 
     @property
     def language(self) -> str:
@@ -151,6 +160,22 @@ def _languages(language: str) -> tuple[str, ...]:
     if language not in (*LANGUAGES, ANY_LANGUAGE):
         raise UserError(f"language: no '{language}' (there are {', '.join((*LANGUAGES, ANY_LANGUAGE))})")
     return LANGUAGES if language == ANY_LANGUAGE else (language,)
+
+
+def kind_of_text(template: str) -> str:
+    """Return what a text asks about, by its placeholder: one of CATEGORIES, CATEGORY, PHRASES, or IMAGE."""
+    return next((kind for kind in (CATEGORIES, CATEGORY, *PHRASES) if f"{{{kind}}}" in template), IMAGE)
+
+
+def asks_for_phrases(names: Iterable[str], *kinds: str) -> bool:
+    """Tell whether a wording with one of these names asks for a phrase of these kinds, () of any kind."""
+    by_name = {
+        wording.name: wording.asks
+        for family in load_wordings().values()
+        for wordings in family.values()
+        for wording in wordings
+    }
+    return any(by_name.get(name) in (kinds or PHRASES) for name in names)
 
 
 def draw_wording(wordings: Sequence[Wording], *key: object) -> Wording:

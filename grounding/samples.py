@@ -13,12 +13,14 @@ class Detection:
     """One object: its label, its box in original pixels, and its score, None if it has none.
 
     `features` are what an answer's tokens tell about it, kept only while a calibration is fitted.
+    `description` is what an answer says of it beside its label.
     """
 
     label: str
     box: Box
     score: float | None = None
     features: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    description: str | None = None
 
 
 @dataclass(frozen=True)

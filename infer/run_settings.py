@@ -21,7 +21,9 @@ class RunSettings:
     dataset: str = setting("prepared data set: card.json, val.jsonl, annotations_val.json, images/")
     output_dir: str = setting("folder of predictions.jsonl and infer.yaml")
     split: str = setting(" | ".join(SPLITS), "val")
-    limit: int | None = setting("ask about the first N images only (null: all)", None)
+    limit: int | None = setting(
+        "ask about the first N images only, and for words about the first N regions (null: all)", None
+    )
     shard: str | None = setting("I/N: every N-th image, beginning with image I; the first is 0", None)
     max_detections: int = setting(
         "scores: detections of a category that count in an image, the highest scores first", MAX_DETECTIONS

@@ -71,7 +71,7 @@ def linked(folder: Path) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory() as links:
         for path in folder.iterdir():
-            if path.is_file() and path.suffix != ".metadata":
+            if path.is_file() and ".metadata" not in path.suffixes:  # nor its lock
                 (Path(links) / path.name).symlink_to(path.resolve())
         yield links
 

@@ -36,7 +36,7 @@ def prepare_dataset(recipe: PrepareRecipe) -> Card:
 
     `counts` of the card has, per split, `images`, `records`, `boxes` (all usable ones), `boxes_in_answers`
     and `boxes_clipped` (stuck out of the image by more than a pixel). If the recipe has such questions, there
-    are `yes_no` records and `region` records (for words about a region), too.
+    are `yes_no`, `region` (for words about a region) and `relations` records, too.
 
     In `dropped`, images are counted over the whole source if the annotations tell, and over the drawn images
     if only their bytes tell. Boxes are counted over the images that were taken. "box has no area on the grid"

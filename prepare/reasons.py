@@ -49,6 +49,8 @@ BOX_TOO_SMALL = "box is smaller than min_grid_size"
 
 ANSWER_TOO_LONG = "answer has more objects than max_objects"
 
+NO_RELATION = "image of which no computed phrase means exactly one object"
+
 NO_WRONG_BOX = "yes/no question for which no wrong box was found"
 
 DESCRIPTION_EMPTY = "description of an object is empty or no readable text"
@@ -96,6 +98,7 @@ REMEDIES = {
 
 NO_QUESTION_LEFT = (
     ANSWER_TOO_LONG,
+    NO_RELATION,
     EXPRESSION_WITHOUT_BOX,
     EXPRESSION_WITH_MARKUP,
     EXPRESSION_TOO_LONG,

@@ -84,6 +84,13 @@ class DescribingQuestions:
 
 
 @dataclass(frozen=True)
+class RelationQuestions:
+    """Questions about phrases that are computed from boxes, labels and attributes (prompt=relation)."""
+
+    most: int = setting("most questions about computed phrases for an image (prompt=relation)", 4)
+
+
+@dataclass(frozen=True)
 class CalibrationPart:
     """Training images that no model is trained on: `python -m infer.calibrate` fits scores to them."""
 
@@ -109,6 +116,8 @@ class PrepareRecipe:
     negatives: Negatives = field(default_factory=Negatives)
     yes_no: YesNoQuestions = field(default_factory=YesNoQuestions)
     regions: DescribingQuestions = field(default_factory=DescribingQuestions)
+    relations: RelationQuestions = field(default_factory=RelationQuestions)
+    descriptions: bool = setting("answers state the source's description of each object that has one", False)
     order: str = setting("of an answer's objects: source, reading, or area", "source")
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
     max_objects: int | None = setting("most objects in an answer; null: all", None)
@@ -171,6 +180,13 @@ class PrepareRecipe:
     def _check_prompt(self) -> None:
         from grounding.prompts import EXPRESSION
 
+        if self.relations.most < 1:
+            raise ValueError(f"relations.most: {self.relations.most} is not a positive number of questions")
+        if self.source.kind == "records" and self.asks_relations:
+            raise ValueError(
+                "prompt: source.kind=records keeps conversations as they are, and adds none about computed "
+                "phrases: leave the relation wordings out"
+            )
         if self.source.kind != "records":
             for wording in self.wordings:
                 has_expressions = self.source.kind in EXPRESSION_KINDS
@@ -187,10 +203,16 @@ class PrepareRecipe:
                     f"prompt: {wording.name} asks for JSON, but answer_format={self.answer_format}: "
                     "set answer_format=json, or another prompt"
                 )
+        if self.descriptions and self.source.kind in (*EXPRESSION_KINDS, "records"):
+            raise ValueError(
+                f"descriptions: source.kind={self.source.kind} has no categories with descriptions beside "
+                "them: leave descriptions out"
+            )
         if self.negatives.share and not any(wording.names_one for wording in self.wordings):
             raise ValueError(
                 f"negatives.share: prompt={self.prompt} does not ask about one category or expression: "
-                "set prompt=category, qwen_category, expression or qwen_expression, or negatives.share=0"
+                "set prompt=category, qwen_category, relation, expression or qwen_expression, or "
+                "negatives.share=0"
             )
 
     def _check_yes_no(self) -> None:
@@ -229,6 +251,13 @@ class PrepareRecipe:
                 "regions.share: source.kind=records keeps conversations as they are, and adds none: leave "
                 "regions.share out, or prepare the annotations that the records were made from"
             )
+
+    @property
+    def asks_relations(self) -> bool:
+        """Whether questions about computed phrases are asked."""
+        from grounding.prompts import RELATION
+
+        return any(wording.asks == RELATION for wording in self.wordings)
 
     @property
     def wordings(self) -> "tuple[Wording, ...]":

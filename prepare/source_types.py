@@ -36,6 +36,7 @@ class RawObjects:
     A label is None if the source names an unknown category. An area is in square pixels, None if the source
     states none. `crowds` are the positions of regions with many objects. `texts` are phrases, descriptions
     and attributes that the source states of each object by itself, unchecked; () if it states none at all.
+    `attributes` are names and values that it states of each object, such as color: red; () if none at all.
     """
 
     boxes: Sequence[Any] = ()
@@ -43,6 +44,7 @@ class RawObjects:
     areas: Sequence[float | None] = ()
     crowds: frozenset[int] = frozenset()
     texts: Sequence[tuple[str, ...]] = ()
+    attributes: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,11 @@ def test_what_a_page_links_to_exists(page: Path) -> None:
 def limits() -> dict[str, list[str]]:
     """Return the keys that SECURITY.md's table of limits names for each command."""
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z.]+)`[^|]*\| ([^|]+) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z_.]+)`[^|]*\| ([^|]+) \|$", text, re.MULTILINE)
     return {command: re.findall(r"`([a-z_.]+)`", keys) for command, keys in rows}
 
 
-@pytest.mark.parametrize("command", ["infer", "infer.serve", "visualize.app", "prepare"])
+@pytest.mark.parametrize("command", ["infer", "infer.serve", "infer.serve_masks", "visualize.app", "prepare"])
 def test_the_limits_of_security_md_are_keys_of_the_command(command: str) -> None:
     shown = subprocess.run(
         [sys.executable, "-m", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -60,6 +60,6 @@ def test_the_limits_of_security_md_are_keys_of_the_command(command: str) -> None
     offered = re.findall(r"^\s+([a-z_.]+)=", shown, re.MULTILINE)
     assert limits()[command]
     assert [key for key in limits()[command] if key not in offered] == []
-    if command in ("infer.serve", "visualize.app"):
+    if command in ("infer.serve", "infer.serve_masks", "visualize.app"):
         bounds = [key for key in offered if re.search(r"^max_|_(megabytes|seconds)$", key)]
         assert [key for key in bounds if key not in limits()[command]] == []

@@ -19,7 +19,7 @@ from models.hub_downloads import is_hub_id
 MORE_VARIABLES = "VISUAL_GROUNDING_ENV"
 """The variable with more names to pass on, separated by commas; `*` stands for any letters."""
 
-OWN_KEYS = ("APP_PASSWORD", "SERVE_API_KEY", "OPENAI_API_KEY")
+OWN_KEYS = ("APP_PASSWORD", "SERVE_API_KEY", "OPENAI_API_KEY", "CYCLE_API_KEY")
 """Keys of this project's servers and clients, which no training needs: they are never passed on."""
 
 PASSED = (

@@ -14,6 +14,9 @@ LABEL_KEYS = (
     *("label", "name", "category", "class", "ref", "text_content", "text", "labels", "class_name"),
     *("category_name", "label_name", "object_name", "object", "description", "caption", "phrase", "title"),
 )
+DESCRIPTION_KEYS = ("description", "caption")
+"""The keys under which an object has a description beside its label; without a label, they are the label."""
+
 CONFIDENCE_KEYS = ("confidence", "score", "conf", "probability", "prob")
 """The keys under which models give a box, its label and how sure they are in JSON; `plain_key` of theirs."""
 

@@ -98,7 +98,8 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        detection = Detection(box.label, from_grid(x1, y1, x2, y2, self.size))
+        box_in_image = from_grid(x1, y1, x2, y2, self.size)
+        detection = Detection(box.label, box_in_image, description=box.description)
         key = (box.label, x1, y1, x2, y2)
         if key in self.seen:
             self.problems.append(DUPLICATE)

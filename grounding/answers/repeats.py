@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from grounding.answers.descriptions import blank_spans
 from grounding.answers.forms import LOOPED, REPEATED
 from grounding.answers.loops import LoopWatch, loop_start
 from grounding.answers.scanner import scan_answer
@@ -159,12 +160,13 @@ def _boxes(text: str, *, thinks: bool) -> list[WrittenBox]:
 def _repeated_object(text: str, *, thinks: bool, is_whole: bool = False) -> RepeatStop | None:
     """Return the stop before the first object that repeats an earlier one."""
     boxes = _boxes(text, thinks=thinks)
+    bare = _without_descriptions(text, boxes)
     seen: set[object] = set()
     for number, (box, writing) in enumerate(zip(boxes, _writings(text, boxes), strict=True)):
         key = (box.label, box.numbers, box.is_percent, box.order, writing)
         if key in seen:
             is_last = number + 1 == len(boxes)
-            if not is_whole and not _is_complete(text, box, is_last=is_last):
+            if not is_whole and not _is_complete(bare, box, is_last=is_last):
                 return None
             place = _end_of(text, boxes[:number], _start_of(box, boxes[number - 1]), thinks=thinks)
             return None if place is None else RepeatStop(place, REPEATED)
@@ -176,13 +178,18 @@ def _before_loop(text: str, period: int, *, thinks: bool) -> RepeatStop:
     """Return the stop at the end of the last object before a loop at the end of a text."""
     first = text[: loop_start(text, period) + period]
     boxes = _boxes(first, thinks=thinks)
-    if boxes and not _is_complete(first, boxes[-1], is_last=True):
+    if boxes and not _is_complete(_without_descriptions(first, boxes), boxes[-1], is_last=True):
         boxes.pop()
     if boxes:
         place = _end_of(first, boxes, len(first), thinks=thinks)
     else:
         place = 0 if scan_answer(first, thinks=thinks) else len(first)  # it says that there is nothing
     return RepeatStop(place or 0, LOOPED)
+
+
+def _without_descriptions(text: str, boxes: Sequence[WrittenBox]) -> str:
+    """Return the text with blanks for the descriptions of boxes: braces in them close nothing."""
+    return blank_spans(text, sorted({box.description_span for box in boxes if box.description}))
 
 
 def _writings(text: str, boxes: Sequence[WrittenBox]) -> Iterator[str]:
@@ -219,7 +226,7 @@ def _end_of(text: str, boxes: Sequence[WrittenBox], limit: int, *, thinks: bool)
     Nothing from `limit` on is used. None if there is no such place.
     """
     last = boxes[-1]
-    end = max(last.span[1], last.label_span[1])
+    end = max(last.span[1], last.label_span[1], last.description_span[1])
     braces = text.rfind("}", end, text.rfind("{", end, limit) if "{" in text[end:limit] else limit)
     for place in (braces + 1, end):
         if place < end or place > limit:

@@ -4,7 +4,10 @@ It takes time linear in the length of the text, and never raises. What numbers m
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
+from grounding.answers.descriptions import Note, blank_spans, find_notes
 from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
 from grounding.answers.nothing_found import says_nothing
 from grounding.answers.spellings.json_boxes import JsonReader
@@ -19,7 +22,7 @@ from grounding.answers.spellings.prose_boxes import (
     read_points,
 )
 from grounding.answers.spellings.tagged_boxes import read_tags
-from grounding.answers.spellings.written_boxes import Found
+from grounding.answers.spellings.written_boxes import Found, WrittenBox
 
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
@@ -51,6 +54,27 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
 
 
 def _read(piece: Piece) -> list[Found]:
+    """Read a text; one in grounding tokens without its descriptions, which its boxes then get."""
+    notes = find_notes(piece)
+    if notes and _STRUCTURE.search(piece.plain, 0, notes[0].span[0]) is None:
+        return _read_described(piece, notes)
+    return _read_plain(piece)
+
+
+def _read_described(piece: Piece, notes: Sequence[Note]) -> list[Found]:
+    bare = replace(piece, plain=blank_spans(piece.plain, [note.span for note in notes]))
+    by_place = {piece.offset + note.span[0]: note for note in notes if (note.text or "").strip()}
+    found = _read_plain(bare)
+    for place, box in enumerate(found):
+        if isinstance(box, WrittenBox) and (note := by_place.get(box.span[1])) is not None:
+            start, end = note.span
+            span = piece.offset + start, piece.offset + end
+            found[place] = box._replace(description=note.text, description_span=span)
+    is_cut_off = notes[-1].text is None and TRUNCATED not in found[-1:]
+    return [*found, TRUNCATED] if is_cut_off else found
+
+
+def _read_plain(piece: Piece) -> list[Found]:
     """Read a text in the form that it seems to have; if there is nothing in that form, in the others."""
     is_tagged = BOX_TAG.search(piece.plain) is not None or has_named_boxes(piece.plain)
     if _STRUCTURE.search(piece.plain) is None and (is_tagged or TWO_POINTS.search(piece.plain)):

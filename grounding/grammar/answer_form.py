@@ -12,6 +12,7 @@ from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 
 _LABEL = "label-of-this-object"
+_DESCRIPTION = "description-of-this-object"
 _NUMBERS = (101, 102, 903, 904)
 
 
@@ -19,7 +20,9 @@ _NUMBERS = (101, 102, 903, 904)
 class AnswerForm:
     """The pieces of an answer, as the writer writes them.
 
-    `pieces` are the fixed texts, numbers (0 to 3) and label (None) of an object in their order.
+    `pieces` are the fixed texts, numbers (0 to 3) and label (None) of an object in their order; the last of
+    them is the `tail`. An object with a description has only the beginning `undescribed` of the tail, then
+    the texts `before` and `behind` its description.
     """
 
     opening: str
@@ -27,6 +30,15 @@ class AnswerForm:
     pieces: tuple[str | int | None, ...]
     separator: str
     closing: str
+    undescribed: str
+    before: str
+    behind: str
+
+    @property
+    def tail(self) -> str:
+        """The last piece of an object without a description, a fixed text."""
+        assert isinstance(self.pieces[-1], str)
+        return self.pieces[-1]
 
 
 @cache
@@ -42,12 +54,19 @@ def answer_form(answer_format: str) -> AnswerForm:
     slots: dict[str, int | None] = {_LABEL: None} | {str(number): n for n, number in enumerate(_NUMBERS)}
     parts = re.split(f"({'|'.join(slots)})", item)
     pieces = tuple(slots.get(part, part) for part in parts if part)
-    return AnswerForm(opening, nothing, pieces, separator, closing)
+    described = _written(answer_format, 1, _DESCRIPTION)[len(opening) :].removesuffix(closing)
+    before, behind = described.split(_DESCRIPTION)
+    shared = _common_beginning(item, before)
+    undescribed = str(pieces[-1])[: len(shared) - len(item)] if len(shared) < len(item) else str(pieces[-1])
+    return AnswerForm(
+        opening, nothing, pieces, separator, closing, undescribed, before.removeprefix(shared), behind
+    )
 
 
-def _written(answer_format: str, count: int) -> str:
+def _written(answer_format: str, count: int, description: str | None = None) -> str:
     size = Size(GRID, GRID)
-    answer = write_answer(answer_format, [Detection(_LABEL, Box(*map(float, _NUMBERS)))] * count, size)
+    one = Detection(_LABEL, Box(*map(float, _NUMBERS)), description=description)
+    answer = write_answer(answer_format, [one] * count, size)
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

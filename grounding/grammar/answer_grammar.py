@@ -7,11 +7,12 @@ end, so that an answer near `max_new_tokens` would still be cut. With the states
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grounding.boxes import GRID
 from grounding.grammar.answer_form import AnswerForm, answer_form
+from grounding.grammar.description_text import DescriptionText
 from grounding.grammar.digits import can_have, leads, longer
 from grounding.grammar.free_labels import FreeLabel
 from grounding.grammar.label_rule import LABEL_ROOM, LabelRule
@@ -31,7 +32,11 @@ class _Fixed:
 
 
 @dataclass(frozen=True)
-class _Label:
+class _Text:
+    """A label or a description; it is begun only where so many tokens are left."""
+
+    rule: LabelRule
+    room: int
     then: int
 
 
@@ -50,22 +55,27 @@ class _Choice:
     parts: tuple[int, ...]
 
 
-_Part = _Fixed | _Label | _Number | _Choice
+_Part = _Fixed | _Text | _Number | _Choice
 
 
 class AnswerGrammar:
-    """The answers of a format, with any labels or with those of a list.
+    """The answers of a format, with any labels or with those of a list, and with or without descriptions.
 
     Coordinates are integers 0..1000 without leading zeros, x1 < x2 and y1 < y2.
     """
 
-    def __init__(self, answer_format: str, labels: Sequence[str] = ()) -> None:
-        """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any."""
+    def __init__(self, answer_format: str, labels: Sequence[str] = (), *, descriptions: bool = False) -> None:
+        """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any.
+
+        With `descriptions`, an object can have one.
+        """
         self.form = answer_form(answer_format)
         is_json = answer_format == "json"
-        self.label: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
-        self.has_free_labels = not labels
-        self._parts = _parts(self.form)
+        rule: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
+        label = _Text(rule, rule.reserve(rule.start) if labels else LABEL_ROOM, 0)
+        self._parts = _parts(self.form, label)
+        if descriptions:
+            _add_description(self._parts, self.form)
         self.start = self._enter(0, None)
 
     def step(self, state: State, symbol: int) -> State | None:
@@ -82,27 +92,27 @@ class AnswerGrammar:
                 if (after := self.step(self._enter(other, corner), symbol)) is not None:
                     return after
             return None
-        if isinstance(part, _Label):
-            after = self.label.step(inner, symbol) if symbol < 256 else None
+        if isinstance(part, _Text):
+            after = part.rule.step(inner, symbol) if symbol < 256 else None
             if after is not None:
                 return number, after, corner
-            is_whole = self.label.is_whole(inner)
+            is_whole = part.rule.is_whole(inner)
             return self.step(self._enter(part.then, corner), symbol) if is_whole else None
         return self._step_number(part, state, symbol)
 
     def choices(self, state: State) -> Sequence[int] | None:
-        """Return the symbols that can come next, () after the end; None within a free label."""
+        """Return the symbols that can come next, () after the end; None in a free label or description."""
         number, inner, corner = state
         part = self._parts[number]
         if isinstance(part, _Fixed):
             return part.symbols[inner : inner + 1]
         if isinstance(part, _Choice):
             return [symbol for other in part.parts for symbol in self._first(other, corner)]
-        if isinstance(part, _Label):
-            listed = self.label.choices(inner)
+        if isinstance(part, _Text):
+            listed = part.rule.choices(inner)
             if listed is None:
                 return None
-            return [*listed, *(self._first(part.then, corner) if self.label.is_whole(inner) else ())]
+            return [*listed, *(self._first(part.then, corner) if part.rule.is_whole(inner) else ())]
         low, high = _bounds(part.place, corner)
         digits = [0x30 + digit for digit in range(10) if leads(longer(inner, digit), low, high)]
         is_whole = inner is not None and low <= inner <= high
@@ -127,12 +137,14 @@ class AnswerGrammar:
         """
         number, inner, corner = state
         part = self._parts[number]
+        if part == _DONE:
+            return 0
         if isinstance(part, _Fixed):
             return count_tokens(part.symbols[inner:]) + self._ahead(part.then, count_tokens)
         if isinstance(part, _Choice):
             return self._ahead(part.parts[0], count_tokens)
-        if isinstance(part, _Label):
-            return self.label.reserve(inner) + self._ahead(part.then, count_tokens)
+        if isinstance(part, _Text):
+            return part.rule.reserve(inner) + self._ahead(part.then, count_tokens)
         low, high = _bounds(part.place, corner)
         digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
         return digits + self._ahead(part.then, count_tokens)
@@ -156,7 +168,7 @@ class AnswerGrammar:
         part = self._parts[number]
         if isinstance(part, _Fixed):
             return number, 0, corner
-        return number, self.label.start if isinstance(part, _Label) else None, corner
+        return number, part.rule.start if isinstance(part, _Text) else None, corner
 
     def _first(self, number: int, corner: Any) -> Sequence[int]:
         return self.choices(self._enter(number, corner)) or ()
@@ -181,8 +193,8 @@ class AnswerGrammar:
             return 0
         if isinstance(part, _Fixed):
             own = count_tokens(part.symbols)
-        elif isinstance(part, _Label):
-            own = LABEL_ROOM if self.has_free_labels else self.label.reserve(self.label.start)
+        elif isinstance(part, _Text):
+            own = part.room
         else:
             own = len(str(GRID - 1 if part.place < 2 else GRID))
         return own + self._ahead(part.then, count_tokens)
@@ -191,7 +203,7 @@ class AnswerGrammar:
 _DONE = _Fixed((), -1)
 
 
-def _parts(form: AnswerForm) -> list[_Part]:
+def _parts(form: AnswerForm, label: _Text) -> list[_Part]:
     """Return the parts of an answer; each names the part after it, and the last one stays empty."""
     pieces: list[str | int | None] = [*form.pieces]
     first = 1 if form.opening else 0
@@ -200,7 +212,7 @@ def _parts(form: AnswerForm) -> list[_Part]:
     separator, closing, nothing, done = after + 1, after + 2, after + 3, after + 4
     parts: list[_Part] = [_Fixed(spell(form.opening), first)] if form.opening else []
     parts.append(_Choice((nothing, item)))
-    parts += map(_part, pieces, range(item + 1, after + 1))
+    parts += [_part(piece, label, then) for then, piece in enumerate(pieces, item + 1)]
     parts += [
         _Choice((closing, separator)),
         _Fixed(spell(form.separator), item),
@@ -211,9 +223,30 @@ def _parts(form: AnswerForm) -> list[_Part]:
     return parts
 
 
-def _part(piece: str | int | None, then: int) -> _Part:
+def _add_description(parts: list[_Part], form: AnswerForm) -> None:
+    """Let the last piece of an object go on with a description: the parts for that come last."""
+    tail = _Fixed(spell(form.tail), 0)
+    place = next(
+        n for n, part in enumerate(parts) if isinstance(part, _Fixed) and part.symbols == tail.symbols
+    )
+    last = parts[place]
+    assert isinstance(last, _Fixed)
+    rest = form.tail.removeprefix(form.undescribed)
+    choice = len(parts)
+    plain, before, text, behind = (choice + 1, choice + 2, choice + 3, choice + 4)
+    parts[place] = _Fixed(spell(form.undescribed), choice)
+    parts += [
+        _Choice((plain if rest else last.then, before)),
+        _Fixed(spell(rest), last.then),
+        _Fixed(spell(form.before), text),
+        _Text(DescriptionText(), LABEL_ROOM, behind),
+        _Fixed(spell(form.behind), last.then),
+    ]
+
+
+def _part(piece: str | int | None, label: _Text, then: int) -> _Part:
     if piece is None:
-        return _Label(then)
+        return replace(label, then=then)
     return _Fixed(spell(piece), then) if isinstance(piece, str) else _Number(piece, then)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from grounding.answers.spellings.plain_characters import in_plain_characters
+from grounding.grammar.utf8_bytes import is_beginning, representative, sequence_length
 
 _NUMBERS = frozenset(string.digits + "+-.eE% ")
 _AFTER_ANGLE = frozenset(string.punctuation + " ") - frozenset("/_|")
@@ -59,7 +60,7 @@ class FreeLabel:
         """Return the bytes of the shortest end."""
         between, pending = state
         if pending:
-            return 1 if pending == b"\\" else _length(pending[0]) - len(pending)
+            return 1 if pending == b"\\" else sequence_length(pending[0]) - len(pending)
         return 0 if between.last == "text" else 1
 
     def after(self, state: CharacterState, character: str) -> CharacterState | None:
@@ -109,45 +110,12 @@ class FreeLabel:
             after = self.after(between, chr(byte))
             return None if after is None else (after, b"")
         spelled = pending + bytes([byte])
-        if not pending and (_length(byte) < 2 or between.run == "<"):
+        if not pending and (sequence_length(byte) < 2 or between.run == "<"):
             return None
-        if len(spelled) < _length(spelled[0]):
-            return (between, _representative(spelled)) if _is_beginning(spelled) else None
+        if len(spelled) < sequence_length(spelled[0]):
+            return (between, representative(spelled)) if is_beginning(spelled) else None
         try:
             after = self.after(between, spelled.decode())
         except UnicodeDecodeError:
             return None
         return None if after is None else (after, b"")
-
-
-def _length(lead: int) -> int:
-    """Return the bytes of a character of UTF-8 by its first byte; 0 for a byte that begins none."""
-    if lead < 0x80:
-        return 1
-    return 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4 if 0xF0 <= lead < 0xF5 else 0
-
-
-def _is_beginning(spelled: bytes) -> bool:
-    """Tell whether bytes begin a character of UTF-8."""
-    try:
-        spelled.decode()
-    except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data"
-    return True
-
-
-_SPECIAL = frozenset(
-    chr(point).encode()[:end]
-    for point in range(0x80, 0x10000)
-    if not 0xD800 <= point < 0xE000
-    if chr(point).isspace() or chr(point) in "“”◁" or in_plain_characters(chr(point)) != chr(point)
-    for end in (1, 2)
-)
-
-
-def _representative(spelled: bytes) -> bytes:
-    """Return bytes in place of those of an unfinished character, the same for all that go on alike."""
-    if spelled in _SPECIAL or spelled[0] in (0xE0, 0xED, 0xF0, 0xF4):
-        return spelled
-    plain = {2: b"\xc3", 3: b"\xe5", 4: b"\xf1"}[_length(spelled[0])]
-    return plain + b"\xaa" * (len(spelled) - 1)

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from grounding.answers.descriptions import ESCAPED
+from grounding.answers.forms import DESCRIPTION_KEYS
 from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.boxes import GRID
-from grounding.grammar.answer_form import answer_form
+from grounding.grammar.answer_form import AnswerForm, answer_form
+from grounding.grammar.description_text import FIRST_DIGITS, OTHER_DIGITS, SHORT_ESCAPES
 from grounding.grammar.free_labels import CharacterState, FreeLabel
 
 _ORDINARY = "é"
@@ -25,11 +28,16 @@ high ::= [1-9] | [1-9] [0-9] | [1-9] [0-9] [0-9] | "1000"
 
 
 @lru_cache(maxsize=8)
-def grammar_ebnf(answer_format: str, labels: tuple[str, ...] = ()) -> str:
-    """Return the answers of a format as EBNF, with any labels or with those of a list."""
+def grammar_ebnf(answer_format: str, labels: tuple[str, ...] = (), *, descriptions: bool = False) -> str:
+    """Return the answers of a format as EBNF, with any labels or those of a list, and maybe descriptions."""
     form, is_json = answer_form(answer_format), answer_format == "json"
     names: dict[str | int | None, str] = {None: "label", 0: "low", 1: "low", 2: "high", 3: "high"}
-    item = _sequence(names[piece] if piece in names else _literal(str(piece)) for piece in form.pieces)
+    pieces = [names[piece] if piece in names else _literal(str(piece)) for piece in form.pieces]
+    described = ""
+    if descriptions:
+        pieces[-1:] = [_literal(form.undescribed), "ending"]
+        described = "".join(_description(form))
+    item = _sequence(pieces)
     opening, closing = _literal(form.opening), _literal(form.closing)
     several = _sequence((opening, f"item ({_literal(form.separator)} item)*", closing))
     if labels:
@@ -38,7 +46,7 @@ def grammar_ebnf(answer_format: str, labels: tuple[str, ...] = ()) -> str:
     else:
         label = "".join(_free_label(is_json=is_json))
     root = f"root ::= {_sequence((opening, _literal(form.nothing)))} | {several}\nitem ::= {item}\n"
-    return root + _NUMBERS + label
+    return root + _NUMBERS + label + described
 
 
 def _sequence(parts: Iterable[str]) -> str:
@@ -46,18 +54,19 @@ def _sequence(parts: Iterable[str]) -> str:
     return " ".join(part for part in parts if part != '""')
 
 
-def grammar_schema(labels: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the answers in JSON as a JSON schema, with any labels or with those of a list."""
+def grammar_schema(labels: Sequence[str] = (), *, descriptions: bool = False) -> dict[str, Any]:
+    """Return the answers in JSON as a JSON schema, with any labels or those of a list."""
     number = {"type": "integer", "minimum": 0, "maximum": GRID}
     label = {"type": "string", "enum": list(labels)} if labels else {"type": "string"}
     box = {"type": "array", "items": number, "minItems": 4, "maxItems": 4}
-    properties = {"bbox_2d": box, "label": label}
+    needed = {"bbox_2d": box, "label": label}
+    more = {DESCRIPTION_KEYS[0]: {"type": "string", "minLength": 1}} if descriptions else {}
     return {
         "type": "array",
         "items": {
             "type": "object",
-            "properties": properties,
-            "required": list(properties),
+            "properties": {**needed, **more},
+            "required": list(needed),
             "additionalProperties": False,
         },
     }
@@ -65,6 +74,18 @@ def grammar_schema(labels: Sequence[str] = ()) -> dict[str, Any]:
 
 def _literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _description(form: AnswerForm) -> Iterator[str]:
+    """Yield the rules of an object's end, with a description as `DescriptionText` has it or without one."""
+    rest = _literal(form.tail.removeprefix(form.undescribed))
+    yield f"ending ::= {rest} | {_literal(form.before)} description {_literal(form.behind)}\n"
+    yield "description ::= character more\n"
+    yield 'more ::= "" | character more\n'
+    plain = _character_class({*map(chr, range(0x20)), '"', "\\", *ESCAPED}, is_negated=True)
+    yield f"character ::= {plain} | {_literal(chr(0x5C))} escape\n"
+    first, other = _character_class(FIRST_DIGITS), _character_class(OTHER_DIGITS)
+    yield f'escape ::= {_character_class(SHORT_ESCAPES)} | "u" {first} {other} {other} {other}\n'
 
 
 def _free_label(*, is_json: bool) -> Iterator[str]:
@@ -134,16 +155,20 @@ def _escaped(point: int) -> str:
     return f"\\{chr(point)}" if chr(point) in "\\]" else chr(point)
 
 
-def request_fields(field: str, answer_format: str, labels: tuple[str, ...]) -> Mapping[str, Any]:
+def request_fields(
+    field: str, answer_format: str, labels: tuple[str, ...], *, descriptions: bool = False
+) -> Mapping[str, Any]:
     """Return the fields of a request that give a server the grammar.
 
     Sources: vLLM 0.12, "Structured Outputs"; SGLang, "Structured Outputs"; FastDeploy 2,
     "Structured Outputs"; OpenAI's reference of chat completions.
     """
     if field == "response_format":
-        schema = {"name": "answer", "strict": True, "schema": grammar_schema(labels)}
+        form = grammar_schema(labels, descriptions=descriptions)
+        # Strict schemas require every key, and a description may be left out.
+        schema = {"name": "answer", "strict": not descriptions, "schema": form}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    grammar = grammar_ebnf(answer_format, labels)
+    grammar = grammar_ebnf(answer_format, labels, descriptions=descriptions)
     if field == "vllm":
         return {"structured_outputs": {"grammar": grammar}}
     return {"ebnf" if field == "sglang" else "guided_grammar": grammar}

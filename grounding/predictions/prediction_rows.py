@@ -40,8 +40,9 @@ def read_predictions(path: Path) -> list[Prediction]:
     """Read predictions, one row per image, and check their types, as others may have written them.
 
     A row needs `image_id` and `detections`, each with a `label` and a `box` as [x1, y1, x2, y2] in original
-    pixels; the other keys may be left out. `image` lies inside the data set's folder. Answers to questions
-    for words about a region are no predictions of boxes, and are left out (`region_answers.py` reads them).
+    pixels; the other keys, and `score` and `description` of a detection, may be left out. `image` lies inside
+    the data set's folder. Answers to questions for words about a region are no predictions of boxes, and are
+    left out (`region_answers.py` reads them).
 
     Raises:
         UserError: a row without these, a value of another type, or an image that comes twice.
@@ -88,7 +89,7 @@ def parse_prediction(row: dict[str, Any], where: str) -> Prediction:
 
 
 def parse_detection(item: Any) -> Detection:
-    """Return the detection in an object with label, box and, if there is one, score.
+    """Return the detection in an object with label, box and, if there are such, score and description.
 
     Raises:
         ValueError, KeyError: a part is missing, or of another type.
@@ -101,7 +102,18 @@ def parse_detection(item: Any) -> Detection:
     box = Box(*(_number(number, "a coordinate") for number in numbers))
     if max(map(abs, box.xyxy)) > LARGEST_COORDINATE:
         raise ValueError(f"a coordinate is more than {LARGEST_COORDINATE:.0f} pixels")
-    return Detection(_text(item["label"], "label"), box, None if score is None else _number(score, "score"))
+    return Detection(
+        _text(item["label"], "label"),
+        box,
+        None if score is None else _number(score, "score"),
+        description=_text(item.get("description"), "description") or None,
+    )
+
+
+def written_detection(found: Detection) -> dict[str, Any]:
+    """Return a detection as a row holds it, which `parse_detection` reads."""
+    row: dict[str, Any] = {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
+    return row if found.description is None else {**row, "description": found.description}
 
 
 def _list(value: Any, name: str) -> list[Any]:

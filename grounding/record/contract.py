@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.card import CARD_FILE, Card, load_card
-from grounding.prompts import EXPRESSION, load_wordings
+from grounding.prompts import EXPRESSION, RELATION, asks_for_phrases
 
 VERBATIM_SOURCE = "records"
 """The source kind whose conversations `prepare` keeps word for word; it only rewrites their boxes."""
@@ -16,28 +16,27 @@ class Contract:
 
     Conversations that were kept word for word (`is_verbatim`) have system prompts and answers of their own:
     training learns them, and inference asks each question with the system prompt of its record. Text without
-    boxes is then right, too.
+    boxes is then right, too. `categories` are those of a data set that asks for computed phrases: all other
+    labels are such phrases.
     """
 
     labels: frozenset[str] | None = None
     system_prompt: str | None = None
     answer_format: str | None = None
     is_verbatim: bool = False
+    categories: frozenset[str] = frozenset()
 
 
 def contract_of(card: Card) -> Contract:
-    """Return what a card promises; with referring expressions or without categories, any label is right."""
-    asks = {
-        wording.name: wording.asks
-        for family in load_wordings().values()
-        for wordings in family.values()
-        for wording in wordings
-    }
-    is_open = not card.categories or any(asks.get(name) == EXPRESSION for name in card.prompts)
-    labels = None if is_open else frozenset(category.name for category in card.categories)
+    """Return what a card promises; with phrases or without categories, any label is right."""
+    names = frozenset(category.name for category in card.categories)
+    has_expressions = asks_for_phrases(card.prompts, EXPRESSION)
+    is_open = not names or asks_for_phrases(card.prompts)
+    labels = None if is_open else names
     if (card.recipe.get("source") or {}).get("kind") == VERBATIM_SOURCE:
         return Contract(labels, is_verbatim=True)
-    return Contract(labels, card.system_prompt, card.answer_format)
+    categories = frozenset() if has_expressions or not asks_for_phrases(card.prompts, RELATION) else names
+    return Contract(labels, card.system_prompt, card.answer_format, categories=categories)
 
 
 def read_contract(folder: Path) -> Contract:

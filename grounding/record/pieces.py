@@ -12,6 +12,7 @@ from grounding.markup import BOX_START, find_markup
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
     BAD_ANSWER,
+    BAD_DESCRIPTION,
     BAD_LABEL,
     NOT_FOUR,
     NOT_INTEGER,
@@ -81,9 +82,18 @@ def _check_rows(rows: list[dict[str, Any]], contract: Contract) -> Iterator[Flaw
         label = next((row[key] for key in forms.LABEL_KEYS if key in row), None)
         if not (contract.is_verbatim and label is None):  # a question can name the box
             yield from check_label(label, contract.labels)
+        if not contract.is_verbatim and not _is_well_described(row):
+            yield Flaw(BAD_DESCRIPTION, excerpt(row))
         if (written := json.dumps(row)) in seen:
             yield Flaw(TWICE_IN_ANSWER, written)
         seen.add(written)
+
+
+def _is_well_described(row: dict[str, Any]) -> bool:
+    """Tell whether a description beside a label, if there is one, is a text that says something."""
+    key = next((key for key in forms.LABEL_KEYS if key in row), None)
+    texts = [row[name] for name in forms.DESCRIPTION_KEYS if name in row and name != key]
+    return all(isinstance(text, str) and bool(text.strip()) for text in texts)
 
 
 def _check_reading(text: str, labels: frozenset[str] | None) -> Iterator[Flaw]:

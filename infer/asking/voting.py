@@ -38,10 +38,15 @@ def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
     """Return the objects that at least half of the answers hold, in the order of their first mention.
 
     Boxes are grouped by `group_votes`. The object's box is the median of its boxes, side by side; its score
-    is the share of answers that voted for it.
+    is the share of answers that voted for it, its description the first one.
     """
     return [
-        Detection(group[0].label, _median(group), len(group) / len(answers))
+        Detection(
+            group[0].label,
+            _median(group),
+            len(group) / len(answers),
+            description=next((item.description for item in group if item.description), None),
+        )
         for group in group_votes(answers)
         if 2 * len(group) >= len(answers)
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grounding.card import load_card
-from grounding.prompts import CATEGORY, EXPRESSION
+from grounding.prompts import CATEGORY, EXPRESSION, RELATION
 from infer.asking.answer_units import ScaleOf, choose_scale, on_the_grid
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking, parse_raw_answer
@@ -119,7 +119,7 @@ def choose_way(
         ask = AskCloser(ask, sampled, recipe.zoom)
     if recipe.verify != "none":
         card = load_card(recipe.dataset_path)
-        wording = find_wording(card, EXPRESSION, CATEGORY, chosen=recipe.wordings)
+        wording = find_wording(card, EXPRESSION, CATEGORY, RELATION, chosen=recipe.wordings)
         ask = AskAndVerify(ask, once, wording, drops=recipe.verify == "drop")
     if recipe.score == "yes_no":
         ask = with_yes_no(ask, engine, recipe, load_card(recipe.dataset_path))

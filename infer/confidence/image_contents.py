@@ -1,11 +1,11 @@
 """Hashes of what images show, so that an image is known under any name and in any lossless file."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from grounding.errors import UserError
+from grounding.images.picture_hash import hash_picture
 from grounding.images.pixels import UNREADABLE, read_pixels
 
 WORKERS = 4
@@ -21,9 +21,7 @@ def hash_image(path: Path) -> str:
         picture = read_pixels(path)
     except UNREADABLE as error:
         raise UserError(f"{path}: not usable as an image: {error}") from error
-    digest = hashlib.blake2b(f"{picture.size}\n".encode(), digest_size=16)
-    digest.update(picture.tobytes())
-    return digest.hexdigest()
+    return hash_picture(picture)
 
 
 def hash_images(paths: Iterable[Path], title: str) -> dict[Path, str]:

@@ -75,6 +75,9 @@ class EngineSettings:
     grammar_labels: str = setting(
         " | ".join(GRAMMAR_LABELS) + ": the labels that the grammar allows", GRAMMAR_LABELS[0]
     )
+    grammar_descriptions: bool = setting(
+        "the grammar allows a description of each object (data sets with descriptions=true)", False
+    )
     grammar_field: str = setting(
         " | ".join(GRAMMAR_FIELDS) + ": openai: the server whose request field takes the grammar",
         GRAMMAR_FIELDS[0],
@@ -122,8 +125,10 @@ class EngineSettings:
 
     def _check_grammar(self) -> None:
         if self.grammar == "none":
-            if self.grammar_labels != "free" or self.grammar_field != "none":
-                raise ValueError("grammar_labels and grammar_field have an effect only with grammar")
+            if self.grammar_labels != "free" or self.grammar_field != "none" or self.grammar_descriptions:
+                raise ValueError(
+                    "grammar_labels, grammar_descriptions and grammar_field have an effect only with grammar"
+                )
             return
         if self.engine == "openai" and self.grammar_field == "none":
             raise ValueError(

@@ -9,7 +9,7 @@ from grounding.files import read_jsonl
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import spell
 from grounding.layout import JSONL_FILES
-from grounding.prompts import EXPRESSION, load_wordings
+from grounding.prompts import asks_for_phrases
 from grounding.record.conversation import asks_for_boxes, parse_record
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -37,13 +37,7 @@ def check_grammar(recipe: InferRecipe) -> None:
 
 
 def _check_categories(card: Card, recipe: InferRecipe) -> None:
-    kinds = {
-        wording.name: wording.asks
-        for family in load_wordings().values()
-        for wordings in family.values()
-        for wording in wordings
-    }
-    if not card.categories or EXPRESSION in map(kinds.get, card.prompts):
+    if not card.categories or asks_for_phrases(card.prompts):
         raise UserError(
             f"grammar_labels=categories: {recipe.dataset} asks for expressions, and labels are these: set "
             "grammar_labels=free"
@@ -63,7 +57,8 @@ def _check_categories(card: Card, recipe: InferRecipe) -> None:
 def _check_records(recipe: InferRecipe) -> None:
     from tqdm import tqdm
 
-    grammar = AnswerGrammar(recipe.grammar, recipe.answer_labels())
+    labels = recipe.answer_labels()
+    grammar = AnswerGrammar(recipe.grammar, labels, descriptions=recipe.grammar_descriptions)
     path = recipe.dataset_path / JSONL_FILES[recipe.split]
     rows = tqdm(read_jsonl(path), unit="record", desc="check the answers", delay=2, leave=False)
     for number, (line, row) in enumerate(numbered for numbered in rows if asks_for_boxes(numbered[1])):
@@ -74,6 +69,12 @@ def _check_records(recipe: InferRecipe) -> None:
         except ValueError:
             continue  # the reader of questions names it
         if answers and not grammar.accepts(spell(answers[0])):
+            described = AnswerGrammar(recipe.grammar, labels, descriptions=True)
+            if described.accepts(spell(answers[0])):
+                raise UserError(
+                    f"{path}, line {line}: the answer describes objects: set grammar_descriptions=true, or "
+                    "grammar=none"
+                )
             raise UserError(
                 f"{path}, line {line}: '{answers[0][:60]}' is no answer that grammar={recipe.grammar} with "
                 f"grammar_labels={recipe.grammar_labels} allows: set grammar=none, or prepare this data set "

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from grounding.predictions.prediction_rows import written_detection
 from grounding.regions.region_mark import REGION_KEY
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
@@ -19,10 +20,7 @@ def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]
         "height": question.size.height,
         "question": question.text,
         "raw": answered.raw,
-        "detections": [
-            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
-            for found in answered.detections
-        ],
+        "detections": [written_detection(found) for found in answered.detections],
         "problems": list(answered.problems),
     }
     return row | {REGION_KEY: question.region.as_json()} if question.region else row

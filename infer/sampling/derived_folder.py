@@ -1,13 +1,11 @@
 """The folder of a data set that is made of sampled answers to the questions of another one."""
 
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 from grounding.card import CARD_FILE
 from grounding.errors import UserError
-from grounding.files import replacing
+from grounding.files import link_or_copy
 from grounding.layout import JSONL_FILES
 from infer.sampling.known_questions import SAMPLED_SPLIT
 from infer.sampling.sampling_run import SAMPLING_FILE
@@ -36,16 +34,4 @@ def link_images(images: Iterable[str], dataset: Path, folder: Path) -> None:
     from tqdm import tqdm
 
     for image in tqdm(images, unit="image", desc="link images", delay=2):
-        _link(dataset / image, folder / image)
-
-
-def _link(source: Path, target: Path) -> None:
-    if target.exists() and target.samefile(source):
-        return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        os.link(source.resolve(), target)
-    except OSError:
-        with source.open("rb") as original, replacing(target) as copy:
-            shutil.copyfileobj(original, copy)
+        link_or_copy(dataset / image, folder / image)

@@ -1,13 +1,14 @@
 """What changed between two runs on the same images: the metrics with paired intervals, and each image."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from grounding.files import read_json
+from grounding.files import read_json, read_jsonl
 from grounding.layout import ANNOTATIONS_FILE, PREDICTIONS_FILE, SCORES_FILE, named_dataset
 from grounding.predictions.prediction_rows import read_predictions
+from grounding.regions.region_mark import asks_for_words
 from infer.scoring.advice.cut_detections import KEY
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
@@ -70,11 +71,27 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
     dataset = dataset or _common_dataset(paths)
     ids = [{item.image_id for item in read_predictions(path)} for path in paths]
     common = frozenset(ids[0] & ids[1])
-    if not common:
+    if not (common or all(map(_has_descriptions, paths))):
         raise NotComparableError("no image was answered in both")
     limit = _common_limit([path.parent for path in paths])
-    old, new = (read_evaluation(path, dataset, common, limit) for path in paths)
+    old, new = with_common_regions(*(read_evaluation(path, dataset, common, limit) for path in paths))
+    if not (common or old.descriptions):
+        raise NotComparableError("no image was answered and no region described in both")
     return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
+
+
+def _has_descriptions(predictions: Path) -> bool:
+    return any(asks_for_words(row) for _, row in read_jsonl(predictions))
+
+
+def with_common_regions(before: Evaluation, after: Evaluation) -> tuple[Evaluation, Evaluation]:
+    """Return two evaluations with the descriptions alone of the regions that both have, in one order."""
+    common = {item.key for item in before.descriptions} & {item.key for item in after.descriptions}
+    first, second = (
+        replace(run, descriptions=tuple(item for item in run.descriptions if item.key in common))
+        for run in (before, after)
+    )
+    return first, second
 
 
 def _common_dataset(predictions: Sequence[Path]) -> Path:
@@ -112,7 +129,7 @@ def metric_changes(before: Evaluation, after: Evaluation, draws: int = DRAWS) ->
     old_drawn, new_drawn = old.resample(weights).values, new.resample(weights).values
     changes = {}
     for key, value in old_values.items():
-        other = new_values[key]
+        other = new_values.get(key)
         if isinstance(value, float) and isinstance(other, float):
             is_drawn = key in old_drawn and key in new_drawn
             bounds = interval(new_drawn[key] - old_drawn[key]) if is_drawn else None

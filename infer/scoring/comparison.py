@@ -96,7 +96,7 @@ def terminal_text(comparison: Comparison) -> str:
     if comparison.problem:
         text += f"\nno change image by image: {comparison.problem}\n"
     if (changes := comparison.changes) is not None:
-        text += f"\n{_summary(changes)}\n"
+        text += f"\n{_summary(changes)}\n" if changes.common_images else ""
         text += format_table(*image_table(changes, IMAGES_SHOWN)) + "\n" if changes.images else ""
     return text
 
@@ -105,7 +105,7 @@ def markdown_text(comparison: Comparison) -> str:
     """Return the same as Markdown, with more images."""
     text = f"# {' and '.join(comparison.scores)}\n\n{markdown_table(*metric_table(comparison))}"
     if (changes := comparison.changes) is not None:
-        text += f"\n{_summary(changes)}\n"
+        text += f"\n{_summary(changes)}\n" if changes.common_images else ""
         text += f"\n{markdown_table(*image_table(changes, IMAGES_SAVED))}" if changes.images else ""
     return text
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.card import Card
+from grounding.layout import IMAGES_FOLDER
 from grounding.matching import Matches, match_detections
 from grounding.predictions.annotations import category_by_image
 from grounding.predictions.prediction_rows import Prediction
@@ -14,6 +15,7 @@ from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.resampling.bootstrap import draw_images
 from infer.scoring.resampling.ratios import FloatArray
+from infer.scoring.words.given_descriptions import GivenDescription
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Evaluation:
     by image id. `expressions` are the referring expressions of the questions about one, by image id: in such
     a question, the objects have the expression as label, as a right answer has. AP and AR count at most
     `max_detections` of a category in an image. `notes` say how the file was read, if it is another tool's.
-    `dataset` is the folder of the data set.
+    `dataset` is the folder of the data set. `descriptions` are the answers to questions for words about a
+    region: of pictures in the predictions, or of others.
     """
 
     card: Card
@@ -37,6 +40,7 @@ class Evaluation:
     max_detections: int = MAX_DETECTIONS
     notes: tuple[str, ...] = ()
     dataset: Path | None = None
+    descriptions: tuple[GivenDescription, ...] = ()
 
     @property
     def category_ids(self) -> dict[str, int]:
@@ -71,6 +75,11 @@ class Evaluation:
         )
 
     def draw(self, draws: int) -> FloatArray:
-        """Return how often each bootstrap draw holds each image, shape (draws, images)."""
+        """Return how often each bootstrap draw holds each answer, shape (draws, predictions + descriptions).
+
+        All answers about one picture are drawn together.
+        """
         files = {image["id"]: image.get("file_name", image["id"]) for image in self.annotations["images"]}
-        return draw_images([files[item.image_id] for item in self.predictions], draws)
+        by_path = {f"{IMAGES_FOLDER}/{name}": name for name in files.values()}
+        described = [by_path.get(item.picture, item.picture) for item in self.descriptions]
+        return draw_images([*(files[item.image_id] for item in self.predictions), *described], draws)

@@ -12,6 +12,7 @@ from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.other_tools.habits import USUAL_HABITS, PredictionHabits
 from infer.scoring.other_tools.prediction_forms import read_given_predictions
+from infer.scoring.words.cycle_answers import add_cycle
 
 
 def read_evaluation(
@@ -43,10 +44,12 @@ def read_evaluation(
     images_in_data_set = len(annotations["images"])
     if only is not None:
         predictions = [item for item in predictions if item.image_id in only]
-    if not predictions:
+    if not (predictions or given.descriptions):
         raise UserError(f"{predictions_path}: no prediction to score in it: run `python -m infer` again")
     predicted = {prediction.image_id for prediction in predictions}
-    annotations = _keep_predicted(annotations, predicted, predictions_path, is_limited=is_limited)
+    if predictions:
+        annotations = _keep_predicted(annotations, predicted, predictions_path, is_limited=is_limited)
+    descriptions, notes = add_cycle(given.descriptions, predictions_path.parent)
     return Evaluation(
         card,
         annotations,
@@ -55,8 +58,9 @@ def read_evaluation(
         *objects_by_image(annotations, card),
         expressions_by_image(annotations, card),
         max_detections or (MAX_DETECTIONS if recipe is None else recipe.max_detections),
-        given.notes,
+        (*given.notes, *notes),
         dataset,
+        descriptions,
     )
 
 

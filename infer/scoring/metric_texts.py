@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infer.scoring.metrics.catalogue import METRICS
+from infer.scoring.metrics.catalogue import ALL_METRICS
 
 
 def flat_metrics(scores: Mapping[str, Any]) -> dict[str, float | int]:
@@ -12,8 +12,8 @@ def flat_metrics(scores: Mapping[str, Any]) -> dict[str, float | int]:
 
 
 def in_order(keys: Iterable[str]) -> list[str]:
-    """Return each key once, in the order of METRICS; unknown keys come last."""
-    places = {key: place for place, key in enumerate(METRICS)}
+    """Return each key once, in the order of ALL_METRICS; unknown keys come last."""
+    places = {key: place for place, key in enumerate(ALL_METRICS)}
     return sorted(dict.fromkeys(keys), key=lambda key: places.get(key, len(places)))
 
 
@@ -43,4 +43,4 @@ def show_change(metric: str, change: float) -> str:
 
 
 def _is_share(metric: str) -> bool:
-    return metric not in METRICS or METRICS[metric].is_share
+    return metric not in ALL_METRICS or ALL_METRICS[metric].is_share

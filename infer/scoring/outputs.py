@@ -41,22 +41,24 @@ def write_scores(
     evaluation = read_evaluation(predictions, dataset, None, max_detections, habits)
     scores = score(evaluation, draws, with_kind_intervals=BY_KIND in by)
     folder = predictions.parent
-    if predictions.resolve() != (folder / COCO_RESULTS_FILE).resolve():
+    images, total = evaluation.predictions, evaluation.images_in_data_set
+    if images and predictions.resolve() != (folder / COCO_RESULTS_FILE).resolve():
         write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
     title = f"Scores of {folder.name or predictions.name}"
     write_text(folder / SCORES_REPORT_FILE, markdown_report(scores, title))
     write_json(folder / SCORES_FILE, scores.as_json())
     add_to_run_record(folder, dataset, scores)
-    written = [str(folder / SCORES_FILE), SCORES_REPORT_FILE, COCO_RESULTS_FILE]
+    written = [str(folder / SCORES_FILE), SCORES_REPORT_FILE, *([COCO_RESULTS_FILE] if images else [])]
     if (file := _write_curves(predictions, scores, curves)) is not None:
         written.append(str(file))
-    images, total = evaluation.predictions, evaluation.images_in_data_set
     note = "" if len(images) == total else " (limit)"
     files = ", ".join(written)
     cause = likely_cause(images, scores)
     lines = [*evaluation.notes, *scores.notes, *([] if cause is None else [cause])]
     report = "\n".join((terminal_report(scores, by), *(f"{line}\n" for line in lines)))
-    return f"{report}\n{len(images)} of {total} images scored{note}: {files}\n"
+    counts = [f"{len(images)} of {total} images"] if images else []
+    counts += [f"{len(evaluation.descriptions)} regions"] if evaluation.descriptions else []
+    return f"{report}\n{' and '.join(counts)} scored{note if images else ''}: {files}\n"
 
 
 def add_to_run_record(folder: Path, dataset: Path | None, scores: Scores) -> None:

@@ -7,7 +7,7 @@ from grounding.tables import format_table, markdown_table
 from infer.scoring.advice.cut_detections import cut_line
 from infer.scoring.kinds.kind_scores import KIND_COLUMNS
 from infer.scoring.metric_texts import show_interval, show_value
-from infer.scoring.metrics.catalogue import METRICS
+from infer.scoring.metrics.catalogue import ALL_METRICS
 from infer.scoring.metrics.metric import GROUPS
 from infer.scoring.resampling.bootstrap import LEVEL
 from infer.scoring.scorecard import Scores
@@ -37,7 +37,7 @@ def terminal_report(scores: Scores, by: Collection[str] = ()) -> str:
         rows += [["", "", ""]] * bool(rows) + [[f"[{group}]", "", ""]]
         rows += [_row(key, scores) for key in keys]
     pieces = [format_table(("metric", "value", INTERVAL), rows)]
-    if BY_CATEGORY in by:
+    if BY_CATEGORY in by and scores.per_category:
         pieces.append(format_table(*_category_table(scores)))
     elif len(scores.per_category) > 1:
         names = _by_ap(scores.per_category)
@@ -67,9 +67,10 @@ def markdown_report(scores: Scores, title: str) -> str:
     if line := cut_line(scores.limits):
         pieces.append(f"{line}\n")
     for group, keys in _by_group(scores.metrics):
-        rows = [[METRICS[key].name, *_row(key, scores)] for key in keys]
+        rows = [[ALL_METRICS[key].name, *_row(key, scores)] for key in keys]
         pieces.append(_section(group.capitalize(), ("what", "key", "value", INTERVAL), rows))
-    pieces.append(_section("Categories", *_category_table(scores)))
+    if scores.per_category:
+        pieces.append(_section("Categories", *_category_table(scores)))
     for kind, header, rows in kind_tables(scores.by_kind):
         pieces.append(_section(f"By {kind}", (kind, *header), rows))
     if scores.negatives_by_choice:
@@ -135,7 +136,7 @@ def _section(heading: str, header: Sequence[str], rows: Sequence[Sequence[str]])
 def _by_group(keys: Collection[str]) -> Iterator[tuple[str, list[str]]]:
     """Yield each group of metrics that has one of the keys, with its keys."""
     for group in GROUPS:
-        if members := [key for key in keys if METRICS[key].group == group]:
+        if members := [key for key in keys if ALL_METRICS[key].group == group]:
             yield group, members
 
 

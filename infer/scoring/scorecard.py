@@ -11,7 +11,7 @@ from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.kinds.kind_scores import KindTable, score_kinds
 from infer.scoring.kinds.training_images import count_training_images
-from infer.scoring.metrics.catalogue import METRICS, METRICS_AS_SAVED, measure
+from infer.scoring.metrics.catalogue import ALL_METRICS, METRICS_AS_SAVED, WORD_METRICS, Measurements, measure
 from infer.scoring.metrics.metric import Drawn, Value
 from infer.scoring.metrics.presence import false_positives_by_choice
 from infer.scoring.metrics.quality import count_problems, count_unknown_labels
@@ -31,7 +31,7 @@ KINDS_KEY = "by_kind"
 class Scores:
     """The scores of a predictions file.
 
-    `values` has a number for each key of `infer.scoring.metrics.catalogue.METRICS`; None, or no entry, means
+    `values` has a number for keys of `infer.scoring.metrics.catalogue.ALL_METRICS`; None, or no entry, means
     that the data set does not define the metric: no such object or question, or no scores. `intervals` are
     bootstrap intervals of the metrics that are means over the images. `limits` has `max_detections`, and how
     many images it cut. `by_kind` has a row for each band of each kind of pictures. `notes` say
@@ -53,10 +53,13 @@ class Scores:
     @property
     def metrics(self) -> dict[str, float | int]:
         """The defined metrics, in the order of reports."""
-        return {key: value for key in METRICS if (value := self.values.get(key)) is not None}
+        return {key: value for key in ALL_METRICS if (value := self.values.get(key)) is not None}
 
     def as_json(self) -> dict[str, Any]:
-        """Return the contents of scores.json: metrics of every data set, tables, then optional metrics."""
+        """Return the contents of scores.json: metrics of every data set, tables, then optional metrics.
+
+        Metrics of words come last, and only where words were asked for.
+        """
         always, optional = (
             {
                 key: self.values.get(key)
@@ -76,7 +79,8 @@ class Scores:
             "category_intervals": self.category_intervals,
             KINDS_KEY: self.by_kind,
         }
-        return {**always, **tables, **optional}
+        words = {key: self.values[key] for key in WORD_METRICS if key in self.values}
+        return {**always, **tables, **optional, **words}
 
 
 def score_predictions(predictions_path: Path, dataset: Path | None = None, draws: int = DRAWS) -> Scores:
@@ -110,13 +114,26 @@ def score(evaluation: Evaluation, draws: int = DRAWS, *, with_kind_intervals: bo
         negatives_by_choice=false_positives_by_choice(predictions, evaluation.annotations, categories),
         problems=count_problems(predictions),
         most_frequent_unknown_labels=dict(list(unknown.items())[:UNKNOWN_LABELS_KEPT]),
-        limits=count_cut(evaluation),
+        limits=count_cut(evaluation) if predictions else {},
         category_intervals={name: _intervals(row) for name, row in drawn.per_category.items()},
-        by_kind=score_kinds(
-            evaluation, measured.coco, weights, trained, with_ap_intervals=with_kind_intervals
-        ),
-        notes=notes,
+        by_kind=_by_kind(evaluation, measured, weights, trained, with_ap_intervals=with_kind_intervals),
+        notes=(*notes, *(() if measured.words is None else measured.words.notes)),
     )
+
+
+def _by_kind(
+    evaluation: Evaluation,
+    measured: Measurements,
+    weights: FloatArray | None,
+    trained: Mapping[str, int] | None,
+    *,
+    with_ap_intervals: bool,
+) -> KindTable:
+    """Return the scores by kind of picture; {} without questions about boxes."""
+    if measured.coco is None:
+        return {}
+    of_boxes = None if weights is None else weights[:, : len(evaluation.predictions)]
+    return score_kinds(evaluation, measured.coco, of_boxes, trained, with_ap_intervals=with_ap_intervals)
 
 
 def _intervals(drawn: Mapping[str, FloatArray]) -> dict[str, Interval]:
@@ -125,7 +142,7 @@ def _intervals(drawn: Mapping[str, FloatArray]) -> dict[str, Interval]:
 
 def _training_images(evaluation: Evaluation) -> tuple[dict[str, int] | None, tuple[str, ...]]:
     """Return the training images of each category, None where none is counted, and notes."""
-    if evaluation.dataset is None:
+    if evaluation.dataset is None or not evaluation.predictions:
         return None, ()
     try:
         counts = count_training_images(evaluation.dataset) or {}

@@ -52,6 +52,10 @@ class Batcher(Generic[Asked, Answer]):
         self._queue.put_nowait((request, answer))
         return answer
 
+    def is_full(self) -> bool:
+        """Tell whether the next request would be refused."""
+        return self._queue.full()
+
     def close(self) -> None:
         """Answer the requests that wait, and end the thread."""
         self._queue.put(None)

@@ -45,6 +45,9 @@ class ServeSettings:
         " | ".join(GRAMMARS) + ": all answers are objects in this format, whatever is asked",
         EngineSettings.grammar,
     )
+    grammar_descriptions: bool = setting(
+        "the grammar allows a description of each object", EngineSettings.grammar_descriptions
+    )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
     body_seconds: float = setting("for the body of a request; then it is refused with 408", 120.0)
@@ -91,6 +94,7 @@ class ServeSettings:
             max_new_tokens=self.max_new_tokens,
             image_cache_megabytes=self.image_cache_megabytes,
             grammar=self.grammar,
+            grammar_descriptions=self.grammar_descriptions,
             device=self.device,
             dtype=self.dtype,
             repeat_stop=self.repeat_stop,

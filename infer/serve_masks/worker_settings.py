@@ -17,8 +17,10 @@ class WorkerSettings:
     """Where the worker listens, which backend answers, and the limits of requests."""
 
     backend: str = setting(" | ".join(BACKENDS), SegmenterSettings.backend)
-    checkpoint: str | None = setting("sam2: folder of a Sam2Model of transformers", None)
-    device: str = setting("sam2: auto | cpu | cuda | cuda:1 and so on", SegmenterSettings.device)
+    checkpoint: str | None = setting(
+        "sam2: folder of a Sam2Model; paddlex: of SAM-H_point or SAM-H_box", None
+    )
+    device: str = setting("sam2, paddlex: auto | cpu | cuda | cuda:1 and so on", SegmenterSettings.device)
     dtype: str = setting(
         " | ".join(DTYPES) + ": sam2: of reading pictures (auto: bfloat16 on a GPU, else float32)",
         SegmenterSettings.dtype,

@@ -88,6 +88,8 @@ def _check_records(
         is_about_words = asks_for_words(record)  # the picture that shows its region is no image of its own
         if is_about_words and names and (region := _region_of(record)) is not None:
             shown.append(ShownRegion(number, names[0], region))
+            if region.image:  # the picture of the source has to be there, and in no other split
+                images.setdefault(region.image, number)
         for name in names:
             images.setdefault(name, number)
             if annotated is not None and name not in annotated and not is_about_words:

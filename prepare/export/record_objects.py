@@ -117,7 +117,9 @@ def objects_in_answers(
                 dropped[left_out.of_answer(problem)] += 1
         kinds: dict[bool, list[ExportedObject]] = {True: [], False: []}
         for detection in reading.detections:
-            is_known = contract.labels is not None and detection.label in contract.labels
+            is_known = detection.label in (
+                contract.categories if contract.labels is None else contract.labels
+            )
             if not detection.label:
                 continue  # the reader's problem counts it
             if not is_known and contract.labels is not None and not contract.is_verbatim:

@@ -25,6 +25,9 @@ from prepare.reasons import (
 )
 from prepare.source_types import Annotation, Frame, Query
 
+RELATION_COUNT = "relations"
+"""The count of records about computed phrases, among the counts of an image."""
+
 
 @dataclass(frozen=True)
 class RecordMaker:
@@ -95,6 +98,8 @@ def make_records(
         queries = [objects for _, objects in asked]
         for question in maker.questioner.ask(image_id, size, queries, made.dropped, is_val=is_val):
             made.records.append(make_record(image, size, question, maker.form))
+            if question.is_computed:
+                made.counts[RELATION_COUNT] += 1
             if is_val:
                 made.samples.append(question_sample(samples, question))
         number = len(made.records)

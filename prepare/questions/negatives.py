@@ -101,12 +101,16 @@ class TrainingStatistics:
         self._categories = frozenset(categories)
         self.co_occurrence = CoOccurrence(categories)
         self.phrases = Phrases()
+        self.attribute_values: dict[str, set[str]] = {}
 
     def add(self, annotation: Annotation) -> None:
-        """Count the categories and expressions of one training image."""
+        """Count the categories and expressions of one training image, and note its attributes."""
         for query in annotation.queries:
             labels = {label for label in query.objects.labels if label in self._categories}
             self.co_occurrence.add(labels)
+            for attributes in query.objects.attributes:
+                for name, value in attributes.items():
+                    self.attribute_values.setdefault(name, set()).add(value)
             if query.expression is not None:
                 self.phrases.add(query.expression, sorted(labels))
 

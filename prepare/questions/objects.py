@@ -1,9 +1,10 @@
 """An image's objects: from the source's lists to detections; every drop has a reason."""
 
 from collections import Counter
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from grounding.boxes import Box, Size, grid_has_area, read_box, to_grid
 from grounding.samples import Detection
@@ -28,6 +29,7 @@ CLIP_TOLERANCE = 1.0
 """Boxes may stick out of the image by this many pixels (COCO's own do, by rounding) without being counted."""
 
 _Row = tuple[Detection, float]
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class ImageObjects:
     in `dropped`). Crowds are in none of these. `unboxed` are the categories that the source names without a
     usable box: they are in the picture, so no question treats them as absent. `clipped` counts boxes that
     stuck out. `expression` is the query's phrase, if it has one. `texts` are what the source says of each of
-    the `trainable`, unchecked.
+    the `trainable`, unchecked. `attributes` are those of each of the `detections`, () if the source has none.
+    `unusable` are the labels of objects whose boxes cannot be used, or that are crowds.
     """
 
     detections: tuple[Detection, ...]
@@ -52,6 +55,8 @@ class ImageObjects:
     clipped: int = 0
     expression: str | None = None
     texts: tuple[tuple[str, ...], ...] = ()
+    attributes: tuple[Mapping[str, str], ...] = ()
+    unusable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -69,10 +74,9 @@ class ObjectReader:
         """
         objects, size = query.objects, frame.upright
         _check_lengths(objects)
-        kept: list[_Row] = []
+        kept: dict[int, _Row] = {}
         crowds: list[_Row] = []
-        trainable: list[Detection] = []
-        texts: list[tuple[str, ...]] = []
+        trainable: dict[int, Detection] = {}
         dropped: Counter[str] = Counter()
         clipped = 0
         rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
@@ -88,27 +92,27 @@ class ObjectReader:
                 crowds.append(row)
                 dropped[BOX_OF_CROWD] += 1
                 continue
-            kept.append(row)
+            kept[position] = row
             clipped += inside is not box and _sticks_out(box, inside)
             if grid_has_area(to_grid(inside, size)):
-                trainable.append(detection)
-                texts.append(objects.texts[position] if objects.texts else ())
+                trainable[position] = detection
             else:
                 dropped[BOX_NO_AREA_ON_GRID] += 1
-        named = {str(label) for label in objects.labels if label in self.categories}
-        unboxed = frozenset(named - {detection.label for detection, _ in kept})
-        (detections, areas), (crowd_detections, crowd_areas) = _columns(kept), _columns(crowds)
+        left_out = self.categories.intersection(_without(objects.labels, kept))
+        (detections, areas), (crowd_detections, crowd_areas) = _columns(kept.values()), _columns(crowds)
         return ImageObjects(
             detections,
             areas,
-            tuple(trainable),
+            tuple(trainable.values()),
             crowd_detections,
             crowd_areas,
-            unboxed,
+            left_out - {detection.label for detection in detections},
             dropped,
             clipped,
             query.expression,
-            tuple(texts),
+            _at(objects.texts, trainable),
+            _at(objects.attributes, kept),
+            left_out,
         )
 
     def has_trainable(self, objects: RawObjects, size: Size) -> bool:
@@ -170,13 +174,28 @@ class ObjectReader:
         return boxes
 
 
-def _columns(rows: list[_Row]) -> tuple[tuple[Detection, ...], tuple[float, ...]]:
+def _at(values: Sequence[_Value], positions: Iterable[int]) -> tuple[_Value, ...]:
+    """Return the values at these positions, () of a list that the source does not have."""
+    return tuple(values[position] for position in positions) if values else ()
+
+
+def _without(values: Sequence[_Value], positions: Container[int]) -> list[_Value]:
+    return [value for position, value in enumerate(values) if position not in positions]
+
+
+def _columns(rows: Collection[_Row]) -> tuple[tuple[Detection, ...], tuple[float, ...]]:
     return tuple(detection for detection, _ in rows), tuple(area for _, area in rows)
 
 
 def _check_lengths(objects: RawObjects) -> None:
-    texts = objects.texts or objects.boxes
-    if not len(objects.boxes) == len(objects.labels) == len(objects.areas) == len(texts):
+    count = len(objects.boxes)
+    lists = (
+        objects.labels,
+        objects.areas,
+        objects.texts or objects.boxes,
+        objects.attributes or objects.boxes,
+    )
+    if any(len(values) != count for values in lists):
         raise UnusableImageError(IMAGE_UNEVEN_LISTS)
 
 

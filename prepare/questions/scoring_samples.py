@@ -31,9 +31,10 @@ def query_sample(
 def question_sample(samples: Sequence[Sample], question: QuestionAnswer) -> Sample:
     """Return the sample of one question, from the samples of the image's queries.
 
-    A question about everything has the image's own sample, a known expression the one of its query. A
-    question about a category, or about an expression that the source does not state for this image, gets an
-    id that depends on image and question alone.
+    A question about everything has the image's own sample, a known expression the one of its query, and a
+    computed phrase the one object that it means. A question about a category, a computed phrase, or an
+    expression that the source does not state for this image gets an id that depends on image and question
+    alone.
     """
     if question.about is None:
         return samples[0]
@@ -42,6 +43,8 @@ def question_sample(samples: Sequence[Sample], question: QuestionAnswer) -> Samp
         return dataclasses.replace(own, negative=question.negative)
     image = samples[0]
     detections, areas = _with_label(image.detections, image.areas, question.about)
+    if question.place is not None:
+        detections, areas = (image.detections[question.place],), (image.areas[question.place],)
     crowds, crowd_areas = _with_label(image.crowds, image.crowd_areas, question.about)
     return dataclasses.replace(
         image,

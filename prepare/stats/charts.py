@@ -7,13 +7,16 @@ from typing import IO, Any
 
 from grounding.regions.region_mark import REGION_KEY
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
-from prepare.stats.counts import LENGTH_STEP
+from prepare.stats.counts import LENGTH_STEP, PHRASES_KEY
 
 COLOURS = {"train": "#3465a4", "val": "#f0a030", "calibration": "#5fa055"}
 OTHER_COLOUR = "#888888"
 TOP_CATEGORIES = 20
 FONT = ("mplfonts", "fonts/NotoSansCJKsc-Regular.otf")
 """A font with Chinese characters: the installed package, and the file in it."""
+
+SOMETIMES = ((YES_NO_KEY, REGION_KEY), (PHRASES_KEY,))
+"""Counts of records and of boxes that only some data sets have."""
 
 MOST_BARS = 30
 
@@ -122,9 +125,10 @@ def _draw_drops(axes: Any, dropped: dict[str, int]) -> None:
 
 def _write_summary(axes: Any, splits: dict[str, Any]) -> None:
     rows = [("", *splits)]
-    kinds = (YES_NO_KEY, REGION_KEY)
-    asks = [key for key in kinds if any(key in counts for counts in splits.values())]
-    for key in ("images", "records", *asks, "records_without_objects", "boxes"):
+    asks, phrases = (
+        [key for key in keys if any(key in counts for counts in splits.values())] for keys in SOMETIMES
+    )
+    for key in ("images", "records", *asks, "records_without_objects", "boxes", *phrases):
         rows.append((key.replace("_", " "), *(f"{counts.get(key, 0):,}" for counts in splits.values())))
     rows.append(("labels", *(f"{len(counts['categories']):,}" for counts in splits.values())))
     for share, name in (("50", "median"), ("99", "99 % at most"), ("100", "longest")):

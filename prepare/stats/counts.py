@@ -8,6 +8,7 @@ from grounding.boxes import GRID, Size
 from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
+from grounding.record.contract import read_contract
 from grounding.record.conversation import parse_record
 from grounding.regions.region_mark import REGION_KEY
 from grounding.samples import Detection
@@ -18,6 +19,9 @@ SIZE_EDGES = (0, 4, 8, 16, 32, 64, 128, 256, 512, GRID + 1)
 
 LENGTH_STEP = 100
 """Width of the classes of answer lengths, in characters."""
+
+PHRASES_KEY = "boxes_of_computed_phrases"
+"""Counted where the data set asks for computed phrases."""
 
 PERCENTILES = (50, 90, 99, 100)
 
@@ -30,17 +34,22 @@ def count_files(files: dict[str, Path]) -> dict[str, Any]:
     """
     folder = next(iter(files.values())).parent
     dropped = load_card(folder).dropped if (folder / CARD_FILE).is_file() else {}
-    return {"splits": {split: _count(path) for split, path in files.items()}, "dropped": dropped}
+    categories = read_contract(folder).categories
+    return {"splits": {split: _count(path, categories) for split, path in files.items()}, "dropped": dropped}
 
 
-def _count(path: Path) -> dict[str, Any]:
-    """Count the records of a file; of yes/no questions and of questions for words only their number."""
+def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
+    """Count the records of a file; of yes/no questions and of questions for words only their number.
+
+    With `categories`, all other labels are computed phrases: they are counted together.
+    """
     images: set[str] = set()
     boxes_per_record: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     labels: Counter[str] = Counter()
     lengths: list[int] = []
     others: Counter[str] = Counter()
+    phrases = 0
     for line, row in read_jsonl(path):
         try:
             record = parse_record(row)
@@ -53,7 +62,9 @@ def _count(path: Path) -> dict[str, Any]:
         images.add(record.image)
         boxes_per_record[len(objects)] += 1
         sizes.update(_size_class(detection) for detection in objects)
-        labels.update(detection.label for detection in objects)
+        named = [item.label for item in objects if not categories or item.label in categories]
+        labels.update(named)
+        phrases += len(objects) - len(named)
         lengths.append(sum(map(len, record.answers)))
     lengths.sort()
     classes = Counter(length // LENGTH_STEP * LENGTH_STEP for length in lengths)
@@ -62,7 +73,8 @@ def _count(path: Path) -> dict[str, Any]:
         "records": len(lengths) + others.total(),
         "records_without_objects": boxes_per_record[0],
         **{key: others[key] for key in (YES_NO_KEY, REGION_KEY) if others[key]},
-        "boxes": labels.total(),
+        "boxes": labels.total() + phrases,
+        **({PHRASES_KEY: phrases} if categories else {}),
         "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},
         "box_sizes_on_grid": {str(edge): sizes[edge] for edge in SIZE_EDGES[:-1]},
         "categories": dict(sorted(labels.items(), key=lambda item: (-item[1], item[0]))),

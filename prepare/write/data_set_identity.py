@@ -79,6 +79,10 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
+    if not recipe.asks_relations:
+        del settings["relations"]
+    if not recipe.descriptions:
+        del settings["descriptions"]
     if not recipe.yes_no.share:  # without such questions, the card is as if there were no such key
         del settings["yes_no"]
     if not recipe.regions.share:

@@ -15,7 +15,7 @@ from grounding.yes_no.yes_no_mark import YES_NO_KEY
 from prepare.draw import Candidate, Draw
 from prepare.drops import DropLog
 from prepare.progress import progress_bar
-from prepare.questions.image_records import ImageRecords, RecordMaker, make_records
+from prepare.questions.image_records import RELATION_COUNT, ImageRecords, RecordMaker, make_records
 from prepare.questions.record_lines import make_line
 from prepare.reasons import IMAGE_MISSING, UnusableImageError
 from prepare.source_types import Annotation, ImageData, Lost
@@ -29,7 +29,7 @@ COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 IMAGES_OUTSIDE = "images_outside"
 """Counted only where there are some: images that source.outside=true took from outside source.path."""
 
-SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY)
+SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY, RELATION_COUNT)
 """Counts that both splits have if one of them has them."""
 
 WORKERS = min(8, os.cpu_count() or 1)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
+from infer.asking.words.asked_regions import read_region_questions
 from prepare.check.dataset import check_dataset
 from prepare.export.export_settings import ExportSettings
 from prepare.export.exporting import export_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import PrepareRecipe
+from prepare.recipe import DescribingQuestions, PrepareRecipe
 from prepare.show.record_page import render_page
 from prepare.sources.source_settings import SourceSettings
 from prepare.stats.counts import count_files
@@ -30,6 +31,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "check": lambda folder: str(check_dataset(folder)).encode(),
     "preflight": lambda folder: list(file_problems(folder / "val.jsonl")),
     "questions": lambda folder: read_questions(folder, "val"),
+    "words": lambda folder: read_region_questions(folder, "val"),
     "records": lambda folder: list(read_records(folder / "val.jsonl", 9)),
     "truth": read_truth,
     **{
@@ -56,8 +58,10 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
             categories="source",
             total_samples=None,
             val_ratio=0.5,
+            regions=DescribingQuestions(0.4, ["spotlight", "text"]),
         )
     )
+    assert '"region": {' in (place / "dataset/val.jsonl").read_text(encoding="utf-8")
     files = (place / "dataset").rglob("*.*")
     return {path.relative_to(place / "dataset").as_posix(): path.read_bytes() for path in files}
 

@@ -17,7 +17,8 @@ from grounding.prompts import (
 ALL = [wording for family in load_wordings().values() for texts in family.values() for wording in texts]
 DESCRIBING = ("describe", "describe_box", "describe_label", "describe_label_box")
 PARAPHRASED = (
-    *("detection", "categories", "qwen_category", "category", "expression", "yes_no", "yes_no_text"),
+    *("detection", "categories", "qwen_category", "category", "expression", "relation", "yes_no"),
+    "yes_no_text",
     *DESCRIBING,
 )
 PLACES = {
@@ -25,7 +26,7 @@ PLACES = {
     "yes_no_text": ["box", "label"],
     "describe_box": ["box"],
     "describe_label_box": ["box"],
-    **{kind: [kind] for kind in ("categories", "category", "expression")},
+    **{kind: [kind] for kind in ("categories", "category", "expression", "relation")},
 }
 """The places in a text, by its family or by what it asks about."""
 
@@ -70,6 +71,7 @@ def test_the_texts_that_others_wrote_are_theirs_to_the_letter() -> None:
         "qwen_detection",
         "qwen_category",
         "qwen_expression",
+        "qwen_relation",
     }
 
 

@@ -1,6 +1,7 @@
 """A prepared data set of a few noisy images, and a random tiny model, for the tests of infer."""
 
 import json
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from PIL import Image
 
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
+from infer.scoring.words.meteor_program import meteor_statistics
 
 ROOT = Path(__file__).parents[2]
 SIZES = ((64, 64), (120, 40), (33, 90), (200, 150), (64, 48), (96, 96), (40, 40))
@@ -116,3 +118,27 @@ def checkpoint(tmp_path: Path) -> Path:
         (folder / name).write_text("{}", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"weights")
     return folder
+
+
+METEOR_NUMBERS = "5 6 2 3 1 1 2 2 0 0 0 0 2 2 0 0 0 0 0 0 2 5 5"
+"""What METEOR's program prints for "a crimson hound on left", which has 0.41389 by its EVAL."""
+
+
+@pytest.fixture
+def fake_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in the place of Java: it answers each line with what the returned file holds."""
+    java, says = tmp_path / "bin" / "java", tmp_path / "says"
+    java.parent.mkdir()
+    java.write_text(f'#!/bin/sh\nwhile read line; do cat "{says}"; done\n')
+    java.chmod(java.stat().st_mode | stat.S_IXUSR)
+    says.write_text(f"{METEOR_NUMBERS}\n")
+    monkeypatch.setenv("PATH", f"{java.parent}:/usr/bin:/bin")
+    meteor_statistics.cache_clear()
+    return says
+
+
+@pytest.fixture
+def no_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Java."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    meteor_statistics.cache_clear()

@@ -37,6 +37,7 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("categories=[]", "categories: write coco, or a list"),
         ("categories=voc", "categories: write coco, or a list"),
         ("output_dir=", "output_dir"),
+        ("relations.most=0", "relations.most: 0 is not a positive number"),
         ("yes_no.share=1", "yes_no.share: 1.0 is not a share"),
         ("yes_no.share=nan", "yes_no.share: nan is not a share"),
         ("yes_no.show=spotligt", "did you mean 'spotlight'?"),
@@ -67,6 +68,18 @@ def test_both_kinds_of_further_questions_leave_room_for_others() -> None:
 def test_records_get_no_questions_for_words() -> None:
     with pytest.raises(UserError, match=r"regions\.share: source\.kind=records keeps conversations"):
         load_recipe(PrepareRecipe, RECIPES / "records.yaml", ["regions.share=0.2"])
+
+
+@pytest.mark.parametrize("kind", ["refcoco", "phrases", "records"])
+def test_computed_phrases_and_descriptions_need_categories(kind: str) -> None:
+    source = SourceSettings(kind=kind, path="x")
+    plain = "relation" if kind == "records" else "expression"
+    with pytest.raises(ValueError, match=r"prompt: .*relation"):
+        PrepareRecipe(source=source, categories="source", output_dir="y", prompt="relation")
+    if kind == "records":
+        plain = "task"
+    with pytest.raises(ValueError, match=f"descriptions: source.kind={kind}"):
+        PrepareRecipe(source=source, categories="source", output_dir="y", prompt=plain, descriptions=True)
 
 
 def test_records_get_no_yes_no_questions() -> None:

@@ -10,12 +10,13 @@ from grounding.layout import dataset_of_checkpoint
 from grounding.prompts import (
     CATEGORIES,
     CATEGORY,
-    EXPRESSION,
     IMAGE,
     NO_PROMPTS,
+    PHRASES,
     SYSTEM_PROMPT,
     Wording,
     find_wordings,
+    kind_of_text,
 )
 
 QWEN_EVERYTHING, QWEN_PHRASE = "qwen_detection", "qwen_expression"
@@ -50,10 +51,10 @@ class Wordings:
         `instead_of` is an earlier question; another wording is used if there is one.
         """
         language = "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in phrase) else "en"
-        kind = CATEGORY if phrase in self.categories else EXPRESSION
+        kinds = (CATEGORY,) if phrase in self.categories else PHRASES
         # Sorting is stable: equally good wordings keep their order.
         ranked = sorted(
-            self.phrase, key=lambda wording: (f".{language}" not in wording.name, wording.asks != kind)
+            self.phrase, key=lambda wording: (f".{language}" not in wording.name, _place(wording.asks, kinds))
         )
         questions = [wording.ask(phrase) for wording in ranked]
         return next((question for question in questions if question != instead_of), questions[0])
@@ -98,12 +99,15 @@ def choose_wordings(dataset: Path | None) -> Wordings:
 
 def _trained(card: Card) -> list[Wording]:
     """Return the wordings on a card; the placeholder in a text tells what the wording asks for."""
-    placeholders: Sequence[str] = (CATEGORIES, CATEGORY, EXPRESSION)
     return [
-        Wording(name, next((key for key in placeholders if f"{{{key}}}" in text), IMAGE), text)
+        Wording(name, kind_of_text(text), text)
         for name, text in card.prompts.items()
         if name.partition(".")[0] not in NO_PROMPTS
     ]
+
+
+def _place(kind: str, preferred: Sequence[str]) -> int:
+    return preferred.index(kind) if kind in preferred else len(preferred)
 
 
 def _default(family: str) -> tuple[Wording, ...]:

@@ -67,6 +67,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "label": ("Label", "标签"),
     "score": ("Score", "得分"),
     "box": ("Box (x1, y1, x2, y2)", "框（x1, y1, x2, y2）"),
+    "description": ("Description", "描述"),
     "problems": ("Problems in the answer", "回答中的问题"),
     "region_iou": (
         "Highest IoU of a predicted box with yours: {iou}.",

@@ -68,6 +68,7 @@ def resized(picture: Image.Image, size: Size, *groups: Sequence[Detection]) -> t
                 item.label,
                 Box(item.box.x1 * across, item.box.y1 * down, item.box.x2 * across, item.box.y2 * down),
                 item.score,
+                description=item.description,
             )
             for item in group
         )

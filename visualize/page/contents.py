@@ -10,7 +10,7 @@ from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
-from infer.scoring.metrics.catalogue import METRICS
+from infer.scoring.metrics.catalogue import ALL_METRICS
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.page.image_copies import PageImage
@@ -32,6 +32,7 @@ def page_content(
     An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
     IoU and the position of the true label follow. `word_copies` are the pictures of the questions for words.
+    An answer that describes objects has the list `descriptions`: the position of the label, and the text.
 
     Raises:
         UserError: a scores.json does not hold scores.
@@ -108,7 +109,11 @@ def _image(
 
     def encode_answer(prediction: Prediction) -> dict[str, Any]:
         judged = judge_detections(shown.detections, prediction.detections, shown.crowds)
+        described = [
+            [labels[item.label], item.description] for item in prediction.detections if item.description
+        ]
         return {
+            **({"descriptions": described} if described else {}),
             "raw": prediction.raw,
             "problems": prediction.problems,
             "readable": prediction.is_readable,
@@ -136,9 +141,9 @@ def score_rows(contents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     scores = [flat_metrics(content) for content in contents]
     return [
         {
-            "name": METRICS[key].name if key in METRICS else key,
+            "name": ALL_METRICS[key].name if key in ALL_METRICS else key,
             "key": key,
-            "sign": -1 if key in METRICS and METRICS[key].less_is_better else 1,
+            "sign": -1 if key in ALL_METRICS and ALL_METRICS[key].less_is_better else 1,
             "values": [each.get(key) for each in scores],
             "texts": [show_value(key, each.get(key)) for each in scores],
         }

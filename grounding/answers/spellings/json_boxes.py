@@ -9,6 +9,7 @@ from grounding.answers.forms import (
     BOX_KEYS,
     CONFIDENCE_KEYS,
     CONTAINER_KEYS,
+    DESCRIPTION_KEYS,
     LABEL_KEYS,
     NOT_FOUR_NUMBERS,
     POINT,
@@ -25,7 +26,7 @@ from grounding.answers.spellings.loose_json import (
 )
 from grounding.answers.spellings.named_sides import as_number, as_numbers, find_sides, plain_key
 from grounding.answers.spellings.plain_characters import Piece
-from grounding.answers.spellings.written_boxes import Found, written_box
+from grounding.answers.spellings.written_boxes import Found, WrittenBox, written_box
 
 MAX_LEVELS = 3
 """Strings in strings in strings."""
@@ -38,6 +39,7 @@ _BOX_IN_STRING = re.compile(rf"[\s\[(]*{SHARE}(?:[\s,;]+{SHARE}){{3}}[\s\])]*")
 _TWO_POINTS_IN_STRING = re.compile(
     rf"\s*[\[(]?\s*[\[(]\s*{SHARE}\s*,\s*{SHARE}\s*[\])]\s*,\s*[\[(]\s*{SHARE}\s*,\s*{SHARE}\s*[\])]\s*[\])]?\s*"
 )
+_KEYS_OF_NAMES = tuple(key for key in LABEL_KEYS if key not in DESCRIPTION_KEYS)
 _FLOATS = {float}
 _DIGIT = re.compile(r"[0-9]")
 _BRACKETS = frozenset("[({<, ")
@@ -81,12 +83,13 @@ class JsonReader:
         boxes = next((plain[name] for name in BOX_KEYS if name in plain and _may_be_box(plain[name])), None)
         own = next((name for name in LABEL_KEYS if isinstance(plain.get(name), LooseText)), None)
         label = above if own is None else plain[own]
-        confidence = _confidence(plain)
+        confidence, before = _confidence(plain), len(self.found)
         sides = find_sides(plain) if boxes is None else None
         if sides is not None:
             self.found.append(written_box(label, sides[0], value.span, sides[1], confidence))
         elif boxes is not None:
-            names = next((plain[name] for name in LABEL_KEYS if _is_texts(plain.get(name))), None)
+            of_names = LABEL_KEYS if own is None or own in DESCRIPTION_KEYS else _KEYS_OF_NAMES
+            names = next((plain[name] for name in of_names if _is_texts(plain.get(name))), None)
             self._add_boxes(boxes, label, confidence, names)
         elif any(plain_key(key) in _POINT_KEYS and _is_point(item) for key, item in value.items()):
             self.found.append(POINT)
@@ -97,6 +100,17 @@ class JsonReader:
                     for key, item in value.items()
                 ]
             )
+        if own is not None and len(self.found) > before:
+            self._describe(
+                before, next((plain[name] for name in DESCRIPTION_KEYS if name in plain), None), label
+            )
+
+    def _describe(self, start: int, text: Any, label: LooseText) -> None:
+        """Give the boxes found from `start` on the description beside their label, if it is a text."""
+        if isinstance(text, LooseText) and text is not label and text.strip():
+            for place, found in enumerate(self.found[start:], start):
+                if isinstance(found, WrittenBox):
+                    self.found[place] = found._replace(description=str(text), description_span=text.span)
 
     def _read_list(self, value: LooseList, label: LooseText) -> None:
         kinds = set(map(type, value))

@@ -15,7 +15,8 @@ class WrittenBox(NamedTuple):
     `label_span` and `span` are the places of label and box. `is_percent` numbers are shares of the image in
     percent, whatever units other boxes have. `order` is xyxy or xywh where names in the text say so. `spans`
     are the places of the numbers (`number_spans`), () where the box has no others. `confidence` is what the
-    text states beside the box.
+    text states beside the box. `description` is what the text says of the object beside its label, None
+    without any, and `description_span` its place.
     """
 
     label: str
@@ -26,6 +27,8 @@ class WrittenBox(NamedTuple):
     order: str | None = None
     spans: tuple[Span, ...] = ()
     confidence: float | None = None
+    description: str | None = None
+    description_span: Span = (0, 0)
 
 
 Found = WrittenBox | str

@@ -9,7 +9,7 @@ from typing import Any
 from infer.engines.kept import Kept
 from infer.engines.paddle.guides import Guide, allowed_by, forced_by
 from infer.engines.paddle.reading.prompt_reader import PromptReader
-from infer.engines.paddle.sampling import log_probabilities, most_likely, sample
+from infer.engines.paddle.sampling import entropies, log_probabilities, most_likely, sample
 from infer.engines.protocol import Request
 from models.cache import Cache
 from models.family import ForwardPass, Prompt
@@ -24,8 +24,8 @@ class Decoding:
 
     At temperature 0 the most likely token is taken; otherwise a token is sampled from the most likely ones
     that together have the probability `top_p`. An answer ends at one of `end_ids`, and is cut at
-    `max_new_tokens`. At most `rows` answers are made at a time (None: all). Log-probabilities are those of
-    the model at temperature 1, whatever the temperature.
+    `max_new_tokens`. At most `rows` answers are made at a time (None: all). Log-probabilities and entropies
+    are those of the model at temperature 1, whatever the temperature.
     """
 
     end_ids: frozenset[int]
@@ -35,6 +35,7 @@ class Decoding:
     top_p: float = 1.0
     seed: int = 0
     with_logprobs: bool = False
+    with_entropies: bool = False
     rows: int | None = None
 
     def source(self, request: Request) -> random.Random:
@@ -50,6 +51,7 @@ class Decoding:
 class Row:
     """An unfinished or finished answer; `position` is that of the last token that was fed.
 
+    `entropies`, in nats, are those of the model's choices of the tokens, if they are asked for.
     With `wanted` above 0, `alternatives` holds so many (id, log-probability) pairs for each token. The
     answer is cut at `most` tokens. `guides` steer it; one of them may end it, and `problem` is its reason.
     `pending` are the chosen tokens that are not fed yet. Tokens that were forced get their probabilities when
@@ -64,6 +66,7 @@ class Row:
     position: int = 0
     token_ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
     alternatives: list[list[tuple[int, float]]] = field(default_factory=list)
     pending: list[int] = field(default_factory=list)
     owed: int = 0
@@ -96,7 +99,8 @@ class Row:
 
     def finish(self) -> None:
         """Drop the probabilities of tokens that an ending took away."""
-        del self.logprobs[len(self.token_ids) :], self.alternatives[len(self.token_ids) :]
+        for values in (self.logprobs, self.entropies, self.alternatives):
+            del values[len(self.token_ids) :]
 
 
 def generate(
@@ -187,6 +191,8 @@ class _Batch:
         forced = row.pending[1 : 1 + row.owed]
         if self.decoding.with_logprobs:
             row.logprobs += log_probabilities(logits[: len(forced)], _tensor(forced)).tolist()
+        if self.decoding.with_entropies:
+            row.entropies += entropies(logits[: len(forced)]).tolist()
         if row.wanted:
             row.alternatives += most_likely(logits[: len(forced)], row.wanted)
         row.owed = 0
@@ -202,20 +208,26 @@ class _Batch:
         logprobs: list[float | None] = [None] * len(rows)
         if self.decoding.with_logprobs:
             logprobs = log_probabilities(logits, chosen).tolist()
+        spread: list[float | None] = [None] * len(rows)
+        if self.decoding.with_entropies:
+            spread = entropies(logits).tolist()
         most = max(row.wanted for row in rows)
         likely: list[list[tuple[int, float]]] = most_likely(logits, most) if most else [[]] * len(rows)
-        for row, token_id, logprob, ranked in zip(rows, chosen.tolist(), logprobs, likely, strict=True):
+        columns = zip(rows, chosen.tolist(), logprobs, spread, likely, strict=True)
+        for row, token_id, logprob, entropy, ranked in columns:
             if not row.append(token_id, self.decoding):
                 continue
             if logprob is not None:
                 row.logprobs.append(logprob)
+            if entropy is not None:
+                row.entropies.append(entropy)
             if row.wanted:
                 row.alternatives.append(ranked[: row.wanted])
             self._force(row)
 
     def _force(self, row: Row) -> None:
         """Append the tokens that a row's guides leave no choice about: no step of the model is needed."""
-        counted = self.decoding.with_logprobs or row.wanted > 0
+        counted = self.decoding.with_logprobs or self.decoding.with_entropies or row.wanted > 0
         for token_id in forced_by(row.guides):
             if row.append(token_id, self.decoding) and counted:
                 row.owed += 1

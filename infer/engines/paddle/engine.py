@@ -85,7 +85,9 @@ class PaddleEngine:
         if settings.grammar != "none":
             tokenizer = self.encoder.tokenizer
             end_ids = tokenizer.convert_tokens_to_ids(list(self.family.end_tokens))
-            answers = AnswerGrammar(settings.grammar, settings.answer_labels())
+            answers = AnswerGrammar(
+                settings.grammar, settings.answer_labels(), descriptions=settings.grammar_descriptions
+            )
             self.grammar = TokenGrammar(answers, Vocabulary(tokenizer, end_ids))
 
     @classmethod

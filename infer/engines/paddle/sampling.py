@@ -43,6 +43,15 @@ def log_probabilities(logits: Any, token_ids: Any) -> Any:
     return _less_sum(picked.unsqueeze(-1), logits).squeeze(-1)
 
 
+def entropies(logits: Any) -> Any:
+    """Return the entropy of each row's distribution, in nats, (rows), from logits (rows, vocabulary)."""
+    logprobs = _less_sum(logits, logits)
+    probabilities = logprobs.exp()
+    return -(probabilities * logprobs.clip(min=-1e4)).sum(
+        -1
+    )  # a forbidden token's: 0 x infinity is no number
+
+
 def _less_sum(values: Any, logits: Any) -> Any:
     """Return values (rows, any) less the logarithm of the summed exponentials of logits (rows, vocabulary).
 

@@ -68,7 +68,8 @@ def read_masks(body: Any, size: Size) -> tuple[ScoredMask, ...]:
 def _scored_masks(masks: Sequence[Any], size: Size) -> Iterator[ScoredMask]:
     for mask in masks:
         score = mask.get("score") if isinstance(mask, dict) else ""
-        if not (score is None or (isinstance(score, (int, float)) and math.isfinite(score))):
+        is_number = isinstance(score, (int, float)) and not isinstance(score, bool)
+        if not (score is None or (is_number and math.isfinite(float(score)))):
             raise NoMasksError("a score that is no number")
         yield ScoredMask(_read_mask(mask.get("png"), size), None if score is None else float(score))
 

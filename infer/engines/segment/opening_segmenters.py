@@ -27,6 +27,10 @@ def open_segmenter(settings: SegmenterSettings) -> Segmenter:
         from infer.engines.segment.sam2_segmenter import Sam2Segmenter
 
         return Sam2Segmenter(settings)
+    if settings.backend == "paddlex":
+        from infer.engines.segment.paddlex_segmenter import PaddleXSegmenter
+
+        return PaddleXSegmenter(settings)
     if settings.backend == "grabcut":
         from infer.engines.segment.grabcut_segmenter import GrabCutSegmenter
 

@@ -16,10 +16,10 @@ from PIL import Image
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.images.pixels import model_pixels
-from infer.engines.openai.background_loop import run_in_background, start_in_background
-from infer.engines.openai.bounded_http import BoundedClient, RefusedAnswerError
-from infer.engines.openai.network_variables import certificate_problem, check_proxies
-from infer.engines.openai.shown_text import public_address, root_cause, shown_text
+from grounding.remote.background_loop import run_in_background, start_in_background
+from grounding.remote.bounded_http import BoundedClient, RefusedAnswerError
+from grounding.remote.network_variables import certificate_problem, check_proxies
+from grounding.remote.shown_text import public_address, root_cause, shown_text
 from infer.engines.segment.mask_messages import (
     MASKS_PATH,
     UNKNOWN_PICTURE,

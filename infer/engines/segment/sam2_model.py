@@ -31,13 +31,17 @@ def load_sam2(settings: SegmenterSettings) -> tuple[Any, Sam2Pictures, torch.dev
         ) from error
     if kind not in MODEL_TYPES:
         raise UserError(f"checkpoint {folder}: a model of type '{kind}': one of type sam2 is needed")
+    from safetensors import SafetensorError
     from transformers import Sam2Model
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # what is wrong with the folder is said below, in one line
 
     try:
         model, said = Sam2Model.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"checkpoint {folder}: SAM 2 cannot be loaded: {reason}: fetch it again") from error
     if missing := sorted(said["missing_keys"]):

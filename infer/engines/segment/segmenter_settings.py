@@ -7,7 +7,8 @@ from pathlib import Path
 from grounding.recipe.schema import setting
 from infer.engines.settings import DTYPES, MEGABYTE, check_choices, check_counts
 
-BACKENDS = ("box", "grabcut", "sam2")
+BACKENDS = ("box", "grabcut", "sam2", "paddlex")
+WITH_MODEL = BACKENDS[2:]
 """Those that can run in this process; an address is the fourth choice."""
 
 ADDRESS = re.compile(r"https?://.")
@@ -21,8 +22,10 @@ class SegmenterSettings:
     backend: str = setting(
         " | ".join(BACKENDS) + " | http://... of a worker (python -m infer.serve_masks)", BACKENDS[1]
     )
-    checkpoint: str | None = setting("sam2: folder of a Sam2Model of transformers", None)
-    device: str = setting("sam2: auto | cpu | cuda | cuda:1 and so on", "auto")
+    checkpoint: str | None = setting(
+        "sam2: folder of a Sam2Model; paddlex: of SAM-H_point or SAM-H_box", None
+    )
+    device: str = setting("sam2, paddlex: auto | cpu | cuda | cuda:1 and so on", "auto")
     dtype: str = setting(
         " | ".join(DTYPES) + ": sam2: of reading pictures (auto: bfloat16 on a GPU, else float32)", DTYPES[0]
     )
@@ -48,8 +51,10 @@ class SegmenterSettings:
             )
         if not MASK_DEVICE.fullmatch(self.device):
             raise ValueError(f"device: '{self.device}' is not like auto, cpu, cuda or cuda:1")
-        if (self.backend == "sam2") != (self.checkpoint is not None):
-            raise ValueError("checkpoint: backend=sam2 needs the folder of its model, no other takes one")
+        if (self.backend in WITH_MODEL) != (self.checkpoint is not None):
+            raise ValueError(
+                f"checkpoint: backend={' and '.join(WITH_MODEL)} need a model's folder, others take none"
+            )
         if self.image_cache_megabytes < 0:
             raise ValueError(f"image_cache_megabytes: {self.image_cache_megabytes} is less than 0")
         if not 0 < self.timeout < float("inf") or self.retries < 0:

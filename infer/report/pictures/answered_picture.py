@@ -1,6 +1,7 @@
 """A picture with what a model found in it, before rules judge it."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from grounding.samples import Detection
 
 UNREADABLE_PICTURE = "the picture cannot be read"
 UNREADABLE_ANSWER = "the model's answer cannot be read"
+LONGEST_DESCRIPTION = 1000
+"""Characters of a description that are kept; what a model wrote can be long."""
+
 NOT_INSPECTED = frozenset({UNREADABLE_PICTURE, UNREADABLE_ANSWER})
 """Reasons why a picture was not, or not wholly, inspected."""
 
@@ -43,6 +47,12 @@ class AnsweredPicture:
     problems: tuple[str, ...]
     is_readable: bool
     answered: str
+
+
+def own_words(detections: Sequence[Detection]) -> tuple[str | None, ...]:
+    """Return the model's own words about each detection, in one line and not too long, None without any."""
+    texts = (" ".join((found.description or "").split()) for found in detections)
+    return tuple(text[:LONGEST_DESCRIPTION] or None for text in texts)
 
 
 def identify_file(path: Path) -> FileIdentity:

@@ -13,8 +13,8 @@ from typing_extensions import TypedDict
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import check_types, parse_json
-from grounding.predictions.prediction_rows import parse_detection
-from infer.report.pictures.answered_picture import AnsweredPicture, FileIdentity
+from grounding.predictions.prediction_rows import parse_detection, written_detection
+from infer.report.pictures.answered_picture import AnsweredPicture, FileIdentity, own_words
 
 ANSWERS_FILE = "answers.jsonl"
 
@@ -40,10 +40,7 @@ def answer_row(picture: AnsweredPicture, raw: str) -> dict[str, Any]:
         "bytes": picture.identity.length,
         "modified_ns": picture.identity.modified_ns,
         "size": None if picture.size is None else [picture.size.width, picture.size.height],
-        "detections": [
-            {"label": found.label, "box": list(found.box.xyxy), "score": found.score}
-            for found in picture.detections
-        ],
+        "detections": [written_detection(found) for found in picture.detections],
         "problems": list(picture.problems),
         "is_readable": picture.is_readable,
         "answered": picture.answered,
@@ -82,13 +79,14 @@ def _parse(line: bytes, folder: Path, where: str) -> AnsweredPicture:
         width, height = row["size"] or (1, 1)
         if min(width, height) < 1:
             raise ValueError(f"size: {row['size']} is not that of a picture")
+        detections = tuple(map(parse_detection, row["detections"]))
         return AnsweredPicture(
             row["file"],
             folder / row["file"],
             FileIdentity(row["sha256"], row["bytes"], row["modified_ns"]),
             Size(width, height) if row["size"] else None,
-            tuple(map(parse_detection, row["detections"])),
-            (None,) * len(row["detections"]),
+            detections,
+            own_words(detections),
             tuple(row["problems"]),
             row["is_readable"],
             row["answered"],

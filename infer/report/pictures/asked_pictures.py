@@ -22,6 +22,7 @@ from infer.report.pictures.answered_picture import (
     AnsweredPicture,
     FileIdentity,
     identify_file,
+    own_words,
     picture_size,
 )
 from infer.report.pictures.answers_file import answer_row, append_lines
@@ -111,7 +112,7 @@ class _Waiting:
             self.identity,
             self.size,
             detections,
-            (None,) * len(detections),
+            own_words(detections),
             tuple(dict.fromkeys(problem for answer in answers for problem in answer.problems)),
             all(answer.detections or not answer.problems for answer in answers),
             utc_now(),

@@ -7,7 +7,7 @@ from grounding.boxes import Size
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.markup import IMAGE_PLACEHOLDER
-from grounding.prompts import CATEGORIES, CATEGORY, EXPRESSION, IMAGE, NO_PROMPTS, Wording
+from grounding.prompts import CATEGORIES, CATEGORY, IMAGE, NO_PROMPTS, Wording, kind_of_text
 from infer.asking.dataset_questions import Question
 from infer.engines.protocol import Request
 
@@ -22,7 +22,7 @@ def picture_wording(card: Card, dataset: Path) -> Wording:
         UserError: the card asks for expressions alone, which a picture does not tell, or names no question.
     """
     named = [
-        Wording(name, _subject(text), text)
+        Wording(name, kind_of_text(text), text)
         for name, text in card.prompts.items()
         if name.partition(".")[0] not in NO_PROMPTS
     ]
@@ -43,8 +43,3 @@ def questions_about(path: Path, name: str, size: Size, card: Card, wording: Word
         Question(0, name, size, Request(path, card.system_prompt, f"{IMAGE_PLACEHOLDER}{text}"))
         for text in map(wording.ask, subjects)
     ]
-
-
-def _subject(text: str) -> str:
-    """Return what a text asks about, by its placeholder."""
-    return next((kind for kind in (CATEGORIES, CATEGORY, EXPRESSION) if f"{{{kind}}}" in text), IMAGE)

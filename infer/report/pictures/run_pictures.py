@@ -1,10 +1,8 @@
 """The pictures of a run: what its predictions.jsonl says about each file."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from grounding.errors import UserError
 from grounding.files import find_outside, is_regular, read_jsonl
@@ -17,11 +15,9 @@ from infer.report.pictures.answered_picture import (
     UNREADABLE_PICTURE,
     AnsweredPicture,
     identify_file,
+    own_words,
     picture_size,
 )
-
-LONGEST_DESCRIPTION = 1000
-"""Characters of a description that are kept; what a model wrote can be long."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     """
     from tqdm import tqdm
 
-    rows: dict[str, list[tuple[Prediction, list[str | None]]]] = {}
+    rows: dict[str, list[Prediction]] = {}
     seen: set[int] = set()
     for line, row in read_jsonl(run.predictions):
         if asks_for_words(row):
@@ -80,7 +76,7 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
                 f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
             )
         seen.add(prediction.image_id)
-        rows.setdefault(prediction.image, []).append((prediction, list(_descriptions(row, where))))
+        rows.setdefault(prediction.image, []).append(prediction)
     if not rows:
         raise UserError(f"{run.predictions}: no prediction in it: run `python -m infer` again")
     status = run.predictions.stat().st_mtime
@@ -91,21 +87,20 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     ]
 
 
-def _picture(
-    run: RunPlace, name: str, answers: list[tuple[Prediction, list[str | None]]], answered: str
-) -> AnsweredPicture:
+def _picture(run: RunPlace, name: str, answers: list[Prediction], answered: str) -> AnsweredPicture:
     path = _find_picture(run.dataset, name)
-    problems = [problem for prediction, _ in answers for problem in prediction.problems]
+    problems = [problem for prediction in answers for problem in prediction.problems]
     size = picture_size(path)
+    detections = tuple(found for prediction in answers for found in prediction.detections)
     return AnsweredPicture(
         name,
         path,
         identify_file(path),
         size,
-        tuple(found for prediction, _ in answers for found in prediction.detections),
-        tuple(words for _, listed in answers for words in listed),
+        detections,
+        own_words(detections),
         tuple(dict.fromkeys([*problems, UNREADABLE_PICTURE] if size is None else problems)),
-        all(prediction.is_readable for prediction, _ in answers),
+        all(prediction.is_readable for prediction in answers),
         answered,
     )
 
@@ -118,12 +113,3 @@ def _find_picture(dataset: Path, name: str) -> Path:
     if found is None:
         raise UserError(f"{paths[0]}: no such image: is the data set complete?")
     return found
-
-
-def _descriptions(row: dict[str, Any], where: str) -> Iterator[str | None]:
-    """Yield the `description` of each detection, where a model or a tool has written one."""
-    for item in row["detections"]:
-        words = item.get("description")
-        if words is not None and not isinstance(words, str):
-            raise UserError(f"{where}: the description of a detection is no text: leave it out")
-        yield " ".join(words.split())[:LONGEST_DESCRIPTION] or None if words else None

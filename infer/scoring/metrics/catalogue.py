@@ -12,10 +12,11 @@ from infer.scoring.metrics.metric import GROUPS, Drawn, Measured, Metric, Metric
 from infer.scoring.metrics.presence import IS_IT_THERE
 from infer.scoring.metrics.quality import ANSWER_QUALITY
 from infer.scoring.metrics.sizes import DATA_SIZES
+from infer.scoring.metrics.word_scores import DESCRIPTIONS, MeasuredWords, measure_descriptions
 from infer.scoring.resampling.ratios import FloatArray
 
 FAMILIES: tuple[MetricFamily, ...] = (COCO_AP, F1, ANSWER_QUALITY, DATA_SIZES, REFERRING, IS_IT_THERE)
-"""In the order of scores.json."""
+"""The families about boxes, in the order of scores.json."""
 
 
 def _in_shown_order(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
@@ -26,32 +27,50 @@ def _in_shown_order(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
 
 
 METRICS_AS_SAVED = {key: metric for family in FAMILIES for key, metric in family.metrics.items()}
-"""Key -> meaning, in the order of scores.json."""
+"""Key -> meaning of what boxes have, in the order of scores.json."""
+
+WORD_METRICS = DESCRIPTIONS.metrics
+"""Key -> meaning of what words about regions have; scores.json has them last, and only with such words."""
 
 METRICS = _in_shown_order(METRICS_AS_SAVED)
-"""Key -> meaning, in the order of reports: group by group."""
+"""Key -> meaning of what boxes have, in the order of reports: group by group."""
+
+ALL_METRICS = _in_shown_order({**METRICS_AS_SAVED, **WORD_METRICS})
+"""Key -> meaning of boxes' and words' metrics, in the order of reports."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """All metrics of one evaluation."""
+    """All metrics of one evaluation: of boxes, where there are questions about them, and of words."""
 
     families: tuple[Measured, ...]
+    words: MeasuredWords | None = None
+    images: int = 0
+    """How many answers about boxes there are: the first columns of weights are theirs."""
 
     @property
-    def coco(self) -> CocoScores:
-        """COCO's evaluation, which the scores by kind go on from."""
-        return next(family.with_scores for family in self.families if isinstance(family, MeasuredCoco))
+    def coco(self) -> CocoScores | None:
+        """COCO's evaluation, which the scores by kind go on from; None without questions about boxes."""
+        measured = (family.with_scores for family in self.families if isinstance(family, MeasuredCoco))
+        return next(measured, None)
 
     @property
     def values(self) -> dict[str, Value]:
-        """The value of every metric, in the order of METRICS; None where it is not defined."""
-        found = {key: value for family in self.families for key, value in family.values.items()}
-        return {key: found.get(key) for key in METRICS}
+        """The value of every metric, in the order of reports; None where it is not defined.
+
+        Metrics of words are left out where none was asked for.
+        """
+        found = {key: value for family in self._all for key, value in family.values.items()}
+        return {key: found.get(key) for key in (METRICS if self.words is None else ALL_METRICS)}
 
     def resample(self, weights: FloatArray) -> Drawn:
-        """Return the values of each draw of every metric that has an interval, in the order of METRICS."""
-        families = [family.resample(weights) for family in self.families]
+        """Return the values of each draw of every metric that has an interval, in the order of reports.
+
+        `weights`, shape (draws, answers), has a column for each answer about boxes, then for each region.
+        """
+        families = [family.resample(weights[:, : self.images]) for family in self.families]
+        if self.words is not None:
+            families.append(self.words.resample(weights[:, self.images :]))
         drawn = {key: values for family in families for key, values in family.values.items()}
         names = dict.fromkeys(name for family in families for name in family.per_category)
         rows = {
@@ -62,20 +81,27 @@ class Measurements:
             }
             for name in names
         }
-        return Drawn({key: drawn[key] for key in METRICS if key in drawn}, rows)
+        return Drawn({key: drawn[key] for key in ALL_METRICS if key in drawn}, rows)
 
     def per_category(self, names: Sequence[str]) -> dict[str, dict[str, Value]]:
-        """Return the row of each of these categories, with the columns of all families."""
+        """Return the row of each of these categories, with the columns of all families; {} without boxes."""
         return {
             name: {
                 column: value
                 for family in self.families
                 for column, value in family.per_category.get(name, {}).items()
             }
-            for name in names
+            for name in (names if self.families else ())
         }
+
+    @property
+    def _all(self) -> tuple[Measured, ...]:
+        return self.families if self.words is None else (*self.families, self.words)
 
 
 def measure(evaluation: Evaluation) -> Measurements:
-    """Measure all metrics."""
-    return Measurements(tuple(family.measure(evaluation) for family in FAMILIES))
+    """Measure all metrics of the questions that there are."""
+    count = len(evaluation.predictions)
+    families = tuple(family.measure(evaluation) for family in FAMILIES) if count else ()
+    words = measure_descriptions(evaluation) if evaluation.descriptions else None
+    return Measurements(families, words, count)

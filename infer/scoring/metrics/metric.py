@@ -8,8 +8,9 @@ from infer.scoring.evaluation import Evaluation
 from infer.scoring.resampling.ratios import FloatArray, PartialRatio, Ratio
 
 BOXES, EXPRESSIONS, PRESENCE, ANSWERS, COUNTS = "boxes", "expressions", "is it there", "answers", "counts"
+WORDS = "words"
 
-GROUPS = (BOXES, EXPRESSIONS, PRESENCE, ANSWERS, COUNTS)
+GROUPS = (BOXES, EXPRESSIONS, PRESENCE, WORDS, ANSWERS, COUNTS)
 """Reports show the metrics in these groups, in this order."""
 
 Value = float | int | None
@@ -57,7 +58,7 @@ class Measured(Protocol):
     def resample(self, weights: FloatArray) -> Drawn:
         """Return the values of each draw of every key that has an interval.
 
-        `weights` (draws, images) tells how often each draw holds each image.
+        `weights` (draws, images) tells how often each draw holds each image; of words, each region.
         """
 
 

@@ -1,7 +1,7 @@
 """A predictions file of whatever form: this project's rows, COCO's results, or texts of models."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from infer.scoring.other_tools.habits import XYWH, XYXY
 from infer.scoring.other_tools.known_images import ImageNames
 from infer.scoring.other_tools.order_check import order_notes
 from infer.scoring.other_tools.row_images import RowImages
+from infer.scoring.words.given_descriptions import GivenDescription, read_given_descriptions
 
 Located = tuple[str, dict[str, Any]]
 """The place of a row in its file, and the row."""
@@ -41,10 +42,11 @@ KNOWN_FORMS = (
 
 @dataclass(frozen=True)
 class GivenPredictions:
-    """Predictions, and what has to be said about how they were read."""
+    """Predictions, what has to be said about how they were read, and the answers about regions."""
 
     predictions: list[Prediction]
     notes: tuple[str, ...] = ()
+    descriptions: tuple[GivenDescription, ...] = ()
 
 
 def read_given_predictions(
@@ -58,8 +60,18 @@ def read_given_predictions(
     Raises:
         UserError: a row of no known form, an image that is not in the data set, or one that comes twice.
     """
-    # Answers to questions for words say nothing about boxes.
-    rows = [located for located in file_rows(path) if not asks_for_words(located[1])]
+    every = list(file_rows(path))
+    rows = [(where, row) for where, row in every if not asks_for_words(row)]
+    if len(rows) < len(every):
+        described = read_given_descriptions(pair for pair in every if asks_for_words(pair[1]))
+        about_boxes = _read_given(rows, annotations, recipe, boxes) if rows else GivenPredictions([])
+        return replace(about_boxes, descriptions=described)
+    return _read_given(rows, annotations, recipe, boxes)
+
+
+def _read_given(
+    rows: Sequence[Located], annotations: Mapping[str, Any], recipe: InferRecipe, boxes: str | None
+) -> GivenPredictions:
     images = annotations["images"]
     sizes = image_sizes(dict(annotations))
     names = ImageNames(images)

@@ -1,22 +1,15 @@
 """The objects of an image with the texts that the source has of them; bad texts are counted by reason."""
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grounding.boxes import GridBox, Size, to_grid
-from grounding.files import is_unicode
-from grounding.markup import find_markup
 from prepare.questions.objects import ImageObjects
 from prepare.questions.order import grid_side
-from prepare.reasons import DESCRIPTION_EMPTY, DESCRIPTION_WITH_CONTROL, DESCRIPTION_WITH_MARKUP
+from prepare.questions.text_faults import fault_of_text
 from prepare.source_types import Annotation
 from prepare.sources.parts.expression_query import ANYTHING
-
-_TAG = re.compile(r"</?[A-Za-z][\w.-]*\s*/?>|<\||\|>")
-"""What looks like a tag or a special token: <box>, </ref>, <br/>, <|im_end|>."""
 
 
 @dataclass
@@ -69,17 +62,3 @@ class TextSearch:
                 or any(fault_of_text(text) is None for text in texts)
                 or any(label not in (None, ANYTHING) for label in names)
             )
-
-
-def fault_of_text(text: str) -> str | None:
-    """Return the reason why a text cannot be an answer, one of `prepare.reasons`; None if it can.
-
-    Its length does not matter, and neither do line breaks and tabs, which become spaces.
-    """
-    if not text.strip() or not is_unicode(text):
-        return DESCRIPTION_EMPTY
-    if find_markup(text) or _TAG.search(text):
-        return DESCRIPTION_WITH_MARKUP
-    if any(unicodedata.category(letter) == "Cc" and not letter.isspace() for letter in text):
-        return DESCRIPTION_WITH_CONTROL
-    return None

@@ -1,11 +1,12 @@
 """COCO's own JSON (instances_*.json) beside folders of images.
 
-Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. The keys `caption`,
-`description` and `attributes` of an annotation, which other tools add, are texts about its object.
+Source of the format: the data format page of cocodataset.org. Boxes are xywh in pixels. Other tools add keys
+to an annotation: `caption` and `description` are texts about its object, `attributes` names and values such
+as color: red.
 """
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -102,19 +103,7 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
         image: _Image = item.data
-        labels = [names.get(row.category_id) for row in image.rows]
-        crowds = source.crowd_positions(row.is_crowd for row in image.rows)
-        texts = [
-            (*row.texts, *describe_attributes(label, row.attributes))
-            for row, label in zip(image.rows, labels, strict=True)
-        ]
-        objects = RawObjects(
-            [row.box for row in image.rows],
-            labels,
-            [row.area for row in image.rows],
-            crowds,
-            texts if any(texts) else (),
-        )
+        objects = _objects_of(image.rows, names, source)
         image_id = image.image_id if is_numbered else derived_id(item.name)
         where = f"{image.file}, image {image.image_id} ({item.name})"
         return Annotation(image_id, item.name, image.size, (Query(objects),), place, where, is_numbered)
@@ -128,6 +117,26 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
         tuple(Category(number, name) for number, name in sorted(names.items())),
         outside,
         tuple(lost),
+    )
+
+
+def _objects_of(
+    rows: Sequence[AnnotationRow], names: Mapping[int, str], source: SourceSettings
+) -> RawObjects:
+    """Return the annotations of an image as parallel lists, with what is said of each object in words."""
+    labels = [names.get(row.category_id) for row in rows]
+    texts = [
+        (*row.texts, *describe_attributes(label, row.attributes))
+        for row, label in zip(rows, labels, strict=True)
+    ]
+    values = [row.named_values for row in rows]
+    return RawObjects(
+        [row.box for row in rows],
+        labels,
+        [row.area for row in rows],
+        source.crowd_positions(row.is_crowd for row in rows),
+        texts=texts if any(texts) else (),
+        attributes=values if any(values) else (),
     )
 
 

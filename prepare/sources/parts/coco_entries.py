@@ -10,6 +10,7 @@ from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.sources.parts.masks import box_of_segmentation
+from prepare.sources.parts.named_values import named_values
 from prepare.sources.parts.object_texts import attribute_words, stated_texts
 from prepare.sources.shared.identity import plain_name
 from prepare.sources.shared.json_stream import stream_lists
@@ -39,14 +40,19 @@ LISTS = ("categories", "images", "annotations")
 
 
 class AnnotationRow(NamedTuple):
-    """The values of an annotation; `texts` are its captions and descriptions, `attributes` are in words."""
+    """The values of an annotation, with keys that many tools add to COCO's.
+
+    `texts` are its captions and descriptions, `attributes` its attributes in words, `named_values` those of
+    them that have a name and a text.
+    """
 
     box: tuple[float, ...]
     category_id: Any
     area: float | None
     is_crowd: bool
-    texts: tuple[str, ...] = ()
-    attributes: tuple[str, ...] = ()
+    texts: tuple[str, ...]
+    attributes: tuple[str, ...]
+    named_values: Mapping[str, str]
 
 
 def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, AnnotationRow]:
@@ -65,6 +71,7 @@ def read_row(value: dict[str, Any], where: str, order: str) -> tuple[Any, Annota
         bool(value.get("iscrowd")),
         tuple(text for key in TEXT_KEYS for text in stated_texts(value.get(key))),
         attribute_words(value.get("attributes")),
+        named_values(value.get("attributes")),
     )
 
 

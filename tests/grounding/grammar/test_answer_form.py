@@ -11,6 +11,9 @@ def test_the_pieces_are_the_writers() -> None:
         ),
         separator=", ",
         closing="",
+        undescribed=")<|box_end|>",
+        before=': "',
+        behind='"',
     )
     assert answer_form("objects") == objects
     in_json = AnswerForm(
@@ -19,5 +22,8 @@ def test_the_pieces_are_the_writers() -> None:
         pieces=('{"bbox_2d": [', 0, ", ", 1, ", ", 2, ", ", 3, '], "label": "', None, '"}'),
         separator=", ",
         closing="]",
+        undescribed='"',
+        before=', "description": "',
+        behind='"}',
     )
     assert answer_form("json") == in_json

@@ -72,6 +72,64 @@ def grid_boxes(draw: st.DrawFn) -> Box:
     return Box(*map(float, (x1, y1, x2, y2)))
 
 
+_HARD_PIECES = (
+    *(
+        '"',
+        "\\",
+        "\\n",
+        "\n",
+        "'",
+        '": "',
+        "<|box_end|>",
+        "<|object_ref_start|>",
+        "<bbox>",
+        "<image>",
+        "</think>",
+    ),
+    *("(1,2),(3,4)", '(1,2),(3,4): "x"', "[1, 2, 3, 4]", '{"bbox_2d": [1,2,3,4], "label": "x"}', "bbox_2d"),
+    *(
+        "a",
+        " ",
+        ", ",
+        "，",
+        "（１，２）",
+        "“",
+        "”",
+        "＼",
+        "＜",
+        "◁/think▷",
+        "label",
+        "中",
+        "😀",
+        "```",
+        "//",
+        "#",
+        "\x85",
+    ),
+    *(
+        '<box x1="1" y1="2" x2="3" y2="4">',
+        "＜box x1=1 y1=2 x2=3 y2=4＞",
+        "nothing found",
+        "没有",
+        "}",
+        "{",
+        "]",
+        "[",
+        "\t",
+        "\x00",
+        "\u2028",
+    ),
+)
+_hard_texts = st.lists(st.sampled_from(_HARD_PIECES), min_size=1, max_size=6).map("".join)
+description_texts = (_hard_texts | st.text(min_size=1)).filter(str.strip)
+"""Arbitrary descriptions: all but blank ones, which are none."""
+
+
+def described_objects(labels: st.SearchStrategy[str]) -> st.SearchStrategy[list[Detection]]:
+    one = st.builds(Detection, labels, grid_boxes(), description=st.none() | description_texts)
+    return st.lists(one, max_size=4, unique_by=lambda item: (item.label, item.box))
+
+
 def objects_named(labels: st.SearchStrategy[str]) -> st.SearchStrategy[list[Detection]]:
     return st.lists(st.builds(Detection, labels, grid_boxes()), max_size=4, unique=True)
 

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from grounding.boxes import Box
 from grounding.errors import UserError
-from grounding.predictions.prediction_rows import LARGEST_COORDINATE, Prediction, read_predictions
+from grounding.predictions.prediction_rows import (
+    LARGEST_COORDINATE,
+    Prediction,
+    read_predictions,
+    written_detection,
+)
 from grounding.samples import Detection
 
 ROW: dict[str, Any] = {
@@ -22,7 +27,7 @@ ROW: dict[str, Any] = {
     "height": 48,
     "question": "<image>Where?",
     "raw": "red(1,2),(3,4)",
-    "detections": [{"label": "red", "box": [1, 2, 3.5, 4], "score": 0.5}],
+    "detections": [{"label": "red", "box": [1, 2, 3.5, 4], "score": 0.5, "description": "a red one"}],
     "problems": ["truncated"],
 }
 
@@ -78,7 +83,7 @@ def test_a_row_with_any_value_anywhere_is_read_or_refused(
     assert type(prediction.image_id) is int
     texts = [prediction.image, prediction.question, prediction.raw, *prediction.problems]
     for found in prediction.detections:
-        texts.append(found.label)
+        texts += [found.label, found.description or ""]
         assert all(type(number) is float and math.isfinite(number) for number in found.box.xyxy)
         assert math.isfinite(found.box.area)
         assert found.score is None or (type(found.score) is float and math.isfinite(found.score))
@@ -99,6 +104,7 @@ def test_a_row_with_any_value_anywhere_is_read_or_refused(
         (("detections", 0, "box", 1), -1e8, "a coordinate is more than 10000000 pixels"),
         (("detections", 0, "score"), "0.5", "score is '0.5', not a number"),
         (("detections", 0, "score"), math.nan, "score is not finite"),
+        (("detections", 0, "description"), ["a"], r"description is \['a'\], not a text"),
         (("detections", 0, "label"), None, "label is None, not a text"),
         (("detections", 0, "label"), "\ud800", "half of a surrogate pair"),
         (("problems",), "truncated", "problems is 'truncated', not a list"),
@@ -118,12 +124,14 @@ def test_a_wrong_value_is_named_with_its_line(
 
 def test_a_row_is_read_with_and_without_what_may_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
-    found = Detection("red", Box(1.0, 2.0, 3.5, 4.0), 0.5)
+    found = Detection("red", Box(1.0, 2.0, 3.5, 4.0), 0.5, description="a red one")
+    assert written_detection(found) == ROW["detections"][0]
     assert read(path, ROW) == Prediction(
         7, (found,), ("truncated",), "images/a.jpg", "<image>Where?", "red(1,2),(3,4)"
     )
     small = {"image_id": 7, "detections": [{"label": "red", "box": [-1, 2, LARGEST_COORDINATE, 4]}]}
     assert read(path, small).detections[0].score is None
+    assert "description" not in written_detection(read(path, small).detections[0])
     assert read(path, {**small, "image": None, "raw": None}).raw == ""
 
 

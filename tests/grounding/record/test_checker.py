@@ -280,3 +280,19 @@ def test_a_yes_no_question_is_one_turn_without_objects() -> None:
 def test_another_value_under_the_key_is_no_mark(value: Any) -> None:
     assert kinds(record(yes_no=value)) == set()
     assert kinds(yes_no("Yes", value), PREPARED) == {flaws.BAD_ANSWER}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_right"),
+    [
+        ({"label": "cat", "description": "a black one"}, True),
+        ({"description": "a cat"}, True),  # the label, as ever
+        ({"label": "cat", "description": " "}, False),
+        ({"label": "cat", "description": 5}, False),
+        ({"label": "cat", "caption": ["a"]}, False),
+    ],
+)
+def test_a_description_beside_a_label_is_a_text(row: dict[str, Any], is_right: bool) -> None:
+    answer = saying(json.dumps([{"bbox_2d": [1, 2, 30, 40], **row}]))
+    assert kinds(answer, Contract(answer_format="json")) == (set() if is_right else {flaws.BAD_DESCRIPTION})
+    assert kinds(answer, Contract(is_verbatim=True)) == set()

@@ -27,6 +27,14 @@ def card(**changes: Any) -> Card:
         ({}, Contract(frozenset({"cat"}), "Be brief.", "json")),
         ({"categories": ()}, Contract(None, "Be brief.", "json")),
         ({"prompts": {"expression.en1": "Find this: {expression}"}}, Contract(None, "Be brief.", "json")),
+        (
+            {"prompts": {"relation.en1": "Find {relation}", "category.en1": "Find {category}"}},
+            Contract(None, "Be brief.", "json", categories=frozenset({"cat"})),
+        ),
+        (
+            {"prompts": {"relation.en1": "Find {relation}", "expression.en1": "Find {expression}"}},
+            Contract(None, "Be brief.", "json"),
+        ),
         ({"recipe": {}}, Contract(frozenset({"cat"}), "Be brief.", "json")),
         (
             {"recipe": {"source": {"kind": "records"}}},

@@ -41,7 +41,10 @@ def test_a_label_that_was_not_asked_for_is_a_problem(recipe: InferRecipe, questi
     assert answered.problems.count(OTHER_CATEGORY) == 2
 
 
-@pytest.mark.parametrize("more", [{}, {"yes_no.en1": "", "yes_no_text.zh2": ""}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"yes_no.en1": "", "yes_no_text.zh2": ""}, {"describe.en1": "", "describe_label_box.zh1": ""}],
+)
 def test_one_category_a_question_is_not_split_again(
     recipe: InferRecipe, questions: list[Question], more: dict[str, str]
 ) -> None:

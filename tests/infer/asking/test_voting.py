@@ -26,3 +26,9 @@ def test_a_vote_is_one_an_answer_and_the_box_is_the_median() -> None:
     assert (item.box, item.score) == (Box(0, 0, 11, 10), 1.0)
     assert count_votes([[Detection("a", boxes[0])] * 2, [], []]) == []
     assert count_votes([]) == []
+
+
+def test_a_description_of_the_votes_is_kept() -> None:
+    first, second = Detection("a", Box(0, 0, 9, 9)), Detection("a", Box(0, 0, 9, 9), description="red")
+    (item,) = count_votes([[first], [second]])
+    assert item.description == "red"

@@ -7,7 +7,6 @@ from grounding.record.checker import check_record
 from grounding.record.contract import read_contract
 from infer.mine.mine_settings import MineSettings
 from infer.mine.mining import mine
-from infer.sampling import derived_folder
 from tests.infer.mine.stubborn_engine import StubbornEngine, rows_of
 
 
@@ -33,7 +32,7 @@ def test_where_no_link_is_possible_images_are_copied(
     def refuse(*_: object) -> None:
         raise OSError("another disk")
 
-    monkeypatch.setattr(derived_folder.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     settings = MineSettings(answers=2, output_dir=str(tmp_path / "hard"))
     for _ in range(2):
         mine(str(checkpoint), source, settings, lambda _: StubbornEngine())

@@ -65,6 +65,18 @@ def test_answers_of_another_form_are_refused(recipe: InferRecipe, dataset: Any, 
     check_grammar(replace(recipe, grammar="none"))
 
 
+def test_descriptions_need_their_key(recipe: InferRecipe, dataset: Any) -> None:
+    path = dataset.path / "val.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows[1]["messages"][-1]["content"] += ': "seen from (1,2),(3,4)"'
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(
+        UserError, match="line 2: the answer describes objects: set grammar_descriptions=true"
+    ):
+        check_grammar(recipe)
+    check_grammar(replace(recipe, grammar_descriptions=True))
+
+
 def test_a_label_that_is_no_category_is_named(recipe: InferRecipe, dataset: Any) -> None:
     change_card(dataset, categories=number_categories(["green circle"]))
     with pytest.raises(UserError, match=r"line 1: .*red square"):

@@ -203,5 +203,10 @@ def test_the_picture_of_a_question_for_words_shows_its_region(
             dataset_checks.SHOWN_OTHERWISE: [("train.jsonl", line)],
         }
         (dataset / "train.jsonl").write_text(before)
+    for image, kind in (("images/none.png", check_images.MISSING), ("../x.png", dataset_checks.OUTSIDE)):
+        region = spotlight["region"] | {"image": image}
+        change(dataset / "train.jsonl", lines["spotlight"], region=region)
+        assert find(check_dataset(dataset)) == {kind: [("train.jsonl", lines["spotlight"])]}
+        (dataset / "train.jsonl").write_text(before)
     change(dataset / "train.jsonl", lines["text"], region=text["region"] | {"phrases": ["another"]})
     assert find(check_dataset(dataset)) == {flaws.BAD_REGION: [("train.jsonl", lines["text"])]}

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ImageObjects
 from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, make_record
-from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL
-from prepare.recipe import Negatives, PrepareRecipe
+from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL, DESCRIPTION_EMPTY, DESCRIPTION_WITH_MARKUP
+from prepare.recipe import DescribingQuestions, Negatives, PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]
@@ -74,6 +75,48 @@ def test_one_category_at_a_time() -> None:
         ("dog", (DOG,)),
     ]
     assert all(str(question.about) in question.text for question in questions)
+
+
+def test_answers_tell_what_the_source_says_of_an_object() -> None:
+    told = shown((CAT, DOG), texts=(("a black cat", "the cat", " "), ()))
+    questions = [
+        question
+        for image in range(40)
+        for question in asking("category", descriptions=True).ask(image, SIZE, [told], Counter())
+    ]
+    cats = [question.answer for question in questions if question.about == "cat"]
+    assert {item.description for (item,) in cats} == {"a black cat", "the cat"}
+    assert all(replace(item, description=None) == CAT for (item,) in cats)
+    assert {question.answer for question in questions if question.about == "dog"} == {(DOG,)}
+    (question,) = asking("task").ask(1, SIZE, [told], Counter())
+    assert question.answer == (CAT, DOG)
+    phrases = asking("relation", descriptions=True).ask(1, SIZE, [told], Counter())
+    assert phrases == []  # a dog around a cat
+    right = Detection("dog", Box(60, 10, 90, 50))
+    told = shown((CAT, right), texts=((), ("a brown dog",)))
+    answers = [
+        found.answer[0] for found in asking("relation", descriptions=True).ask(1, SIZE, [told], Counter())
+    ]
+    assert {(item.label, item.description) for item in answers} == {
+        ("the cat to the left of the dog", None),
+        ("the dog to the right of the cat", "a brown dog"),
+    }
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_texts_that_cannot_be_answers_are_no_descriptions_and_counted_once(share: float) -> None:
+    told = shown((CAT, DOG), texts=(("see <box>", "\n"), ("a  brown\tdog",)))
+    dropped: Counter[str] = Counter()
+    asker = asking("task", descriptions=True, regions=DescribingQuestions(share=share))
+    (question,) = asker.ask(1, SIZE, [told], dropped)
+    assert [item.description for item in question.answer] == [None, "a brown dog"]
+    assert dropped == ({} if share else {DESCRIPTION_WITH_MARKUP: 1, DESCRIPTION_EMPTY: 1})
+
+
+def test_small_objects_take_their_descriptions_with_them() -> None:
+    told = shown((SMALL_CAT, CAT), texts=(("small",), ("large",)))
+    (question,) = asking("category", descriptions=True, min_grid_size=5).ask(1, SIZE, [told], Counter())
+    assert question.answer == (replace(CAT, description="large"),)
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5])

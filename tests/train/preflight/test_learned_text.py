@@ -89,6 +89,34 @@ def test_yes_no_records_are_checked_and_encoded_like_others(
     assert "train.jsonl, line 4: yes/no question is not one turn with the answer that its mark says" in said
 
 
+def ask_for_words(row: dict[str, Any]) -> None:
+    del row["objects"]
+    row["region"] = {"box": [10, 20, 300, 400], "show": "text", "label": None, "phrases": ["a square", "it"]}
+    row["messages"][-2]["content"] = "<image>Describe what is inside the box (10,20),(300,400)."
+    row["messages"][-1]["content"] = "a square"
+
+
+def test_questions_for_words_are_checked_and_encoded_like_others(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = changed_data({3: ask_for_words, 5: ask_for_words})
+    path = make_recipe(train_dataset_path=str(file))
+    sample = encode_sample(TrainRecipe(resolve_recipe(path)), 48)
+    assert sample.unread == ()
+    assert run_command(lambda: main([str(path), "check_samples=8"])) == 0, capsys.readouterr().err
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    for change in ({"region": None}, {"region": rows[3]["region"] | {"phrases": ["another"]}}):
+        changed = [*rows[:3], rows[3] | change, *rows[4:]]
+        file.write_text("".join(json.dumps(row) + "\n" for row in changed))
+        code = run_command(lambda: main([str(path), "check_samples=2"]))
+        said = capsys.readouterr().err
+        if change["region"] is None:  # without a card, any text may be learned
+            assert code == 0
+        else:
+            assert code == USER_ERROR_EXIT_CODE
+            assert "line 4: question for words is not one turn with an answer among the phrases" in said
+
+
 def test_answers_are_compared_one_by_one_if_they_are_learned(tiny_model: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_model))
     one, two = (

@@ -24,8 +24,9 @@ def test_the_question_about_everything_is_the_trained_one(tmp_path):
     assert '"red cup"' in wordings.ask_phrase("red cup")
 
 
-def test_yes_no_questions_ask_for_nothing(tmp_path):
+def test_yes_no_questions_and_those_for_words_ask_for_no_objects(tmp_path):
     prompts = {"yes_no.en1": "Is it {label}?", "yes_no_text.en1": "Is {box} {label}?", "task.en1": "All."}
+    prompts = {"describe.en1": "What is it?", "describe_box.en1": "What is at {box}?", **prompts}
     wordings = choose_wordings(write_card(tmp_path, prompts))
     assert wordings.ask_everything() == "All."
     assert not wordings.knows_phrases
@@ -48,6 +49,15 @@ def test_a_category_is_asked_for_as_such_where_there_is_a_choice(tmp_path):
     wordings = choose_wordings(write_card(tmp_path, prompts))
     assert wordings.ask_phrase("cat") == "Find every cat."
     assert wordings.ask_phrase("the cat on the left") == 'Find "the cat on the left".'
+
+
+def test_a_computed_phrase_is_asked_for_as_a_phrase(tmp_path):
+    prompts = {"category.en1": "Find every {category}.", "relation.en1": "Find {relation} in the image."}
+    words = choose_wordings(write_card(tmp_path, prompts))
+    assert words.knows_phrases
+    assert not words.knows_everything
+    assert words.ask_phrase("the leftmost cup") == "Find the leftmost cup in the image."
+    assert words.ask_phrase("cat") == "Find every cat."
 
 
 def test_asked_back_in_other_words_where_there_are_any(tmp_path):

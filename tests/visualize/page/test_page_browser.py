@@ -27,12 +27,12 @@ def found(*items):
 
 
 def rows():
-    """Right, loose, wrongly named, invented and missed, unreadable: ten of each."""
+    """Right, loose, wrongly named (and described), invented and missed, unreadable: ten of each."""
     right = ("方块", [8, 8, 28, 28], 0.9)
     answers = [
         {"detections": found(right)},
         {"detections": found(("方块", [8, 8, 28, 22], None)), "raw": "loose </pre><script>alert(2)</script>"},
-        {"detections": found(("circle", [8, 8, 28, 28], 0.5))},
+        {"detections": [{**found(("circle", [8, 8, 28, 28], 0.5))[0], "description": f"a {HOSTILE} circle"}]},
         {"detections": found(right, (HOSTILE, [40, 20, 60, 44], 0.1))},
         {"detections": []},
         {"detections": [], "raw": "I cannot see.", "problems": ["no box in the answer"]},
@@ -217,7 +217,12 @@ def test_what_a_model_wrote_is_shown_as_text(opened):
     assert f"{HOSTILE} 0.10" in tags
     assert "loose </pre><script>alert(2)</script>" in [item.text for item in every(opened, "pre")]
     assert "no box in the answer" in [item.text for item in every(opened, ".problems li")]
-    assert every(opened, ".tag img, pre script") == []
+    assert [item.text for item in every(opened, ".card:nth-child(3) .descriptions dd")] == [
+        f"a {HOSTILE} circle"
+    ]
+    assert [item.text for item in every(opened, ".card:nth-child(3) .descriptions dt")] == ["circle"]
+    assert every(opened, ".card:nth-child(1) .descriptions") == []
+    assert every(opened, ".tag img, pre script, .descriptions img") == []
     assert HOSTILE in [option.text for option in every(opened, "#category option")]
 
 
@@ -295,3 +300,38 @@ def test_every_field_has_a_name(opened):
       !field.getAttribute('aria-label') && !(field.labels && field.labels.length) && !field.textContent.trim()
     ).map((field) => field.outerHTML)"""
     assert opened.execute_script(nameless) == []
+
+
+def test_words_stand_under_the_picture_that_they_are_about(browser, tmp_path):
+    mark = {"box": [125, 250, 500, 750], "show": "blur", "label": "方块", "phrases": ["the square", HOSTILE]}
+    stated = mark | {"show": "text", "label": None, "phrases": ["it"], "image": "images/1.png"}
+    words = {"detections": [], "image": "images/1.png", "question": "What is it?"}
+    write_dataset(tmp_path / "data", range(3))
+    rows = [prediction(number) for number in range(3)]
+    rows.append(prediction(100, **words, raw=HOSTILE, region=mark))
+    rows.append(prediction(101, **words, raw="one", region=stated))
+    write_run(tmp_path / "run", tmp_path / "data", rows)
+    assert main(["page", str(tmp_path / "run")]) == 0
+    browser.get((tmp_path / "run" / "page" / "index.html").as_uri())
+    status_becomes(browser, "5 images")
+    drawn, text = every(browser, ".card")[3:]
+    assert "asks for words" in drawn.text
+    assert "What is it?" in drawn.text
+    texts = [each.text for each in drawn.find_elements(By.CSS_SELECTOR, "pre")]
+    assert texts == [f"the square\n{HOSTILE}", HOSTILE]
+    assert drawn.find_elements(By.CSS_SELECTOR, ".stage rect.side") == []
+    assert [each.text for each in text.find_elements(By.CSS_SELECTOR, "pre")] == ["it", "one"]
+    assert len(text.find_elements(By.CSS_SELECTOR, ".stage rect.side")) == 2
+    Select(one(browser, "#sort")).select_by_value("iou-up")
+    WebDriverWait(browser, 5).until(lambda _: len(names(browser)) == 5)
+    endings = [name.partition(", shown as ")[2] for name in names(browser)]
+    assert endings == ["", "", "", "blur", "text"]
+    one(browser, "#iou-from").send_keys("0.5")
+    status_becomes(browser, "3 of 5 images")
+    one(browser, "#filters button[type=reset]").click()
+    status_becomes(browser, "5 images")
+    one(browser, "#search").send_keys("the square")
+    status_becomes(browser, "1 of 5 images")
+    one(browser, ".card .stage").click()
+    WebDriverWait(browser, 5).until(lambda _: HOSTILE in one(browser, "#zoom-body").text)
+    assert browser.get_log("browser") == []

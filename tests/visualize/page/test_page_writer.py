@@ -44,7 +44,7 @@ def test_the_folder_holds_all_that_the_page_needs(run, capsys):
 
 def test_each_image_has_truth_outcomes_answer_and_problems(run, dataset):
     found = [
-        {"label": "circle", "box": [8, 8, 28, 28], "score": 0.25},
+        {"label": "circle", "box": [8, 8, 28, 28], "score": 0.25, "description": "a <b> circle"},
         {"label": "<i>", "box": [40.04, 8, 60, 30], "score": None},
     ]
     rows = [prediction(7), prediction(3, raw="<b>\u2028", detections=found, problems=["truncated"])]
@@ -64,6 +64,8 @@ def test_each_image_has_truth_outcomes_answer_and_problems(run, dataset):
     assert first["answers"][0]["agreement"] == 1
     [answer] = second["answers"]
     assert (answer["raw"], answer["problems"], answer["readable"]) == ("<b>\u2028", ["truncated"], True)
+    assert answer["descriptions"] == [[1, "a <b> circle"]]
+    assert "descriptions" not in first["answers"][0]
     wrong, false = answer["objects"]
     assert [wrong[0], *wrong[2:]] == [1, 8, 8, 28, 28, 0.25, outcomes.index("wrong label"), 1, 0]
     assert [false[0], *false[2:]] == [2, 40, 8, 60, 30, None, outcomes.index("false positive"), 0, None]

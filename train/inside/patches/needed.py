@@ -14,6 +14,7 @@ from train.inside.patches.paddleformers_1_2.always.count_steps_without_pixels im
 )
 from train.inside.patches.paddleformers_1_2.always.end_when_not_finite import end_when_not_finite
 from train.inside.patches.paddleformers_1_2.always.hide_own_keys import hide_own_keys
+from train.inside.patches.paddleformers_1_2.always.leave_model_folders_alone import leave_model_folders_alone
 from train.inside.patches.paddleformers_1_2.always.one_image_resolution import one_image_resolution
 from train.inside.patches.paddleformers_1_2.always.read_checkpoints_without_code import (
     read_checkpoints_without_code,
@@ -129,6 +130,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield hide_own_keys
     yield read_checkpoints_without_code
     yield run_no_model_code
+    yield leave_model_folders_alone
     yield read_pixels_as_everywhere
     yield partial(one_image_resolution, recipe)
     yield seal_before_rotation

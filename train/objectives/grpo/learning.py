@@ -72,7 +72,7 @@ class GrpoTraining:
             engine.decoding,
             temperature=settings.temperature,
             top_p=settings.top_p,
-            with_logprobs=True,
+            with_entropies=True,
             rows=settings.at_once or None,
         )
         questions = read_rewarded(files, settings)

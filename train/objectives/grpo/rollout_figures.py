@@ -16,9 +16,8 @@ def figures_of(collected: Collected) -> dict[str, float]:
 
     reward is the mean over the answers, F1 that of all boxes at IoU 0.5. boxes is the number of boxes divided
     by that of objects. copies is a share of the boxes, cut of all answers, empty of the answers to questions
-    about something that is there, false_boxes of those about something that is not. surprise is the mean
-    negative log-probability of the sampled tokens, an estimate of the entropy. dead and failed are shares of
-    the groups.
+    about something that is there, false_boxes of those about something that is not. entropy, in nats, is that
+    of the model before a token, the mean over the answers. dead and failed are shares of the groups.
     """
     sampled = collected.sampled
     counts = [match_detections(each.reading.detections, each.wanted).count(AT_50) for each in sampled]
@@ -35,7 +34,7 @@ def figures_of(collected: Collected) -> dict[str, float]:
         "empty": mean(not each.reading.detections for each in asked),
         "false_boxes": mean(bool(each.reading.detections) for each in absent),
         "cut": mean(each.is_cut for each in sampled),
-        "surprise": mean(each.surprise for each in sampled),
+        "entropy": mean(each.entropy for each in sampled),
         "tokens": mean(len(each.token_ids) for each in sampled),
         "dead": collected.dead / collected.groups,
         "failed": collected.failed / collected.groups,
@@ -44,10 +43,10 @@ def figures_of(collected: Collected) -> dict[str, float]:
     }
 
 
-def count_copies(detections: Sequence[Detection]) -> int:
-    """Return how many boxes are copies of an earlier one."""
+def count_copies(detections: Sequence[Detection], least: float = COPY) -> int:
+    """Return how many boxes have an IoU of `least` with an earlier one of their label."""
     return sum(
-        any(other.label == item.label and iou(other.box, item.box) >= COPY for other in detections[:place])
+        any(other.label == item.label and iou(other.box, item.box) >= least for other in detections[:place])
         for place, item in enumerate(detections)
     )
 

@@ -24,8 +24,8 @@ from train.objectives.grpo.rewarded_questions import QuestionOrder
 class Rollout:
     """A sampled answer: its prompt, its tokens with the one that ended it, its reward and advantage.
 
-    `is_cut` says that it reached the length limit. `surprise` is the mean negative log-probability of its
-    tokens. `is_truth` marks the true answer, which was not sampled.
+    `is_cut` says that it reached the length limit. `entropy` is the mean over its tokens of the model's
+    entropy before each, in nats. `is_truth` marks the true answer, which was not sampled.
     """
 
     prompt: Prompt
@@ -34,7 +34,7 @@ class Rollout:
     wanted: tuple[Detection, ...]
     reward: float
     is_cut: bool = False
-    surprise: float = 0.0
+    entropy: float = 0.0
     is_truth: bool = False
     advantage: float = 0.0
 
@@ -141,7 +141,7 @@ class Sampler:
         return max(1, self.longest - 1 - len(prompt.token_ids))
 
     def _judged(self, asked: KnownQuestion, prompt: Prompt, row: Row) -> Rollout:
-        tokens, logprobs, has_ended = self._without_pictures(row)
+        tokens, entropies, has_ended = self._without_pictures(row)
         text = self.engine.encoder.tokenizer.decode(
             tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
@@ -154,18 +154,18 @@ class Sampler:
             asked.wanted,
             self.reward(reading, asked.wanted, [] if has_ended else [TRUNCATED]),
             not has_ended,
-            -sum(logprobs) / max(1, len(logprobs)),
+            sum(entropies) / max(1, len(entropies)),
         )
 
     def _without_pictures(self, row: Row) -> tuple[list[int], list[float], bool]:
-        """Return an answer's tokens, their log-probabilities, and whether it has ended.
+        """Return an answer's tokens, the entropies before them, and whether it has ended.
 
         One that names a token of pictures is cut before it: the learning pass would look for a picture there.
         """
         place = next((place for place, token in enumerate(row.token_ids) if token in self.pictures), None)
         if place is None:
-            return row.token_ids, row.logprobs, row.has_ended
-        return row.token_ids[:place], row.logprobs[:place], False
+            return row.token_ids, row.entropies, row.has_ended
+        return row.token_ids[:place], row.entropies[:place], False
 
     def _with_truth(self, asked: KnownQuestion, group: list[Rollout]) -> list[Rollout]:
         """Put the true answer in the place of the last one where all answers of a group have failed."""

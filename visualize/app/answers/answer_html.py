@@ -23,6 +23,7 @@ class _ObjectRow:
     style: str
     score: str
     box: str
+    description: str
 
 
 def describe_answer(asked: AnsweredQuestion, wordings: Wordings, language: str) -> str:
@@ -38,6 +39,7 @@ def describe_answer(asked: AnsweredQuestion, wordings: Wordings, language: str) 
         caution=_caution(asked, wordings),
         question=asked.question,
         objects=_object_rows(asked, wordings.categories),
+        has_descriptions=any(item.description for item in found),
         has_scores=any(item.score is not None for item in found),
         problems=asked.answered.problems,
     )
@@ -91,5 +93,5 @@ def _object_rows(asked: AnsweredQuestion, categories: Sequence[str]) -> list[_Ob
         style = f"background:rgb{ground};color:rgb{text_color(ground)}".replace(" ", "")
         score = "" if item.score is None else f"{item.score:.2f}"
         box = ", ".join(f"{value:.0f}" for value in item.box.xyxy)
-        rows.append(_ObjectRow(label_name(item.label), style, score, box))
+        rows.append(_ObjectRow(label_name(item.label), style, score, box, item.description or ""))
     return rows

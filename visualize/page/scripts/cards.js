@@ -74,8 +74,11 @@ function answerPanel(image, answer, run, height) {
   if (isOverlay()) marks.unshift(...crowdMarks(image), ...image.truth.map(underMark));
   const problems = answer.problems.length === 0 ? null
     : element("ul", { class: "problems", "aria-label": "problems" }, ...answer.problems.map((problem) => element("li", {}, problem)));
+  const descriptions = answer.descriptions === undefined ? null
+    : element("dl", { class: "descriptions", "aria-label": "descriptions" }, ...answer.descriptions.flatMap(
+      ([label, text]) => [element("dt", {}, DATA.labels[label]), element("dd", {}, text)]));
   const ofRun = DATA.runs.length > 1 ? ` of ${DATA.runs[run].name}` : "";
   const raw = element("pre", { tabindex: "0", "aria-label": `raw answer${ofRun}` }, answer.raw || "(empty answer)");
   return element("figure", {}, caption, stage(image, DATA.runs[run].name, marks, height),
-    element("div", { class: "answer" }, problems, raw));
+    element("div", { class: "answer" }, problems, descriptions, raw));
 }

@@ -122,7 +122,8 @@ class ChatServer:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        # The interval is how long closing the server takes.
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
         return self
 
@@ -136,10 +137,14 @@ class ChatServer:
         return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
 
     def request_in(self, body: dict[str, Any]) -> Request:
-        """Turn the messages back into a request; the image is saved under the hash of its bytes."""
+        """Turn the messages back into a request; the image is saved under the hash of its bytes.
+
+        A question without an image has the path "." in its place.
+        """
         *before, user = body["messages"]
-        text = ""
-        for part in user["content"]:
+        text, image = "", Path()
+        content = user["content"]
+        for part in content if isinstance(content, list) else [{"type": "text", "text": content}]:
             if part["type"] == "text":
                 text += part["text"]
                 continue

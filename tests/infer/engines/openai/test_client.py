@@ -345,7 +345,7 @@ def raw_body(body: bytes, declared: int | None = None) -> Fault:
 def test_a_garbled_answer_is_asked_for_again(
     server: ChatServer, requests: list[Request], monkeypatch: pytest.MonkeyPatch, garbled: Fault
 ) -> None:
-    monkeypatch.setattr("infer.engines.openai.client.SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr("grounding.remote.chat_client.SHORTEST_PAUSE", 0.01)
     server.faults.extend([garbled, garbled])
     (answer,) = connect(server.url, retries=2).answer(requests[:1])
     assert answer.text == say(requests[0]).text
@@ -554,7 +554,7 @@ def test_connections_are_closed_with_the_engine(server: ChatServer, requests: li
     engine = connect(server.url)
     engine.answer(requests[:2])
     assert server.connections == 1  # the second request takes the same connection
-    client = engine.client
+    client = engine.chat.client
     del engine
     gc.collect()
     deadline = time.monotonic() + 60

@@ -8,11 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infer.engines.openai.completion import (
-    NotACompletionError,
-    error_text,
-    read_completion,
-)
+from grounding.remote.completion_body import NotACompletionError, error_text
+from infer.engines.openai.completion import read_completion
 from infer.engines.openai.listed_tokens import NoLogprobsError
 
 TEXT = "red(1,2),(3,4)"

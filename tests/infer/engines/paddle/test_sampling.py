@@ -1,8 +1,9 @@
 """Log-probabilities of tokens, with an independent calculation in float64."""
 
 import numpy as np
+import pytest
 
-from infer.engines.paddle.sampling import log_probabilities, most_likely
+from infer.engines.paddle.sampling import entropies, log_probabilities, most_likely
 
 VOCABULARY = 150_000
 
@@ -25,3 +26,15 @@ def test_probabilities_near_1_keep_the_many_small_ones_beside_them() -> None:
     assert (
         np.abs(np.array([[value for _, value in row] for row in likely])[1] - exact[1, [7, 8]]).max() < 1e-9
     )
+
+
+def test_entropies_are_those_of_the_whole_distribution() -> None:
+    import paddle
+
+    alike = np.zeros((1, VOCABULARY), np.float32)
+    assert entropies(paddle.to_tensor(alike)).item() == pytest.approx(np.log(VOCABULARY))
+    sharp, two = alike.copy(), np.full((1, VOCABULARY), -np.inf, np.float32)
+    sharp[0, 3], two[0, :2] = 1000, (np.log(0.25), np.log(0.75))
+    assert entropies(paddle.to_tensor(sharp)).item() == pytest.approx(0, abs=1e-12)
+    expected = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
+    assert entropies(paddle.to_tensor(two)).item() == pytest.approx(expected, abs=1e-6)

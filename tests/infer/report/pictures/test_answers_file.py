@@ -11,13 +11,16 @@ from infer.report.pictures.answered_picture import UNREADABLE_PICTURE, AnsweredP
 from infer.report.pictures.answers_file import answer_row, read_answers
 
 SMALL = Size(8, 6)
-FOUND = (Detection("划痕", Box(1, 2, 3.5, 4), 0.25), Detection("", Box(0, 0, 1, 1)))
+FOUND = (
+    Detection("划痕", Box(1, 2, 3.5, 4), 0.25),
+    Detection("", Box(0, 0, 1, 1), description="a  long\nscratch"),
+)
 
 
 def picture(folder: Path, name: str = "sub/a.png", size: Size | None = SMALL) -> AnsweredPicture:
     found = FOUND if size else ()
     return AnsweredPicture(
-        name, folder / name, FileIdentity("ab", 12, 34), size, found, (None,) * len(found),
+        name, folder / name, FileIdentity("ab", 12, 34), size, found, (None, "a long scratch")[: len(found)],
         () if size else (UNREADABLE_PICTURE,), True, "2026-01-01T00:00:00+00:00",
     )  # fmt: skip
 

@@ -43,6 +43,7 @@ EVERY = [
     "hide_own_keys",
     "read_checkpoints_without_code",
     "run_no_model_code",
+    "leave_model_folders_alone",
     "read_pixels_as_everywhere",
     "one_image_resolution",
     "seal_before_rotation",

@@ -40,7 +40,7 @@ def play(
         def row(number: int, source: Any, request: Request) -> Row:
             text = script(by_image[request.image], request.draw)
             ids = list(tokenizer(text.removesuffix(CUT), add_special_tokens=False)["input_ids"])
-            answer = Row(number, source, request.max_tokens or 0, token_ids=ids, logprobs=[-0.5] * len(ids))
+            answer = Row(number, source, request.max_tokens or 0, token_ids=ids, entropies=[0.5] * len(ids))
             if text.endswith(CUT):
                 answer.is_cut = True
             else:
@@ -81,7 +81,7 @@ def test_an_answer_has_its_end_unless_it_is_cut(play: Callable[..., Sampler], en
     assert whole.token_ids == (*cut.token_ids, end)
     assert (whole.reward, cut.reward) == (1.0, 0.0)
     assert (whole.is_cut, cut.is_cut) == (False, True)
-    assert whole.surprise == pytest.approx(0.5)
+    assert whole.entropy == pytest.approx(0.5)
 
 
 def test_an_answer_with_a_token_of_pictures_is_cut_before_it(play: Callable[..., Sampler]) -> None:
@@ -161,7 +161,7 @@ def test_the_update_alone_decides_questions_and_answers(
     engine: PaddleEngine, known: list[KnownQuestion]
 ) -> None:
     """A run that resumes samples what it would have sampled: no state passes between updates."""
-    engine.decoding = replace(engine.decoding, temperature=1.0, with_logprobs=True)
+    engine.decoding = replace(engine.decoding, temperature=1.0, with_entropies=True)
     settings = replace(SETTINGS, max_new_tokens=8)
 
     def sampled(*updates: int) -> list[tuple[int, ...]]:
@@ -174,7 +174,7 @@ def test_the_update_alone_decides_questions_and_answers(
 
 
 def test_prompt_and_answer_fit_the_longest_sequence(engine: PaddleEngine, known: list[KnownQuestion]) -> None:
-    engine.decoding = replace(engine.decoding, temperature=1.0, with_logprobs=True)
+    engine.decoding = replace(engine.decoding, temperature=1.0, with_entropies=True)
     prompt = len(engine.encode(known[0].question.request).token_ids)
     sampler = Sampler(engine, known, QuestionOrder(len(known), seed=1), SETTINGS, prompt + 6)
     for each in sampler.collect(0).rollouts:

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from infer.asking.dataset_questions import read_questions
 from infer.engines.opening import open_engine
+from infer.engines.settings import EngineSettings
 from infer.pairs.pair_making import make_pairs
 from infer.pairs.pair_settings import PairSettings
 from tests.infer.pairs.answering import ListEngine
 from tests.train.conftest import TrainHere, read_losses
 from tests.train.pair_files import write_pairs
+from train.export.folder_writer import export
 from train.preflight.all_checks import check_recipe
 
 FILES = {"train": "train", "eval": "val"}
@@ -53,6 +56,17 @@ def train_pairs(
         return tmp_path / name
 
     return train
+
+
+def spoken(checkpoint: Path, dataset: Path) -> tuple[list[str], list[float]]:
+    """Return the tokens of an answer, and their log-probabilities."""
+    engine = open_engine(
+        EngineSettings(checkpoint=str(checkpoint), device="cpu", score="min_prob", max_new_tokens=12)
+    )
+    request = read_questions(dataset, "val", 1)[0].request
+    tokens = engine.answer([request])[0].tokens
+    assert len(tokens) == 12
+    return [token.text for token in tokens], [token.logprob for token in tokens]
 
 
 def margins(folder: Path) -> list[float]:
@@ -108,13 +122,19 @@ def test_what_is_made_passes_the_check(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuning", [{}, {"fine_tuning": "LoRA", "lora_rank": 4, "learning_rate": 1.0e-3}])
-def test_two_processes_learn_what_one_does(train_pairs: Callable[..., Path], tuning: dict[str, Any]) -> None:
+def test_two_processes_learn_what_one_does_and_what_is_exported(
+    train_pairs: Callable[..., Path], tiny_model: Path, prepared_data: Path, tuning: dict[str, Any]
+) -> None:
     one, two = (train_pairs(f"run{parts}", **tuning, tensor_model_parallel_size=parts) for parts in (1, 2))
     assert len(read_losses(one)) == 8
     assert read_losses(two) == pytest.approx(read_losses(one), abs=1e-4)
     assert margins(two) == pytest.approx(margins(one), abs=1e-3)
     assert margins(one)[-1] > 0.05
     assert read_losses(one)[-1] < 0.69
+    (said, trained), (again, exported) = (spoken(folder, prepared_data) for folder in (two, export(two)))
+    assert again == said
+    assert exported == pytest.approx(trained, abs=1e-4)
+    assert spoken(tiny_model, prepared_data)[1] != pytest.approx(trained, abs=1e-2)
 
 
 @pytest.mark.slow

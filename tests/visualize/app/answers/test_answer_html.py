@@ -1,3 +1,4 @@
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -36,6 +37,14 @@ def test_the_objects_their_scores_and_the_time_are_told():
 def test_a_score_that_nobody_gave_is_not_shown():
     without = describe_answer(answered_question(Detection("cup", CUP.box)), choose_wordings(None), "en")
     assert "Score" not in without
+
+
+def test_descriptions_have_a_column_where_there_are_any():
+    told = replace(CUP, description="a <b> cup")
+    text = describe_answer(answered_question(told, CUP), choose_wordings(None), "zh")
+    assert "描述" in text
+    assert "a &lt;b&gt; cup" in text
+    assert "描述" not in describe_answer(answered_question(CUP), choose_wordings(None), "zh")
 
 
 def test_nothing_found_is_another_thing_than_an_unreadable_answer():

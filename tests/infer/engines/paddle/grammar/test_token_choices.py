@@ -19,12 +19,27 @@ CATEGORIES = ("dog", "dog house", "红圆", "红方", 'a "b"')
 def test_choices_are_the_tokens_that_the_grammar_accepts(
     answer_format: str, labels: tuple[str, ...], vocabulary: Vocabulary
 ) -> None:
-    grammar = AnswerGrammar(answer_format, labels)
+    check_choices(AnswerGrammar(answer_format, labels), vocabulary, answer_format, None)
+
+
+@pytest.mark.parametrize("answer_format", ANSWER_FORMATS)
+def test_descriptions_are_chosen_token_by_token(answer_format: str, tiny_vocabulary: Vocabulary) -> None:
+    grammar = AnswerGrammar(answer_format, CATEGORIES, descriptions=True)
+    check_choices(grammar, tiny_vocabulary, answer_format, 'a "<b>" 红\n')
+
+
+def check_choices(
+    grammar: AnswerGrammar, vocabulary: Vocabulary, answer_format: str, description: str | None
+) -> None:
     choices = TokenChoices(grammar, vocabulary)
     chance = random.Random(0)
     every = range(vocabulary.width)
     text = written(
-        answer_format, [Detection("红圆", Box(5, 40, 70, 1000)), Detection('a "b"', Box(0, 0, 1000, 9))]
+        answer_format,
+        [
+            Detection("红圆", Box(5, 40, 70, 1000), description=description),
+            Detection('a "b"', Box(0, 0, 1000, 9)),
+        ],
     )
     state = grammar.start
     for place, symbol in enumerate(spell(text)):

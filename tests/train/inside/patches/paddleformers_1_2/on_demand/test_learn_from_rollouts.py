@@ -27,7 +27,7 @@ from train.preflight.all_checks import check_recipe
 SETTINGS = {"group": 4, "prompts": 2, "max_new_tokens": 48}
 UPDATES = 3
 FIGURES = (
-    *("reward", "F1", "boxes", "copies", "empty", "false_boxes", "cut", "surprise", "tokens", "dead"),
+    *("reward", "F1", "boxes", "copies", "empty", "false_boxes", "cut", "entropy", "tokens", "dead"),
     *("failed", "clipped", "sampling_seconds", "reward_seconds", "learning_seconds"),
 )
 
@@ -146,7 +146,7 @@ def test_two_processes_learn_what_one_does(
         words |= {"fine_tuning": "LoRA", "lora_rank": 8, "learning_rate": 3.0e-3}
     one, two = train_grpo(**words), train_grpo(**words, tensor_model_parallel_size=2)
     assert logged(two) == pytest.approx(logged(one), abs=1e-4)
-    assert logged(two, "grpo_surprise") == pytest.approx(logged(one, "grpo_surprise"), abs=1e-4)
+    assert logged(two, "grpo_entropy") == pytest.approx(logged(one, "grpo_entropy"), abs=1e-4)
     distances = logged(one, "grpo_kl")
     assert distances[0] == pytest.approx(0, abs=1e-6)  # the start itself
     assert distances[-1] > 1e-5
@@ -218,7 +218,7 @@ def test_a_killed_run_resumes_to_the_same_losses(
     assert after[:8] == logged(whole)[:8]
     assert len(after) == before + 24 - saved
     assert after[before:] == pytest.approx(logged(whole)[saved:], abs=1e-7)
-    for name, steps in (("grpo_kl", saved), ("grpo_surprise", saved // 2)):
+    for name, steps in (("grpo_kl", saved), ("grpo_entropy", saved // 2)):
         expected = logged(whole, name)[steps:]
         assert logged(killed, name)[-len(expected) :] == pytest.approx(expected, abs=1e-6)
 

@@ -1,0 +1,46 @@
+"""`python -m infer.dlc_bench FOLDER [key=value ...]`: descriptions of regions, judged by a server."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grounding.errors import print_result, run_command, start_logging
+from grounding.recipe.loading import load_settings
+from grounding.recipe.schema import describe_keys
+from infer.dlc_bench.bench_settings import BenchSettings
+
+EPILOG = """FOLDER is DLC-Bench (nvidia/DLC-Bench on Hugging Face), or has its layout: annotations.json,
+images/, qa.json and class_names.json. The model describes each region, shown in its picture. The
+judge answers the questions of qa.json by the description alone, with the published prompt. Points are
+counted as published: positive for true details, negative for made-up ones, and their average.
+The published scores have Llama 3.1 8B Instruct as judge; scores of other judges do not compare.
+The key of the judge's server: environment variable JUDGE_API_KEY. Interrupted runs resume.
+
+example:
+  python -m infer.dlc_bench DLC-Bench checkpoint=checkpoints/demo/full judge_url=http://localhost:9000/v1 \\
+      judge_model=meta-llama/Meta-Llama-3.1-8B-Instruct output_dir=checkpoints/demo/dlc_bench"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Describe, judge, write the scores, and print them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infer.dlc_bench",
+        description="Score detailed descriptions of regions as DLC-Bench does, with a judge on a server.",
+        epilog="keys:\n" + "\n".join(describe_keys(BenchSettings)) + "\n\n" + EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, help="the benchmark's folder")
+    parser.add_argument("settings", metavar="key=value", nargs="*", help="settings, such as checkpoint=DIR")
+    arguments = parser.parse_args(argv)
+    start_logging()
+    settings = load_settings(BenchSettings, arguments.settings)
+    from infer.dlc_bench.bench_run import run_bench
+    from infer.engines.opening import open_engine
+
+    print_result(run_bench(arguments.folder, settings, open_engine))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -1,0 +1,1 @@
+"""`python -m prepare.describe`: a larger model describes the regions of a data set, and is checked."""

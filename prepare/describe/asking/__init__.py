@@ -1,0 +1,1 @@
+"""What is asked about regions, and the asking: the questions, the budget, the log of answers."""

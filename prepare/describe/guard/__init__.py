@@ -1,0 +1,1 @@
+"""Images of evaluation sets are known by their content, and not sent to a teacher."""
