@@ -5,9 +5,9 @@ out, 15 % named twice, and 10 % of the questions about something absent get a bo
 steps that cost about the same processor time in each arm (the table has the seconds): GRPO rewards its own
 answers by the clean truth; more training on the same answers; rejection sampling and DPO on answers that it
 samples once, judged by the same truth; training on clean answers (the upper line); and GRPO with a reward
-that has a hole (benchmarks/bad_reward.py). All are measured on 256 pictures that no model was trained on, and
-on pictures of another kind: larger shapes, more of them, another ground. Answers are greedy, and not stopped
-at repeats: stopping hides copies.
+that has a hole (benchmarks/bad_reward.py). GRPO runs once more for half as long again. All are measured on
+256 pictures that no model was trained on, and on pictures of another kind: larger shapes, more of them,
+another ground. Answers are greedy, and not stopped at repeats: stopping hides copies.
 
 Prints a table for both kinds of pictures, means over the seeds with the lowest and the highest, and the time
 of an update. Exit code 1 where GRPO misses a goal. What is there already is kept: repeat the command.
@@ -23,7 +23,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -41,8 +41,8 @@ OTHER = World(
     {"images": 256, "val_images": 256, "max_cells": 5, "max_objects": 3, "seed": 1},
     (150, 170, 190),
 )
-HABITS, MORE, SAMPLED, DPO, GRPO, UPPER, BAD = (
-    "habits", "more of the same", "rejection sampling", "DPO", "GRPO", "SFT on clean answers",
+HABITS, MORE, SAMPLED, DPO, GRPO, LONGER, UPPER, BAD = (
+    "habits", "more of the same", "rejection sampling", "DPO", "GRPO", "GRPO, longer", "SFT on clean answers",
     "GRPO, bad reward")  # fmt: skip
 COLUMNS = ("F1", "copies %", "doubled %", "boxes an object", "false boxes on negatives %", "AP")
 """Copies have an IoU of 0.9 with an earlier box of their label, doubled boxes one of 0.5."""
@@ -67,6 +67,7 @@ class Scale:
     pretraining: int
     habits: int
     updates: int
+    longer: int
     steps: int
     rate: float
 
@@ -92,13 +93,16 @@ def main() -> int:
     parser.add_argument("--pretraining", type=int, default=1000, help="steps of the demo's training (1000)")
     parser.add_argument("--habits", type=int, default=1000, help="steps on answers with habits (1000)")
     parser.add_argument("--updates", type=int, default=200, help="of GRPO (200)")
+    parser.add_argument(
+        "--longer", type=int, default=300, help="of GRPO, by which its goals are judged (300)"
+    )
     parser.add_argument("--steps", type=int, default=1000, help="of the arms that are supervised (1000)")
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate of GRPO (2e-4)")
     parser.add_argument("--jobs", type=int, default=2, help="seeds at a time, a core each (2)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = given.folder.resolve()
-    scale = Scale(given.pretraining, given.habits, given.updates, given.steps, given.rate)
+    scale = Scale(given.pretraining, given.habits, given.updates, given.longer, given.steps, given.rate)
     pretrain(folder, scale)
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         measured = [row for rows in pool.map(partial(run_seed, folder, scale), given.seeds) for row in rows]
@@ -138,8 +142,12 @@ def run_seed(folder: Path, scale: Scale, seed: int) -> list[Measured]:
     write_habits(clean, folder / "habits", seed)
     begun = folder / "model"
     spent = {HABITS: train(begun, start, folder / "habits", seed, scale.habits)}
-    models = {arm: folder / re.sub(r"\W+", "_", arm) for arm in (MORE, SAMPLED, DPO, GRPO, UPPER, BAD)}
+    models = {
+        arm: folder / re.sub(r"\W+", "_", arm) for arm in (MORE, SAMPLED, DPO, GRPO, LONGER, UPPER, BAD)
+    }
     spent[GRPO] = reinforce(models[GRPO], begun, clean, seed, scale)
+    longer = replace(scale, updates=scale.longer)
+    spent[LONGER] = reinforce(models[LONGER], begun, clean, seed, longer)
     bad = f"reward: {ROOT / 'benchmarks' / 'bad_reward.py'}:mean_best_overlap"
     spent[BAD] = reinforce(models[BAD], begun, clean, seed, scale, bad)
     spent[MORE] = train(models[MORE], begun, folder / "habits", seed, scale.steps)
@@ -148,7 +156,7 @@ def run_seed(folder: Path, scale: Scale, seed: int) -> list[Measured]:
     models[HABITS] = begun
     return [
         Measured(seed, arm, dataset.name, spent[arm], measure(models[arm], dataset))
-        for arm in (HABITS, MORE, SAMPLED, DPO, GRPO, UPPER, BAD)
+        for arm in (HABITS, MORE, SAMPLED, DPO, GRPO, LONGER, UPPER, BAD)
         for dataset in (clean, other)
     ]
 
@@ -283,10 +291,10 @@ def missed_goals(measured: Sequence[Measured]) -> Iterator[str]:
 
     f1, _, doubled, boxes, false_boxes, _ = COLUMNS
     reached = {
-        f"F1 rises by {LEAST_GAIN}": mean(GRPO, f1) - mean(HABITS, f1) >= LEAST_GAIN,
-        f"copies and doubled boxes are below {MOST_COPIES} %": mean(GRPO, doubled) < MOST_COPIES,
-        f"boxes an object are in {BOXES}": BOXES[0] <= mean(GRPO, boxes) <= BOXES[1],
-        f"false boxes are below {MOST_FALSE} %": mean(GRPO, false_boxes) < MOST_FALSE,
+        f"F1 rises by {LEAST_GAIN}": mean(LONGER, f1) - mean(HABITS, f1) >= LEAST_GAIN,
+        f"copies and doubled boxes are below {MOST_COPIES} %": mean(LONGER, doubled) < MOST_COPIES,
+        f"boxes an object are in {BOXES}": BOXES[0] <= mean(LONGER, boxes) <= BOXES[1],
+        f"false boxes are below {MOST_FALSE} %": mean(LONGER, false_boxes) < MOST_FALSE,
         "the bad reward raises doubled boxes": mean(BAD, doubled) > mean(HABITS, doubled),
     }
     yield from (f"not reached: {goal}" for goal, is_reached in reached.items() if not is_reached)

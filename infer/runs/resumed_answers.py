@@ -27,7 +27,7 @@ def resumed_rows(
     from tqdm import tqdm
 
     known, part = path.with_suffix(".json"), path.with_name(f"{path.name}.part")
-    is_current = _is_current(known, identity, overwrite=overwrite)
+    is_current = are_current(known, identity, overwrite=overwrite)
     if not (is_current and path.is_file()):
         with locked(part):
             if not is_current:
@@ -39,7 +39,7 @@ def resumed_rows(
                 left = [place for place in range(count) if place not in rows]
                 with tqdm(total=count, initial=len(rows), unit=unit, desc=path.stem) as bar:
                     for found in ask(left) if left else ():
-                        new = {place: _line(row) for place, row in found.items()}
+                        new = {place: row_line(row) for place, row in found.items()}
                         file.append(new)
                         rows |= new
                         bar.update(len(new))
@@ -48,7 +48,12 @@ def resumed_rows(
     return [row for _, row in read_jsonl(path)]
 
 
-def _is_current(path: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+def are_current(path: Path, identity: Mapping[str, Any], *, overwrite: bool) -> bool:
+    """Tell whether the answers beside `path`, which has their identity, are those of this identity.
+
+    Raises:
+        UserError: they are of other settings, and `overwrite` is not set.
+    """
     if overwrite or not path.is_file():
         return False
     saved = read_json(path)
@@ -68,5 +73,6 @@ def _is_current(path: Path, identity: Mapping[str, Any], *, overwrite: bool) -> 
     return bool(saved == json.loads(json.dumps(identity)))
 
 
-def _line(row: dict[str, Any]) -> bytes:
+def row_line(row: dict[str, Any]) -> bytes:
+    """Return a row as a line of a JSONL file."""
     return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -9,8 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from grounding.errors import UserError
-from grounding.files import read_json, read_jsonl, write_json
+from grounding.files import read_jsonl, write_json
 from infer.asking.parsed_answers import SizedRequest
 from infer.asking.ways import AskOnce
 from infer.engines.protocol import Engine, forget
@@ -18,6 +17,7 @@ from infer.runs.fingerprints import fingerprint_run
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predict import EngineOpener
 from infer.runs.question_batches import ask_in_threads
+from infer.runs.resumed_answers import are_current, row_line
 from infer.sampling.graded_answers import (
     GradedAnswer,
     GradedQuestion,
@@ -57,7 +57,7 @@ def sample_answers(
         "answers": _fingerprint_truths(known),
     }
     path, part = output_dir / SAMPLES_FILE, output_dir / f"{SAMPLES_FILE}.part"
-    is_current = _check_saved(output_dir / SAMPLING_FILE, identity, overwrite=settings.overwrite)
+    is_current = are_current(output_dir / SAMPLING_FILE, identity, overwrite=settings.overwrite)
     if is_current and path.is_file():
         log.info("%s: complete already, nothing to ask", path)
     else:
@@ -71,31 +71,6 @@ def sample_answers(
             part.unlink()
     saved = (row for _, row in read_jsonl(path))
     return [read_graded_row(item, row) for item, row in zip(known, saved, strict=True)]
-
-
-def _check_saved(path: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
-    """Tell whether the answers in the folder are those of this model, these questions and settings.
-
-    Raises:
-        UserError: other settings have sampled them, and `overwrite` is not set.
-    """
-    if overwrite or not path.is_file():
-        return False
-    saved = read_json(path)
-    before = saved.get("keys") if isinstance(saved, dict) else None
-    if not isinstance(before, dict):
-        raise UserError(f"{path}: not what this command writes: set another output_dir, or overwrite=true")
-    changed = [
-        f"{key}={value} (was {before.get(key)})"
-        for key, value in identity["keys"].items()
-        if before.get(key) != value
-    ]
-    if changed:
-        raise UserError(
-            f"{path}: answers of other settings are here: {', '.join(changed)}; set another output_dir, or "
-            "overwrite=true"
-        )
-    return bool(saved == identity)
 
 
 def _fingerprint_truths(known: Sequence[KnownQuestion]) -> str:
@@ -120,7 +95,7 @@ def _complete(
     with tqdm(total=len(known), initial=len(rows), unit="image", desc="sample") as bar:
         for answered in _ask(engine, known, left, settings):
             new = {
-                place: _line(graded_row(known[place], answers))
+                place: row_line(graded_row(known[place], answers))
                 for place, answers in answered.items()
                 if place not in rows
             }
@@ -162,7 +137,3 @@ def _ask(
     for _, group in groupby(places, lambda place: place // settings.batch_size):
         forget(engine)
         yield sample(list(group))
-
-
-def _line(row: dict[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -91,3 +91,11 @@ def read_api_key(value: str | None, host: str) -> str | None:
             "none a space: take for instance the output of `openssl rand -hex 32`"
         )
     return value
+
+
+def audience_line(host: str, access: Access) -> str:
+    """Return the line that says at start who is answered at this address."""
+    key = f"with the key of {KEY_VARIABLE}" if access.api_key else "without a key"
+    if is_loopback(host):
+        return f"it answers programs on this machine, {key}, and no web pages of others"
+    return f"it answers every machine that can reach this address, {key}, without TLS: that is for a proxy"

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
@@ -23,9 +23,9 @@ from infer.serve.batching import Batcher
 from infer.serve.chat_request import ChatRequest, first_problem
 from infer.serve.image_check import check_image_header
 from infer.serve.replies.answer_fields import AnswerFields
+from infer.serve.replies.base_application import base_application
 from infer.serve.replies.choices import completion_body, cut_answer
 from infer.serve.replies.event_stream import MEDIA_TYPE, answer_events
-from infer.serve.replies.refusals import answer_refusals
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve.serve_settings import ServeSettings
 
@@ -34,24 +34,8 @@ def make_server(
     batcher: Batcher[Request, RawAnswer], model: str, access: Access, settings: ServeSettings
 ) -> FastAPI:
     """Return the application: POST /v1/chat/completions, GET /v1/models and GET /health."""
-
-    async def check_source(request: HttpRequest) -> None:
-        access.check_source(request.headers)
-
-    app = FastAPI(
-        title="visual grounding",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,
-        dependencies=[Depends(check_source)],
-    )
-    answer_refusals(app)
+    app = base_application("visual grounding", access)
     in_flight = app.state.in_flight = InFlight(settings.max_inflight_megabytes * MEGABYTE)
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
 
     @app.get("/v1/models")
     async def models(request: HttpRequest) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from grounding.errors import start_logging
-from infer.serve.access import KEY_VARIABLE, Access, read_api_key
-from infer.serve.address import bind, is_loopback, web_address
+from infer.serve.access import KEY_VARIABLE, Access, audience_line, read_api_key
+from infer.serve.address import bind, web_address
 from infer.serve.serve_settings import ServeSettings
 
 
@@ -58,11 +58,7 @@ def describe(
 ) -> Iterator[str]:
     """Yield lines that say what is served, to whom, and within which limits."""
     yield f"serving {folder} as model '{name}': {web_address(settings.host, settings.port)}/v1"
-    key = "with the key of " + KEY_VARIABLE if access.api_key else "without a key"
-    if is_loopback(settings.host):
-        yield f"it answers programs on this machine, {key}, and no web pages of others"
-    else:
-        yield f"it answers every machine that can reach this address, {key}, without TLS: that is for a proxy"
+    yield audience_line(settings.host, access)
     yield (
         f"limits: prompts of {prompt_tokens} tokens, images of {settings.max_megapixels} megapixels, "
         f"requests of {settings.max_megabytes} MB, {settings.max_inflight_megabytes} MB in flight, "

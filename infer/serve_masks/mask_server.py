@@ -5,7 +5,7 @@ import io
 import queue
 from dataclasses import dataclass
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response
 from PIL import Image
@@ -26,7 +26,7 @@ from infer.serve.access import Access, RefusedError, check_json
 from infer.serve.batching import Batcher
 from infer.serve.chat_request import first_problem
 from infer.serve.image_check import check_image_header
-from infer.serve.replies.refusals import answer_refusals
+from infer.serve.replies.base_application import base_application
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve_masks.mask_body import MaskBody, SentPicture
 from infer.serve_masks.worker_settings import BYTES_PER_PIXEL, WorkerSettings
@@ -58,23 +58,7 @@ class MaskServer:
 
     def application(self) -> FastAPI:
         """Return the application: POST /v1/masks and GET /health."""
-
-        async def check_source(request: HttpRequest) -> None:
-            self.access.check_source(request.headers)
-
-        app = FastAPI(
-            title="masks",
-            docs_url=None,
-            redoc_url=None,
-            openapi_url=None,
-            redirect_slashes=False,
-            dependencies=[Depends(check_source)],
-        )
-        answer_refusals(app)
-
-        @app.get("/health")
-        async def health() -> dict[str, str]:
-            return {"status": "ok"}
+        app = base_application("masks", self.access)
 
         @app.post(MASKS_PATH)
         async def masks(request: HttpRequest) -> Response:

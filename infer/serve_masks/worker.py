@@ -6,8 +6,8 @@ import warnings
 from collections.abc import Iterator
 
 from grounding.errors import start_logging
-from infer.serve.access import KEY_VARIABLE, Access, read_api_key
-from infer.serve.address import bind, is_loopback, web_address
+from infer.serve.access import KEY_VARIABLE, Access, audience_line, read_api_key
+from infer.serve.address import bind, web_address
 from infer.serve_masks.worker_settings import WorkerSettings
 
 
@@ -50,11 +50,7 @@ def exposure_lines(settings: WorkerSettings, access: Access) -> Iterator[str]:
     """Yield lines that say what is served, to whom, and within which limits."""
     what = settings.backend if settings.checkpoint is None else f"{settings.backend} {settings.checkpoint}"
     yield f"masks by {what}: {web_address(settings.host, settings.port)}"
-    key = "with the key of " + KEY_VARIABLE if access.api_key else "without a key"
-    if is_loopback(settings.host):
-        yield f"it answers programs on this machine, {key}, and no web pages of others"
-    else:
-        yield f"it answers every machine that can reach this address, {key}, without TLS: that is for a proxy"
+    yield audience_line(settings.host, access)
     yield (
         f"limits: pictures of {settings.max_megapixels} megapixels, {settings.max_clicks} clicks, "
         f"requests of {settings.max_megabytes} MB, {settings.max_inflight_megabytes} MB in flight, "

@@ -15,16 +15,22 @@ corners = st.tuples(
 )
 
 
-@given(corners)
-def test_the_object_is_untouched_its_surroundings_are_white_and_the_rest_is_half_as_bright(numbers):
+def region_at(numbers):
+    """Return a box inside the image, its pixels, and these with those around them."""
     x, y, wide, high = numbers
     box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
-    image = colourful(WIDTH, HEIGHT)
-    before, after = np.asarray(image), np.asarray(draw_spotlight(image, box))
     x1, y1, x2, y2 = map(int, box.xyxy)
     inside, around = np.zeros((2, HEIGHT, WIDTH), dtype=bool)
     inside[y1:y2, x1:x2] = True
     around[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
+    return box, inside, around
+
+
+@given(corners)
+def test_the_object_is_untouched_its_surroundings_are_white_and_the_rest_is_half_as_bright(numbers):
+    box, inside, around = region_at(numbers)
+    image = colourful(WIDTH, HEIGHT)
+    before, after = np.asarray(image), np.asarray(draw_spotlight(image, box))
     assert (after[inside] == before[inside]).all()
     assert (after[around & ~inside] == 255).all()
     assert (after[~around] == before[~around] // 2).all()
@@ -109,14 +115,9 @@ def test_a_mask_of_another_size_is_refused():
 
 @given(corners)
 def test_blur_leaves_the_object_and_changes_all_else(numbers):
-    x, y, wide, high = numbers
-    box = Box(x, y, min(x + wide, WIDTH), min(y + high, HEIGHT))
+    box, inside, around = region_at(numbers)
     image = colourful(WIDTH, HEIGHT)
     before, after = np.asarray(image), np.asarray(draw_blur(image, box))
-    x1, y1, x2, y2 = map(int, box.xyxy)
-    inside, around = np.zeros((2, HEIGHT, WIDTH), dtype=bool)
-    inside[y1:y2, x1:x2] = True
-    around[max(y1 - 1, 0) : y2 + 1, max(x1 - 1, 0) : x2 + 1] = True
     assert (after[inside] == before[inside]).all()
     assert (after[around & ~inside] == 255).all()
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(2)))

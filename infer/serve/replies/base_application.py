@@ -1,18 +1,39 @@
-"""Refused requests as OpenAI's servers answer them: {"error": {"message": ..., "code": ...}}."""
+"""An application that knows who may ask, and answers refused requests as OpenAI's servers do."""
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from infer.serve.access import RefusedError
+from infer.serve.access import Access, RefusedError
 
 LONGEST_MESSAGE = 500
 """Characters of an error: some repeat words of the request, which may have megabytes."""
 
 
-def answer_refusals(app: FastAPI) -> None:
-    """Let an application answer a `RefusedError`, and FastAPI's own errors, in this form."""
+def base_application(title: str, access: Access) -> FastAPI:
+    """Return an application with GET /health that checks where each request comes from.
+
+    It answers a `RefusedError`, and FastAPI's own errors, as {"error": {"message": ..., "code": ...}}.
+    """
+
+    async def check_source(request: Request) -> None:
+        access.check_source(request.headers)
+
+    app = FastAPI(
+        title=title,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(check_source)],
+    )
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse_as_fastapi)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:
