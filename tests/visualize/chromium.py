@@ -14,8 +14,11 @@ FLAGS = (
 )  # fmt: skip
 
 
-def start(profile: Path, language: str = "en-US"):
-    """Start a browser that speaks a language, and notes the console and every request."""
+def start(profile: Path, language: str = "en-US", *, has_visitors: bool = False):
+    """Start a browser that speaks a language, and notes the console and every request.
+
+    One that `has_visitors` can open tabs that share nothing, neither cookies nor connections (`new_visitor`).
+    """
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -24,4 +27,13 @@ def start(profile: Path, language: str = "en-US"):
         options.add_argument(flag)
     options.add_experimental_option("prefs", {"intl.accept_languages": language})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("webSocketUrl", has_visitors)
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+
+
+def new_visitor(browser, url):
+    """Open an address in a tab of another visitor, as in a private window, and return the tab's handle."""
+    context = browser.browser.create_user_context()
+    handle = browser.browsing_context.create("tab", user_context=context)
+    browser.browsing_context.navigate(handle, url, wait="none")
+    return handle

@@ -43,9 +43,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "点击图片中的物体：模型会描述它，然后可以继续对话。"
         "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉。",
     ),
-    "point": ("Place of the click in pixels: x, y", "点击位置的像素坐标：x, y"),
+    "point": ("Click without a mouse, in pixels: x, y", "不用鼠标点击（像素坐标）：x, y"),
     "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),
-    "talk_new": ("Describe the object", "描述该物体"),
+    "talk_new": ("Describe", "描述"),
     "talk_add": ("Add to it", "添加"),
     "talk_remove": ("Take away", "去掉"),
     "talk_undo": ("Undo the click", "撤销点击"),
@@ -106,7 +106,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "反问后，这些词指向该物体：交并比（IoU）{iou}。",
     ),
     "led_elsewhere": (
-        "Asked back, these words do not lead to the object alone: IoU {iou}, {others} other objects.",
+        "Asked back, these words do not lead to the object alone: IoU {iou}, other objects: {others}.",
         "反问后，这些词并不只指向该物体：交并比（IoU）{iou}，另有 {others} 个物体。",
     ),
     "second_try": (

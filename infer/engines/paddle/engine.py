@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
 from random import Random
@@ -12,6 +12,7 @@ from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
 from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.kept import Kept
+from infer.engines.live_answers import Listener
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
@@ -156,30 +157,26 @@ class PaddleEngine:
             UserError: as `encode`, or the template begins a thought, for which a grammar has no place; no
                 request is answered then.
         """
-        return self._answer_all(requests, ())
+        return self.answer_live(requests, [None] * len(requests))
 
-    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
-        """Answer a request, and call `hear` with the answer's next characters as they are written.
+    def answer_live(
+        self, requests: Sequence[Request], listeners: Sequence[Listener | None]
+    ) -> list[RawAnswer]:
+        """Answer the requests, and tell each listener the answer's next characters as they are written.
 
-        What `hear` raises ends the answer, and is raised here. The answer can be shorter than what was heard:
-        where it begins to repeat itself, it is cut.
+        A listener that raises NobodyListensError ends its answer. An answer can be shorter than what was
+        told: where it begins to repeat itself, it is cut.
 
         Raises:
-            UserError: as `answer`.
+            UserError: as `answer`; and what a listener raises.
         """
-        return self._answer_all([request], [LiveGuide(self.encoder.tokenizer, self.decoding.end_ids, hear)])[
-            0
-        ]
-
-    def _answer_all(self, requests: Sequence[Request], listeners: Sequence[Guide]) -> list[RawAnswer]:
-        """Answer the requests; the listeners follow each answer."""
         with quiet():
             prompts = self._encode(requests)
             self._check_thoughts(prompts)
             watches = [self._repeat_guide(prompt) for prompt in prompts]
             guides = [
-                [*self._guides(request), *([watch] if watch else []), *listeners]
-                for request, watch in zip(requests, watches, strict=True)
+                [*self._guides(request), *([watch] if watch else []), *self._telling(listener)]
+                for request, watch, listener in zip(requests, watches, listeners, strict=True)
             ]
             rows: dict[int, Row] = {}
             for places in self._parts(prompts, requests):
@@ -197,6 +194,12 @@ class PaddleEngine:
         with_tokens = self.decoding.with_logprobs
         answer = row_answer(row, prompt, self.encoder.tokenizer, with_tokens=with_tokens)
         return cut_at_repeat(answer, watch.finish() if watch else None)
+
+    def _telling(self, listener: Listener | None) -> list[Guide]:
+        """Return the guide that tells an answer to its listener, if it has one."""
+        if listener is None:
+            return []
+        return [LiveGuide(self.encoder.tokenizer, self.decoding.end_ids, listener)]
 
     def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
         """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""

@@ -1,12 +1,12 @@
 """Answers that are read while they are written."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from infer.engines.live_answers import NobodyListensError, read_live
+from infer.engines.live_answers import Listener, NobodyListensError, ToldOnce, read_live
 from infer.engines.protocol import RawAnswer, Request
 
 ASKED = Request(Path("a.png"), "", "<image>Where?")
@@ -24,8 +24,12 @@ class Writer:
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         raise AssertionError(f"asked in one piece: {requests}")
 
-    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
+    def answer_live(
+        self, requests: Sequence[Request], listeners: Sequence[Listener | None]
+    ) -> list[RawAnswer]:
+        (request,), (hear,) = requests, listeners
         assert request == ASKED
+        assert hear is not None
         try:
             for piece in self.pieces:
                 assert self.may_write.acquire(timeout=60)
@@ -36,7 +40,7 @@ class Writer:
             self.ended.append("nobody listens")
             raise
         self.ended.append("whole")
-        return WHOLE
+        return [WHOLE]
 
 
 class Whole:
@@ -89,3 +93,23 @@ def test_what_the_engine_raises_is_raised_where_the_answer_is_read() -> None:
     assert next(live) == "a"
     with pytest.raises(OSError, match="no memory"):
         next(live)
+
+
+def test_an_answer_that_begins_anew_is_told_once() -> None:
+    heard: list[str] = []
+    told = ToldOnce(heard.append)
+    for pieces in (["a", " red"], ["a", " r", "ed", " cat", ""]):
+        told.begin()
+        for piece in pieces:
+            told.add(piece)
+    assert heard == ["a", " red", " cat", ""]
+
+
+def test_an_answer_that_begins_anew_and_is_different_is_told_no_further() -> None:
+    heard: list[str] = []
+    told = ToldOnce(heard.append)
+    told.add("a red")
+    told.begin()
+    for piece in ("a blue", " cat"):
+        told.add(piece)
+    assert heard == ["a red"]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from grounding.boxes import Size
-from grounding.images.region_pictures import RegionShape, draw_spotlight
+from grounding.images.region_pictures import RegionShape, draw_outline, draw_spotlight
 from grounding.samples import Detection
 from infer.engines.segment.segmenter import Click
 from visualize.app.answers.answer_picture import shown_size
@@ -26,8 +26,12 @@ def draw_talk(
     found: Sequence[Detection],
     categories: Sequence[str],
 ) -> Image.Image:
-    """Return the picture with a region in the spotlight, a dot for each click, and boxes."""
-    lit = picture if region is None else draw_spotlight(picture, region)
+    """Return the picture with a dot for each click, a region in the spotlight, and boxes.
+
+    Where there are boxes, the region has an outline alone: other objects are to be seen, too.
+    """
+    draw_region = draw_outline if found else draw_spotlight
+    lit = picture if region is None else draw_region(picture, region)
     size = shown_size(Size(*picture.size))
     shown, (scaled,) = resized(lit, size, tuple(found))
     shown = draw_detections(shown, scaled, assign_colors((item.label for item in scaled), categories))

@@ -3,7 +3,7 @@
 Events yield what changes on the page while the model writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -99,30 +99,39 @@ class TalkEvents:
             before = scene.talk.undone()
             mask = run_model(partial(self.talker.mask, before, scene.picture))
             note = "" if before.clicks else "nothing_clicked_yet"
-            text = describe_talk(before.exchanges, scene.size, scene.language, note=note)
+            text = describe_talk(before, scene.size, scene.language, note=note)
             yield self._parts(before, text, picture=self._draw(scene, before, mask))
         except AppError as error:
             yield _failed(error, language_of(request), talk)
 
     def say(
         self, request: gr.Request, upload: Upload | None, message: str, talk: Talk | None
-    ) -> Iterator[TalkParts]:
-        """Answer what a visitor says next."""
+    ) -> Iterator[tuple[Any, ...]]:
+        """Answer what a visitor says next; the field of the message, the last output, is emptied then."""
+        left: Any = ""
         try:
-            scene = self._scene(request, upload, talk)
-            question = clean_question(message)
-            with closing(_watched(self.talker.say(scene.talk, scene.picture, message))) as steps:
-                for step in steps:
-                    if step.answered is None:
-                        pending = Exchange(question, step.text)
-                        text = describe_talk(step.talk.exchanges, scene.size, scene.language, pending=pending)
-                        yield self._parts(scene.talk, text, step.text)
-                        continue
-                    text = describe_talk(step.talk.exchanges, scene.size, scene.language)
-                    drawn = self._draw(scene, step.talk, None, step.answered.detections)
-                    yield self._parts(step.talk, text, step.text, drawn)
+            with closing(self._answers(request, upload, message, talk)) as answers:
+                for parts in answers:
+                    yield (*parts, left)
+                    left = gr.skip()
         except AppError as error:
-            yield _failed(error, language_of(request), talk)
+            yield (*_failed(error, language_of(request), talk), gr.skip())
+
+    def _answers(
+        self, request: gr.Request, upload: Upload | None, message: str, talk: Talk | None
+    ) -> Generator[TalkParts, None, None]:
+        scene = self._scene(request, upload, talk)
+        question = clean_question(message)
+        with closing(_watched(self.talker.say(scene.talk, scene.picture, message))) as steps:
+            for step in steps:
+                if step.answered is None:
+                    pending = Exchange(question, step.text)
+                    text = describe_talk(scene.talk, scene.size, scene.language, pending=pending)
+                    yield self._parts(scene.talk, text, step.text)
+                    continue
+                text = describe_talk(step.talk, scene.size, scene.language)
+                drawn = self._draw(scene, step.talk, None, step.answered.detections)
+                yield self._parts(step.talk, text, step.text, drawn)
 
     def save(self, request: gr.Request, upload: Upload | None, talk: Talk | None) -> Iterator[TalkParts]:
         """Save the conversation as a training record."""
@@ -132,7 +141,7 @@ class TalkEvents:
             scene = self._scene(request, upload, talk)
             system = self.talker.asker.wordings.system
             run_model(partial(self.saved.save, scene.talk, scene.picture, system))
-            text = describe_talk(scene.talk.exchanges, scene.size, scene.language, note="saved")
+            text = describe_talk(scene.talk, scene.size, scene.language, note="saved")
             yield self._parts(scene.talk, text)
         except AppError as error:
             yield _failed(error, language_of(request), talk)
@@ -157,9 +166,7 @@ class TalkEvents:
             steps = _watched(self.talker.describe(clicked, scene.picture, scene.language))
             with closing(steps):
                 for step in steps:
-                    text = describe_talk(
-                        step.talk.exchanges, scene.size, scene.language, described=step.described
-                    )
+                    text = describe_talk(step.talk, scene.size, scene.language, described=step.described)
                     yield self._parts(step.talk, text, step.text, drawn)
                     drawn = gr.skip()
         except AppError as error:

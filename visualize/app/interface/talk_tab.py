@@ -29,20 +29,26 @@ class TalkTab:
 def add_talk_tab(text: Texts, *, may_save: bool) -> TalkTab:
     """Add the tab's parts where this is called; the button to save only where visitors may."""
     gr.Markdown(text("talk_help"))
-    point = gr.Textbox(
-        label=text("point"), placeholder=text("point_example"), elem_id="point", lines=1, max_lines=1
-    )
+    with gr.Row(elem_classes=["talk-row"]):
+        message = gr.Textbox(
+            label=text("message"), placeholder=text("message_example"), elem_id="message", lines=1,
+            max_lines=1, scale=4, min_width=200,
+        )  # fmt: skip
+        send = gr.Button(text("talk_say"), variant="primary", elem_id="talk-say", scale=1, min_width=80)
     with gr.Row():
-        new = gr.Button(text("talk_new"), variant="primary", elem_id="talk-new")
-        add = gr.Button(text("talk_add"), elem_id="talk-add")
-        remove = gr.Button(text("talk_remove"), elem_id="talk-remove")
-        undo = gr.Button(text("talk_undo"), elem_id="talk-undo")
-    message = gr.Textbox(
-        label=text("message"), placeholder=text("message_example"), elem_id="message", lines=1, max_lines=1
-    )
-    with gr.Row():
-        send = gr.Button(text("talk_say"), variant="primary", elem_id="talk-say")
-        save = gr.Button(text("talk_save"), elem_id="talk-save", visible=may_save)
+        undo = gr.Button(text("talk_undo"), elem_id="talk-undo", size="sm", min_width=100)
+        save = gr.Button(text("talk_save"), elem_id="talk-save", size="sm", min_width=100, visible=may_save)
+    with gr.Row(elem_classes=["talk-row"]):
+        point = gr.Textbox(
+            label=text("point"), placeholder=text("point_example"), elem_id="point", lines=1, max_lines=1,
+            scale=3, min_width=200,
+        )  # fmt: skip
+        new, add, remove = (
+            gr.Button(text(key), elem_id=name, size="sm", scale=1, min_width=80)
+            for key, name in (
+                ("talk_new", "talk-new"), ("talk_add", "talk-add"), ("talk_remove", "talk-remove"),
+            )
+        )  # fmt: skip
     return TalkTab(point, new, add, remove, undo, message, send, save)
 
 
@@ -56,5 +62,8 @@ def connect_talk(
     tab.add.click(events.click_add, pointed, outputs, api_name="click_add", **model)
     tab.remove.click(events.click_remove, pointed, outputs, api_name="click_remove", **model)
     tab.undo.click(events.undo, [upload, talk], outputs, api_name="undo", **model)
-    gr.on([tab.send.click, tab.message.submit], events.say, said, outputs, api_name="say", **model)
+    gr.on(
+        [tab.send.click, tab.message.submit], events.say, said, [*outputs, tab.message], api_name="say",
+        **model,
+    )  # fmt: skip
     tab.save.click(events.save, [upload, talk], outputs, api_name="save", **model)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from grounding.boxes import Box
 from grounding.images.region_pictures import Mask
 from grounding.markup import IMAGE_PLACEHOLDER, PICTURE_MARKUP
+from infer.asking.words.found_again import CycleCheck
 from infer.engines.protocol import Exchange
 from infer.engines.segment.segmenter import Click, hull_box
 from visualize.app.texts import AppError
@@ -32,7 +33,8 @@ class Talk:
     """A conversation about the object that `clicks` mean in a picture, of which `picture` is a hash.
 
     `box` is the hull of its mask, in pixels of the picture. The first of the `exchanges` is the description
-    of the region, and its question has the picture's placeholder. `before` is the state before the last
+    of the region, and its question has the picture's placeholder; `check` is what it led to when it was asked
+    back. `before` is the state before the last
     click, None if there was none, or it is too long ago.
     """
 
@@ -40,6 +42,7 @@ class Talk:
     clicks: tuple[Click, ...] = ()
     box: Box | None = None
     exchanges: tuple[Exchange, ...] = ()
+    check: CycleCheck | None = None
     before: "Talk | None" = None
 
     def clicks_with(self, click: Click, *, is_new: bool) -> tuple[Click, ...]:
@@ -65,7 +68,7 @@ class Talk:
         if box is None:
             raise AppError("no_mask")
         before = None if self.box is None else _forgetting(self, MOST_UNDONE - 1)
-        return Talk(self.picture, clicks, box, (), before)
+        return Talk(self.picture, clicks, box, before=before)
 
     def undone(self) -> "Talk":
         """Return the state before the last click, with its turns; without one, no clicks."""

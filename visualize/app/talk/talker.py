@@ -93,7 +93,7 @@ class Talker:
             AppError: nothing was clicked on.
             UserError: as the engine.
         """
-        talk = replace(talk, exchanges=())
+        talk = replace(talk, exchanges=(), check=None)
         talk.check_room()
         assert talk.box is not None
         first, *others = describing_wordings(self._card(), language)
@@ -108,7 +108,8 @@ class Talker:
                 for described in descriptions:
                     yield TalkStep(talk, described[-1].words, described)
         chosen = better_description(described)
-        yield TalkStep(talk.answered(chosen.question, chosen.words), chosen.words, described)
+        checked = replace(talk.answered(chosen.question, chosen.words), check=chosen.check)
+        yield TalkStep(checked, chosen.words, described)
 
     def say(self, talk: Talk, picture: Image.Image, text: str) -> Generator[TalkStep, None, None]:
         """Go on with a conversation: answer what a visitor says next.

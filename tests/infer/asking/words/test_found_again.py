@@ -16,6 +16,7 @@ from infer.asking.words.found_again import (
     better_description,
     describe_and_check,
 )
+from infer.engines.live_answers import Listener
 from infer.engines.protocol import RawAnswer, Request
 
 PHRASE = find_wordings("expression.en1", "en")[0]
@@ -51,11 +52,12 @@ class Told:
 class ToldLive(Told):
     """The same, with every word told as it is written."""
 
-    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
-        (answer,) = self.answer([request])
-        for word in answer.text.split(" "):
-            hear(f"{word} ")
-        return answer
+    def answer_live(self, requests: Sequence[Request], listeners: Sequence[Listener]) -> list[RawAnswer]:
+        answers = self.answer(requests)
+        for answer, hear in zip(answers, listeners, strict=True):
+            for word in answer.text.split(" "):
+                hear(f"{word} ")
+        return answers
 
 
 def describing(engine: Told, wordings: Sequence = WORDINGS) -> list[tuple[DescribedOnce, ...]]:

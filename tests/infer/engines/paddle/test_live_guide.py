@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infer.asking.dataset_questions import read_questions
-from infer.engines.live_answers import AnswersLive
+from infer.engines.live_answers import NOBODY_LISTENS, AnswersLive, NobodyListensError
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.paddle.live_guide import LiveGuide
 from infer.engines.protocol import Exchange
@@ -43,26 +43,52 @@ def test_an_answer_is_told_token_by_token(engine: PaddleEngine, dataset: Any) ->
     assert isinstance(engine, AnswersLive)
     for question in read_questions(dataset.path, "val")[:3]:
         heard: list[str] = []
-        answer = engine.answer_live(question.request, heard.append)
+        (answer,) = engine.answer_live([question.request], [heard.append])
         assert answer == engine.answer([question.request])[0]
         told = "".join(heard)
         assert answer.text in (told, f"{told}\N{REPLACEMENT CHARACTER}")  # the last one can be incomplete
         assert len(heard) > 3
 
 
-def test_what_the_listener_raises_ends_the_answer(engine: PaddleEngine, dataset: Any) -> None:
+def test_each_listener_of_a_batch_hears_its_own_answer(engine: PaddleEngine, dataset: Any) -> None:
+    requests = [question.request for question in read_questions(dataset.path, "val")[:3]]
+    heard: list[list[str]] = [[], []]
+    answers = engine.answer_live(requests, [heard[0].append, None, heard[1].append])
+    assert answers == engine.answer(requests)
+    for answer, pieces in zip(answers[::2], heard, strict=True):
+        told = "".join(pieces)
+        assert answer.text in (told, f"{told}\N{REPLACEMENT CHARACTER}")
+
+
+class Leaving:
+    """Hears two pieces, and raises `error` in place of the second."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.heard = error, 0
+
+    def hear(self, piece: str) -> None:
+        self.heard += 1
+        if self.heard == 2:
+            raise self.error
+
+
+def test_a_listener_that_leaves_ends_its_answer_alone(engine: PaddleEngine, dataset: Any) -> None:
+    requests = [question.request for question in read_questions(dataset.path, "val")[:2]]
+    whole, leaving = engine.answer(requests), Leaving(NobodyListensError())
+    left, other = engine.answer_live(requests, [leaving.hear, None])
+    assert leaving.heard == 2
+    assert left.stopped == NOBODY_LISTENS
+    assert whole[0].text.startswith(left.text)
+    assert len(left.text) < len(whole[0].text)
+    assert other == whole[1]
+
+
+def test_what_else_a_listener_raises_ends_the_call(engine: PaddleEngine, dataset: Any) -> None:
     request = read_questions(dataset.path, "val")[0].request
-    whole, heard = engine.answer([request]), 0
-
-    def hear(piece: str) -> None:
-        nonlocal heard
-        heard += 1
-        if heard == 2:
-            raise BrokenPipeError(piece)
-
+    whole, leaving = engine.answer([request]), Leaving(BrokenPipeError())
     with pytest.raises(BrokenPipeError):
-        engine.answer_live(request, hear)
-    assert heard == 2
+        engine.answer_live([request], [leaving.hear])
+    assert leaving.heard == 2
     assert engine.answer([request]) == whole  # the engine goes on
 
 

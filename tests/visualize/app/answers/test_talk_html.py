@@ -8,6 +8,7 @@ from grounding.boxes import Box, Size
 from infer.asking.words.found_again import CycleCheck, DescribedOnce
 from infer.engines.protocol import Exchange
 from visualize.app.answers.talk_html import describe_talk
+from visualize.app.talk.talk_state import Talk
 
 SIZE = Size(200, 100)
 BOXED = "<|object_ref_start|>cup<|object_ref_end|><|box_start|>(100,100),(500,600)<|box_end|>"
@@ -16,16 +17,25 @@ ELSEWHERE = CycleCheck("Where?", Box(0, 0, 9, 9), 0.25, 2, 0.5)
 TURNS = (Exchange("<image>What?", "a cup"), Exchange("Where?", BOXED))
 
 
+def talk_of(*turns: Exchange, check: CycleCheck | None = None) -> Talk:
+    return Talk("a picture", exchanges=turns, check=check)
+
+
 def text(html: str) -> str:
     return " ".join(re.sub("<[^>]*>", " ", html).split())
 
 
 def test_turns_are_shown_with_boxes_in_pixels() -> None:
-    assert text(describe_talk(TURNS, SIZE, "en")) == "What? a cup Where? cup (20, 10, 100, 60)"
+    assert text(describe_talk(talk_of(*TURNS), SIZE, "en")) == "a cup Where? cup (20, 10, 100, 60)"
+
+
+def test_the_check_of_a_description_stays_when_the_conversation_goes_on() -> None:
+    html = describe_talk(talk_of(*TURNS, check=FOUND), SIZE, "en")
+    assert text(html) == f"a cup {LED} Where? cup (20, 10, 100, 60)"
 
 
 LED = "✓ Asked back, these words lead to the object: IoU 0.75."
-MISLED = "✗ Asked back, these words do not lead to the object alone: IoU 0.25, 2 other objects."
+MISLED = "✗ Asked back, these words do not lead to the object alone: IoU 0.25, other objects: 2."
 AGAIN = "Described once more, as the first words did not lead to it"
 
 
@@ -41,17 +51,17 @@ def test_a_description_is_shown_with_its_check() -> None:
         ((missed, growing), f"a cup {MISLED} {AGAIN} a c"),
         ((missed, found), f"a cup {MISLED} {AGAIN} a cup {LED}"),
     ):
-        assert text(describe_talk((), SIZE, "en", described=described)) == expected
+        assert text(describe_talk(talk_of(), SIZE, "en", described=described)) == expected
 
 
 def test_the_first_turn_is_not_shown_twice() -> None:
     described = (DescribedOnce("<image>What?", "a cup", True, (), FOUND),)
-    assert describe_talk(TURNS[:1], SIZE, "en", described=described).count("a cup") == 1
+    assert describe_talk(talk_of(TURNS[0]), SIZE, "en", described=described).count("a cup") == 1
 
 
 def test_a_turn_that_is_written_and_a_note_are_shown() -> None:
-    html = describe_talk(TURNS[:1], SIZE, "zh", pending=Exchange("Why?", "Beca"), note="saved")
-    assert text(html) == "对话已保存，可用于训练。 What? a cup Why? Beca"
+    html = describe_talk(talk_of(TURNS[0]), SIZE, "zh", pending=Exchange("Why?", "Beca"), note="saved")
+    assert text(html) == "对话已保存，可用于训练。 a cup Why? Beca"
 
 
 @pytest.mark.parametrize("place", ["question", "answer"])
@@ -60,9 +70,9 @@ def test_nothing_in_a_conversation_becomes_markup(place: str) -> None:
     turn = Exchange(evil, "x") if place == "question" else Exchange("x", evil)
     described = (DescribedOnce("x", evil, True, (), FOUND),)
     for html in (
-        describe_talk((turn,), SIZE, "en"),
-        describe_talk((), SIZE, "en", described=described),
-        describe_talk((), SIZE, "en", pending=turn),
+        describe_talk(talk_of(turn, turn), SIZE, "en"),
+        describe_talk(talk_of(), SIZE, "en", described=described),
+        describe_talk(talk_of(), SIZE, "en", pending=turn),
     ):
         assert "<img" not in html
         assert "&lt;img" in html

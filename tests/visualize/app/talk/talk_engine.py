@@ -1,10 +1,11 @@
 """An engine that describes, finds and goes on as it is told to, a word at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
+from infer.engines.live_answers import Listener
 from infer.engines.protocol import RawAnswer, Request
 from tests.visualize.app.app_engine import RAW
 
@@ -23,7 +24,10 @@ class Conversing:
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         return [RawAnswer(self.say(request), is_cut=False) for request in requests]
 
-    def answer_live(self, request: Request, hear: Callable[[str], None]) -> RawAnswer:
+    def answer_live(self, requests: Sequence[Request], listeners: Sequence[Listener]) -> list[RawAnswer]:
+        return [self.tell(*each) for each in zip(requests, listeners, strict=True)]
+
+    def tell(self, request: Request, hear: Listener) -> RawAnswer:
         text = self.say(request)
         for piece in text.split():
             hear(f"{piece} ")

@@ -1,4 +1,4 @@
-"""Click and talk in Chromium: a click on the picture, its mask, the description and its check, and a turn."""
+"""Click and talk in Chromium: clicks on both pictures, masks, descriptions and their checks, and turns."""
 
 import io
 import os
@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from infer.engines.segment.segmenter import mask_iou
-from tests.visualize.app.app_engine import BOX, SIZE, make_asker, write_picture
-from tests.visualize.app.talk.talk_engine import NamingColours
-from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
+from tests.visualize.app.app_engine import SIZE, make_asker
+from tests.visualize.app.talk.shapes_engine import KnownShapes, mask_of, write_shapes
+from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, new_visitor, start
 from train.launch.command import free_port
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
@@ -34,14 +34,22 @@ from tests.visualize.app.app_browser import (
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
 
+RED, BLUE = (60, 30), (150, 60)
+VISITORS = 10
 
-def click(browser, x, y):
-    """Click on a pixel of the visitor's picture."""
-    image = one(browser, "#picture img")
+
+def click(browser, place, key=None, on="#picture"):
+    """Click on a pixel of the visitor's picture, where one of the pictures on the page shows it."""
+    image = one(browser, f"{on} img")
     rect = image.rect
     scale = min(rect["width"] / SIZE[0], rect["height"] / SIZE[1])
+    offsets = [(value - length / 2) * scale for value, length in zip(place, SIZE, strict=True)]
     actions = ActionChains(browser)
-    actions.move_to_element_with_offset(image, (x - SIZE[0] / 2) * scale, (y - SIZE[1] / 2) * scale).click()
+    if key is not None:
+        actions.key_down(key)
+    actions.move_to_element_with_offset(image, *offsets).click()
+    if key is not None:
+        actions.key_up(key)
     actions.perform()
 
 
@@ -49,48 +57,123 @@ def text(browser):
     return one(browser, "#described").text
 
 
+def say(browser, message):
+    one(browser, "#message textarea, #message input").send_keys(message, Keys.ENTER)
+
+
+def wait_for(browser, *words):
+    wait(browser, lambda _: all(word in text(browser) for word in words))
+
+
 def lit(browser):
     """Return the mask of what the page's picture leaves bright, in the pixels of the visitor's picture."""
     address = wait(browser, lambda _: every(browser, "#drawn img"))[0].get_attribute("src")
     with urllib.request.urlopen(address) as file:
         shown = np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB").resize(SIZE))
-    return shown[:, :, 0] > 120
+    return shown.max(axis=2) > 150
 
 
-def keep_screenshot(browser):
+def keep_screenshot(browser, name):
     if folder := os.environ.get("SCREENSHOTS"):
-        browser.save_screenshot(str(Path(folder) / "click_and_talk.png"))
+        browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
 @pytest.fixture(scope="module")
 def engine():
-    return NamingColours("red square")
+    return KnownShapes()
 
 
-def test_an_object_is_clicked_on_described_and_talked_about(engine, tmp_path):
-    truth = np.zeros((SIZE[1], SIZE[0]), dtype=np.bool_)
-    x1, y1, x2, y2 = map(int, BOX)
-    truth[y1:y2, x1:x2] = True
-    picture = write_picture(tmp_path / "picture.png")
-    with served(make_asker(engine), AppSettings(port=free_port()), "m", None) as url:
-        browser = start(tmp_path / "profile", "en-US")
-        try:
-            open_page(browser, url)
-            upload(browser, picture)
-            open_tab(browser, "Click and talk")
-            click(browser, 60, 30)
-            wait(browser, lambda _: "IoU 1.00" in text(browser))
-            assert "thing of 214" in text(browser)
-            typed = one(browser, "#point textarea, #point input").get_attribute("value")
-            assert np.allclose([int(value) for value in typed.split(",")], (60, 30), atol=1)
-            assert mask_iou(lit(browser), truth) >= 0.8
-            one(browser, "#message textarea, #message input").send_keys("Where is it?", Keys.ENTER)
-            wait(browser, lambda _: "red square (20, 10, 100, 60)" in text(browser))
-            keep_screenshot(browser)
-            one(browser, "#talk-undo").click()
-            wait(browser, lambda _: "Nothing is chosen" in text(browser))
-            assert not every(browser, "#talk-save")  # nobody named a folder to save in
-            assert errors(browser) == []
-            assert [address for address in requested(browser) if not address.startswith(url)] == []
-        finally:
-            browser.quit()
+@pytest.fixture(scope="module")
+def url(engine):
+    with served(make_asker(engine), AppSettings(port=free_port(), concurrent=2), "m", None) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    started = start(tmp_path_factory.mktemp("profile"), has_visitors=True)
+    yield started
+    started.quit()
+
+
+def begin(browser, url, picture):
+    open_page(browser, url)
+    upload(browser, picture)
+    open_tab(browser, "Click and talk")
+
+
+def test_objects_are_clicked_on_described_and_talked_about(browser, url, engine, tmp_path):
+    begin(browser, url, write_shapes(tmp_path / "picture.png"))
+    engine.go.clear()
+    click(browser, RED)
+    wait(browser, lambda _: text(browser).startswith("I see"))
+    keep_screenshot(browser, "talk_written")
+    assert "square" not in text(browser)  # it is shown as it is written
+    engine.go.set()
+    wait_for(browser, "I see a red square of 214", "IoU 1.00")
+    assert mask_iou(lit(browser), mask_of("red square")) >= 0.8
+    say(browser, "Where is the blue square?")  # another object, by words
+    wait_for(browser, "blue square (130, 40, 180, 90)", "Where is the blue square?")
+    keep_screenshot(browser, "talk_turn")
+    assert one(browser, "#message textarea, #message input").get_attribute("value") == ""
+
+    click(browser, BLUE, on="#drawn")  # by a click, on the picture of the answer
+    wait_for(browser, "I see a blue square of 31", "IoU 1.00")
+    typed = one(browser, "#point textarea, #point input").get_attribute("value")
+    assert np.allclose([int(value) for value in typed.split(",")], BLUE, atol=1)
+    assert "Where is" not in text(browser)
+    assert mask_iou(lit(browser), mask_of("blue square")) >= 0.8
+    click(browser, RED, Keys.SHIFT, on="#drawn")  # both
+    wait_for(browser, "red square of 214 and a blue square of 31", "lead")
+    assert mask_iou(lit(browser), mask_of("red square", "blue square")) >= 0.8
+    keep_screenshot(browser, "talk_second_try")
+    click(browser, RED, Keys.ALT)  # and the first one alone again
+    wait_for(browser, "I see a blue square of 31", "IoU 1.00")
+    assert mask_iou(lit(browser), mask_of("blue square")) >= 0.8
+
+    for words in ("red square of 214 and a blue", "I see a blue square of 31", "Where is the blue square?"):
+        one(browser, "#talk-undo").click()
+        wait_for(browser, words)
+    assert mask_iou(lit(browser), mask_of("red square")) >= 0.8
+    one(browser, "#talk-undo").click()
+    wait_for(browser, "Nothing is chosen")
+    assert not every(browser, "#talk-save")  # nobody named a folder to save in
+    assert errors(browser) == []
+    assert [address for address in requested(browser) if not address.startswith(url)] == []
+
+
+def test_a_click_on_an_answer_about_another_picture_means_nothing(browser, url, engine, tmp_path):
+    begin(browser, url, write_shapes(tmp_path / "picture.png"))
+    click(browser, RED)
+    wait_for(browser, "IoU 1.00")
+    asked = len(engine.asked)
+    one(browser, "#picture button[aria-label='Remove Image'], #picture button[aria-label='Clear']").click()
+    upload(browser, write_shapes(tmp_path / "other.png", red=150))
+    click(browser, BLUE, on="#drawn")
+    click(browser, RED)
+    wait_for(browser, "red square of 150", "IoU 1.00")
+    assert len(engine.asked) == asked + 2
+
+
+def test_ten_visitors_at_once_see_their_own_pictures_alone(browser, url, tmp_path):
+    reds = [150 + 10 * number for number in range(VISITORS)]
+    handles = [new_visitor(browser, url) for _ in reds]  # they load at the same time
+    for red, handle in zip(reds, handles, strict=True):
+        browser.switch_to.window(handle)
+        wait(browser, lambda _: every(browser, "#picture input[type=file]"))
+        upload(browser, write_shapes(tmp_path / f"{red}.png", red))
+        open_tab(browser, "Click and talk")
+        click(browser, RED)  # the answers of all come at once, or in turn
+    for red, handle in zip(reds, handles, strict=True):
+        browser.switch_to.window(handle)
+        wait_for(browser, "IoU 1.00")
+        say(browser, f"Is {red} a red square?")
+    for red, handle in zip(reds, handles, strict=True):
+        browser.switch_to.window(handle)
+        wait_for(browser, f"red square of {red}", f"Is {red} a red square?", "(20, 10, 100, 60)")
+        others = [str(other) for other in reds if other != red]
+        assert [other for other in others if other in text(browser)] == []
+        address = one(browser, "#drawn img").get_attribute("src")
+        with urllib.request.urlopen(address) as file:
+            assert Image.open(io.BytesIO(file.read())).convert("RGB").getpixel((100, 60))[0] == red
+        assert errors(browser) == []

@@ -8,9 +8,8 @@
   const field = () => document.querySelector("#corners textarea, #corners input");
   const isMarking = () => Boolean(field()?.offsetParent && image()?.naturalWidth);
 
-  // Where the picture's pixels are on the page: the element is larger, with empty bars on two sides.
-  function frame() {
-    const shown = image();
+  // Where an image's pixels are on the page: the element is larger, with empty bars on two sides.
+  function frame(shown) {
     const outer = shown.getBoundingClientRect();
     const scale = Math.min(outer.width / shown.naturalWidth, outer.height / shown.naturalHeight);
     const width = shown.naturalWidth * scale;
@@ -24,23 +23,26 @@
     };
   }
 
-  function pixel(event) {
-    const place = frame();
+  // The pixel of the visitor's picture under the pointer; an image of it may have another size.
+  function pixel(event, shown = image()) {
+    const place = frame(shown);
+    const { naturalWidth: width, naturalHeight: height } = image();
     const inside = (value, most) => Math.min(Math.max(Math.round(value), 0), most);
     return [
-      inside((event.clientX - place.left) / place.scale, place.width),
-      inside((event.clientY - place.top) / place.scale, place.height),
+      inside((event.clientX - place.left) / place.scale * width / place.width, width),
+      inside((event.clientY - place.top) / place.scale * height / place.height, height),
     ];
   }
 
   function drawMark() {
+    noteAnswer();
     document.body.classList.toggle("marking", isMarking());
     document.body.classList.toggle("talking", isTalking());
     const numbers = isMarking() ? field().value.split(/[\s,，;；]+/).filter(Boolean).map(Number) : [];
     const isBox = numbers.length === 4 && numbers.every(Number.isFinite);
     mark.style.display = isBox ? "block" : "none";
     if (!isBox) return;
-    const place = frame();
+    const place = frame(image());
     const [x1, y1, x2, y2] = numbers;
     mark.style.left = `${place.left + window.scrollX + Math.min(x1, x2) * place.scale}px`;
     mark.style.top = `${place.top + window.scrollY + Math.min(y1, y2) * place.scale}px`;
@@ -73,15 +75,24 @@
     document.addEventListener(name, () => { start = null; });
   }
 
-  // A click on the picture, while that tab is open, describes what is there; with Shift it adds, with Alt it
-  // takes away.
+  // A click, while that tab is open, describes what is there; with Shift it adds, with Alt it takes away.
+  // Both pictures take clicks: the visitor's own, and the one that the last answer has made of it.
   const point = () => document.querySelector("#point textarea, #point input");
+  const drawn = () => document.querySelector("#drawn img");
   const isTalking = () => Boolean(point()?.offsetParent && image()?.naturalWidth);
 
+  let answered = {};
+  function noteAnswer() {
+    if (drawn()?.src !== answered.drawn) answered = { drawn: drawn()?.src, picture: image()?.src };
+  }
+  const takesClicks = (shown) =>
+    shown === image() || (shown === drawn() && shown.naturalWidth && answered.picture === image()?.src);
+
   document.addEventListener("click", (event) => {
-    if (event.target !== image() || !isTalking()) return;
+    if (!isTalking() || !(event.target instanceof HTMLImageElement) || !takesClicks(event.target)) return;
     event.preventDefault();
-    const [x, y] = pixel(event);
+    event.stopPropagation();
+    const [x, y] = pixel(event, event.target);
     point().value = [Math.min(x, image().naturalWidth - 1), Math.min(y, image().naturalHeight - 1)].join(", ");
     point().dispatchEvent(new Event("input", { bubbles: true }));
     const way = event.shiftKey ? "#talk-add" : event.altKey ? "#talk-remove" : "#talk-new";
