@@ -9,19 +9,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grounding.boxes import Box, Size, iou
+from grounding.boxes import Box, Size
 from grounding.markup import IMAGE_PLACEHOLDER, find_markup
 from grounding.prompts import Wording
+from grounding.regions.led_back import FOUND_AT, LedBack, led_back
 from infer.asking.parsed_answers import parse_raw_answer
 from infer.asking.words.asking_for_words import parse_words
 from infer.engines.live_answers import read_live
 from infer.engines.protocol import Engine, RawAnswer, Request
-
-FOUND_AT = 0.5
-"""The IoU from which on a region counts as found again, as in scores of referring expressions."""
-
-SAME_BOX = 0.9
-"""Boxes with this IoU are one object that an answer names twice."""
 
 SECOND_TEMPERATURE = 1.0
 """At this temperature a second description is sampled, where there is no other wording to ask in."""
@@ -48,21 +43,18 @@ class CycleTarget:
 class CycleCheck:
     """What was found for the words of a description.
 
-    `box` is the one of the answer's boxes that overlaps the region most, with its `iou`; None and 0 without a
-    box. `others` counts further objects that the answer names. `question` is what was asked, "" if the words
-    cannot be asked for.
+    `question` is what was asked, "" if the words cannot be asked for; `led` is where they lead. They lead
+    back from the IoU `found_at` on.
     """
 
     question: str
-    box: Box | None
-    iou: float
-    others: int
-    found_at: float
+    led: LedBack
+    found_at: float = FOUND_AT
 
     @property
     def is_found(self) -> bool:
         """Whether the words lead back to the region, and to no other object."""
-        return self.iou >= self.found_at and not self.others
+        return self.led.is_region(self.found_at)
 
 
 @dataclass(frozen=True)
@@ -112,7 +104,7 @@ def describe_and_check(
 
 def better_description(described: Sequence[DescribedOnce]) -> DescribedOnce:
     """Return the description whose words lead back to the region best; of equal ones, the first."""
-    return max(described, key=lambda each: (each.is_found, each.check.iou if each.check else 0.0))
+    return max(described, key=lambda each: (each.is_found, each.check.led.iou if each.check else 0.0))
 
 
 def ask_back(engine: Engine, words: str, target: CycleTarget) -> CycleCheck:
@@ -124,14 +116,11 @@ def ask_back(engine: Engine, words: str, target: CycleTarget) -> CycleCheck:
         UserError: as the engine.
     """
     if not words or find_markup(words):
-        return CycleCheck("", None, 0.0, 0, target.found_at)
+        return CycleCheck("", led_back((), target.box), target.found_at)
     question = target.ask(words)
     (answer,) = engine.answer([Request(target.image, target.system, f"{IMAGE_PLACEHOLDER}{question}")])
-    found = _distinct([item.box for item in parse_raw_answer(answer, target.size).detections])
-    if not found:
-        return CycleCheck(question, None, 0.0, 0, target.found_at)
-    best = max(found, key=lambda box: iou(box, target.box))
-    return CycleCheck(question, best, iou(best, target.box), len(found) - 1, target.found_at)
+    found = parse_raw_answer(answer, target.size).detections
+    return CycleCheck(question, led_back((item.box for item in found), target.box), target.found_at)
 
 
 def asked_otherwise(request: Request, wordings: Sequence[Wording]) -> Request:
@@ -147,12 +136,3 @@ def _described(question: str, written: str | RawAnswer) -> DescribedOnce:
         return DescribedOnce(question, written.strip())
     answered = parse_words(written)
     return DescribedOnce(question, answered.raw, True, answered.problems)
-
-
-def _distinct(boxes: Sequence[Box]) -> list[Box]:
-    """Return the boxes without those that nearly repeat one before them."""
-    kept: list[Box] = []
-    for box in boxes:
-        if all(iou(box, other) < SAME_BOX for other in kept):
-            kept.append(box)
-    return kept

@@ -82,7 +82,7 @@ def test_words_are_found_that_lead_to_their_region_alone(
 ) -> None:
     engine = Told(lambda _: answer)
     check = ask_back(engine, "the red cup", TARGET)
-    assert (check.box, check.iou, check.others) == (box, pytest.approx(iou), others)
+    assert (check.led.box, check.led.iou, check.led.others) == (box, pytest.approx(iou), others)
     assert check.is_found == is_found
     assert engine.asked == [Request(WHOLE, "Be brief.", f"<image>{PHRASE.ask('the red cup')}")]
 

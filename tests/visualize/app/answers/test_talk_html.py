@@ -5,6 +5,7 @@ import re
 import pytest
 
 from grounding.boxes import Box, Size
+from grounding.regions.led_back import LedBack
 from infer.asking.words.found_again import CycleCheck, DescribedOnce
 from infer.engines.protocol import Exchange
 from visualize.app.answers.talk_html import describe_talk
@@ -12,8 +13,9 @@ from visualize.app.talk.talk_state import Talk
 
 SIZE = Size(200, 100)
 BOXED = "<|object_ref_start|>cup<|object_ref_end|><|box_start|>(100,100),(500,600)<|box_end|>"
-FOUND = CycleCheck("Where?", Box(0, 0, 9, 9), 0.75, 0, 0.5)
-ELSEWHERE = CycleCheck("Where?", Box(0, 0, 9, 9), 0.25, 2, 0.5)
+BOXES = tuple(Box(0, 0, size, size) for size in (8, 3, 1))
+FOUND = CycleCheck("Where?", LedBack(BOXES[:1], BOXES[0], 0.75))
+ELSEWHERE = CycleCheck("Where?", LedBack(BOXES, BOXES[0], 0.25))
 TURNS = (Exchange("<image>What?", "a cup"), Exchange("Where?", BOXED))
 
 
