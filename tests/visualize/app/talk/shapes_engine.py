@@ -1,5 +1,6 @@
 """An engine that knows a picture of two shapes: it names what is lit, and finds what is named."""
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,13 +55,16 @@ class KnownShapes:
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         return [RawAnswer(self.say(request), is_cut=False) for request in requests]
 
-    def answer_live(self, requests: Sequence[Request], listeners: Sequence[Listener]) -> list[RawAnswer]:
+    def answer_live(
+        self, requests: Sequence[Request], listeners: Sequence[Listener | None]
+    ) -> list[RawAnswer]:
         answers = self.answer(requests)
         for request, answer, hear in zip(requests, answers, listeners, strict=True):
-            for number, word in enumerate(answer.text.split(" ")):
+            for number, word in enumerate(re.findall(r"\S+ ?", answer.text)):
                 if number == 2 and not request.history:
                     assert self.go.wait(PATIENCE)
-                hear(f"{word} ")
+                if hear is not None:
+                    hear(word)
         return answers
 
     def say(self, request: Request) -> str:
