@@ -17,7 +17,7 @@ FLAGS = (
 def start(profile: Path, language: str = "en-US", *, has_visitors: bool = False):
     """Start a browser that speaks a language, and notes the console and every request.
 
-    One that `has_visitors` can open tabs that share nothing, neither cookies nor connections (`new_visitor`).
+    One that `has_visitors` can open tabs of other visitors (`new_visitors`).
     """
     from selenium import webdriver
 
@@ -31,9 +31,17 @@ def start(profile: Path, language: str = "en-US", *, has_visitors: bool = False)
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
 
 
-def new_visitor(browser, url):
-    """Open an address in a tab of another visitor, as in a private window, and return the tab's handle."""
-    context = browser.browser.create_user_context()
-    handle = browser.browsing_context.create("tab", user_context=context)
-    browser.browsing_context.navigate(handle, url, wait="none")
-    return handle
+def new_visitors(browser, url, count):
+    """Open an address in so many tabs, as in private windows, and return their handles.
+
+    A window has three tabs, which share a cache: a browser opens six connections to an address in each, and
+    Gradio holds one or two of them for every page.
+    """
+    handles = []
+    for number in range(count):
+        if number % 3 == 0:
+            context = browser.browser.create_user_context()
+        handle = browser.browsing_context.create("tab", user_context=context)
+        browser.browsing_context.navigate(handle, url, wait="none")
+        handles.append(handle)
+    return handles

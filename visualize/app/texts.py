@@ -43,7 +43,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "点击图片中的物体：模型会描述它，然后可以继续对话。"
         "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉。",
     ),
-    "point": ("Click without a mouse, in pixels: x, y", "不用鼠标点击（像素坐标）：x, y"),
+    "point": ("Or type the place: x, y", "或输入位置：x, y"),
     "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),
     "talk_new": ("Describe", "描述"),
     "talk_add": ("Add to it", "添加"),
