@@ -1,6 +1,8 @@
 """The HTML of a conversation: its turns, and the checks of its description."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from grounding.answers.reader import read_answer
@@ -10,6 +12,10 @@ from infer.engines.protocol import Exchange
 from visualize.app.answers.html_templates import render
 from visualize.app.talk.talk_state import Talk
 from visualize.app.texts import say
+
+_BOX_END = "<|box_end|>"
+_GROUNDING = re.compile(r"<\|box_start\|>.*?(?:<\|box_end\|>|$)|<\|\w*(?:\|>|\|?$)|<$", re.DOTALL)
+"""Grounding tokens, with the numbers of a box, and what may become one at the end of a growing text."""
 
 
 def describe_talk(
@@ -28,22 +34,28 @@ def describe_talk(
     being written. `note` is a key of TEXTS.
     """
     first, later = talk.exchanges[:1], talk.exchanges[1:]
+    described = described or [
+        DescribedOnce(turn.question, turn.answer, talk.check is not None, (), talk.check) for turn in first
+    ]
     return render(
         "talk.html",
         say=partial(say, language),
         note=say(language, note) if note else "",
-        described=described
-        or [
-            DescribedOnce(turn.question, turn.answer, talk.check is not None, (), talk.check)
-            for turn in first
-        ],
-        turns=[_shown(turn, size) for turn in later],
-        pending=pending,
+        described=[replace(each, words=_readable(each.words, size)) for each in described],
+        turns=[replace(turn, answer=_readable(turn.answer, size)) for turn in later],
+        pending=pending and replace(pending, answer=_readable(pending.answer, size)),
     )
 
 
-def _shown(turn: Exchange, size: Size) -> Exchange:
-    """Return a turn as a visitor reads it: objects with their boxes in pixels."""
-    found = read_answer(turn.answer, size).detections
-    rows = (f"{item.label} ({', '.join(f'{value:.0f}' for value in item.box.xyxy)})" for item in found)
-    return Exchange(turn.question, "; ".join(rows) if found else turn.answer)
+def _readable(text: str, size: Size) -> str:
+    """Return an answer, whole or not, as a visitor reads it: objects with their boxes in pixels.
+
+    Of an object that is being written, the tokens and the numbers on the grid are left out.
+    """
+    found = read_answer(text, size).detections
+    rows = [f"{item.label} ({', '.join(f'{value:.0f}' for value in item.box.xyxy)})" for item in found]
+    if not rows and not _GROUNDING.search(text):
+        return text
+    begun = text[text.rfind(_BOX_END) + len(_BOX_END) :] if _BOX_END in text else "" if rows else text
+    plain = " ".join(_GROUNDING.sub(" ", begun).split())
+    return "; ".join([*rows, plain] if plain else rows)

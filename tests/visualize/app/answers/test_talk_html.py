@@ -1,5 +1,6 @@
 """The HTML of a conversation: its turns, its checks, and that nothing in it becomes markup."""
 
+import html
 import re
 
 import pytest
@@ -23,8 +24,8 @@ def talk_of(*turns: Exchange, check: CycleCheck | None = None) -> Talk:
     return Talk("a picture", exchanges=turns, check=check)
 
 
-def text(html: str) -> str:
-    return " ".join(re.sub("<[^>]*>", " ", html).split())
+def text(page: str) -> str:
+    return " ".join(re.sub("<[^>]*>", " ", page).split())
 
 
 def test_turns_are_shown_with_boxes_in_pixels() -> None:
@@ -32,8 +33,8 @@ def test_turns_are_shown_with_boxes_in_pixels() -> None:
 
 
 def test_the_check_of_a_description_stays_when_the_conversation_goes_on() -> None:
-    html = describe_talk(talk_of(*TURNS, check=FOUND), SIZE, "en")
-    assert text(html) == f"a cup {LED} Where? cup (20, 10, 100, 60)"
+    shown = describe_talk(talk_of(*TURNS, check=FOUND), SIZE, "en")
+    assert text(shown) == f"a cup {LED} Where? cup (20, 10, 100, 60)"
 
 
 LED = "✓ Asked back, these words lead to the object: IoU 0.75."
@@ -62,8 +63,28 @@ def test_the_first_turn_is_not_shown_twice() -> None:
 
 
 def test_a_turn_that_is_written_and_a_note_are_shown() -> None:
-    html = describe_talk(talk_of(TURNS[0]), SIZE, "zh", pending=Exchange("Why?", "Beca"), note="saved")
-    assert text(html) == "对话已保存，可用于训练。 a cup Why? Beca"
+    shown = describe_talk(talk_of(TURNS[0]), SIZE, "zh", pending=Exchange("Why?", "Beca"), note="saved")
+    assert text(shown) == "对话已保存，可用于训练。 a cup Why? Beca"
+
+
+def test_an_object_is_read_while_its_tokens_are_written() -> None:
+    written = f"{BOXED}<|object_ref_start|>red pen<|object_ref_end|><|box_start|>(1,2),(30,40)<|box_end|>"
+    seen = []
+    for length in range(len(written) + 1):
+        pending = Exchange("Where?", written[:length])
+        said = text(describe_talk(talk_of(), SIZE, "en", pending=pending)).removeprefix("Where? ")
+        if said not in seen:
+            seen.append(said)
+    cup = "cup (20, 10, 100, 60)"
+    begun = ["r", "re", "red", "red p", "red pe", "red pen"]
+    pen = f"{cup}; red pen (0, 0, 6, 4)"
+    assert seen == ["…", "c", "cu", "cup", cup, *(f"{cup}; {part}" for part in begun), pen]
+
+
+@pytest.mark.parametrize("words", ["a cup <3 m tall", "1 < 2", "a | b"])
+def test_other_signs_stay_in_a_text(words: str) -> None:
+    shown = text(describe_talk(talk_of(Exchange("", words)), SIZE, "en"))
+    assert html.unescape(shown) == words
 
 
 @pytest.mark.parametrize("place", ["question", "answer"])
@@ -71,10 +92,10 @@ def test_nothing_in_a_conversation_becomes_markup(place: str) -> None:
     evil = "<img src=x onerror=alert(1)>"
     turn = Exchange(evil, "x") if place == "question" else Exchange("x", evil)
     described = (DescribedOnce("x", evil, True, (), FOUND),)
-    for html in (
+    for page in (
         describe_talk(talk_of(turn, turn), SIZE, "en"),
         describe_talk(talk_of(), SIZE, "en", described=described),
         describe_talk(talk_of(), SIZE, "en", pending=turn),
     ):
-        assert "<img" not in html
-        assert "&lt;img" in html
+        assert "<img" not in page
+        assert "&lt;img" in page
