@@ -52,10 +52,10 @@ def _readable(text: str, size: Size) -> str:
 
     Of an object that is being written, the tokens and the numbers on the grid are left out.
     """
-    found = read_answer(text, size).detections
+    ended = text.rfind(_BOX_END) + len(_BOX_END) if _BOX_END in text else len(text)
+    found = read_answer(text[:ended], size).detections
     rows = [f"{item.label} ({', '.join(f'{value:.0f}' for value in item.box.xyxy)})" for item in found]
     if not rows and not _GROUNDING.search(text):
         return text
-    begun = text[text.rfind(_BOX_END) + len(_BOX_END) :] if _BOX_END in text else "" if rows else text
-    plain = " ".join(_GROUNDING.sub(" ", begun).split())
-    return "; ".join([*rows, plain] if plain else rows)
+    begun = _GROUNDING.sub(" ", text[ended:] if rows else text).split()
+    return "; ".join([*rows, " ".join(begun)] if begun else rows)
