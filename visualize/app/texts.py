@@ -38,10 +38,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "region_button": ("Ask about the box", "询问这个框"),
     "talk_tab": ("Click and talk", "点击对话"),
     "talk_help": (
-        "Click on an object in the picture: the model describes it, and you can talk on. Shift-click adds to "
-        "the object, Alt-click takes away from it.",
-        "点击图片中的物体：模型会描述它，然后可以继续对话。"
-        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉。",
+        "Click on an object in either picture: the model describes it, and you can talk on. Shift-click adds "
+        "to the object, Alt-click takes away from it; so does a click after its button below.",
+        "点击任意一张图片中的物体：模型会描述它，然后可以继续对话。"
+        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉；也可以先按下面的按钮，再点击图片。",
     ),
     "point": ("Or type the place: x, y", "或输入位置：x, y"),
     "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),

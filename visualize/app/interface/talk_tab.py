@@ -38,13 +38,12 @@ def add_talk_tab(text: Texts, *, may_save: bool) -> TalkTab:
     with gr.Row():
         undo = gr.Button(text("talk_undo"), elem_id="talk-undo", size="sm", min_width=100)
         save = gr.Button(text("talk_save"), elem_id="talk-save", size="sm", min_width=100, visible=may_save)
-    with gr.Row(elem_classes=["talk-row"]):
-        point = gr.Textbox(
-            label=text("point"), placeholder=text("point_example"), elem_id="point", lines=1, max_lines=1,
-            scale=3, min_width=200,
-        )  # fmt: skip
+    point = gr.Textbox(
+        label=text("point"), placeholder=text("point_example"), elem_id="point", lines=1, max_lines=1
+    )
+    with gr.Row():
         new, add, remove = (
-            gr.Button(text(key), elem_id=name, size="sm", scale=1, min_width=80)
+            gr.Button(text(key), elem_id=name, size="sm", min_width=80)
             for key, name in (
                 ("talk_new", "talk-new"), ("talk_add", "talk-add"), ("talk_remove", "talk-remove"),
             )

@@ -61,6 +61,12 @@ def say(browser, message):
     one(browser, "#message textarea, #message input").send_keys(message, Keys.ENTER)
 
 
+def undo(browser, *words):
+    """Undo a click, and wait until the page says these words."""
+    one(browser, "#talk-undo").click()
+    wait_for(browser, *words)
+
+
 def wait_for(browser, *words):
     wait(browser, lambda _: all(word in text(browser) for word in words))
 
@@ -123,20 +129,25 @@ def test_objects_are_clicked_on_described_and_talked_about(browser, url, engine,
     assert np.allclose([int(value) for value in typed.split(",")], BLUE, atol=1)
     assert "Where is" not in text(browser)
     assert mask_iou(lit(browser), mask_of("blue square")) >= 0.8
-    click(browser, RED, Keys.SHIFT, on="#drawn")  # both
-    wait_for(browser, "red square of 214 and a blue square of 31", "lead")
+    both = "red square of 214 and a blue square of 31"
+    click(browser, RED, Keys.SHIFT, on="#drawn")
+    wait_for(browser, both, "Described once more", "lead")
     assert mask_iou(lit(browser), mask_of("red square", "blue square")) >= 0.8
     keep_screenshot(browser, "talk_second_try")
-    click(browser, RED, Keys.ALT)  # and the first one alone again
+    undo(browser, "I see a blue square of 31")
+    one(browser, "#talk-add").click()  # without a keyboard: the next click adds
+    assert one(browser, "#talk-add").get_attribute("aria-pressed") == "true"
+    click(browser, RED)
+    wait_for(browser, both, "Described once more")
+    assert one(browser, "#talk-add").get_attribute("aria-pressed") == "false"
+    click(browser, RED, Keys.ALT)  # and the blue one alone again
     wait_for(browser, "I see a blue square of 31", "IoU 1.00")
     assert mask_iou(lit(browser), mask_of("blue square")) >= 0.8
 
-    for words in ("red square of 214 and a blue", "I see a blue square of 31", "Where is the blue square?"):
-        one(browser, "#talk-undo").click()
-        wait_for(browser, words)
+    for words in (both, "I see a blue square of 31", "Where is the blue square?"):
+        undo(browser, words)
     assert mask_iou(lit(browser), mask_of("red square")) >= 0.8
-    one(browser, "#talk-undo").click()
-    wait_for(browser, "Nothing is chosen")
+    undo(browser, "Nothing is chosen")
     assert not every(browser, "#talk-save")  # nobody named a folder to save in
     assert errors(browser) == []
     assert [address for address in requested(browser) if not address.startswith(url)] == []

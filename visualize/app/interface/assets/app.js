@@ -75,7 +75,8 @@
     document.addEventListener(name, () => { start = null; });
   }
 
-  // A click, while that tab is open, describes what is there; with Shift it adds, with Alt it takes away.
+  // A click, while that tab is open, describes what is there; with Shift it adds, with Alt it takes away. So
+  // does a click after one of the buttons, which is the way without a keyboard.
   // Both pictures take clicks: the visitor's own, and the one that the last answer has made of it.
   const point = () => document.querySelector("#point textarea, #point input");
   const drawn = () => document.querySelector("#drawn img");
@@ -95,8 +96,32 @@
     const [x, y] = pixel(event, event.target);
     point().value = [Math.min(x, image().naturalWidth - 1), Math.min(y, image().naturalHeight - 1)].join(", ");
     point().dispatchEvent(new Event("input", { bubbles: true }));
-    const way = event.shiftKey ? "#talk-add" : event.altKey ? "#talk-remove" : "#talk-new";
+    sent = point().value;
+    const way = event.shiftKey ? "#talk-add" : event.altKey ? "#talk-remove" : armed ?? "#talk-new";
+    arm(null);
     setTimeout(() => document.querySelector(way).click(), 50);  // Gradio takes the field's value first
+  }, true);
+
+  // A button pressed without a new point in the field waits for the next click on a picture.
+  let armed = null;
+  let sent = "";
+  function arm(way) {
+    armed = way;
+    for (const button of document.querySelectorAll("#talk-add, #talk-remove")) {
+      button.setAttribute("aria-pressed", `#${button.id}` === way);
+    }
+  }
+  document.addEventListener("click", (event) => {
+    const button = event.isTrusted && event.target.closest?.("#talk-add, #talk-remove");
+    if (!button) return;
+    if (point().value === sent && sent) {
+      event.preventDefault();
+      event.stopPropagation();
+      arm(armed === `#${button.id}` ? null : `#${button.id}`);
+    } else {
+      sent = point().value;
+      arm(null);
+    }
   }, true);
 
   // A changed list of fonts makes the browser lay out texts again that it drew before their font was loaded.
