@@ -109,6 +109,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Asked back, these words do not lead to the object alone: IoU {iou}, other objects: {others}.",
         "反问后，这些词并不只指向该物体：交并比（IoU）{iou}，另有 {others} 个物体。",
     ),
+    "not_asked_back": (
+        "It was not asked where that is: there are no words, or they hold marks of boxes.",
+        "没有反问其位置：没有文字，或其中含有边框标记。",
+    ),
     "second_try": (
         "Described once more, as the first words did not lead to it",
         "由于最初的描述未能指向它，再次描述",

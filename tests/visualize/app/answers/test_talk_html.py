@@ -39,6 +39,7 @@ def test_the_check_of_a_description_stays_when_the_conversation_goes_on() -> Non
 
 LED = "✓ Asked back, these words lead to the object: IoU 0.75."
 MISLED = "✗ Asked back, these words do not lead to the object alone: IoU 0.25, other objects: 2."
+UNASKED = "✗ It was not asked where that is: there are no words, or they hold marks of boxes."
 AGAIN = "Described once more, as the first words did not lead to it"
 
 
@@ -47,10 +48,12 @@ def test_a_description_is_shown_with_its_check() -> None:
     whole = DescribedOnce("<image>What?", "a cup", is_whole=True)
     found = DescribedOnce("", "a cup", True, (), FOUND)
     missed = DescribedOnce("", "a cup", True, (), ELSEWHERE)
+    unasked = DescribedOnce("", BOXED, True, (), CycleCheck("", LedBack((), None, 0.0)))
     for described, expected in (
         ((growing,), "a c"),
         ((whole,), "a cup Asking where that is ..."),
         ((found,), f"a cup {LED}"),
+        ((unasked,), f"cup (20, 10, 100, 60) {UNASKED}"),
         ((missed, growing), f"a cup {MISLED} {AGAIN} a c"),
         ((missed, found), f"a cup {MISLED} {AGAIN} a cup {LED}"),
     ):
