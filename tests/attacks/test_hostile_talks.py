@@ -1,6 +1,5 @@
 """What strangers send to conversations by click: pictures and states of others, too much, and other types."""
 
-import logging
 import re
 
 import httpx
@@ -40,21 +39,6 @@ def numbers(url):
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
     return write_shapes(tmp_path_factory.mktemp("picture") / "picture.png").read_bytes()
-
-
-@pytest.fixture
-def faults(monkeypatch, capfd):
-    """Return a function that returns the lines about errors that were logged or printed since the start."""
-    logged = []
-    for name in ("uvicorn.error", "visualize.app.interface.page_events"):
-        monkeypatch.setattr(logging.getLogger(name), "handle", logged.append)
-
-    def read():
-        printed = "".join(capfd.readouterr()).splitlines()
-        errors = [record.getMessage() for record in logged if record.levelno >= logging.ERROR]
-        return [*errors, *(line for line in printed if "Traceback" in line or "Error" in line)]
-
-    return read
 
 
 @pytest.fixture

@@ -195,6 +195,23 @@ def test_a_stream_joins_to_the_whole_answer(client: openai.OpenAI, requests: lis
     assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["length"]
 
 
+def test_streams_of_several_clients_are_decoded_together_and_join_to_the_plain_answers(
+    client: openai.OpenAI, requests: list[Request]
+) -> None:
+    def plain(request: Request) -> str | None:
+        (choice,) = client.chat.completions.create(model="tiny", messages=messages(request)).choices
+        return choice.message.content
+
+    def streamed(request: Request) -> list[str]:
+        chunks = client.chat.completions.create(model="tiny", messages=messages(request), stream=True)
+        return [text for chunk in chunks if (text := chunk.choices[0].delta.content)]
+
+    with ThreadPoolExecutor(4) as pool:
+        pieces = list(pool.map(streamed, requests[:4]))
+    assert ["".join(each) for each in pieces] == [plain(request) for request in requests[:4]]
+    assert min(map(len, pieces)) > 1
+
+
 def test_a_damaged_image_is_the_clients_fault(client: openai.OpenAI, requests: list[Request]) -> None:
     turns = messages(requests[3])
     head, _, data = turns[-1]["content"][1]["image_url"]["url"].partition(",")
