@@ -61,6 +61,9 @@ class DescribingQuestions:
         "spotlight",
     )
     labels: bool = setting("ask also for the category's name where nothing else is known of an object", False)
+    dialogue: float = setting(
+        "share of these questions that go on with one about boxes, as a second turn, 0 to 1", 0.0
+    )
 
     @property
     def shows(self) -> tuple[str, ...]:
@@ -225,10 +228,19 @@ class PrepareRecipe:
             )
 
     def _check_regions(self) -> None:
+        from grounding.regions.shown_region import CROP
+
         share = self.regions.share
         _ = self.regions.shows
         if not 0 <= share < 1:
             raise ValueError(f"regions.share: {share} is not a share of at least 0 and below 1")
+        if not 0 <= self.regions.dialogue <= 1:
+            raise ValueError(f"regions.dialogue: {self.regions.dialogue} is not a share from 0 to 1")
+        if self.regions.dialogue and CROP in self.regions.shows:
+            raise ValueError(
+                "regions.dialogue: boxes in a crop's picture are not those of the image: leave crop out of "
+                "regions.show, or set regions.dialogue=0"
+            )
         if share + self.yes_no.share >= 1:
             raise ValueError(
                 f"regions.share: {share} and yes_no.share={self.yes_no.share} leave nothing for questions "

@@ -58,8 +58,13 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         yield from _check_yes_no(messages, objects, row[YES_NO_KEY])
         return
     if asks_for_words(row):
-        yield from _check_region(messages, objects, row)
+        yield from _check_region(messages, objects, row, contract)
         return
+    yield from _check_named_objects(messages, objects, contract)
+
+
+def _check_named_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
+    """Check the objects that the answers name, and that the reader finds them."""
     in_objects = list(_check_objects(messages, objects, contract))
     yield from in_objects
     if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
@@ -109,23 +114,32 @@ def _check_yes_no(messages: Messages, objects: Any, kind: str) -> Iterator[Flaw]
         yield Flaw(BAD_YES_NO, excerpt(before[0]))
 
 
-def _check_region(messages: Messages, objects: Any, row: dict[str, Any]) -> Iterator[Flaw]:
-    """Check a question for words: one turn, no objects, and an answer that its mark knows to be true.
+def _check_region(
+    messages: Messages, objects: Any, row: dict[str, Any], contract: Contract
+) -> Iterator[Flaw]:
+    """Check a question for words: its first answer is one that its mark knows to be true.
 
-    A text that states the box of its region, in place of a picture, has its numbers.
+    A text that states the box of its region, in place of a picture, has its numbers. The conversation can go
+    on with other questions; only these can have objects.
     """
     try:
         region = read_region(row)
     except ValueError as error:
         yield Flaw(BAD_REGION, str(error))
         return
-    *before, answer = (message["content"] for message in messages if message["role"] != "system")
-    if region is None or len(before) != 1 or objects or answer not in region.phrases:
+    turns = [message for message in messages if message["role"] != "system"]
+    question, answer = (turn["content"] for turn in turns[:2])
+    later = turns[2:]
+    if region is None or answer not in region.phrases:
         yield Flaw(BAD_REGION, excerpt(answer))
-    elif _PLACEHOLDER.search(before[0]):
-        yield Flaw(BAD_REGION, excerpt(before[0]))
-    elif region.show == TEXT and not _states_box(before[0], region.box):
-        yield Flaw(BAD_REGION, f"the question does not state {list(region.box)}: {excerpt(before[0])}")
+    elif _PLACEHOLDER.search(question):
+        yield Flaw(BAD_REGION, excerpt(question))
+    elif region.show == TEXT and not _states_box(question, region.box):
+        yield Flaw(BAD_REGION, f"the question does not state {list(region.box)}: {excerpt(question)}")
+    elif later:
+        yield from _check_named_objects(later, objects, contract)
+    elif objects:
+        yield Flaw(BAD_REGION, excerpt(objects))
 
 
 def _states_box(text: str, box: tuple[int, ...]) -> bool:

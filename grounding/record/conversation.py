@@ -23,8 +23,8 @@ class Turn:
 class Record:
     """A row of the JSONL; image paths are relative to its folder, the first message can be the system's.
 
-    `is_yes_no` records ask whether a box is right, and records with a `region` for words about it; their
-    answers name no objects.
+    `is_yes_no` records ask whether a box is right, and records with a `region` for words about it, before
+    they may go on with other questions; these answers name no objects.
     """
 
     images: tuple[str, ...]
@@ -39,7 +39,7 @@ class Record:
 
     @property
     def names_objects(self) -> bool:
-        """Whether the answers name objects with boxes, or say that there are none."""
+        """Whether the first answer names objects with boxes, or says that there are none."""
         return not self.is_yes_no and self.region is None
 
     @property
@@ -48,13 +48,15 @@ class Record:
         return tuple(turn.text for turn in self.turns if turn.role == "assistant")
 
     def read_answers(self, size: Size) -> Reading:
-        """Read the objects back from all answers, boxes in an image of this size.
+        """Read the objects back from all answers that can name some, boxes in an image of this size.
 
         `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid. The reading has no spans.
         """
-        if not self.names_objects:
-            return Reading((), ())
-        readings = [read_answer(text, size) for text in self.answers]
+        if self.names_objects:
+            readings = [read_answer(text, size) for text in self.answers]
+        else:  # what follows in words is right, too
+            later = () if self.is_yes_no else self.answers[1:]
+            readings = [reading for text in later if (reading := read_answer(text, size)).detections]
         return Reading(
             tuple(detection for reading in readings for detection in reading.detections),
             tuple(problem for reading in readings for problem in reading.problems),

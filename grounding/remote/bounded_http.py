@@ -1,5 +1,6 @@
 """An HTTP client for servers that are not trusted: bounded in time and size, and never sent elsewhere."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -35,6 +36,13 @@ class AttemptWatch(Protocol):
 
 WATCH: ContextVar[AttemptWatch | None] = ContextVar("WATCH", default=None)
 """Who is told of the attempts of the question that the current task sends."""
+
+
+HEAR: ContextVar[Callable[[bytes | None], None] | None] = ContextVar("HEAR", default=None)
+"""Who hears the body of the answer to the question that the current task sends, as it arrives.
+
+None says that a body begins: the question may be sent again. Errors are not heard.
+"""
 
 
 class BoundedClient(DefaultAsyncHttpxClient):
@@ -91,13 +99,18 @@ class BoundedClient(DefaultAsyncHttpxClient):
         """Return a response whose body is in memory; that of an error is cut."""
         body = bytearray()
         most = self.most_bytes if response.is_success else MOST_ERROR_BYTES
+        hear = HEAR.get() if response.is_success else None
         try:
             coding = response.headers.get("content-encoding", "identity").lower()
             if coding == "identity":
+                if hear is not None:
+                    hear(None)
                 async for chunk in response.aiter_raw():
                     body += chunk
                     if len(body) > most:
                         break
+                    if hear is not None:
+                        hear(chunk)
             elif response.is_success:
                 raise RefusedAnswerError(
                     f"sends a compressed answer ({coding}), which was not asked for: turn compression off"

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import os
+import queue
 import re
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import httpx2
@@ -15,10 +18,11 @@ import openai
 
 from grounding.errors import UserError
 from grounding.remote.background_loop import run_in_background, start_in_background
-from grounding.remote.bounded_http import WATCH, AttemptWatch, BoundedClient, RefusedAnswerError
+from grounding.remote.bounded_http import HEAR, WATCH, AttemptWatch, BoundedClient, RefusedAnswerError
 from grounding.remote.completion_body import is_garbled
+from grounding.remote.completion_events import GrowingCompletion, is_whole_stream
 from grounding.remote.network_variables import certificate_problem, check_proxies
-from grounding.remote.shown_text import holds_secret, public_address, root_cause, shown_text
+from grounding.remote.shown_text import holds_secret, public_address, root_cause, shown_text, without_secret
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 CONNECT_SECONDS = 10.0
@@ -28,6 +32,22 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 
 BODY_BYTES, BODY_BYTES_PER_TOKEN = 4 * 1024**2, 4 * 1024
 """The largest answer: what servers add to each, and a token with its alternatives and their probabilities."""
+
+
+LISTENING_SECONDS = 0.25
+"""While nothing comes of a stream, this often its reader is asked whether he still reads."""
+
+
+class TellsText(Protocol):
+    """Is told the text of an answer while it comes."""
+
+    def begin(self) -> None:
+        """The answer begins, for the first time or anew."""
+        ...
+
+    def add(self, piece: str) -> None:
+        """Take the next characters; "" only learns whether somebody reads."""
+        ...
 
 
 class NoAnswerError(UserError):
@@ -97,8 +117,55 @@ class ChatClient:
             StatusRefusalError: an HTTP error, also after the retries.
             UserError: an answer above the limit, a compressed one, or a redirect to another server.
         """
-        try:
+        with self._errors(about):
             return run_in_background(self._post(messages, dict(fields), watch))
+
+    def post_live(
+        self, messages: Any, fields: Mapping[str, Any], about: Path | str, told: TellsText
+    ) -> bytes:
+        """Ask for a stream, tell its text while it comes, and return the body, mostly of events.
+
+        Limits and retries are those of `post`; a stream that was cut is asked for again. `told` is called in
+        the calling thread, also with "" while nothing comes; what it raises ends the request. A text that
+        holds the key, or may begin to, is not told.
+
+        Raises:
+            UserError, StatusRefusalError: as `post`.
+        """
+        extra = {**fields.get("extra_body", {}), "stream": True}
+        arriving: queue.SimpleQueue[bytes | Future[bytes] | None] = queue.SimpleQueue()
+        asked = {**fields, "extra_body": extra}
+        future = start_in_background(self._post(messages, asked, None, arriving.put, is_whole_stream))
+        future.add_done_callback(arriving.put)
+        growing, length = GrowingCompletion(), 0
+        try:
+            while True:
+                try:
+                    content = arriving.get(timeout=LISTENING_SECONDS)
+                except queue.Empty:
+                    told.add("")
+                    continue
+                if content is None:
+                    growing, length = GrowingCompletion(), 0
+                    told.begin()
+                elif isinstance(content, Future):
+                    break
+                else:
+                    growing.feed(content)
+                    text = without_secret(growing.text, self.secrets)
+                    if piece := text[length:]:
+                        length = len(text)
+                        told.add(piece)
+            with self._errors(about):
+                return future.result()
+        finally:
+            future.cancel()
+
+    @contextmanager
+    def _errors(self, about: Path | str) -> Iterator[None]:
+        """Turn what the libraries raise in the block into what `post` says."""
+        try:
+            yield
         except openai.APITimeoutError as error:
             raise NoAnswerError(
                 f"{self.server}: no answer about {about} within {self.timeout:g} s: "
@@ -115,12 +182,20 @@ class ChatClient:
         except RefusedAnswerError as error:
             raise UserError(f"{self.server}: the server {self.shown(str(error))}") from error
 
-    async def _post(self, messages: Any, fields: dict[str, Any], watch: AttemptWatch | None) -> bytes:
-        """Return the body of the first answer that is JSON, else that of the last."""
+    async def _post(
+        self,
+        messages: Any,
+        fields: dict[str, Any],
+        watch: AttemptWatch | None,
+        hear: Callable[[bytes | None], None] | None = None,
+        is_whole: Callable[[bytes], bool] = lambda body: not is_garbled(body),
+    ) -> bytes:
+        """Return the first body that is whole, else the last."""
         WATCH.set(watch)
+        HEAR.set(hear)
         content = await self._post_once(messages, fields)
         for retry in range(self.retries):
-            if not is_garbled(content):
+            if is_whole(content):
                 break
             await asyncio.sleep(min(SHORTEST_PAUSE * 2**retry, LONGEST_PAUSE))
             content = await self._post_once(messages, fields)

@@ -31,6 +31,19 @@ def holds_secret(text: str, secrets: Sequence[str]) -> bool:
     return any(len(secret) >= SHORTEST_SECRET and secret in text for secret in secrets)
 
 
+def without_secret(text: str, secrets: Sequence[str]) -> str:
+    """Return the start of a growing text in which no secret is, and none can begin at its end."""
+    long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+    ends = [place for secret in long if (place := text.find(secret)) >= 0]
+    ends += [
+        len(text) - length
+        for secret in long
+        for length in range(1, min(len(secret), len(text) + 1))
+        if text.endswith(secret[:length])
+    ]
+    return text[: min(ends, default=len(text))]
+
+
 def public_address(url: str) -> str:
     """Return an address without user, password, query and fragment, which can hold secrets.
 

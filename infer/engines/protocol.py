@@ -12,10 +12,19 @@ LEAST_LOGPROB = -9999.0
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """An earlier turn of a conversation: a user message, and the answer that it was given."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
-    The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs. Where answers are
+    The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs; in a conversation,
+    the first one of its `history` does, which holds the turns before the question. Where answers are
     sampled, `draw` numbers the answers to the same question: each number gives another answer. With
     `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
     `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
@@ -31,6 +40,21 @@ class Request:
     max_tokens: int | None = None
     temperature: float | None = None
     is_free_form: bool = False
+    history: tuple[Exchange, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check that the picture is in the first turn.
+
+        Raises:
+            ValueError: a later question has a picture.
+        """
+        if any(IMAGE_PLACEHOLDER in question for question in self.questions[1:]):
+            raise ValueError(f"{IMAGE_PLACEHOLDER} belongs into the first question of a conversation alone")
+
+    @property
+    def questions(self) -> tuple[str, ...]:
+        """All user messages, the one to be answered last."""
+        return (*(exchange.question for exchange in self.history), self.user)
 
 
 @dataclass(frozen=True)
@@ -100,8 +124,16 @@ def forget(engine: Engine) -> None:
 
 
 def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the request as chat messages; the image is a part in place of its placeholder."""
-    before, _, after = request.user.partition(IMAGE_PLACEHOLDER)
+    """Return the request as chat messages; the image is a part in place of its placeholder.
+
+    The first user message is a list of parts; the later messages of a conversation are texts.
+    """
+    first, *later = request.questions
+    before, _, after = first.partition(IMAGE_PLACEHOLDER)
     parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
-    user = {"role": "user", "content": [part for part in parts if part.get("text") != ""]}
-    return [{"role": "system", "content": request.system}, user] if request.system else [user]
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    messages: list[dict[str, Any]] = [*system]
+    messages += [{"role": "user", "content": [part for part in parts if part.get("text") != ""]}]
+    for exchange, question in zip(request.history, later, strict=True):
+        messages += [{"role": "assistant", "content": exchange.answer}, {"role": "user", "content": question}]
+    return messages

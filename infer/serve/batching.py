@@ -80,6 +80,8 @@ def _answer(
 ) -> None:
     """Answer a batch; if that fails, answer each request alone, so that a bad image costs one answer."""
     batch = [waiting for waiting in batch if waiting[1].set_running_or_notify_cancel()]
+    if not batch:
+        return
     try:
         answers = answer([request for request, _ in batch])
     except Exception as error:  # noqa: BLE001  it is raised where the answer is awaited

@@ -3,9 +3,11 @@
 Source of the format: the API reference of OpenAI, "Create chat completion".
 """
 
-import asyncio
+import logging
 import queue
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,6 +16,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 from pydantic import ValidationError
 from pydantic_core import to_json
+from starlette.types import Receive, Scope, Send
 
 from grounding.errors import UserError
 from infer.engines.protocol import RawAnswer, Request
@@ -25,13 +28,16 @@ from infer.serve.image_check import check_image_header
 from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.base_application import base_application
 from infer.serve.replies.choices import completion_body, cut_answer
-from infer.serve.replies.event_stream import MEDIA_TYPE, answer_events
+from infer.serve.replies.event_stream import MEDIA_TYPE, AnswerEvents, error_event
+from infer.serve.replies.live_reply import HeardRequest, LiveReply
 from infer.serve.request_body import InFlight, Reservation, parse_object, read_body
 from infer.serve.serve_settings import ServeSettings
 
+log = logging.getLogger(__name__)
+
 
 def make_server(
-    batcher: Batcher[Request, RawAnswer], model: str, access: Access, settings: ServeSettings
+    batcher: Batcher[HeardRequest, RawAnswer], model: str, access: Access, settings: ServeSettings
 ) -> FastAPI:
     """Return the application: POST /v1/chat/completions, GET /v1/models and GET /health."""
     app = base_application("visual grounding", access)
@@ -46,22 +52,56 @@ def make_server(
     async def complete(request: HttpRequest) -> Response:
         access.check_key(request.headers)
         check_json(request.headers)
-        with in_flight.reserve() as share:
+        with ExitStack() as held:  # the request's bytes and its image, until it is answered
+            share = held.enter_context(in_flight.reserve())
+            file = held.enter_context(tempfile.NamedTemporaryFile(prefix="image_"))
             chat = await _read_chat(request, model, settings, share)
-            with tempfile.NamedTemporaryFile(prefix="image_") as file:
-                wanted = _write_request(chat, file, settings.max_megapixels)
-                fields = chat.answer_fields
-                del chat  # the image is in its file, and need not wait in memory
-                answer = await _answer(batcher, wanted)
-        return _reply(model, cut_answer(answer, fields), fields)
+            wanted = _write_request(chat, file, settings.max_megapixels)
+            fields = chat.answer_fields
+            del chat  # the image is in its file, and need not wait in memory
+            # Probabilities come later than texts, and repeats are cut from the text that is there already.
+            is_live = fields.stream and not fields.logprobs and not settings.repeat_stop
+            reply = _submit(batcher, wanted, is_live=is_live)
+            held.callback(reply.close)
+            await _begun(reply, wanted, request if fields.stream else None)
+            if fields.stream:
+                return HeldStream(_events(model, reply, fields), held.pop_all())
+            answer = cut_answer(reply.whole(), fields)
+        return Response(to_json(completion_body(model, answer, fields)), media_type="application/json")
 
     return app
 
 
-def _reply(model: str, answer: RawAnswer, fields: AnswerFields) -> Response:
-    if fields.stream:
-        return StreamingResponse(answer_events(model, answer, fields), media_type=MEDIA_TYPE)
-    return Response(to_json(completion_body(model, answer, fields)), media_type="application/json")
+class HeldStream(StreamingResponse):
+    """A stream of events that holds what its answer needs until it ends, however it ends."""
+
+    def __init__(self, events: AsyncIterator[bytes], held: ExitStack) -> None:
+        """Take over what is held."""
+        super().__init__(events, media_type=MEDIA_TYPE)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events; where the client has gone, the answer is left."""
+        with self._held:
+            await super().__call__(scope, receive, send)
+
+
+async def _events(model: str, reply: LiveReply, fields: AnswerFields) -> AsyncIterator[bytes]:
+    """Yield the events of an answer that has begun; what fails in the middle of it is the last event."""
+    events = AnswerEvents(model, fields)
+    for event in events.start():
+        yield event
+    async for piece in reply.pieces():
+        for event in events.piece(piece):
+            yield event
+    try:
+        answer = reply.whole()
+    except Exception:
+        log.exception("the answer failed after it began")
+        yield error_event("the server failed in the middle of the answer")
+        return
+    for event in events.rest(cut_answer(answer, fields)):
+        yield event
 
 
 async def _read_chat(
@@ -80,22 +120,43 @@ async def _read_chat(
 
 def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> Request:
     """Check the image, write it into the file, and return the request to the engine."""
-    check_image_header(chat.user.image, max_megapixels)
-    file.write(chat.user.image)
+    check_image_header(chat.image, max_megapixels)
+    file.write(chat.image)
     file.flush()
     return Request(
         Path(file.name),
         chat.system,
-        chat.user.text,
+        chat.user,
         alternatives=chat.top_logprobs,
         max_tokens=chat.max_answer_tokens,
+        history=chat.history,
     )
 
 
-async def _answer(batcher: Batcher[Request, RawAnswer], wanted: Request) -> RawAnswer:
+def _submit(batcher: Batcher[HeardRequest, RawAnswer], wanted: Request, *, is_live: bool) -> LiveReply:
     try:
-        return await asyncio.wrap_future(batcher.submit(wanted))
+        return LiveReply(batcher, wanted, is_live=is_live)
     except queue.Full as error:
         raise RefusedError(503, "too many requests wait already (queue_size)") from error
     except UserError as error:
-        raise RefusedError(400, str(error).replace(str(wanted.image), "the image")) from error
+        raise _refusal(error, wanted) from error
+
+
+async def _begun(reply: LiveReply, wanted: Request, reader: HttpRequest | None) -> None:
+    """Wait until an answer begins; where its reader goes before that, it is left."""
+    try:
+        has_reader = await reply.begun(None if reader is None else _left(reader))
+    except UserError as error:
+        raise _refusal(error, wanted) from error
+    if not has_reader:
+        raise RefusedError(400, "the request was given up")
+
+
+async def _left(reader: HttpRequest) -> None:
+    """Wait until a client whose request is read has gone."""
+    while (await reader.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _refusal(error: UserError, wanted: Request) -> RefusedError:
+    return RefusedError(400, str(error).replace(str(wanted.image), "the image"))

@@ -1,7 +1,8 @@
 """The body of a chat request, checked by pydantic.
 
 Source of the format: the API reference of OpenAI, "Create chat completion". Only what the model was trained
-on is accepted: an optional system message, and one user message with one image, inline as a data URL.
+on is accepted: an optional system message, and user messages, each but the last with the answer that it was
+given. The first user message has one image, inline as a data URL, and no other message has one.
 Fields that are not known are refused by their name, and null counts as absent.
 """
 
@@ -11,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from grounding.markup import IMAGE_PLACEHOLDER
+from infer.engines.protocol import Exchange
 from infer.serve.replies.answer_fields import AnswerFields, KnownFields, refused
 
 
@@ -45,19 +47,18 @@ class ImagePart(KnownFields):
     image_url: ImageUrl
 
 
-class SystemPart(KnownFields):
-    """The text of a system message that is written as a list."""
+class OnlyTextPart(KnownFields):
+    """The text of a message that is written as a list."""
 
     type: Literal["text"] = "text"
     text: str
 
 
-class SystemMessage(KnownFields):
-    """The system message: a text, or a list with one text."""
+class PlainMessage(KnownFields):
+    """A message without an image: a text, or a list with one text."""
 
-    role: Literal["system"]
     name: str = ""
-    content: str | Annotated[list[SystemPart], Field(min_length=1, max_length=1)]
+    content: str | Annotated[list[OnlyTextPart], Field(min_length=1, max_length=1)]
 
     @property
     def text(self) -> str:
@@ -65,22 +66,43 @@ class SystemMessage(KnownFields):
         return self.content if isinstance(self.content, str) else self.content[0].text
 
 
+class SystemMessage(PlainMessage):
+    """The system message."""
+
+    role: Literal["system"]
+
+
+class AssistantMessage(PlainMessage):
+    """An answer that an earlier user message was given."""
+
+    role: Literal["assistant"]
+    refusal: Literal[""] = ""
+
+
+def _as_parts(content: object) -> object:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
 class UserMessage(KnownFields):
-    """The user message, in parts."""
+    """A user message, in parts or as a text."""
 
     role: Literal["user"]
     name: str = ""
-    content: list[Annotated[TextPart | ImagePart, Field(discriminator="type")]]
+    content: Annotated[
+        list[Annotated[TextPart | ImagePart, Field(discriminator="type")]], BeforeValidator(_as_parts)
+    ]
 
     @field_validator("content")
     @classmethod
-    def _check_image(cls, parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
-        images = sum(isinstance(part, ImagePart) for part in parts)
-        if images != 1 or any(
-            isinstance(part, TextPart) and IMAGE_PLACEHOLDER in part.text for part in parts
-        ):
-            raise refused(f"expected exactly one image_url, and no text with {IMAGE_PLACEHOLDER}")
+    def _check_texts(cls, parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
+        if any(isinstance(part, TextPart) and IMAGE_PLACEHOLDER in part.text for part in parts):
+            raise refused(f"expected no text with {IMAGE_PLACEHOLDER}")
         return parts
+
+    @property
+    def images(self) -> int:
+        """The number of images in the message."""
+        return sum(isinstance(part, ImagePart) for part in self.content)
 
     @property
     def text(self) -> str:
@@ -91,11 +113,11 @@ class UserMessage(KnownFields):
 
     @property
     def image(self) -> bytes:
-        """The bytes of the image file."""
+        """The bytes of the image file that the message has."""
         return next(part.image_url.url for part in self.content if isinstance(part, ImagePart))
 
 
-Message = Annotated[SystemMessage | UserMessage, Field(discriminator="role")]
+Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
 class ChatRequest(AnswerFields):
@@ -106,8 +128,15 @@ class ChatRequest(AnswerFields):
     @field_validator("messages")
     @classmethod
     def _check_messages(cls, messages: list[Message]) -> list[Message]:
-        if [message.role for message in messages] not in (["user"], ["system", "user"]):
-            raise refused("expected an optional system message, then one user message")
+        roles = [message.role for message in messages]
+        turns = roles[roles[:1] == ["system"] :]
+        if len(turns) % 2 == 0 or turns != (["user", "assistant"] * len(turns))[: len(turns)]:
+            raise refused(
+                "expected an optional system message, then user messages, each but the last with its answer"
+            )
+        images = [message.images for message in messages if isinstance(message, UserMessage)]
+        if images != [1, *[0] * (len(images) - 1)]:
+            raise refused("expected exactly one image_url, in the first user message")
         return messages
 
     @property
@@ -122,11 +151,20 @@ class ChatRequest(AnswerFields):
         return first.text if isinstance(first, SystemMessage) else ""
 
     @property
-    def user(self) -> UserMessage:
-        """The user message."""
-        last = self.messages[-1]
-        assert isinstance(last, UserMessage)
-        return last
+    def image(self) -> bytes:
+        """The bytes of the image file."""
+        return next(message.image for message in self.messages if isinstance(message, UserMessage))
+
+    @property
+    def user(self) -> str:
+        """The user message to be answered; with the image's placeholder, if it is the first."""
+        return self.messages[-1].text
+
+    @property
+    def history(self) -> tuple[Exchange, ...]:
+        """The turns before the last user message."""
+        turns = [message.text for message in self.messages[:-1] if message.role != "system"]
+        return tuple(map(Exchange, turns[::2], turns[1::2]))
 
 
 def first_problem(error: ValidationError) -> str:

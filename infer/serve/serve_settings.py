@@ -35,7 +35,9 @@ class ServeSettings:
     max_prompt_tokens: int | None = setting("longest prompt (null: as model and memory allow)", None)
     max_new_tokens: int = setting("longest answer, in tokens", EngineSettings.max_new_tokens)
     repeat_stop: bool = setting(
-        "end an answer before an object that it has named already, and before a loop of text", False
+        "end an answer before an object that it has named already, and before a loop of text; streams are "
+        "sent when they are whole",
+        False,
     )
     image_cache_megabytes: int = setting(
         "memory for images that were read, and wait for more questions (0: none)",

@@ -32,6 +32,7 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         from infer.serve.batching import Batcher
         from infer.serve.chat import make_server
         from infer.serve.connections import bounded, make_room_for_files
+        from infer.serve.replies.live_reply import HeardEngine
 
         # max_megapixels decides, not half of what Pillow decodes.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -40,7 +41,12 @@ def serve(folder: Path, settings: ServeSettings) -> None:
         name = settings.model or folder.resolve().name
         engine = PaddleEngine(engine_settings)
         limit = engine.limit_prompts(settings.max_prompt_tokens)
-        batcher = Batcher(engine, settings.batch_size, settings.queue_size, limit.check_text)
+        batcher = Batcher(
+            HeardEngine(engine),
+            settings.batch_size,
+            settings.queue_size,
+            lambda heard: limit.check_text(heard.request),
+        )
         for line in describe(folder, name, settings, access, limit.tokens):
             logging.getLogger(__name__).info("%s", line)
         config = uvicorn.Config(

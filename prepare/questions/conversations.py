@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grounding.boxes import grid_has_area, to_grid
@@ -10,6 +10,7 @@ from grounding.markup import REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import WARNINGS
+from grounding.regions.region_mark import REGION_KEY, read_region
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
@@ -30,6 +31,9 @@ def rewrite_record(
     query: Query, frame: Frame, reader: ObjectReader, image: str
 ) -> tuple[dict[str, Any], ImageObjects]:
     """Return a record with its boxes on the grid, and the objects of its answers.
+
+    The mark of a question for words stays, without the path of the picture before the region was shown: that
+    is in the source's folder alone.
 
     Raises:
         UnusableQueryError: one box cannot be used (without it, placeholders and objects would not match), or
@@ -52,6 +56,12 @@ def rewrite_record(
     record: dict[str, Any] = {"messages": messages, "images": [image]}
     if filling.labels or filling.boxes:
         record["objects"] = {"ref": filling.labels, "bbox": filling.boxes}
+    try:
+        region = read_region(query.record)
+    except ValueError as error:
+        raise UnusableQueryError(RECORD_FLAWED) from error
+    if region is not None:
+        record[REGION_KEY] = replace(region, image="").as_json()
     if any(flaw.kind not in WARNINGS for flaw in check_record(record, Contract(is_verbatim=True))):
         raise UnusableQueryError(RECORD_FLAWED)
     return record, objects

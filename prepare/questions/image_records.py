@@ -107,8 +107,9 @@ def make_records(
             made.box_questions = maker.box_questioner.ask(image_id, size, queries, number, made.dropped)
         if maker.region_questioner is not None and number:
             made.region_questions = maker.region_questioner.ask(
-                image_id, image, size, queries, number, made.dropped, is_val=is_val
-            )
+                image_id, image, size, queries, number, made.dropped, is_val=is_val,
+                about_boxes=tuple(made.records),
+            )  # fmt: skip
     if not made.records:
         raise _refusal(annotation, made.dropped)
     if not annotation.is_numbered:

@@ -1,7 +1,6 @@
 """What strangers send to the app: pages of others, other paths, wrong passwords, and calls of all kinds."""
 
 import json
-import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,20 +38,6 @@ def has_ipv6():
 def url():
     with serve(allowed_hosts=["example.org"]) as address:
         yield address
-
-
-@pytest.fixture
-def faults(monkeypatch, capfd):
-    """Return a function that returns the lines about errors that were logged or printed since the start."""
-    logged = []
-    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handle", logged.append)
-
-    def read():
-        printed = "".join(capfd.readouterr()).splitlines()
-        errors = [record.getMessage() for record in logged if record.levelno >= logging.ERROR]
-        return [*errors, *(line for line in printed if "Traceback" in line or "Error" in line)]
-
-    return read
 
 
 @pytest.mark.parametrize("path", ["", "config", "gradio_api/info", "gradio_api/upload", "openapi.json"])

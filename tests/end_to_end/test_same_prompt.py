@@ -19,6 +19,16 @@ MAX_PIXELS = 48 * 48
 # At the cap; far above it; thin, so that PaddleFormers widens it; tiny; and one of each kind
 KINDS = {4: "L", 5: "turned", 6: "I;16", 7: "RGBA", 8: "P with a transparent colour", 9: "CMYK", 10: "TIFF"}
 SIZES = ((48, 48), (301, 173), (200, 9), (12, 12), (64, 80), *[(90, 60)] * 8)
+TALK = 3
+"""A record of several turns: each answer is asked for with the turns before it."""
+
+MORE = [
+    {"role": "user", "content": " Is there another one?\n"},
+    {"role": "assistant", "content": "\nNo, there is <ref-object><bbox> alone. "},
+    {"role": "user", "content": "How many cats are there?"},
+    {"role": "assistant", "content": "One."},
+]
+
 SHOWN = {11: "crop", 12: "text"}
 """The last records ask for words about a region, which a picture shows, or their text."""
 
@@ -146,6 +156,9 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
         answer = {"role": "assistant", "content": "<ref-object><bbox>"}
         objects = {"ref": ["cat"], "bbox": [[1, 2, 300, 400]]}
         record = {"messages": [*system, question, answer], "images": [name], "objects": objects}
+        if number == TALK:
+            record["messages"] += MORE
+            record["objects"] = {"ref": ["cat"] * 2, "bbox": [[1, 2, 300, 400]] * 2}
         records.append(describing(record, SHOWN[number], folder) if number in SHOWN else record)
     lines = "".join(json.dumps(record) + "\n" for record in records)
     (folder / "train.jsonl").write_text(lines, encoding="utf-8")
@@ -199,6 +212,30 @@ def test_inference_and_app_encode_what_training_encoded(
         )
         assert answer.startswith(begins)
         assert answer.rstrip().endswith("<|im_end|>")
+
+
+def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained: tuple[Path, Any]) -> None:
+    from grounding.record.conversation import parse_record
+    from infer.asking.conversation_turns import turn_requests
+    from infer.engines.protocol import chat_messages
+    from models.qwen3_vl.encoding import PromptEncoder
+
+    checkpoint, arrays = trained
+    encoder, dataset = PromptEncoder(checkpoint), requests[0].image.parents[1]
+    lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    record = parse_record(json.loads(lines[TALK]))
+    turns = turn_requests(record, dataset)
+    token_ids, labels = arrays[f"token_ids_{TALK}"], arrays[f"labels_{TALK}"]
+    is_learned = (labels != -100).astype(int)
+    starts = np.flatnonzero(np.diff(is_learned, prepend=0) == 1) + 1  # labels are shifted
+    assert len(turns) == len(starts) == 3
+    for turn, start, answer in zip(turns, starts.tolist(), record.answers, strict=True):
+        prompt = encoder.encode(turn.image, chat_messages(turn))
+        assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
+            token_ids[:start].tolist()
+        )
+        assert prompt.token_ids == token_ids[:start].tolist()
+        assert encoder.tokenizer.decode(token_ids[start:].tolist()).startswith(f"{answer}<|im_end|>")
 
 
 def test_the_resolution_of_training_goes_with_the_checkpoint(

@@ -44,6 +44,8 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("yes_no.shows=text", "unknown key 'yes_no.shows', did you mean 'yes_no.show'?"),
         ("regions.share=1", "regions.share: 1.0 is not a share"),
         ("regions.share=nan", "regions.share: nan is not a share"),
+        ("regions.dialogue=1.5", "regions.dialogue: 1.5 is not a share from 0 to 1"),
+        ("regions.dialogue=nan", "regions.dialogue: nan is not a share"),
         ("regions.show=spotligt", "did you mean 'spotlight'?"),
         ("regions.show=[blur,glow]", "regions.show: no 'glow'"),
         ("regions.show=[]", "regions.show: one of spotlight"),

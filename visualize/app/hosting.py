@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from infer.engines.segment.opening_segmenters import open_segmenter
+from infer.engines.segment.segmenter_settings import SegmenterSettings
 from infer.serve.source_check import SourceCheck
 from visualize.app.access.exposure import describe_exposure
 from visualize.app.asker import Asker
@@ -67,9 +69,11 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
             from visualize.app.access.gradio_server import bounded_server
             from visualize.app.examples import find_examples
             from visualize.app.interface.gradio_page import make_page
+            from visualize.app.talk.talker import Talker
 
             examples = find_examples(asker.wordings.dataset, Path(folder))
-            page = make_page(asker, settings, name, [files.share(path) for path in examples], files)
+            talker = Talker(asker, open_segmenter(SegmenterSettings(backend=settings.masks)))
+            page = make_page(talker, settings, name, [files.share(path) for path in examples], files)
             page.queue(
                 max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys, setting, suggestion
+from infer.engines.segment.segmenter_settings import ADDRESS
 from infer.engines.settings import EngineSettings
 from infer.serve.address import is_loopback, plain_words
 from visualize.app.password import PASSWORD_VARIABLE
@@ -33,6 +34,14 @@ class AppSettings:
     receiving_megabytes: float = setting("uploads that are being received at the same time", 100.0)
     visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 200.0)
     stored_megabytes: float = setting("stored uploads of all visitors", 1000.0)
+    masks: str = setting(
+        "what makes masks of clicks: grabcut, or http://... of a worker (python -m infer.serve_masks)",
+        "grabcut",
+    )
+    talks: str | None = setting(
+        "folder in which visitors may save conversations for training (null: they may not)", None
+    )
+    most_talks: int = setting("saved conversations in that folder", 1000)
     allowed_hosts: list[str] = setting(
         "more names that visitors may reach it by, such as a proxy's", default_factory=list
     )
@@ -51,9 +60,21 @@ class AppSettings:
         """
         numbers = ("max_megabytes", "max_megapixels", "receiving_megabytes", "visitor_megabytes")
         times = ("idle_seconds", "body_seconds", "upload_seconds")
-        for key in (*numbers, "stored_megabytes", "max_connections", *times, "concurrent", "waiting"):
+        for key in (
+            *numbers,
+            "stored_megabytes",
+            "max_connections",
+            "most_talks",
+            *times,
+            "concurrent",
+            "waiting",
+        ):
             if not 0 < (value := getattr(self, key)) < math.inf:
                 raise ValueError(f"{key}: {value} is not a number above 0")
+        if self.masks != "grabcut" and not ADDRESS.match(self.masks):
+            raise ValueError(
+                f"masks: '{self.masks}' is neither grabcut nor an address like http://127.0.0.1:8009"
+            )
         if not 0 < self.port < 1 << 16:
             raise ValueError(f"port: {self.port} is not 1 to 65535")
 

@@ -36,6 +36,23 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "region_question_example": ("What is this?", "这是什么？"),
     "region_button": ("Ask about the box", "询问这个框"),
+    "talk_tab": ("Click and talk", "点击对话"),
+    "talk_help": (
+        "Click on an object in either picture: the model describes it, and you can talk on. Shift-click adds "
+        "to the object, Alt-click takes away from it; so does a click after its button below.",
+        "点击任意一张图片中的物体：模型会描述它，然后可以继续对话。"
+        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉；也可以先按下面的按钮，再点击图片。",
+    ),
+    "point": ("Or type the place: x, y", "或输入位置：x, y"),
+    "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),
+    "talk_new": ("Describe", "描述"),
+    "talk_add": ("Add to it", "添加"),
+    "talk_remove": ("Take away", "去掉"),
+    "talk_undo": ("Undo the click", "撤销点击"),
+    "message": ("Say something", "继续对话"),
+    "message_example": ("Where is the red cup?", "红色杯子在哪里？"),
+    "talk_say": ("Send", "发送"),
+    "talk_save": ("Save for training", "保存用于训练"),
     "answer": ("Answer", "回答"),
     "waiting": ("The answer appears here.", "回答会显示在这里。"),
     "verify_button": ("Verify: ask for each label again", "验证：按每个标签再问一遍"),
@@ -82,7 +99,32 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Only the first {count} labels were asked for again.",
         "只再次询问了前 {count} 个标签。",
     ),
+    # a conversation
+    "asking_back": ("Asking where that is ...", "正在反问其位置……"),
+    "led_back": (
+        "Asked back, these words lead to the object: IoU {iou}.",
+        "反问后，这些词指向该物体：交并比（IoU）{iou}。",
+    ),
+    "led_elsewhere": (
+        "Asked back, these words do not lead to the object alone: IoU {iou}, other objects: {others}.",
+        "反问后，这些词并不只指向该物体：交并比（IoU）{iou}，另有 {others} 个物体。",
+    ),
+    "not_asked_back": (
+        "It was not asked where that is: there are no words, or they hold marks of boxes.",
+        "没有反问其位置：没有文字，或其中含有边框标记。",
+    ),
+    "second_try": (
+        "Described once more, as the first words did not lead to it",
+        "由于最初的描述未能指向它，再次描述",
+    ),
+    "saved": ("The conversation is saved for training.", "对话已保存，可用于训练。"),
+    "nothing_clicked_yet": ("Nothing is chosen.", "未选择任何物体。"),
     # what can go wrong
+    "no_point": (
+        "A click is two numbers inside the picture: x, y.",
+        "点击位置是图片内的两个数字：x, y。",
+    ),
+    "no_saving": ("Conversations are not saved here.", "此处不保存对话。"),
     "no_picture": ("Choose a picture first.", "请先选择一张图片。"),
     "gone_picture": (
         "The picture is no longer on the server. Choose it again.",
@@ -116,6 +158,26 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "nothing_to_verify": (
         "The answer contains no labelled object to verify.",
         "回答中没有带标签、可以验证的物体。",
+    ),
+    "many_clicks": (
+        "An object has at most {0} clicks. Begin a new one.",
+        "一个物体最多点击 {0} 次，请重新开始。",
+    ),
+    "negative_click": ("Click on the object first.", "请先点击物体本身。"),
+    "no_mask": ("No object was found there. Click elsewhere.", "那里没有找到物体，请点击别处。"),
+    "nothing_clicked": ("Click on an object in the picture first.", "请先点击图片中的一个物体。"),
+    "many_turns": (
+        "A conversation has at most {0} turns. Click on an object to begin a new one.",
+        "一次对话最多 {0} 轮，请点击一个物体重新开始。",
+    ),
+    "nothing_to_save": ("There is no conversation to save yet.", "还没有可以保存的对话。"),
+    "not_saved": (
+        "The conversation was not saved, as no training would take it: {0}.",
+        "对话没有保存，因为训练无法使用它：{0}。",
+    ),
+    "many_saved": (
+        "The folder of saved conversations is full ({0}). Its owner has to make room.",
+        "保存对话的文件夹已满（{0}），需要其所有者清理。",
     ),
     "refused": ("The model could not be asked: {0}", "无法向模型提问：{0}"),
     "failed": (

@@ -59,6 +59,22 @@ def parse_region(text: str, size: Size) -> Box:
     return box
 
 
+def parse_point(text: str, size: Size) -> tuple[float, float]:
+    """Read `x, y` as a point in a picture of this size.
+
+    Raises:
+        AppError: the text is not two numbers, or the point is outside of the picture.
+    """
+    words = [word for word in re.split(r"[\s,，;；]+", _as_text(text)[:LONGEST_REGION]) if word]
+    try:
+        x, y = map(float, words)
+    except ValueError as error:
+        raise AppError("no_point") from error
+    if not (0 <= x < size.width and 0 <= y < size.height):  # not a number is not inside either
+        raise AppError("no_point")
+    return x, y
+
+
 def _as_text(given: object) -> str:
     """Return what a visitor sent as text that can be encoded; a program may send anything in its place."""
     return given.encode("utf-8", "replace").decode() if isinstance(given, str) else ""

@@ -8,8 +8,10 @@ from grounding.errors import UserError
 from grounding.grammar.server_forms import request_fields
 from grounding.remote.chat_client import API_KEY_VARIABLE, ChatClient, StatusRefusalError, key_of_server
 from grounding.remote.completion_body import NotACompletionError, error_text
+from grounding.remote.completion_events import joined_completion
 from grounding.remote.data_url import data_url
 from infer.engines.cut_answers import without_repeats
+from infer.engines.live_answers import NOBODY_LISTENS, Listener, NobodyListensError, ToldOnce
 from infer.engines.openai.completion import read_completion
 from infer.engines.openai.listed_tokens import NoLogprobsError
 from infer.engines.openai.request_fields import (
@@ -71,9 +73,30 @@ class OpenAIEngine:
         """
         return [self._ask(request) for request in requests]
 
-    def _ask(self, request: Request) -> RawAnswer:
-        body = self._body(request)
+    def answer_live(
+        self, requests: Sequence[Request], listeners: Sequence[Listener | None]
+    ) -> list[RawAnswer]:
+        """Answer the requests one after the other, and tell each listener the text as the server sends it.
+
+        Raises:
+            UserError: as `answer`; and what a listener raises, but NobodyListensError ends its answer alone.
+        """
+        return [
+            self._ask(request) if listener is None else self._ask_live(request, ToldOnce(listener))
+            for request, listener in zip(requests, listeners, strict=True)
+        ]
+
+    def _ask_live(self, request: Request, told: ToldOnce) -> RawAnswer:
         try:
+            return self._ask(request, told)
+        except NobodyListensError:
+            return RawAnswer(told.text, is_cut=False, stopped=NOBODY_LISTENS)
+
+    def _ask(self, request: Request, told: ToldOnce | None = None) -> RawAnswer:
+        body = self._body(request, told)
+        try:
+            if told is not None:
+                body = joined_completion(body)
             answer = read_completion(
                 body,
                 with_tokens=wants_tokens(self.settings, request),
@@ -94,10 +117,12 @@ class OpenAIEngine:
             return answer
         return without_repeats(answer, thinks=self.settings.thinks)
 
-    def _body(self, request: Request) -> bytes:
-        """Ask the server, and return the body of its answer."""
+    def _body(self, request: Request, told: ToldOnce | None) -> bytes:
+        """Ask the server, and return the body of its answer; of a stream, if somebody hears it."""
         fields = {"model": self.model, **self._fields(request)}
         try:
+            if told is not None:
+                return self.chat.post_live(_messages(request), fields, request.image, told)
             return self.chat.post(_messages(request), fields, request.image)
         except StatusRefusalError as error:
             raise self._refusal(error, request) from error
@@ -135,5 +160,6 @@ def _messages(request: Request) -> Any:
     """Return the chat messages, with the image as a data URL."""
     image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
     messages = chat_messages(request)
-    messages[-1]["content"] = [image if part["type"] == "image" else part for part in messages[-1]["content"]]
+    shown = next(message for message in messages if message["role"] == "user")  # the first has the image
+    shown["content"] = [image if part["type"] == "image" else part for part in shown["content"]]
     return messages

@@ -40,7 +40,10 @@ class Decoding:
 
     def source(self, request: Request) -> random.Random:
         """Return random numbers that depend on seed, question and draw, but not on the batch around them."""
-        parts = (self.seed, request.draw, request.image.name, request.system, request.user)
+        parts: tuple[object, ...] = (
+            *(self.seed, request.draw, request.image.name, request.system, request.user),
+            *((exchange.question, exchange.answer) for exchange in request.history),
+        )
         return random.Random(hashlib.sha256(repr(parts).encode()).digest())
 
 

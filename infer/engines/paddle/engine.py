@@ -12,12 +12,14 @@ from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
 from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.kept import Kept
+from infer.engines.live_answers import Listener
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
 from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
 from infer.engines.paddle.guides import Guide
+from infer.engines.paddle.live_guide import LiveGuide
 from infer.engines.paddle.prompt_limit import PromptLimit, bytes_per_token, choose_limit, free_bytes
 from infer.engines.paddle.reading.image_encoder import ImageEncoder
 from infer.engines.paddle.repeat_guide import RepeatGuide
@@ -155,13 +157,26 @@ class PaddleEngine:
             UserError: as `encode`, or the template begins a thought, for which a grammar has no place; no
                 request is answered then.
         """
+        return self.answer_live(requests, [None] * len(requests))
+
+    def answer_live(
+        self, requests: Sequence[Request], listeners: Sequence[Listener | None]
+    ) -> list[RawAnswer]:
+        """Answer the requests, and tell each listener the answer's next characters as they are written.
+
+        A listener that raises NobodyListensError ends its answer. An answer can be shorter than what was
+        told: where it begins to repeat itself, it is cut.
+
+        Raises:
+            UserError: as `answer`; and what a listener raises.
+        """
         with quiet():
             prompts = self._encode(requests)
             self._check_thoughts(prompts)
             watches = [self._repeat_guide(prompt) for prompt in prompts]
             guides = [
-                [*self._guides(request), *([watch] if watch else [])]
-                for request, watch in zip(requests, watches, strict=True)
+                [*self._guides(request), *([watch] if watch else []), *self._telling(listener)]
+                for request, watch, listener in zip(requests, watches, listeners, strict=True)
             ]
             rows: dict[int, Row] = {}
             for places in self._parts(prompts, requests):
@@ -179,6 +194,12 @@ class PaddleEngine:
         with_tokens = self.decoding.with_logprobs
         answer = row_answer(row, prompt, self.encoder.tokenizer, with_tokens=with_tokens)
         return cut_at_repeat(answer, watch.finish() if watch else None)
+
+    def _telling(self, listener: Listener | None) -> list[Guide]:
+        """Return the guide that tells an answer to its listener, if it has one."""
+        if listener is None:
+            return []
+        return [LiveGuide(self.encoder.tokenizer, self.decoding.end_ids, listener)]
 
     def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
         """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""

@@ -44,7 +44,13 @@ class PromptLimit:
         Raises:
             UserError: its texts have more tokens than a prompt may have.
         """
-        characters = len(request.system) + len(request.user)
+        turns = [text for turn in request.history for text in (turn.question, turn.answer)]
+        if len(turns) > self.tokens:
+            raise UserError(
+                f"the conversation has {len(turns)} earlier messages, and the prompt may have {self.tokens} "
+                "tokens (max_prompt_tokens): begin a new one"
+            )
+        characters = sum(map(len, (request.system, request.user, *turns)))
         if characters > self.tokens * TOKEN_CHARACTERS:
             raise UserError(
                 f"the texts have {characters} characters, and the prompt may have {self.tokens} tokens "

@@ -1,7 +1,5 @@
-"""An answer as a stream of server-sent events, one for each token.
+"""An answer as a stream of server-sent events, while it is decoded or when it is whole.
 
-The answers of a batch are decoded together, and sent when they are whole: a stream has the form that clients
-expect, but does not start earlier. In return, whatever is wrong with a request is a status of HTTP.
 Source of the format: the API reference of OpenAI, "The chat completion chunk object".
 """
 
@@ -17,27 +15,63 @@ from infer.serve.replies.choices import completion_head, finish_reason, token_bo
 MEDIA_TYPE = "text/event-stream"
 
 
-def answer_events(model: str, answer: RawAnswer, fields: AnswerFields) -> Iterator[bytes]:
-    """Yield the events of an answer: for each choice its role, its tokens and its end; usage; and [DONE]."""
-    head = completion_head(model, "chat.completion.chunk")
-    if fields.with_usage:
-        head["usage"] = None
-    for number in range(fields.n):
-        for choice in _choice_chunks(answer, fields):
-            yield _event({**head, "choices": [{"index": number, **choice}]})
-    if fields.with_usage:
-        yield _event({**head, "choices": [], "usage": usage_body(answer, fields)})
-    yield b"data: [DONE]\n\n"
+class AnswerEvents:
+    """Makes the events of one answer: its start, pieces of its text as far as they are known, and its end.
+
+    Every choice gets the same. A text of `stop` is never sent, nor any characters that may begin one.
+    """
+
+    def __init__(self, model: str, fields: AnswerFields) -> None:
+        """Begin an answer."""
+        self._fields = fields
+        self._head = completion_head(model, "chat.completion.chunk")
+        if fields.with_usage:
+            self._head["usage"] = None
+        self._text, self._sent = "", 0
+
+    def start(self) -> Iterator[bytes]:
+        """Yield the role."""
+        return self._chunks(_chunk({"role": "assistant", "content": "", "refusal": None}))
+
+    def piece(self, text: str) -> Iterator[bytes]:
+        """Yield the next characters of the answer that may be sent, if there are any."""
+        self._text += text
+        stops = self._fields.stop
+        places = [place for stop in stops if (place := self._text.find(stop, self._sent)) >= 0]
+        begun = max((len(stop) - 1 for stop in stops), default=0)
+        end = min(len(self._text) - begun, *places) if places else len(self._text) - begun
+        if end > self._sent:
+            news, self._sent = self._text[self._sent : end], end
+            yield from self._chunks(_chunk({"content": news}))
+
+    def rest(self, answer: RawAnswer) -> Iterator[bytes]:
+        """Yield what is left of the answer as the client gets it, its end, usage and [DONE].
+
+        Where nothing was sent of it, there is an event for each token, with its probability if it is wanted.
+        """
+        assert answer.text.startswith(self._text[: self._sent]), "the answer is not what was sent of it"
+        if self._sent or (answer.text and not answer.tokens):
+            if left := answer.text[self._sent :]:
+                yield from self._chunks(_chunk({"content": left}))
+        else:
+            for token in answer.tokens:
+                logprobs = {"content": [token_body(token)], "refusal": None}
+                yield from self._chunks(
+                    _chunk({"content": token.text}, logprobs if self._fields.logprobs else None)
+                )
+        yield from self._chunks({**_chunk({}), "finish_reason": finish_reason(answer)})
+        if self._fields.with_usage:
+            yield _event({**self._head, "choices": [], "usage": usage_body(answer, self._fields)})
+        yield b"data: [DONE]\n\n"
+
+    def _chunks(self, choice: dict[str, Any]) -> Iterator[bytes]:
+        for number in range(self._fields.n):
+            yield _event({**self._head, "choices": [{"index": number, **choice}]})
 
 
-def _choice_chunks(answer: RawAnswer, fields: AnswerFields) -> Iterator[dict[str, Any]]:
-    yield _chunk({"role": "assistant", "content": "", "refusal": None})
-    if not answer.tokens and answer.text:
-        yield _chunk({"content": answer.text})
-    for token in answer.tokens:
-        logprobs = {"content": [token_body(token)], "refusal": None} if fields.logprobs else None
-        yield _chunk({"content": token.text}, logprobs)
-    yield {**_chunk({}), "finish_reason": finish_reason(answer)}
+def error_event(message: str) -> bytes:
+    """Return the event that ends a stream in the middle of an answer, as OpenAI's servers send it."""
+    return _event({"error": {"message": message, "type": "server_error", "code": None}})
 
 
 def _chunk(delta: dict[str, Any], logprobs: dict[str, Any] | None = None) -> dict[str, Any]:

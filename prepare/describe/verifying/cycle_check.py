@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
-from grounding.boxes import Box, Size, iou
+from grounding.boxes import Box, Size
+from grounding.regions.led_back import led_back
 from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import CycleSettings
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.description import Description
-
-SAME_BOX = 0.9
-"""Boxes that overlap this much are one object that the answer names twice."""
 
 
 def check_cycle(
@@ -30,20 +28,10 @@ def check_cycle(
         return replace(description, reason=reasons.CYCLE_NO_ANSWER)
     scale = ON_GRID if cycle.units == "grid" else AnswerScale(sent.width, sent.height)
     reading = read_answer("" if answer.problem else answer.text, size, scale)
-    found = distinct_boxes([detection.box for detection in reading.detections])
-    if not found:
+    led = led_back((detection.box for detection in reading.detections), box)
+    if not led.found:
         return replace(description, reason=reasons.CYCLE_NOTHING)
-    overlap = max(iou(box, other) for other in found)
-    checked = replace(description, iou=overlap, found=found)
-    if len(found) > 1:
+    checked = replace(description, iou=led.iou, found=led.found)
+    if led.others:
         return replace(checked, reason=reasons.CYCLE_SEVERAL)
-    return checked if overlap >= cycle.iou else replace(checked, reason=reasons.CYCLE_OTHER)
-
-
-def distinct_boxes(boxes: list[Box]) -> tuple[Box, ...]:
-    """Return the boxes without those that nearly repeat one before them."""
-    kept: list[Box] = []
-    for box in boxes:
-        if all(iou(box, other) < SAME_BOX for other in kept):
-            kept.append(box)
-    return tuple(kept)
+    return checked if led.is_region(cycle.iou) else replace(checked, reason=reasons.CYCLE_OTHER)

@@ -18,11 +18,15 @@ from prepare.sources.parts.expression_query import ANYTHING
 
 @dataclass(frozen=True)
 class RegionQuestion:
-    """A question for words about a region; the answer is one of the region's phrases."""
+    """A question for words about a region; the answer is one of the region's phrases.
+
+    `then` is the record of a question about boxes with which the conversation goes on, if it does.
+    """
 
     region: Region
     answer: str
     wording: Wording
+    then: RecordRow | None = None
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,27 @@ class RegionQuestioner:
         dropped: Counter[str],
         *,
         is_val: bool,
+        about_boxes: Sequence[RecordRow] = (),
     ) -> list[RegionQuestion]:
         """Return the questions about an image about which `asked` questions for boxes are asked.
 
         Each box is asked about once at most. The questions depend on seed and image alone. Texts that cannot
-        be used are counted in `dropped`.
+        be used are counted in `dropped`. A dialogue goes on with one of the records `about_boxes`.
         """
         key = (self.recipe.seed, image_id, "regions")
         known = described_objects(queries, size, self.recipe.min_grid_size, dropped)
         described = {box: found for box, found in known.items() if self._phrases_of(found)}
-        chosen = sorted(described, key=lambda box: draw(*key, *box))[: self._count(key, asked, is_val=is_val)]
-        return [self._question(key, image, box, described[box]) for box in chosen]
+        chosen = sorted(described, key=lambda box: draw(*key, *box))
+        count = self._count(key, asked, is_val=is_val)
+        return [self._question(key, image, box, described[box], about_boxes) for box in chosen[:count]]
 
     def _question(
-        self, key: tuple[object, ...], image: str, box: GridBox, found: DescribedObject
+        self,
+        key: tuple[object, ...],
+        image: str,
+        box: GridBox,
+        found: DescribedObject,
+        about_boxes: Sequence[RecordRow],
     ) -> RegionQuestion:
         shows = self.recipe.regions.shows
         show = shows[draw(*key, *box, "show") % len(shows)]
@@ -64,7 +75,9 @@ class RegionQuestioner:
         )
         region = Region(box, show, _label_of(found), phrases, image)
         answer = phrases[draw(*key, *box, "answer") % len(phrases)]
-        return RegionQuestion(region, answer, draw_wording(wordings, *key, *box, "wording"))
+        goes_on = draw(*key, *box, "dialogue") / 2**64 < self.recipe.regions.dialogue
+        then = about_boxes[draw(*key, *box, "then") % len(about_boxes)] if goes_on and about_boxes else None
+        return RegionQuestion(region, answer, draw_wording(wordings, *key, *box, "wording"), then)
 
     def _phrases_of(self, found: DescribedObject) -> tuple[str, ...]:
         label = _label_of(found) if self.recipe.regions.labels else None
@@ -81,13 +94,22 @@ class RegionQuestioner:
 def make_region_record(image: str, question: RegionQuestion, answer_format: str) -> RecordRow:
     """Return a question for words with its answer; `image` is the picture that shows the region."""
     stated = write_box(question.region.box, answer_format) if question.wording.states_box else ""
+    then = question.then or {"messages": []}
+    later = [
+        {**message, "content": message["content"].replace(IMAGE_PLACEHOLDER, "")}
+        for message in then["messages"]
+        if message["role"] != "system"
+    ]
+    objects = {"objects": then["objects"]} if "objects" in then else {}
     return {
         "messages": [
             {"role": "system", "content": SYSTEM_PROMPT},
             {"role": "user", "content": IMAGE_PLACEHOLDER + question.wording.ask_about_box("", stated)},
             {"role": "assistant", "content": question.answer},
+            *later,
         ],
         "images": [image],
+        **objects,
         REGION_KEY: question.region.as_json(),
     }
 

@@ -126,9 +126,35 @@ def test_a_question_for_words_is_answered_by_what_is_known_of_its_region() -> No
         assert kinds(saying("a cat", region="EU"), contract) == kinds(saying("a cat"), contract)
 
 
-def test_a_question_for_words_has_one_turn_and_no_objects() -> None:
+def going_on(question: str, answer: str, **changes: Any) -> Record:
     good = describing()
-    assert kinds(good | {"messages": [*good["messages"], *good["messages"][1:]]}) >= {flaws.BAD_REGION}
+    more = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return good | {"messages": [*good["messages"], *more]} | changes
+
+
+CAT_AND_BOX = {"ref": ["cat"], "bbox": [[1, 2, 300, 400]]}
+
+
+def test_a_question_for_words_can_go_on_with_objects() -> None:
+    for contract in (Contract(), Contract(frozenset({"cat"}), "Be brief.", "objects")):
+        assert kinds(going_on("Where?", "<ref-object><bbox>", objects=CAT_AND_BOX), contract) == set()
+        flat = CAT_AND_BOX | {"bbox": [[1, 2, 1, 400]]}
+        assert kinds(going_on("Where?", "<ref-object><bbox>", objects=flat), contract) == {flaws.WITHOUT_AREA}
+        assert kinds(going_on("Where?", "<ref-object><bbox>"), contract) == {flaws.REF_COUNT, flaws.BOX_COUNT}
+        assert kinds(going_on("<image>Where?", "None."), contract) >= {flaws.IMAGE_COUNT}
+        bad = going_on(
+            "Where?", "<ref-object><bbox>", objects=CAT_AND_BOX, region=MARK | {"phrases": ["a dog"]}
+        )
+        assert kinds(bad, contract) == {flaws.BAD_REGION}
+        named = going_on("Where?", "<bbox>", objects=CAT_AND_BOX)
+        named["messages"][-3]["content"] += "<ref-object>"
+        assert kinds(named, contract) == {flaws.BAD_REGION}
+    assert kinds(going_on("Sure?", "Yes."), Contract(is_verbatim=True)) == set()
+    assert kinds(going_on("Sure?", "Yes."), Contract(answer_format="json")) == {flaws.BAD_ANSWER}
+
+
+def test_the_first_turn_of_a_question_for_words_has_no_objects() -> None:
+    good = describing()
     assert kinds(good | {"objects": {"ref": ["cat"], "bbox": [[0, 0, 1, 1]]}}) == {flaws.BAD_REGION}
     good["messages"][1]["content"] += "<ref-object>"
     assert kinds(good) == {flaws.BAD_REGION}

@@ -38,6 +38,22 @@ def test_objects_are_read_from_all_answers_and_from_no_question() -> None:
     assert parse_record(ROW).read_answers(Size(500, 2000)).detections[1].box == Box(0, 0, 5, 40)
 
 
+def test_objects_are_read_from_what_follows_a_question_for_words() -> None:
+    messages = [
+        {"role": "user", "content": "<image>What is it?"},
+        {"role": "assistant", "content": "the cat (1,2),(3,4)"},
+        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "content": "Yes."},
+        *ROW["messages"][2:],
+    ]
+    mark = {"box": [1, 2, 3, 4], "show": "spotlight", "label": None, "phrases": ["the cat (1,2),(3,4)"]}
+    record = parse_record({"messages": messages, "images": ["images/1.jpg"], "region": mark})
+    reading = record.read_answers(Size(GRID, GRID))
+    assert reading.detections == (Detection("cup", Box(0, 0, 10, 20)),)
+    assert len(reading.problems) == 1  # of the row without four numbers; "Yes." is none
+    assert not record.names_objects
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -17,6 +17,7 @@ from infer.serve.access import Access
 from infer.serve.batching import Batcher
 from infer.serve.chat import make_server
 from infer.serve.connections import bounded
+from infer.serve.replies.live_reply import HeardEngine
 from infer.serve.request_body import InFlight
 from infer.serve.serve_settings import ServeSettings
 
@@ -109,7 +110,12 @@ def running(
     chosen = ServeSettings(**settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Running(listener.getsockname()[1])
-        batcher = Batcher(engine or server.engine, chosen.batch_size, chosen.queue_size, check)
+        batcher = Batcher(
+            HeardEngine(engine or server.engine),
+            chosen.batch_size,
+            chosen.queue_size,
+            lambda heard: check(heard.request),
+        )
         access = Access(chosen.host_names, api_key)
         app = make_server(batcher, "m", access, chosen)
         server.in_flight = app.state.in_flight

@@ -48,6 +48,18 @@ def test_what_waits_is_answered_together_and_one_failure_costs_one_answer() -> N
     assert engine.batches == [["a"], ["b", "bad", "c"], ["b"], ["bad"], ["c"], ["d"]]
 
 
+def test_a_batch_that_was_given_up_is_not_asked() -> None:
+    engine = Slow()
+    batcher = Batcher(engine, batch_size=1, queue_size=10)
+    first = batcher.submit(ask("a"))
+    assert engine.started.wait(10)
+    assert batcher.submit(ask("b")).cancel()
+    engine.go.set()
+    batcher.close()
+    assert first.result(10).text == "A"
+    assert engine.batches == [["a"]]
+
+
 def test_what_is_refused_does_not_wait() -> None:
     def check(request: Request) -> None:
         if request.user == "long":

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from grounding.markup import IMAGE_PLACEHOLDER
+from infer.engines.protocol import Exchange
 from infer.serve.chat_request import ChatRequest, first_problem
 from infer.serve.replies.answer_fields import AnswerFields
 
@@ -15,6 +16,7 @@ URL = f"data:image/png;base64,{base64.b64encode(IMAGE).decode()}"
 PICTURE = {"type": "image_url", "image_url": {"url": URL, "detail": "high"}}
 TEXT = {"type": "text", "text": "Where is it?"}
 SYSTEM = {"role": "system", "content": "Be brief."}
+ANSWER = {"role": "assistant", "content": "A dog.", "refusal": None}
 
 
 def user(*parts: Any) -> dict[str, Any]:
@@ -28,15 +30,29 @@ def body(*messages: Any, **fields: Any) -> dict[str, Any]:
 def test_texts_and_image_are_read() -> None:
     request = ChatRequest.model_validate(body(SYSTEM, user(TEXT, PICTURE, TEXT)))
     assert request.system == "Be brief."
-    assert request.user.text == f"Where is it?{IMAGE_PLACEHOLDER}Where is it?"
-    assert request.user.image == IMAGE
+    assert request.user == f"Where is it?{IMAGE_PLACEHOLDER}Where is it?"
+    assert request.image == IMAGE
     assert request.max_answer_tokens is None
+
+
+def test_a_conversation_is_read() -> None:
+    more = {"role": "user", "content": "And a cat?"}
+    listed = {"role": "assistant", "content": [{"type": "text", "text": "None."}]}
+    turns = (user(TEXT, PICTURE), ANSWER, more, listed, user(TEXT, TEXT))
+    for system in ((), (SYSTEM,)):
+        request = ChatRequest.model_validate(body(*system, *turns))
+        assert request.history == (
+            Exchange(f"Where is it?{IMAGE_PLACEHOLDER}", "A dog."),
+            Exchange("And a cat?", "None."),
+        )
+        assert (request.user, request.image) == ("Where is it?Where is it?", IMAGE)
+        assert request.system == ("Be brief." if system else "")
 
 
 @pytest.mark.parametrize("content", [[{"type": "text", "text": "Be brief."}], [{"text": "Be brief."}]])
 def test_a_system_message_can_be_a_list(content: list[dict[str, str]]) -> None:
     request = ChatRequest.model_validate(body({"role": "system", "content": content}, user(PICTURE)))
-    assert (request.system, request.user.text) == ("Be brief.", IMAGE_PLACEHOLDER)
+    assert (request.system, request.user) == ("Be brief.", IMAGE_PLACEHOLDER)
 
 
 @pytest.mark.parametrize(
@@ -77,19 +93,35 @@ def test_unknown_fields_and_harmless_values_are_accepted() -> None:
         (body(user(PICTURE), max_tokens=2.5), "max_tokens: Input should be a valid integer"),
         (body(user(PICTURE), max_completion_tokens="9"), "max_completion_tokens: Input should be"),
         ({"model": "tiny"}, "messages: Field required"),
-        (body(), "messages: expected an optional system message, then one user message"),
+        (body(), "messages: expected an optional system message, then user messages, each but the last with"),
         (body(SYSTEM), "messages: expected an optional system message"),
         (body(user(PICTURE), SYSTEM), "messages: expected an optional system message"),
         (body(user(PICTURE), user(PICTURE)), "messages: expected an optional system message"),
-        (body({"role": "assistant", "content": "yes"}), "messages.0: Input tag 'assistant'"),
+        (body(ANSWER), "messages: expected an optional system message"),
+        (body(user(PICTURE), ANSWER), "messages: expected an optional system message"),
+        (body(user(PICTURE), ANSWER, ANSWER, user(TEXT)), "messages: expected an optional system message"),
+        (body(user(PICTURE), SYSTEM, user(TEXT)), "messages: expected an optional system message"),
+        (body({"role": "tool", "content": "yes"}), "messages.0: Input tag 'tool'"),
+        (body(user(TEXT), ANSWER, user(PICTURE)), "image_url, in the first user message"),
+        (body(user(PICTURE), ANSWER, user(PICTURE)), "image_url, in the first user message"),
+        (
+            body(user(PICTURE), ANSWER, {"role": "user", "content": IMAGE_PLACEHOLDER}),
+            "messages.2.user.content: expected no text with <image>",
+        ),
+        (
+            body(user(PICTURE), {**ANSWER, "content": [PICTURE]}, user(TEXT)),
+            "messages.1.assistant.content",
+        ),
+        (
+            body(user(PICTURE), {**ANSWER, "tool_calls": [{}]}, user(TEXT)),
+            "messages.1.assistant.tool_calls: Extra inputs are not permitted",
+        ),
         (body({"content": []}), "messages.0: Unable to extract tag using discriminator 'role'"),
         (body({"role": "system", "content": []}, user(PICTURE)), "messages.0.system.content"),
-        (
-            body({"role": "user", "content": "no picture"}),
-            "messages.0.user.content: Input should be a valid list",
-        ),
-        (body(user(TEXT)), "messages.0.user.content: expected exactly one image_url"),
-        (body(user(PICTURE, PICTURE)), "messages.0.user.content: expected exactly one image_url"),
+        (body({"role": "user", "content": "no picture"}), "messages: expected exactly one image_url"),
+        (body({"role": "user", "content": 5}), "messages.0.user.content: Input should be a valid list"),
+        (body(user(TEXT)), "messages: expected exactly one image_url"),
+        (body(user(PICTURE, PICTURE)), "messages: expected exactly one image_url"),
         (body(user(PICTURE, {"type": "text", "text": IMAGE_PLACEHOLDER})), "no text with <image>"),
         (body(user(PICTURE, {"type": "video_url", "video_url": {}})), "messages.0.user.content.1: Input tag"),
         (body(user(PICTURE, {"type": "text"})), "messages.0.user.content.1.text.text: Field required"),
@@ -113,7 +145,7 @@ def test_nulls_count_as_absent_everywhere() -> None:
     request = ChatRequest.model_validate(
         body({**SYSTEM, "name": None}, turn, tools=None, unheard_of=None, stream=None, n=None, stop=None)
     )
-    assert request.user.text == f"{IMAGE_PLACEHOLDER}Where is it?"
+    assert request.user == f"{IMAGE_PLACEHOLDER}Where is it?"
     assert request.answer_fields == AnswerFields()
     with pytest.raises(ValidationError, match="Field required"):
         ChatRequest.model_validate({"model": "tiny", "messages": None})
@@ -125,7 +157,7 @@ def test_base64_may_be_broken_into_lines(line_end: str) -> None:
     data = base64.encodebytes(content).decode().replace("\n", line_end)
     assert data.count(line_end) > 3
     picture = {"type": "image_url", "image_url": {"url": f"DATA:image/png;BASE64,{data}"}}
-    assert ChatRequest.model_validate(body(user(picture))).user.image == content
+    assert ChatRequest.model_validate(body(user(picture))).image == content
 
 
 @pytest.mark.parametrize(

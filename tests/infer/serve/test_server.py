@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import pytest
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
-from infer.engines.protocol import RawAnswer, Request
+from infer.engines.protocol import Exchange, RawAnswer, Request
 from infer.engines.settings import EngineSettings
 from tests.infer.conftest import ROOT, write_dataset
 
@@ -101,6 +102,36 @@ def test_many_clients_get_the_answers_of_the_engine(
     assert [model.id for model in client.models.list()] == ["tiny"]
 
 
+def test_a_conversation_is_answered_as_the_engine_does(
+    client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    engine = PaddleEngine(
+        EngineSettings(
+            checkpoint=str(tiny_checkpoint), device="cpu", max_new_tokens=NEW_TOKENS, repeat_stop=False
+        )
+    )
+    turns = messages(requests[0])
+    (choice,) = client.chat.completions.create(model="tiny", messages=turns).choices
+    turns += [choice.message.model_dump(exclude_unset=True), {"role": "user", "content": "green circle?"}]
+    completion = client.chat.completions.create(model="tiny", messages=turns)
+    answer = choice.message.content or ""
+    asked = replace(requests[0], user="green circle?", history=(Exchange(requests[0].user, answer),))
+    (expected,) = engine.answer([asked])
+    assert completion.choices[0].message.content == expected.text
+    assert completion.usage is not None
+    assert completion.usage.prompt_tokens == expected.prompt_tokens
+    assert (
+        expected.text
+        != engine.answer([replace(requests[0], user=f"{requests[0].user}green circle?")])[0].text
+    )
+
+
+def test_a_conversation_of_too_many_turns_is_refused(client: openai.OpenAI, requests: list[Request]) -> None:
+    more = [{"role": "assistant", "content": ""}, {"role": "user", "content": ""}] * 2100
+    with pytest.raises(openai.BadRequestError, match="the conversation has 4200 earlier messages"):
+        client.chat.completions.create(model="tiny", messages=[*messages(requests[0]), *more])
+
+
 def test_probabilities_and_shorter_answers_are_given_on_request(
     client: openai.OpenAI, requests: list[Request]
 ) -> None:
@@ -164,6 +195,23 @@ def test_a_stream_joins_to_the_whole_answer(client: openai.OpenAI, requests: lis
     assert [choice.finish_reason for choice in choices if choice.finish_reason] == ["length"]
 
 
+def test_streams_of_several_clients_are_decoded_together_and_join_to_the_plain_answers(
+    client: openai.OpenAI, requests: list[Request]
+) -> None:
+    def plain(request: Request) -> str | None:
+        (choice,) = client.chat.completions.create(model="tiny", messages=messages(request)).choices
+        return choice.message.content
+
+    def streamed(request: Request) -> list[str]:
+        chunks = client.chat.completions.create(model="tiny", messages=messages(request), stream=True)
+        return [text for chunk in chunks if (text := chunk.choices[0].delta.content)]
+
+    with ThreadPoolExecutor(4) as pool:
+        pieces = list(pool.map(streamed, requests[:4]))
+    assert ["".join(each) for each in pieces] == [plain(request) for request in requests[:4]]
+    assert min(map(len, pieces)) > 1
+
+
 def test_a_damaged_image_is_the_clients_fault(client: openai.OpenAI, requests: list[Request]) -> None:
     turns = messages(requests[3])
     head, _, data = turns[-1]["content"][1]["image_url"]["url"].partition(",")
@@ -183,7 +231,7 @@ def test_a_damaged_image_is_the_clients_fault(client: openai.OpenAI, requests: l
         (
             {"messages": [{"role": "user", "content": "no picture"}]},
             400,
-            "messages.0.*content: Input should be a valid list",
+            "messages: expected exactly one image_url, in the first user message",
         ),
         ({"messages": [{"role": "user", "content": []}]}, 400, "exactly one image_url"),
         ({"messages": 3}, 400, "messages: Input should be a valid list"),

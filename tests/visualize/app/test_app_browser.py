@@ -191,7 +191,9 @@ def test_a_chinese_browser_is_spoken_to_in_chinese(browsers, url, picture):
     browser = browsers("zh-CN")
     open_page(browser, url)
     assert one(browser, "#title").text == "视觉定位"
-    assert [tab.text for tab in every(browser, "button[role=tab]")] == ["所有物体", "一个短语", "一个框"]
+    assert [tab.text for tab in every(browser, "button[role=tab]")] == [
+        "所有物体", "一个短语", "一个框", "点击对话",
+    ]  # fmt: skip
     open_tab(browser, "所有物体")
     assert press(browser, "#ask-everything") == "请先选择一张图片。"
     upload(browser, picture)
@@ -206,6 +208,6 @@ def test_every_field_has_a_name(opened):
       field.offsetParent && !field.getAttribute('aria-label') && !(field.labels && field.labels.length)
       && !field.textContent.trim() && !field.title && !field.querySelector('img[alt]')
     ).map((field) => field.outerHTML)"""
-    for tab in ("Everything", "A phrase", "A box"):
+    for tab in ("Everything", "A phrase", "A box", "Click and talk"):
         open_tab(opened, tab)
         assert opened.execute_script(nameless) == []

@@ -29,6 +29,8 @@ def test_keys_of_page_and_engine_are_told_apart():
         ("max_megabytes=-1", "max_megabytes: -1"),
         ("visitor_megabytes=0", "visitor_megabytes: 0"),
         ("device=tpu", "device: 'tpu'"),
+        ("most_talks=0", "most_talks: 0"),
+        ("masks=sam2", "masks: 'sam2' is neither grabcut nor an address"),
     ],
 )
 def test_bad_settings_are_refused(word, message):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from grounding.boxes import Box, Size
 from tests.visualize.app.app_engine import SIZE
 from visualize.app.texts import AppError
-from visualize.app.visitor_input import clean_question, parse_region
+from visualize.app.visitor_input import clean_question, parse_point, parse_region
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,19 @@ def test_whatever_a_program_sends_is_text_that_can_be_encoded():
         assert caught.value.key == "no_region"
     with pytest.raises(AppError):
         parse_region("1, " * 1_000_000, Size(*SIZE))
+
+
+@pytest.mark.parametrize("text", ["20, 10", " 20 10 ", "20，10", "20;10", "20.0,10"])
+def test_a_point_is_two_numbers_inside_the_picture(text):
+    assert parse_point(text, Size(*SIZE)) == (20.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "20", "20, 10, 5", "x, y", "-1, 5", "nan, 5", "inf, 5", "1e9, 5", None, 7]
+)
+def test_what_is_no_point_is_refused(sent):
+    with pytest.raises(AppError) as caught:
+        parse_point(sent, Size(*SIZE))
+    assert caught.value.key == "no_point"
+    with pytest.raises(AppError):
+        parse_point(f"{SIZE[0]}, 0", Size(*SIZE))

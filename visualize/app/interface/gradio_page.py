@@ -1,6 +1,6 @@
 """The layout of the app's page in Gradio, and which button calls which event."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,12 @@ from typing import Any
 import gradio as gr
 
 from visualize.app.answers.html_templates import render
-from visualize.app.asker import Asker
 from visualize.app.interface.page_events import PageEvents
+from visualize.app.interface.talk_events import TalkEvents
+from visualize.app.interface.talk_tab import TalkTab, Texts, add_talk_tab, connect_talk
 from visualize.app.page_settings import AppSettings
+from visualize.app.talk.saved_talk import SavedTalks
+from visualize.app.talk.talker import Talker
 from visualize.app.texts import say, translations
 from visualize.app.uploads.stored_files import KEPT_SECONDS, StoredFiles
 
@@ -22,9 +25,6 @@ COLUMN_WIDTH = 300
 """Smallest width of a column in pixels."""
 
 PICTURE_HEIGHT = 380
-
-Texts = Callable[[str], Any]
-"""Returns the text of a key, which the browser translates."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class QuestionPart:
     corners: gr.Textbox
     region_question: gr.Textbox
     region_button: gr.Button
+    talk: TalkTab
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ class AnswerPart:
 
 
 def make_page(
-    asker: Asker, settings: AppSettings, name: str, examples: Sequence[Path], files: StoredFiles
+    talker: Talker, settings: AppSettings, name: str, examples: Sequence[Path], files: StoredFiles
 ) -> gr.Blocks:
     """Return the page for a loaded model called `name`; `files` holds uploads and answers."""
+    asker = talker.asker
     text = gr.I18n(**translations())
     first_tab = "everything" if asker.wordings.knows_everything else "phrase"
     with gr.Blocks(
@@ -64,15 +66,19 @@ def make_page(
         delete_cache=(int(KEPT_SECONDS), int(KEPT_SECONDS)),
     ) as page:
         _add_head(text, name)
-        kept = gr.State(None)
+        kept, talk = gr.State(None), gr.State(None)
         with gr.Row():
             with gr.Column(min_width=COLUMN_WIDTH):
-                question = _add_question(text, first_tab, examples)
+                question = _add_question(text, first_tab, examples, may_save=settings.talks is not None)
             with gr.Column(min_width=COLUMN_WIDTH):
                 answer = _add_answer(text)
         events = PageEvents(asker, settings, files)
         _connect(events, question, answer, kept, settings.concurrent)
         page.unload(events.close)
+        saved = None if settings.talks is None else SavedTalks(Path(settings.talks), settings.most_talks)
+        talking = TalkEvents(talker, settings, files, saved)
+        outputs, model = _outputs(answer, kept), _model(settings.concurrent)
+        connect_talk(question.talk, talking, question.upload, outputs, talk, **model)
     return page
 
 
@@ -83,7 +89,7 @@ def _add_head(text: Texts, name: str) -> None:
     gr.Markdown(text("lead"), elem_id="lead")
 
 
-def _add_question(text: Texts, first_tab: str, examples: Sequence[Path]) -> QuestionPart:
+def _add_question(text: Texts, first_tab: str, examples: Sequence[Path], *, may_save: bool) -> QuestionPart:
     upload = gr.Image(
         label=text("picture"), elem_id="picture", height=PICTURE_HEIGHT, type="filepath", image_mode=None,
         sources=["upload"], buttons=[], placeholder=text("drop"),
@@ -102,13 +108,15 @@ def _add_question(text: Texts, first_tab: str, examples: Sequence[Path]) -> Ques
             corners = _add_field(text, "region", "corners")
             region_question = _add_field(text, "region_question", "region-question")
             region_button = gr.Button(text("region_button"), variant="primary", elem_id="ask-region")
+        with gr.Tab(text("talk_tab"), id="talk"):
+            talk = add_talk_tab(text, may_save=may_save)
     if examples:
         gr.Examples(
             [[str(example)] for example in examples], [upload], label=text("examples"),
             api_visibility="private",
         )  # fmt: skip
     return QuestionPart(
-        upload, everything_button, phrase, phrase_button, corners, region_question, region_button
+        upload, everything_button, phrase, phrase_button, corners, region_question, region_button, talk
     )
 
 
@@ -129,13 +137,22 @@ def _add_answer(text: Texts) -> AnswerPart:
     )  # fmt: skip
 
 
+def _outputs(answer: AnswerPart, kept: gr.State) -> list[Any]:
+    """Return what an answer changes, in the order of AnswerParts."""
+    return [answer.drawn, answer.described, answer.raw, kept, answer.verified, answer.verify_button]
+
+
+def _model(concurrent: int) -> dict[str, Any]:
+    """Return the options of events that ask the model."""
+    # preprocess=False: open_upload checks an upload before anything decodes it.
+    return {"concurrency_limit": concurrent, "concurrency_id": MODEL, "preprocess": False}
+
+
 def _connect(
     events: PageEvents, question: QuestionPart, answer: AnswerPart, kept: gr.State, concurrent: int
 ) -> None:
     """Let buttons and the Enter key call their events."""
-    outputs = [answer.drawn, answer.described, answer.raw, kept, answer.verified, answer.verify_button]
-    # preprocess=False: open_upload checks an upload before anything decodes it.
-    model = {"concurrency_limit": concurrent, "concurrency_id": MODEL, "preprocess": False}
+    outputs, model = _outputs(answer, kept), _model(concurrent)
     upload = question.upload
     gr.on(
         [question.everything_button.click], events.ask_everything, [upload], outputs,

@@ -75,15 +75,15 @@ class PageEvents:
 
     def verify(self, request: gr.Request, kept: Kept | None) -> str:
         """Ask for each label of the last answer again, and describe how well the boxes agree."""
-        language = _language(request)
+        language = language_of(request)
         try:
             if kept is None:
                 raise AppError("nothing_asked")
             named, asked = kept
             if not any(item.label for item in asked.detections):
                 raise AppError("nothing_to_verify")
-            picture = self._open(request, named)
-            checks = _run_model(lambda: self.asker.check_labels(picture, asked))
+            picture = open_own(self.files, self.settings, request, named)
+            checks = run_model(lambda: self.asker.check_labels(picture, asked))
             return describe_checks(asked, checks, self.asker.wordings, language)
         except AppError as error:
             return describe_error(error, language)
@@ -91,11 +91,11 @@ class PageEvents:
     def _answer(
         self, request: gr.Request, upload: Upload | None, ask: Callable[[Image.Image], AnsweredQuestion]
     ) -> AnswerParts:
-        language = _language(request)
+        language = language_of(request)
         try:
             named = upload.get("path") if isinstance(upload, dict) else None
-            picture = self._open(request, named)
-            asked = _run_model(lambda: ask(picture))
+            picture = open_own(self.files, self.settings, request, named)
+            asked = run_model(lambda: ask(picture))
             drawn = draw_answer(picture, asked, self.asker.wordings.categories)
             described = describe_answer(asked, self.asker.wordings, language)
             button = gr.update(interactive=any(item.label for item in asked.detections))
@@ -118,19 +118,20 @@ class PageEvents:
         if request.session_hash is not None:
             self.files.close_session(request.session_hash)
 
-    def _open(self, request: gr.Request, named: object) -> Image.Image:
-        """Return the picture that a session names.
 
-        Raises:
-            AppError: the session has no such file, whether the machine has one or not; or as `open_upload`.
-        """
-        path = self.files.find(request.session_hash, named)
-        if path is None and named is not None:
-            raise AppError("gone_picture")
-        return open_upload(path, self.settings.max_megabytes, self.settings.max_megapixels)
+def open_own(files: StoredFiles, settings: AppSettings, request: gr.Request, named: object) -> Image.Image:
+    """Return the picture that a session names.
+
+    Raises:
+        AppError: the session has no such file, whether the machine has one or not; or as `open_upload`.
+    """
+    path = files.find(request.session_hash, named)
+    if path is None and named is not None:
+        raise AppError("gone_picture")
+    return open_upload(path, settings.max_megabytes, settings.max_megapixels)
 
 
-def _run_model(ask: Callable[[], Any]) -> Any:
+def run_model(ask: Callable[[], Any]) -> Any:
     """Ask, and turn every failure of the engine into an AppError.
 
     Raises:
@@ -154,5 +155,6 @@ def _without_path(message: str) -> str:
     return rest if colon and path.startswith("/") else message
 
 
-def _language(request: gr.Request) -> str:
+def language_of(request: gr.Request) -> str:
+    """Return the language of the page that a visitor sees."""
     return choose_language(request.headers.get("accept-language", ""))

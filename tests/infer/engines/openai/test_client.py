@@ -27,7 +27,7 @@ from infer.asking.dataset_questions import read_questions
 from infer.engines.openai.client import OpenAIEngine
 from infer.engines.opening import open_engine
 from infer.engines.paddle.engine import PaddleEngine
-from infer.engines.protocol import RawAnswer, Request, Token
+from infer.engines.protocol import Exchange, RawAnswer, Request, Token
 from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
@@ -100,6 +100,25 @@ def test_the_question_arrives_as_it_stands(
         "temperature": 0.0,
         "top_k": 5,
     }
+
+
+def test_a_conversation_is_sent_with_the_picture_in_its_first_turn(
+    recipe: InferRecipe, server: ChatServer, dataset: Any
+) -> None:
+    server.request_in = lambda body: request  # type: ignore[method-assign]  # of one turn
+    request = read_questions(dataset.path, "val")[0].request
+    history = (Exchange(request.user, "A dog."), Exchange("And a cat?", "None."))
+    asked = dataclasses.replace(request, system="Be brief.", user="Sure?", history=history)
+    assert OpenAIEngine(recipe).answer([asked])[0].text == say(request).text
+    system, first, *later = server.bodies[0]["messages"]
+    assert system == {"role": "system", "content": "Be brief."}
+    assert [part["type"] for part in first["content"]] == ["image_url", "text"]
+    assert [(each["role"], each["content"]) for each in later] == [
+        ("assistant", "A dog."),
+        ("user", "And a cat?"),
+        ("assistant", "None."),
+        ("user", "Sure?"),
+    ]
 
 
 def test_sampling_is_the_servers_and_each_draw_has_a_seed(

@@ -11,7 +11,7 @@ from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle import prompt_limit
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.paddle.prompt_limit import LEAST_LIMIT, LONG_PROMPT, PromptLimit, choose_limit
-from infer.engines.protocol import Request
+from infer.engines.protocol import Exchange, Request
 from infer.engines.settings import EngineSettings
 from models.family import Prompt
 
@@ -87,6 +87,17 @@ def test_what_follows_an_image_counts_with_the_longest_prompt() -> None:
     limit = PromptLimit(tokens=100, tokens_at_once=18)
     assert list(limit.split(prompts)) == [slice(0, 2), slice(2, 3)]  # two rows of 6 + 3 slots
     assert list(limit.split([replace(prompt, image_end=0) for prompt in prompts])) == [slice(0, 3)]
+
+
+def test_all_turns_of_a_conversation_count(requests: list[Request]) -> None:
+    limit = PromptLimit(tokens=3, tokens_at_once=3)
+    first = Exchange(requests[0].user, "")
+    limit.check_text(replace(requests[0], user="", history=(first,)))
+    with pytest.raises(UserError, match="the conversation has 4 earlier messages, and the prompt may have 3"):
+        limit.check_text(replace(requests[0], user="", history=(first, Exchange("", ""))))
+    for long in (Exchange(first.question, "a" * 1000), Exchange(first.question + "a" * 1000, "")):
+        with pytest.raises(UserError, match=r"the texts have \d+ characters"):
+            limit.check_text(replace(requests[0], user="", history=(long,)))
 
 
 def test_memory_for_images_is_not_free_for_prompts(

@@ -6,7 +6,7 @@ from grounding.boxes import Box, Size
 from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import CycleSettings
 from prepare.describe.verifying import description as reasons
-from prepare.describe.verifying.cycle_check import check_cycle, distinct_boxes
+from prepare.describe.verifying.cycle_check import check_cycle
 from prepare.describe.verifying.description import Description
 
 SIZE, REGION = Size(200, 100), Box(20, 10, 100, 60)
@@ -51,8 +51,3 @@ def test_boxes_in_pixels_of_the_picture_that_was_sent() -> None:
     answer = LoggedAnswer('[{"bbox_2d": [10, 5, 50, 30]}]', False, None, 0, "", "cycle")
     checked = check_cycle(CANDIDATE, answer, REGION, SIZE, Size(100, 50), CycleSettings(units="pixels"))
     assert (checked.reason, checked.iou) == (None, 1.0)
-
-
-def test_nearly_equal_boxes_are_one() -> None:
-    boxes = [Box(0, 0, 100, 100), Box(0, 0, 100, 99), Box(0, 0, 50, 50), Box(1, 0, 50, 50)]
-    assert distinct_boxes(boxes) == (boxes[0], boxes[2])

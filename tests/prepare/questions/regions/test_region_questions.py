@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,8 +7,11 @@ import pytest
 from grounding.boxes import Box, Size, to_grid
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
+from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from prepare.questions.objects import ImageObjects
+from prepare.questions.questioner import QuestionAnswer
+from prepare.questions.record_lines import RecordFormat, make_record
 from prepare.questions.regions.region_questions import RegionQuestion, RegionQuestioner, make_region_record
 from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
@@ -105,6 +109,51 @@ def test_a_record_is_one_that_training_takes(answer_format: str, show: str, lang
         x1, y1, x2, y2 = question.region.box
         stated = {"objects": f"({x1},{y1}),({x2},{y2})", "json": f"[{x1}, {y1}, {x2}, {y2}]"}[answer_format]
         assert (stated in text) == (show == "text")
+
+
+ABOUT_BOXES = [
+    make_record("images/1.jpg", SIZE, QuestionAnswer("Where is the cat?", (CAT,)), RecordFormat("objects")),
+    make_record("images/1.jpg", SIZE, QuestionAnswer("Where is a bus?", ()), RecordFormat("objects")),
+    make_record(
+        "images/1.jpg", SIZE, QuestionAnswer("List all.", (CAT, DOG)), RecordFormat("objects", 1, "Go on.")
+    ),
+]
+
+
+def dialogues(share: float, count: int = 100) -> list[RegionQuestion]:
+    questioner = RegionQuestioner(
+        PrepareRecipe(output_dir="unused", regions=DescribingQuestions(0.5, dialogue=share))
+    )
+    return [
+        question
+        for n in range(count)
+        for question in questioner.ask(
+            n, "images/1.jpg", SIZE, [SHOWN], 4, Counter(), is_val=False, about_boxes=ABOUT_BOXES
+        )
+    ]
+
+
+def test_a_share_of_the_questions_goes_on_with_one_about_boxes() -> None:
+    assert all(question.then is None for question in dialogues(0.0))
+    assert all(question.then in ABOUT_BOXES for question in dialogues(1.0))
+    some = dialogues(0.25, 400)
+    assert 0.2 < sum(question.then is not None for question in some) / len(some) < 0.3
+    assert [replace(question, then=None) for question in some] == dialogues(0.0, 400)
+    assert len({id(question.then) for question in some if question.then}) == len(ABOUT_BOXES)
+
+
+def test_a_dialogue_is_one_that_training_takes() -> None:
+    contract = Contract(frozenset({"cat", "dog"}), "You are a helpful assistant.", "objects")
+    for question in dialogues(1.0, 20):
+        assert question.then is not None
+        row = make_region_record("images/region_1.png", question, "objects")
+        assert list(check_record(row, contract)) == []
+        record, alone = parse_record(row), parse_record(question.then)
+        later = [turn.text.replace("<image>", "") for turn in alone.turns if turn.role != "system"]
+        assert [turn.text for turn in record.turns[3:]] == later
+        assert record.answers[0] == question.answer
+        assert record.read_answers(SIZE).detections == alone.read_answers(SIZE).detections
+        assert [turn.text.count("<image>") for turn in record.turns[:2]] == [0, 1]
 
 
 def test_objects_that_only_have_a_placeholder_as_category_have_no_name() -> None:

@@ -190,8 +190,13 @@ def test_a_batch_answers_as_each_request_alone(
         replace(each, max_tokens=limit) for each, limit in zip(requests[:4], (None, 45, 60, 4), strict=True)
     ]
     asked[1] = replace(asked[1], is_free_form=True)
-    together, alone = engine.answer(asked), [engine.answer([each])[0] for each in asked]
+    heard: list[list[str]] = [[] for _ in asked]
+    together = engine.answer_live(asked, [own.append for own in heard])
+    alone = [engine.answer([each])[0] for each in asked]
     assert [answer.text for answer in together] == [answer.text for answer in alone]
+    for answer, own in zip(together, heard, strict=True):  # forced tokens are told, too
+        told = "".join(own)
+        assert answer.text in (told, f"{told}\N{REPLACEMENT CHARACTER}")  # the last one can be incomplete
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(
             [token.logprob for token in one.tokens], [token.logprob for token in other.tokens], atol=1e-4

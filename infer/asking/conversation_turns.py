@@ -1,0 +1,29 @@
+"""The questions of a training record with several turns, each with the turns before it, as trained."""
+
+from pathlib import Path
+
+from grounding.record.conversation import Record
+from infer.engines.protocol import Exchange, Request
+
+
+def turn_requests(record: Record, dataset: Path) -> list[Request]:
+    """Return a request for each user message of a record, in their order, with the trained answers before it.
+
+    The image's path is relative to `dataset`.
+
+    Raises:
+        ValueError: the turns are not questions with one answer each after an optional system message, or a
+            later question has a picture.
+    """
+    turns = list(record.turns)
+    system = turns.pop(0).text if turns and turns[0].role == "system" else ""
+    roles = [turn.role for turn in turns]
+    if not turns or roles != ["user", "assistant"] * (len(turns) // 2):
+        raise ValueError(f"roles {', '.join(roles)} are not questions with one answer each")
+    questions, answers = turns[::2], turns[1::2]
+    history: tuple[Exchange, ...] = ()
+    requests = []
+    for question, answer in zip(questions, answers, strict=True):
+        requests.append(Request(dataset / record.image, system, question.text, history=history))
+        history = (*history, Exchange(question.text, answer.text))
+    return requests

@@ -1,0 +1,37 @@
+"""Requests for each turn of a training record."""
+
+from pathlib import Path
+
+import pytest
+
+from grounding.record.conversation import Record, Turn
+from infer.asking.conversation_turns import turn_requests
+from infer.engines.protocol import Exchange, Request
+
+TURNS = (
+    Turn("user", "<image>Where?"),
+    Turn("assistant", "Here."),
+    Turn("user", "Sure?"),
+    Turn("assistant", "Yes."),
+)
+
+
+def test_each_turn_is_asked_with_those_before_it() -> None:
+    requests = turn_requests(Record(("images/1.png",), (Turn("system", "Be brief."), *TURNS)), Path("data"))
+    image = Path("data/images/1.png")
+    assert requests == [
+        Request(image, "Be brief.", "<image>Where?"),
+        Request(image, "Be brief.", "Sure?", history=(Exchange("<image>Where?", "Here."),)),
+    ]
+    assert turn_requests(Record(("a.png",), TURNS[:2]), Path())[0].system == ""
+
+
+@pytest.mark.parametrize("turns", [(), TURNS[:1], TURNS[:3], TURNS[1:], (TURNS[0], TURNS[0])])
+def test_other_turns_are_refused(turns: tuple[Turn, ...]) -> None:
+    with pytest.raises(ValueError, match="are not questions with one answer each"):
+        turn_requests(Record(("a.png",), turns), Path())
+
+
+def test_a_picture_in_a_later_turn_is_refused() -> None:
+    with pytest.raises(ValueError, match="first question"):
+        turn_requests(Record(("a.png",), (*TURNS[:2], *TURNS[:2])), Path())

@@ -1,0 +1,1 @@
+"""Click and talk: an object that a visitor clicks on, and the conversation about it."""
