@@ -13,6 +13,9 @@ HUBS = ("huggingface", "modelscope", "local")
 COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
 """Where each hub keeps COCO 2017 as parquet."""
 
+NO_FILES = "none"
+"""In place of a pattern: a source that has no training files, for a test set."""
+
 FORMATS_FOLDER = Path(__file__).with_name("formats")
 
 
@@ -34,7 +37,9 @@ class SourceSettings:
     repo: str | None = setting("data set repository on the hub; null: COCO 2017 there", None)
     path: str | None = setting("folder with the files, for source.hub=local", None)
     train_files: str | None = setting(
-        "pattern of the files for training (voc: the list of images); null: the usual one of the kind", None
+        "pattern of the files for training (voc: the list of images); null: the usual one of the kind; none: "
+        "there are no such files, with test_set=true",
+        None,
     )
     val_files: str | None = setting(
         "the same for validation; without such files, val is cut from train_files", None

@@ -79,6 +79,8 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
+    if not recipe.test_set:
+        del settings["test_set"]
     if not recipe.asks_relations:
         del settings["relations"]
     if not recipe.descriptions:
