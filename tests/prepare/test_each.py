@@ -37,8 +37,22 @@ def test_every_folder_becomes_a_test_set_with_its_empty_images(
         ]
         assert boxes[0] == boxes[1]
         assert (folder / "train.jsonl").read_bytes() == b""
+        assert [item["id"] for item in made["categories"]] == [item["id"] for item in truth["categories"]][1:]
         assert load_card(folder).recipe["test_set"] is True
         assert check_dataset(folder).errors == 0
+
+
+def test_a_group_with_objects_of_its_own_stays(tmp_path: Path) -> None:
+    exports = write_exports(tmp_path / "exports", 2)
+    path = exports / "set01" / "test" / "_annotations.coco.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0]["category_id"] = 0
+    path.write_text(json.dumps(content))
+    assert prepare(exports, tmp_path / "sets") == 0
+    names = [category.name for category in load_card(tmp_path / "sets" / "set01").categories]
+    assert names[0] == "animals"
+    prepare(exports, tmp_path / "kept", "source.groups=keep")
+    assert "animals" in (tmp_path / "kept" / "set01" / "val.jsonl").read_text()
 
 
 def test_a_second_run_prepares_nothing(tmp_path: Path) -> None:
@@ -106,6 +120,7 @@ def test_coco_val2017_keeps_empty_images_and_images_of_crowds(tmp_path: Path) ->
     source = tmp_path / "coco"
     write_exports(source, 1)
     content = json.loads((source / "set00" / "test" / "_annotations.coco.json").read_text())
+    del content["categories"][0]  # COCO has no group
     crowded = content["images"][1]["id"]
     for item in content["annotations"]:
         item["iscrowd"] = int(item["image_id"] == crowded)

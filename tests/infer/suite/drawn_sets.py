@@ -26,6 +26,7 @@ def write_exports(folder: Path, count: int, seed: int = 0) -> Path:
         place.mkdir(parents=True)
         images = range(draw.randint(3, 6))
         labels = LABELS[: draw.randint(1, 3)]
+        group = "animals" if number % 2 else labels[0]  # exports of Roboflow begin with a group, of any name
         for name in images:
             pixels = np.full((HEIGHT, WIDTH, 3), (number * 9, name * 30, 77), np.uint8)
             Image.fromarray(pixels).save(place / f"{name}.png")
@@ -43,7 +44,13 @@ def write_exports(folder: Path, count: int, seed: int = 0) -> Path:
                 | {"area": box[2] * box[3]}
                 for box_id, (name, category, box) in enumerate(boxes, start=1)  # pycocotools: 0 is unmatched
             ],
-            "categories": [{"id": n, "name": label} for n, label in enumerate(labels, start=1)],
+            "categories": [
+                {"id": 0, "name": group, "supercategory": "none"},
+                *(
+                    {"id": n, "name": label, "supercategory": group}
+                    for n, label in enumerate(labels, start=1)
+                ),
+            ],
         }
         (place / "_annotations.coco.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
