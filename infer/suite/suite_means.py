@@ -16,7 +16,10 @@ SET, MEAN, DOMAIN, DIFFERENCE = "set", "mean", "domain", "difference"
 
 @dataclass(frozen=True)
 class SuiteRow:
-    """A row of the table; `intervals` of a difference are those of the difference."""
+    """A row of the table; `intervals` of a difference are those of the difference.
+
+    `asked` counts the images or questions of a set, `folder` has its answers; None for rows of several sets.
+    """
 
     kind: str
     name: str
@@ -24,6 +27,7 @@ class SuiteRow:
     values: Mapping[str, Value]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     sets: int = 1
+    asked: int | None = None
     folder: str | None = None
 
 

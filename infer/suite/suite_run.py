@@ -48,12 +48,16 @@ def run_suite(suite: SuiteRecipe, path: Path, open_engine: EngineOpener) -> Suit
             problems[member.name] = str(error)
             log.warning("%s: %s", member.name, error)
             continue
-        for note in scored[member.name].notes:
-            log.warning("%s: %s", member.name, note)
     means, without = _means(suite, members, scored)
     rows = (*_set_rows(suite, members, scored), *means)
     metrics = tuple(suite.metrics)
-    table = SuiteTable(path.stem, suite.checkpoint, metrics, suite.draws, rows, {**problems, **without})
+    notes = {name: found.notes for name, found in scored.items() if found.notes}
+    if limits := sorted({member.recipe.limit for member in members if member.recipe.limit is not None}):
+        limit = f"limit={limits[0]}: a part of each set was asked, which no published figure is about"
+        notes = {path.stem: (limit,), **notes}
+    table = SuiteTable(
+        path.stem, suite.checkpoint, metrics, suite.draws, rows, {**problems, **without}, notes
+    )
     write_json(folder / TABLE_JSON, table.as_json())
     write_text(folder / TABLE_TEXT, table.as_markdown())
     return table
@@ -84,6 +88,7 @@ def _set_rows(suite: SuiteRecipe, members: Sequence[Member], scored: Scored) -> 
                 member.way,
                 found.values,
                 found.intervals,
+                asked=found.asked,
                 folder=member.recipe.output_dir,
             )
 

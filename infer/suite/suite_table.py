@@ -1,7 +1,7 @@
 """The table of a suite: as text, as Markdown and as JSON."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.tables import format_table, markdown_table
@@ -12,7 +12,11 @@ from infer.suite.suite_means import DIFFERENCE, SET, SuiteRow
 
 @dataclass(frozen=True)
 class SuiteTable:
-    """All rows of a suite, and what went wrong, by the name of the set with its way, or of the mean."""
+    """All rows of a suite.
+
+    `problems` say what could not be measured, `notes` what has to be known about the values; both by the name
+    of the set with its way, of a mean, or of the suite.
+    """
 
     name: str
     checkpoint: str | None
@@ -20,6 +24,7 @@ class SuiteTable:
     draws: int
     rows: tuple[SuiteRow, ...]
     problems: Mapping[str, str]
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the table for a JSON file; shares are 0..1."""
@@ -34,6 +39,7 @@ class SuiteTable:
                     "name": row.name,
                     "asked": row.way,
                     "sets": row.sets,
+                    **({} if row.asked is None else {"images_or_questions": row.asked}),
                     "values": dict(row.values),
                     "intervals": {key: list(bounds) for key, bounds in row.intervals.items()},
                     **({} if row.folder is None else {"folder": row.folder}),
@@ -41,20 +47,24 @@ class SuiteTable:
                 for row in self.rows
             ],
             "problems": dict(self.problems),
+            "notes": {name: list(notes) for name, notes in self.notes.items()},
         }
 
     def as_text(self) -> str:
-        """Return the table and the problems for a terminal."""
-        problems = [f"problem: {name}: {problem}" for name, problem in self.problems.items()]
-        return "\n".join([format_table(*self._cells()), *problems])
+        """Return the table, the notes and the problems for a terminal."""
+        return "\n".join([format_table(*self._cells()), *self._lines()])
 
     def as_markdown(self) -> str:
-        """Return the table and the problems as Markdown."""
-        problems = [f"- problem: {name}: {problem}" for name, problem in self.problems.items()]
+        """Return the table, the notes and the problems as Markdown."""
+        lines = [f"- {line}" for line in self._lines()]
         title = f"# {self.name}: {self.checkpoint}" if self.checkpoint else f"# {self.name}"
         about = f"The intervals hold {LEVEL} % of {self.draws:,} bootstrap draws of each set's images.\n"
-        pieces = [title, *([about] if self.draws else []), markdown_table(*self._cells()), *problems]
+        pieces = [title, *([about] if self.draws else []), markdown_table(*self._cells()), *lines]
         return "\n".join([pieces[0], "", *pieces[1:]]).rstrip("\n") + "\n"
+
+    def _lines(self) -> list[str]:
+        notes = [f"note: {name}: {note}" for name, notes in self.notes.items() for note in notes]
+        return [*notes, *(f"problem: {name}: {problem}" for name, problem in self.problems.items())]
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         header = ["set", "asked"]

@@ -22,8 +22,9 @@ def test_the_command_prints_the_table_and_its_place(
     assert lines[0].split() == ["set", "asked", "AP50", "images"]
     assert lines[2].split()[:2] == ["here", "as_prepared"]
     assert lines[2].split()[-1] == "2"
-    assert lines[3].startswith("problem: gone/as_prepared: ")
-    assert lines[4] == str(checkpoint / "suites" / "small" / "suite.md")
+    assert lines[3].startswith("note: small: limit=2: ")
+    assert lines[4].startswith("problem: gone/as_prepared: ")
+    assert lines[5] == str(checkpoint / "suites" / "small" / "suite.md")
     assert (
         main(
             [

@@ -147,7 +147,10 @@ def test_answers_that_are_there_are_kept_and_the_others_asked(suite: Path, check
 
 
 def test_unclear_answers_are_counted(suite: Path, checkpoint: Path) -> None:
-    run(suite, checkpoint)
+    table, _ = run(suite, checkpoint)
+    note = "1 answers say neither yes nor no: they count as yes, as published"
+    assert table.notes["random/as_prepared"][0] == note
+    assert f"- note: random/as_prepared: {note}" in table.as_markdown()
     saved: dict[str, Any] = json.loads(
         (checkpoint / "suites" / "pope" / "random" / "as_prepared" / "scores.json").read_text()
     )
