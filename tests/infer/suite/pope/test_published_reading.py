@@ -33,6 +33,8 @@ def test_any_answer_is_read_as_the_published_scorer_reads_it(pieces: list[str]) 
         ("No, there is no dog. Yes.", False, False),
         ("There is not a dog", False, False),
         ("Yes. No doubt", True, False),
+        ("no, thanks", False, False),
+        ("Well,no", True, True),  # as published: commas are removed, not made spaces
         ("", True, True),
         ("I see a cat", True, True),
         ("NO", True, True),  # as published: only No, no and not are read
