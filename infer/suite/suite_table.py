@@ -6,6 +6,8 @@ from typing import Any
 
 from grounding.tables import format_table, markdown_table
 from infer.scoring.metric_texts import show_change, show_interval, show_value
+from infer.scoring.metrics.catalogue import ALL_METRICS
+from infer.scoring.metrics.metric import COUNTS
 from infer.scoring.resampling.bootstrap import LEVEL
 from infer.suite.suite_means import DIFFERENCE, SET, SuiteRow
 
@@ -83,7 +85,12 @@ def _line(row: SuiteRow, metrics: Sequence[str], *, with_intervals: bool) -> lis
     is_change = row.kind == DIFFERENCE
     for key in metrics:
         value = row.values.get(key)
-        cells.append(show_change(key, value) if is_change and value is not None else show_value(key, value))
+        if value is not None and ALL_METRICS[key].group == COUNTS:
+            cells.append(f"{value:{'+' if is_change else ''}g}")  # the mean of counts is no share
+        else:
+            cells.append(
+                show_change(key, value) if is_change and value is not None else show_value(key, value)
+            )
         if with_intervals:
             cells.append(show_interval(key, row.intervals.get(key), sign=is_change))
     return cells

@@ -34,6 +34,12 @@ def test_yes_no_questions_are_asked_once_whatever_the_ways() -> None:
     assert (member.way, member.recipe.score, member.recipe.per_category) == ("as_prepared", "none", False)
 
 
+def test_a_server_needs_no_checkpoint() -> None:
+    answers = {"engine": "openai", "base_url": "http://localhost:8000/v1", "model": "grounding"}
+    (member,) = list_members(suite(checkpoint=None, answers=answers), PATH, Path("out"))
+    assert member.recipe.resolve_checkpoint() is None
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
