@@ -14,6 +14,9 @@ SET_MARK = "{set}"
 SUITES_FOLDER = "suites"
 """In a checkpoint's folder: a folder for each suite that was run on it."""
 
+TABLE_JSON, TABLE_TEXT = "suite.json", "suite.md"
+"""In a suite's folder: the table of its scores."""
+
 AS_PREPARED = "as_prepared"
 """The way of asking of a suite that names none: the records' own questions, each once."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from grounding.errors import USER_ERROR_EXIT_CODE, print_result, run_command, start_logging
 from grounding.recipe.arguments import recipe_arguments
-from grounding.suites.suite_recipe import SuiteRecipe, load_suite, suite_folder
+from grounding.suites.suite_recipe import TABLE_TEXT, SuiteRecipe, load_suite, suite_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_logging()
     suite = load_suite(path, overrides)
     from infer.engines.opening import open_engine
-    from infer.suite.suite_run import TABLE_TEXT, run_suite
+    from infer.suite.suite_run import run_suite
 
     table = run_suite(suite, path, open_engine)
     print_result(f"{table.as_text()}\n{suite_folder(suite, path) / TABLE_TEXT}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import write_json, write_text
-from grounding.suites.suite_recipe import SET_MARK, SuiteRecipe, suite_folder
+from grounding.suites.suite_recipe import SET_MARK, TABLE_JSON, TABLE_TEXT, SuiteRecipe, suite_folder
 from grounding.suites.suite_sets import DOMAINS, missing_parts
 from infer.runs.predict import EngineOpener, predict
 from infer.suite.member_scores import MemberScores, score_boxes
@@ -17,8 +17,6 @@ from infer.suite.suite_members import Member, list_members
 from infer.suite.suite_table import SuiteTable
 
 log = logging.getLogger(__name__)
-
-TABLE_JSON, TABLE_TEXT = "suite.json", "suite.md"
 
 Scored = Mapping[str, MemberScores]
 """The scores of the members that have some, by the member's name."""
