@@ -1,12 +1,13 @@
 # Every command of the project. `make` alone lists them.
 #
-# DATA, RECIPE and EVAL name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value overrides on to it:
+# DATA, RECIPE, EVAL and SUITE name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value overrides on to it:
 #   make train RECIPE=recipes/train/qwen3_vl_8b_lora.yaml ARGS="learning_rate=5.0e-5"
 # SOURCE names a folder of annotated images that has no recipe yet: make prepare SOURCE=my_photos
 
 DATA   ?= recipes/prepare/coco.yaml
 RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
 EVAL   ?= recipes/infer/coco.yaml
+SUITE  ?= recipes/suites/coco.yaml
 CHECKPOINT ?= checkpoints/demo/full
 ARGS   ?=
 CUDA   ?= cu126
@@ -52,7 +53,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo gpu-check prepare show export-data train eval draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -140,6 +141,9 @@ train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 
 eval: setup ## predict on the validation images and score the boxes: EVAL
 	$(RUN) infer $(EVAL) $(ARGS)
+
+suite: setup ## measure a checkpoint on the sets of a suite, one table of scores: SUITE, CHECKPOINT
+	$(RUN) infer.suite $(SUITE) $(if $(CHECKPOINT),checkpoint='$(CHECKPOINT)') $(ARGS)
 
 calibrate: setup ## fit the scores of boxes to how often such boxes are right, for score=calibrated: EVAL
 	$(RUN) infer.calibrate $(EVAL) $(ARGS)

@@ -59,6 +59,14 @@ def draw_candidates(
     """
     log = DropLog(recipe.max_bad_share, dropped)
     has_val = source.count("val") > 0
+    if recipe.test_set:
+        scanned = _scan(source, "val" if has_val else "train", recipe.seed, reader, log, keeps_empty=True)
+        test = _unique(scanned, frozenset(), dropped)
+        log.check()
+        check_usable(test, source.folder, dropped, "test")
+        return Draw(
+            {"train": iter(()), "val": iter(test)}, {"train": 0, "val": recipe.total_samples or len(test)}
+        )
     val = _unique(_scan(source, "val", recipe.seed, reader, log), frozenset(), dropped) if has_val else []
     in_val = frozenset(candidate.image_id for candidate in val)
     train = _unique(_scan(source, "train", recipe.seed, reader, log, observe), in_val, dropped)
@@ -96,6 +104,8 @@ def _scan(
     reader: ObjectReader,
     log: DropLog,
     observe: Observer | None = None,
+    *,
+    keeps_empty: bool = False,
 ) -> list[Candidate]:
     """Read the annotations of a split and return the usable images in the order of the draw."""
     found: list[Candidate] = []
@@ -111,7 +121,7 @@ def _scan(
                 for numbers in query.objects.boxes:
                     check.add(numbers, annotation.size, annotation.where)
             try:
-                check_annotation(annotation, reader)
+                check_annotation(annotation, reader, keeps_empty=keeps_empty)
             except UnusableImageError as error:
                 log.dropped[error.reason] += 1
                 log.dropped.update(error.items)
@@ -144,10 +154,11 @@ def _unique(candidates: Sequence[Candidate], taken: frozenset[int], dropped: Cou
     return unique
 
 
-def check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
+def check_annotation(annotation: Annotation, reader: ObjectReader, *, keeps_empty: bool = False) -> None:
     """Check that there is something to ask about an image, as far as its annotation tells.
 
-    If the annotation does not state the image's size, the boxes are judged only when the image is read.
+    With `keeps_empty`, images without objects are asked about: published scores count what is found there. If
+    the annotation does not state the image's size, the boxes are judged only when the image is read.
 
     Raises:
         UnusableImageError: nothing can be asked.
@@ -158,6 +169,8 @@ def check_annotation(annotation: Annotation, reader: ObjectReader) -> None:
             refusal = UnusableImageError(query.fault)
         elif query.record is not None or (query.expression is not None and not query.objects.boxes):
             return  # a conversation, or an expression that matches nothing
+        elif keeps_empty and query.expression is None:
+            return
         elif annotation.size is None:
             if query.objects.boxes:
                 return

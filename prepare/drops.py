@@ -62,13 +62,13 @@ class DropLog:
         self.first_bad = self.first_bad or f"{lost.where}: {lost.reason}"
 
 
-def check_usable(training_images: Sized, folder: Path, dropped: Mapping[str, int]) -> None:
-    """Check that something is left to train on.
+def check_usable(images: Sized, folder: Path, dropped: Mapping[str, int], purpose: str = "training") -> None:
+    """Check that something is left to train on, or to test with.
 
     Raises:
-        UserError: no training image is usable.
+        UserError: no image is usable.
     """
-    if not training_images:
+    if not images:
         drops = ", ".join(f"{reason} ({number})" for reason, number in sorted(dropped.items())) or "nothing"
         remedies = "".join(f"; {remedy}" for reason, remedy in REMEDIES.items() if reason in dropped)
-        raise UserError(f"{folder}: no usable training image; dropped: {drops}{remedies}")
+        raise UserError(f"{folder}: no usable {purpose} image; dropped: {drops}{remedies}")

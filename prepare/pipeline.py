@@ -79,7 +79,8 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     _warn_of_shortage(splits, draw)
     _warn_of_few_texts(splits, recipe)
     log.check()
-    check_usable(splits["train"].images, source.folder, dropped)
+    split, purpose = ("val", "test") if recipe.test_set else ("train", "training")
+    check_usable(splits[split].images, source.folder, dropped, purpose)
     counts = {split: prepared.counts for split, prepared in splits.items()}
     card = dataclasses.replace(card, counts=counts, dropped=dict(sorted(dropped.items())))
     finish_folder(folder, splits, card)

@@ -108,6 +108,10 @@ class PrepareRecipe:
     output_dir: str = setting("folder of the data set")
     total_samples: int | None = setting("images in train and val together; null: all", 15000)
     val_ratio: float = setting("share of total_samples that is for validation", 0.01)
+    test_set: bool = setting(
+        "for evaluation alone: all images are for validation, those without objects too; none for training",
+        False,
+    )
     calibration: CalibrationPart = field(default_factory=CalibrationPart)
     seed: int = setting("decides which images are drawn, and their order", 42)
     answer_format: str = setting("objects (grounding tokens) or json (Qwen3-VL's own list)", "objects")
@@ -139,6 +143,7 @@ class PrepareRecipe:
         self._check_prompt()
         self._check_yes_no()
         self._check_regions()
+        self._check_test_set()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
         if not 0 <= self.max_bad_share <= 1:
@@ -251,6 +256,16 @@ class PrepareRecipe:
                 "regions.share: source.kind=records keeps conversations as they are, and adds none: leave "
                 "regions.share out, or prepare the annotations that the records were made from"
             )
+
+    def _check_test_set(self) -> None:
+        if not self.test_set:
+            return
+        for key in ("calibration", "negatives", "yes_no", "regions"):
+            if getattr(self, key).share:
+                raise ValueError(
+                    f"{key}.share: test_set=true leaves no training images, which that needs: "
+                    f"leave {key}.share out"
+                )
 
     @property
     def asks_relations(self) -> bool:

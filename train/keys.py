@@ -36,10 +36,12 @@ class Backend(enum.Enum):
 
 
 BACKEND_KEY = "grounding_backend"
+SUITES_KEY = "grounding_eval_suites"
 OWN_KEYS = (
     Key("grounding_eval_samples", int, 0),
     Key(BACKEND_KEY, Backend, Backend.PLAIN.value),
     Key("grounding_grpo", dict | None, None),
+    Key(SUITES_KEY, list | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

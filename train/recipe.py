@@ -11,7 +11,7 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import BACKEND_KEY, Backend, known_keys, takes_words
+from train.keys import BACKEND_KEY, SUITES_KEY, Backend, known_keys, takes_words
 
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")
@@ -21,8 +21,8 @@ PREFERENCES = "VL-DPO"
 SAMPLING = re.compile(r"#\d+$")
 """`FILE#100` takes the first 100 records of a file (PaddleFormers' notation)."""
 
-NOT_IDENTITY = ("overwrite_output_dir", "resume_from_checkpoint")
-"""Keys that say how a run starts; runs that differ in these keys alone are the same run."""
+NOT_IDENTITY = ("overwrite_output_dir", "resume_from_checkpoint", SUITES_KEY)
+"""Keys that say how a run starts, or what follows it; runs that differ in these alone are the same run."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def save_train_recipe(recipe: Mapping[str, Any], folder: Path) -> None:
 
 
 def read_resolved(path: Path) -> dict[str, Any]:
-    """Read the recipe that a run has saved, without the keys that say how it starts."""
+    """Read the recipe that a run has saved, without the keys in NOT_IDENTITY."""
     import yaml
 
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}

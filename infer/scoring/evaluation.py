@@ -13,7 +13,7 @@ from grounding.predictions.annotations import category_by_image
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
-from infer.scoring.resampling.bootstrap import draw_images
+from infer.scoring.resampling.bootstrap import SEED, draw_images
 from infer.scoring.resampling.ratios import FloatArray
 from infer.scoring.words.given_descriptions import GivenDescription
 
@@ -74,7 +74,7 @@ class Evaluation:
             for item in self.predictions
         )
 
-    def draw(self, draws: int) -> FloatArray:
+    def draw(self, draws: int, seed: int = SEED) -> FloatArray:
         """Return how often each bootstrap draw holds each answer, shape (draws, predictions + descriptions).
 
         All answers about one picture are drawn together.
@@ -82,4 +82,4 @@ class Evaluation:
         files = {image["id"]: image.get("file_name", image["id"]) for image in self.annotations["images"]}
         by_path = {f"{IMAGES_FOLDER}/{name}": name for name in files.values()}
         described = [by_path.get(item.picture, item.picture) for item in self.descriptions]
-        return draw_images([*(files[item.image_id] for item in self.predictions), *described], draws)
+        return draw_images([*(files[item.image_id] for item in self.predictions), *described], draws, seed)

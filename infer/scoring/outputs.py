@@ -8,6 +8,7 @@ from grounding.files import write_json, write_text
 from grounding.layout import COCO_RESULTS_FILE, SCORES_FILE, SCORES_REPORT_FILE
 from grounding.run_record import add_scores
 from infer.recipe import saved_recipe
+from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.likely_cause import likely_cause
 from infer.scoring.metrics.coco_ap import results_of
@@ -42,11 +43,7 @@ def write_scores(
     scores = score(evaluation, draws, with_kind_intervals=BY_KIND in by)
     folder = predictions.parent
     images, total = evaluation.predictions, evaluation.images_in_data_set
-    if images and predictions.resolve() != (folder / COCO_RESULTS_FILE).resolve():
-        write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
-    title = f"Scores of {folder.name or predictions.name}"
-    write_text(folder / SCORES_REPORT_FILE, markdown_report(scores, title))
-    write_json(folder / SCORES_FILE, scores.as_json())
+    save_scores(predictions, evaluation, scores)
     add_to_run_record(folder, dataset, scores)
     written = [str(folder / SCORES_FILE), SCORES_REPORT_FILE, *([COCO_RESULTS_FILE] if images else [])]
     if (file := _write_curves(predictions, scores, curves)) is not None:
@@ -59,6 +56,16 @@ def write_scores(
     counts = [f"{len(images)} of {total} images"] if images else []
     counts += [f"{len(evaluation.descriptions)} regions"] if evaluation.descriptions else []
     return f"{report}\n{' and '.join(counts)} scored{note if images else ''}: {files}\n"
+
+
+def save_scores(predictions: Path, evaluation: Evaluation, scores: Scores) -> None:
+    """Write scores.json, scores.md and the COCO results beside a predictions file."""
+    folder = predictions.parent
+    if evaluation.predictions and predictions.resolve() != (folder / COCO_RESULTS_FILE).resolve():
+        write_json(folder / COCO_RESULTS_FILE, results_of(evaluation))
+    title = f"Scores of {folder.name or predictions.name}"
+    write_text(folder / SCORES_REPORT_FILE, markdown_report(scores, title))
+    write_json(folder / SCORES_FILE, scores.as_json())
 
 
 def add_to_run_record(folder: Path, dataset: Path | None, scores: Scores) -> None:

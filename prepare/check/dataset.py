@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.boxes import Size
+from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import find_outside
 from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
@@ -58,12 +59,17 @@ def check_dataset(place: Path, limit: int = 5) -> Report:
         before = report.records
         shown: list[ShownRegion] = []
         images = _check_records(path, split, annotated, shown, report)
-        if split == "train" and report.records == before:
+        if split == "train" and report.records == before and not _is_test_set(path.parent):
             report.add(Finding(NO_RECORD, path, 0, "there is nothing to train on"))
         _check_images(path, split, images, annotated, hashes, report)
         for item in find_shown_otherwise(path.parent, shown):
             report.add(Finding(SHOWN_OTHERWISE, path, item.line, item.image))
     return report
+
+
+def _is_test_set(folder: Path) -> bool:
+    """Tell whether a data set was prepared for evaluation alone: its card says so."""
+    return (folder / CARD_FILE).is_file() and load_card(folder).recipe.get("test_set") is True
 
 
 def _check_records(

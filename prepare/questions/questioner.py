@@ -112,7 +112,7 @@ class Questioner:
             return
         wording = draw_wording(wordings, self.recipe.seed, image_id, "wording")
         if wording.asks != CATEGORY:
-            if detections:
+            if detections or self.recipe.test_set:
                 about = ", ".join(self.categories) if wording.asks == CATEGORIES else ""
                 yield QuestionAnswer(wording.ask(about), detections)
             return

@@ -9,9 +9,13 @@ from grounding.recipe.schema import setting, suggestion
 from prepare.source_types import BoxFormat
 
 CROWD_CHOICES = ("ignore", "objects")
+GROUP_CHOICES = ("keep", "drop")
 HUBS = ("huggingface", "modelscope", "local")
 COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
 """Where each hub keeps COCO 2017 as parquet."""
+
+NO_FILES = "none"
+"""In place of a pattern: a source that has no training files, for a test set."""
 
 FORMATS_FOLDER = Path(__file__).with_name("formats")
 
@@ -34,7 +38,9 @@ class SourceSettings:
     repo: str | None = setting("data set repository on the hub; null: COCO 2017 there", None)
     path: str | None = setting("folder with the files, for source.hub=local", None)
     train_files: str | None = setting(
-        "pattern of the files for training (voc: the list of images); null: the usual one of the kind", None
+        "pattern of the files for training (voc: the list of images); null: the usual one of the kind; none: "
+        "there are no such files, with test_set=true",
+        None,
     )
     val_files: str | None = setting(
         "the same for validation; without such files, val is cut from train_files", None
@@ -54,6 +60,11 @@ class SourceSettings:
         "regions marked as crowd (COCO) or difficult (VOC): ignore (neither asked nor scored), or objects",
         "ignore",
     )
+    groups: str = setting(
+        "coco_json: categories without objects that others name as their supercategory, as in Roboflow's "
+        "exports: keep or drop",
+        "keep",
+    )
     label: str | None = setting("via: the attribute that names a region; null: the only one", None)
     val_split: str | None = setting(
         "refcoco: which of its splits is for validation (val, testA, testB or test); null: val", None
@@ -72,11 +83,13 @@ class SourceSettings:
             if value is not None:
                 check_word(key, value, known)
         check_word("source.crowds", self.crowds, CROWD_CHOICES)
+        check_word("source.groups", self.groups, GROUP_CHOICES)
         if self.max_text < 1:
             raise ValueError(f"source.max_text: {self.max_text} is not a positive number of characters")
         for key, value, kinds in (
             ("label", self.label, ("via",)),
             ("val_split", self.val_split, ("refcoco", "refcoco_parquet")),
+            ("groups", None if self.groups == "keep" else self.groups, ("coco_json",)),
         ):
             if value is not None and self.kind not in kinds:
                 raise ValueError(

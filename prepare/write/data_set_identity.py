@@ -11,7 +11,7 @@ from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 from prepare.sources.source_settings import SourceSettings
 
-READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split")
+READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split", "groups")
 """Keys of the source that decide what its files mean."""
 
 Identity = dict[str, Any]
@@ -76,9 +76,12 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         "crowds",
         "label",
         "val_split",
+        "groups",
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
+    if not recipe.test_set:
+        del settings["test_set"]
     if not recipe.asks_relations:
         del settings["relations"]
     if not recipe.descriptions:

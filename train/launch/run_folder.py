@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grounding.layout import BOXES_FOLDER, TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
+from grounding.suites.suite_recipe import SUITES_FOLDER, TABLE_JSON, TABLE_TEXT
 from train.nodes import this_node
 from train.recipe import has_weights
 
@@ -19,6 +20,7 @@ EARLIER_FILES = (
     RESULTS_FILE,
     TRAIN_RECIPE_FILE,
     RUN_FILE,
+    *(f"{SUITES_FOLDER}/*/{table}" for table in (TABLE_JSON, TABLE_TEXT)),
 )
 PRIVATE = 0o700
 """The mode of the folder of logs: a launcher writes its environment there, and a trainer what it meets."""

@@ -12,9 +12,10 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.recipe.loading import parse_overrides
+from train.launch.finished_suites import measure_finished, suites_of
 from train.launch.start import train
 from train.preflight.all_checks import check_recipe
-from train.recipe import has_weights, resolve_recipe
+from train.recipe import has_weights, resolve_recipe, split_options
 
 log = logging.getLogger(__name__)
 
@@ -46,14 +47,15 @@ class SequenceStep:
 def train_sequence(paths: Sequence[Path], overrides: Iterable[str] = ()) -> int:
     """Train recipes one after the other and return 0, or the exit code of the first that failed.
 
-    Finished recipes are skipped, so that an interrupted sequence resumes.
+    Finished recipes are skipped, so that an interrupted sequence resumes. After the last, the suites that
+    any of the recipes names (grounding_eval_suites) are run on its checkpoint.
 
     Raises:
         UserError: the problems that the checks of all recipes find, in one message.
     """
     words = list(overrides)
     if len(paths) == 1:
-        return train(paths[0], words)
+        return train(paths[0], words) or _measure([(paths[0], words)])
     steps = plan_sequence(paths, words)
     _check_all(steps)
     for number, step in enumerate(steps, 1):
@@ -61,7 +63,13 @@ def train_sequence(paths: Sequence[Path], overrides: Iterable[str] = ()) -> int:
         if code := train(step.path, step.overrides):
             log.error("%s: failed, the sequence ends here", step.path)
             return code
-    return 0
+    return _measure([(step.path, step.overrides) for step in steps])
+
+
+def _measure(trained: Sequence[tuple[Path, Sequence[str]]]) -> int:
+    """Run the suites that the recipes name on the checkpoint of the last."""
+    recipes = [resolve_recipe(path, split_options(words)[0]) for path, words in trained]
+    return measure_finished(suites_of(recipes), Path(str(recipes[-1]["output_dir"])))
 
 
 def _check_all(steps: Iterable[SequenceStep]) -> None:

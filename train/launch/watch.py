@@ -44,7 +44,7 @@ def run_child(
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log.info("log: %s", log_file)
     mark = mark or new_mark()
-    with _end_signals_interrupt(), log_file.open("ab", buffering=0) as output:
+    with end_signals_interrupt(), log_file.open("ab", buffering=0) as output:
         _write(output, f"{time.strftime('%Y-%m-%d %H:%M:%S')} {' '.join(command)}\n".encode())
         try:
             code, tail = _run_marked(command, {**environment, MARK: mark}, output, mark)
@@ -94,7 +94,7 @@ def _say_failure(folder: Path, log_file: Path, tail: Sequence[str], advice: str)
 
 
 @contextmanager
-def _end_signals_interrupt() -> Iterator[None]:
+def end_signals_interrupt() -> Iterator[None]:
     """Let the signals that end a process raise KeyboardInterrupt; then put their handlers back.
 
     An ignored signal stays ignored: nohup ignores the end of the terminal.

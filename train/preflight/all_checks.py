@@ -12,6 +12,7 @@ from train.nodes import node_count
 from train.objectives.grpo.grpo_settings import KEY as GRPO_KEY
 from train.preflight.backend_keys import backend_fits_machine, backend_keys
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
+from train.preflight.evaluation_suites import evaluation_suites
 from train.preflight.key_values import KEY_CHECKS
 from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
@@ -50,6 +51,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     devices,
     model_fits_degrees,
     grpo_files,
+    evaluation_suites,
 )
 """Checks that depend on this machine and its files."""
 

@@ -57,14 +57,14 @@ def presence_ratios(
     ]
     is_category = [name in categories for name in names]
     is_absent = [name is not None and not there for name, there in zip(names, is_there, strict=True)]
-    ratios = _pope_ratios(is_category, is_there, says_yes) if any(is_category) else {}
+    ratios = pope_ratios(is_category, is_there, says_yes) if any(is_category) else {}
     if any(is_absent):
         wrong = (absent and yes for absent, yes in zip(is_absent, says_yes, strict=True))
         ratios["false_positive_rate"] = Ratio.of(wrong, is_absent)
     return ratios
 
 
-def _pope_ratios(
+def pope_ratios(
     is_category: Sequence[bool], is_there: Sequence[bool], says_yes: Sequence[bool]
 ) -> dict[str, Ratio]:
     """Return POPE's metrics; only questions about a category count."""

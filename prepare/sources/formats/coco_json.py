@@ -26,14 +26,13 @@ from prepare.sources.parts.coco_entries import (
     read_entries,
     read_row,
     sort_to_images,
+    without_groups,
 )
 from prepare.sources.parts.object_texts import describe_attributes
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.listed import ListedImage, ListedSource
-from prepare.sources.shared.source_values import (
-    LARGEST_ID,
-)
+from prepare.sources.shared.source_values import LARGEST_ID, BadValueError
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign, files_with, split_signs
 from prepare.sources.source_settings import SourceSettings
@@ -146,10 +145,13 @@ def _read_file(
     """Return the images of one file and the number of annotations without one; add to `categories`."""
     entries: Entries = {}
     rows: dict[Any, list[AnnotationRow]] = {}
+    named: list[tuple[dict[str, Any], str]] = []
     order = source.box_format(USUAL_BOXES).order
 
     def take(key: str, value: dict[str, Any], where: str) -> None:
-        if key == "categories":
+        if key == "categories" and source.groups == "drop":
+            named.append((value, where))
+        elif key == "categories":
             add_category(value, where, categories, source.max_text)
         elif key == "images":
             add_image(value, where, entries)
@@ -159,6 +161,12 @@ def _read_file(
 
     if missing := read_entries(path, take):
         raise UserError(f"{path}: no {', '.join(missing)}: not COCO annotations of instances")
+    used = {row.category_id for found in rows.values() for row in found} if named else set()
+    for value, where in without_groups(named, used):
+        try:
+            add_category(value, where, categories, source.max_text)
+        except BadValueError as error:
+            raise UserError(f"{path}, {error}") from error
     check_one_id_each(path, entries)
     rows, strays = sort_to_images(rows, entries)
     names = [name for name, _ in entries.values()]

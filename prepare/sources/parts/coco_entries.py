@@ -1,7 +1,7 @@
 """The entries of COCO's JSON: images, annotations and categories, with checked types."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -142,6 +142,29 @@ def add_category(value: dict[str, Any], where: str, categories: dict[int, str], 
         raise BadValueError(
             f"{where}: categories {twin} and {number} are both '{name}': merge or rename them"
         )
+
+
+def without_groups(
+    entries: Sequence[tuple[dict[str, Any], str]], used: Collection[Any]
+) -> list[tuple[dict[str, Any], str]]:
+    """Return the entries of `categories` that are no groups: Roboflow's exports begin with one.
+
+    A group has the supercategory "none", is another category's supercategory, and no annotation is of it:
+    `used` are the numbers of the categories that annotations have. A group can have the name of its category.
+    """
+
+    def is_group(value: dict[str, Any]) -> bool:
+        number = value.get("id")
+        return (
+            value.get("supercategory") == "none"
+            and number not in used
+            and any(
+                other.get("supercategory") == value.get("name") and other.get("id") != number
+                for other, _ in entries
+            )
+        )
+
+    return [(value, where) for value, where in entries if not is_group(value)]
 
 
 def sort_to_images(

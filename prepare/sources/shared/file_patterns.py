@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import find_outside
-from prepare.sources.source_settings import SourceSettings
+from prepare.sources.source_settings import NO_FILES, SourceSettings
 
 SHARD = re.compile(r"^(?P<stem>.+)-\d+-of-(?P<count>\d+)(?P<rest>.*)$")
 """The name of a file that is one of a numbered set."""
@@ -68,13 +68,14 @@ def find_splits(
     """
     if not folder.is_dir():
         raise UserError(f"source.path: {folder}: no folder")
-    train, val = find_files(folder, train_pattern), find_files(folder, val_pattern)
+    has_train = train_pattern != NO_FILES
+    train = find_files(folder, train_pattern) if has_train else ()
+    val = find_files(folder, val_pattern)
     val = tuple(path for path in val if is_val is None or is_val(path))
     train = tuple(path for path in train if path not in val)
-    if not train:
-        raise UserError(
-            f"source.train_files: no file in {folder} matches '{train_pattern}'; {list_files(folder)}"
-        )
+    if not train and (has_train or not val):
+        key, pattern = ("train_files", train_pattern) if has_train else ("val_files", val_pattern)
+        raise UserError(f"source.{key}: no file in {folder} matches '{pattern}'; {list_files(folder)}")
     if not val:
         logger.info("no file matches source.val_files: train and val are both cut from source.train_files")
     check_outside(source, folder, (*train, *val))

@@ -30,6 +30,15 @@ def test_overwriting_removes_what_could_be_resumed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_overwriting_removes_the_tables_of_the_earlier_checkpoint(tmp_path: Path) -> None:
+    answers = tmp_path / "suites" / "coco" / "val2017" / "predictions.jsonl"
+    answers.parent.mkdir(parents=True)
+    for path in (answers, *(tmp_path / "suites" / "coco" / name for name in ("suite.md", "suite.json"))):
+        path.write_text("1")
+    remove_run(tmp_path)  # answers of other weights are asked again: their fingerprint tells
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [answers]
+
+
 def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
     recipe = {"learning_rate": 2e-05, "save_strategy": "no", "train_dataset_prob": "1.0", "packing": False}
     save_train_recipe(recipe, tmp_path)

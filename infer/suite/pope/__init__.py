@@ -1,0 +1,1 @@
+"""POPE: yes/no questions about what is in pictures, asked, read and scored as published."""
