@@ -136,9 +136,8 @@ def add_category(value: dict[str, Any], where: str, categories: dict[int, str], 
             f"{where}: category {number} is '{name}' here and '{categories[number]}' before: give each "
             "its own number"
         )
-    if twin := next(
-        (other for other, known in categories.items() if known == name and other != number), None
-    ):
+    twin = next((other for other, known in categories.items() if known == name and other != number), None)
+    if twin is not None:  # it can be 0
         raise BadValueError(
             f"{where}: categories {twin} and {number} are both '{name}': merge or rename them"
         )

@@ -247,6 +247,7 @@ def small_json(folder: Path, **changes: Any) -> None:
         ({"categories": [{"id": 1, "name": " "}]}, "category 1 has an empty name"),
         ({"categories": [{"id": 1, "name": None}]}, r"categories\[0\]\.name: a text is needed"),
         ({"categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "x"}]}, "categories 1 and 2 are both 'x'"),
+        ({"categories": [{"id": 0, "name": "x"}, {"id": 2, "name": "x"}]}, "categories 0 and 2 are both 'x'"),
         ({"images": [{"id": 1}]}, "an image without file_name, coco_url or flickr_url"),
     ],
 )
