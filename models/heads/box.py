@@ -1,0 +1,105 @@
+"""A head that reads how a model wrote a box: a correction of the box, and how likely it matches an object.
+
+The base model stays as it is. The head sees hidden states of the last layer at `PLACES` of an answer, which
+the caller finds, and the box as it is written. It has two parts, each a network with one hidden layer: one
+for the correction, one for the match.
+
+Boxes here are xyxy as shares of the image's width and height, 0 to 1, without a grid.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+PLACES = (
+    "label_end",
+    "box_end",
+    *(f"{side}_{part}" for side in ("x1", "y1", "x2", "y2") for part in ("before", "end")),
+)
+"""The tokens whose states the head reads, in their order.
+
+`label_end` and `box_end` are the last tokens of label and box. Of each number, `before` is the token before
+its first digit, whose state chooses that digit, and `end` is its last token.
+"""
+
+NUMBERS_OF_A_BOX = 6
+PARTS = {"correct": 4, "match": 1}
+"""The parts of the head, with the numbers that each gives."""
+
+FARTHEST = 8.0
+"""An input counts as at most this many standard deviations of its training values."""
+
+Weights = Mapping[str, Any]
+"""Paddle tensors by name, in float32: `WEIGHT_NAMES`."""
+
+WEIGHT_NAMES = (
+    "mean",
+    "scale",
+    *(f"{part}.{name}" for part in PARTS for name in ("hidden", "hidden_bias", "out", "out_bias")),
+)
+
+
+def weight_shapes(width: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a head's weights over states of this width; matrices are (in, out)."""
+    inputs = len(PLACES) * width + NUMBERS_OF_A_BOX
+    shapes: dict[str, tuple[int, ...]] = {"mean": (inputs,), "scale": (inputs,)}
+    for part, numbers in PARTS.items():
+        shapes[f"{part}.hidden"], shapes[f"{part}.hidden_bias"] = (inputs, hidden), (hidden,)
+        shapes[f"{part}.out"], shapes[f"{part}.out_bias"] = (hidden, numbers), (numbers,)
+    return shapes
+
+
+def new_weights(states: Any, written: Any, hidden: int, seed: int) -> dict[str, Any]:
+    """Return the weights of a head before its training: it changes no box, and is sure of none.
+
+    `states` (boxes, places, width) and `written` (boxes, 4) are those of the training: inputs are
+    standardised by them.
+    """
+    import numpy as np
+    import paddle
+
+    inputs = _joined(states, written)
+    spread = inputs.std(0) if inputs.shape[0] > 1 else paddle.zeros([inputs.shape[1]])
+    weights = {"mean": inputs.mean(0), "scale": spread.clip(1e-3)}
+    chance = np.random.default_rng(seed)
+    for name, shape in weight_shapes(states.shape[-1], hidden).items():
+        if name in weights:
+            continue
+        values = np.zeros(shape, "float32")
+        if name.endswith(".hidden"):
+            values = chance.normal(0.0, shape[0] ** -0.5, shape).astype("float32")
+        weights[name] = paddle.to_tensor(values)
+    return weights
+
+
+def judge_boxes(weights: Weights, states: Any, written: Any) -> tuple[Any, Any]:
+    """Return the corrected boxes (boxes, 4), and logits (boxes,) of the probability that each matches.
+
+    `states` are (boxes, places, width) and `written` (boxes, 4), both in float32. The boxes may leave the
+    image; `kept_inside` ends that.
+    """
+    inputs = ((_joined(states, written) - weights["mean"]) / weights["scale"]).clip(-FARTHEST, FARTHEST)
+    return written + _part(weights, "correct", inputs), _part(weights, "match", inputs)[:, 0]
+
+
+def kept_inside(corrected: Any, written: Any) -> Any:
+    """Return corrected boxes (boxes, 4) clipped to the image; one without an area stays as it was written."""
+    import paddle
+
+    inside = corrected.clip(0.0, 1.0)
+    has_area = ((inside[:, 2:] > inside[:, :2]).all(-1, keepdim=True)).astype(inside.dtype)
+    return paddle.where(has_area.expand_as(inside) > 0, inside, written)
+
+
+def _joined(states: Any, written: Any) -> Any:
+    """Return the inputs of the head, (boxes, places * width + NUMBERS_OF_A_BOX)."""
+    import paddle
+
+    sides = written[:, 2:] - written[:, :2]
+    return paddle.concat([states.reshape([states.shape[0], -1]), written, sides], axis=-1)
+
+
+def _part(weights: Weights, name: str, inputs: Any) -> Any:
+    from paddle.nn.functional import gelu
+
+    hidden = gelu(inputs @ weights[f"{name}.hidden"] + weights[f"{name}.hidden_bias"])
+    return hidden @ weights[f"{name}.out"] + weights[f"{name}.out_bias"]
