@@ -1,8 +1,9 @@
 """A head that reads how a model wrote a box: a correction of the box, and how likely it matches an object.
 
 The base model stays as it is. The head sees hidden states of the last layer at `PLACES` of an answer, which
-the caller finds, and the box as it is written. It has two parts, each a network with one hidden layer: one
-for the correction, one for the match.
+the caller finds, and the box as it is written. Of its two parts, one gives the correction and one the match.
+Each is a linear map plus a network with one hidden layer: with few boxes to learn from, the linear map does
+most of the work.
 
 Boxes here are xyxy as shares of the image's width and height, 0 to 1, without a grid.
 """
@@ -10,15 +11,11 @@ Boxes here are xyxy as shares of the image's width and height, 0 to 1, without a
 from collections.abc import Mapping
 from typing import Any
 
-PLACES = (
-    "label_end",
-    "box_end",
-    *(f"{side}_{part}" for side in ("x1", "y1", "x2", "y2") for part in ("before", "end")),
-)
+PLACES = ("label_end", "box_end", "before_x1", "before_y1", "before_x2", "before_y2")
 """The tokens whose states the head reads, in their order.
 
-`label_end` and `box_end` are the last tokens of label and box. Of each number, `before` is the token before
-its first digit, whose state chooses that digit, and `end` is its last token.
+`label_end` and `box_end` are the last tokens of label and box. The others are the tokens before the first
+digit of each number: their states choose that digit, so that they hold what else could stand there.
 """
 
 NUMBERS_OF_A_BOX = 6
@@ -28,13 +25,16 @@ PARTS = {"correct": 4, "match": 1}
 FARTHEST = 8.0
 """An input counts as at most this many standard deviations of its training values."""
 
+LEAST_SPREAD = 1e-3
+"""Inputs that are always the same are not blown up."""
+
 Weights = Mapping[str, Any]
 """Paddle tensors by name, in float32: `WEIGHT_NAMES`."""
 
 WEIGHT_NAMES = (
     "mean",
     "scale",
-    *(f"{part}.{name}" for part in PARTS for name in ("hidden", "hidden_bias", "out", "out_bias")),
+    *(f"{part}.{name}" for part in PARTS for name in ("linear", "hidden", "hidden_bias", "out", "out_bias")),
 )
 
 
@@ -43,6 +43,7 @@ def weight_shapes(width: int, hidden: int) -> dict[str, tuple[int, ...]]:
     inputs = len(PLACES) * width + NUMBERS_OF_A_BOX
     shapes: dict[str, tuple[int, ...]] = {"mean": (inputs,), "scale": (inputs,)}
     for part, numbers in PARTS.items():
+        shapes[f"{part}.linear"] = (inputs, numbers)
         shapes[f"{part}.hidden"], shapes[f"{part}.hidden_bias"] = (inputs, hidden), (hidden,)
         shapes[f"{part}.out"], shapes[f"{part}.out_bias"] = (hidden, numbers), (numbers,)
     return shapes
@@ -57,9 +58,9 @@ def new_weights(states: Any, written: Any, hidden: int, seed: int) -> dict[str, 
     import numpy as np
     import paddle
 
-    inputs = _joined(states, written)
-    spread = inputs.std(0) if inputs.shape[0] > 1 else paddle.zeros([inputs.shape[1]])
-    weights = {"mean": inputs.mean(0), "scale": spread.clip(1e-3)}
+    inputs = _joined(states, written).numpy().astype("float64")
+    known = {"mean": inputs.mean(0), "scale": np.maximum(inputs.std(0), LEAST_SPREAD)}
+    weights = {name: paddle.to_tensor(values.astype("float32")) for name, values in known.items()}
     chance = np.random.default_rng(seed)
     for name, shape in weight_shapes(states.shape[-1], hidden).items():
         if name in weights:
@@ -71,14 +72,18 @@ def new_weights(states: Any, written: Any, hidden: int, seed: int) -> dict[str, 
     return weights
 
 
-def judge_boxes(weights: Weights, states: Any, written: Any) -> tuple[Any, Any]:
+def apply_box_head(
+    weights: Weights, states: Any, written: Any, units: Mapping[str, Any] | None = None
+) -> tuple[Any, Any]:
     """Return the corrected boxes (boxes, 4), and logits (boxes,) of the probability that each matches.
 
     `states` are (boxes, places, width) and `written` (boxes, 4), both in float32. The boxes may leave the
-    image; `kept_inside` ends that.
+    image; `kept_inside` ends that. `units` (boxes, hidden) are factors of the hidden units of each part, for
+    dropout in training.
     """
     inputs = ((_joined(states, written) - weights["mean"]) / weights["scale"]).clip(-FARTHEST, FARTHEST)
-    return written + _part(weights, "correct", inputs), _part(weights, "match", inputs)[:, 0]
+    changes, logits = (_part(weights, part, inputs, (units or {}).get(part)) for part in PARTS)
+    return written + changes, logits[:, 0]
 
 
 def kept_inside(corrected: Any, written: Any) -> Any:
@@ -98,8 +103,11 @@ def _joined(states: Any, written: Any) -> Any:
     return paddle.concat([states.reshape([states.shape[0], -1]), written, sides], axis=-1)
 
 
-def _part(weights: Weights, name: str, inputs: Any) -> Any:
+def _part(weights: Weights, name: str, inputs: Any, units: Any) -> Any:
     from paddle.nn.functional import gelu
 
     hidden = gelu(inputs @ weights[f"{name}.hidden"] + weights[f"{name}.hidden_bias"])
-    return hidden @ weights[f"{name}.out"] + weights[f"{name}.out_bias"]
+    if units is not None:
+        hidden = hidden * units
+    bent = hidden @ weights[f"{name}.out"] + weights[f"{name}.out_bias"]
+    return inputs @ weights[f"{name}.linear"] + bent

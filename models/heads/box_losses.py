@@ -34,7 +34,7 @@ def generalised_iou(boxes: Any, wanted: Any) -> Any:
 
     inner, union = _inner_and_union(boxes, wanted)
     outer_end = paddle.maximum(boxes[:, 2:], wanted[:, 2:])
-    outer = (outer_end - paddle.minimum(boxes[:, :2], wanted[:, :2])).clip(0.0).prod(-1)
+    outer = _area(outer_end - paddle.minimum(boxes[:, :2], wanted[:, :2]))
     return inner / union.clip(TINY) - (outer - union) / outer.clip(TINY)
 
 
@@ -50,9 +50,16 @@ def _inner_and_union(boxes: Any, wanted: Any) -> tuple[Any, Any]:
 
     first, second = boxes[:, :2], boxes[:, 2:]
     start, end = wanted[:, :2], wanted[:, 2:]
-    inner = (paddle.minimum(second, end) - paddle.maximum(first, start)).clip(0.0).prod(-1)
-    areas = (second - first).clip(0.0).prod(-1) + (end - start).clip(0.0).prod(-1)
-    return inner, areas - inner
+    inner = _area(paddle.minimum(second, end) - paddle.maximum(first, start))
+    return inner, _area(second - first) + _area(end - start) - inner
+
+
+def _area(sides: Any) -> Any:
+    """Return the product of two sides, (boxes,); a negative side counts as 0.
+
+    The gradient of Paddle's own prod is not a number where a factor is 0, as it divides by it.
+    """
+    return sides[:, 0].clip(0.0) * sides[:, 1].clip(0.0)
 
 
 def box_head_loss(

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from infer.engines.protocol import RawAnswer
 from infer.serve.replies.answer_fields import AnswerFields
-from infer.serve.replies.choices import completion_head, finish_reason, token_body, usage_body
+from infer.serve.replies.choices import boxes_body, completion_head, finish_reason, token_body, usage_body
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -37,7 +37,7 @@ def _choice_chunks(answer: RawAnswer, fields: AnswerFields) -> Iterator[dict[str
     for token in answer.tokens:
         logprobs = {"content": [token_body(token)], "refusal": None} if fields.logprobs else None
         yield _chunk({"content": token.text}, logprobs)
-    yield {**_chunk({}), "finish_reason": finish_reason(answer)}
+    yield {**_chunk(boxes_body(answer)), "finish_reason": finish_reason(answer)}
 
 
 def _chunk(delta: dict[str, Any], logprobs: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -78,15 +78,22 @@ def loss_of(corrected: Any, logits: Any, **changes: Any) -> Any:
     return box_head_loss(corrected, logits, **(values | changes))
 
 
-def test_the_gradients_are_those_of_finite_differences() -> None:
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_gradients_are_those_of_finite_differences(apart: bool) -> None:
+    """Also of boxes that do not touch, and of one whose object is nowhere (matched is 0, wanted zeros)."""
     import paddle
 
     chance = np.random.default_rng(5)
     start = chance.uniform(0, 0.5, (6, 2))
     boxes = np.concatenate([start, start + chance.uniform(0.1, 0.5, (6, 2))], 1)
+    changes: dict[str, Any] = {}
+    if apart:
+        wanted = np.tile([0.8, 0.85, 0.9, 0.95], (6, 1))
+        wanted[2] = 0.0
+        boxes, changes = boxes * 0.5, {"wanted": paddle.to_tensor(wanted)}
     points = [boxes, chance.normal(size=6)]
     given = [paddle.to_tensor(point, stop_gradient=False) for point in points]
-    loss_of(*given).backward()
+    loss_of(*given, **changes).backward()
     step = 1e-6
     for which, point in enumerate(points):
         slopes = np.zeros(point.size)
@@ -95,7 +102,7 @@ def test_the_gradients_are_those_of_finite_differences() -> None:
             for sign in (1, -1):
                 moved = [values.copy() for values in points]
                 moved[which].flat[place] += sign * step
-                ends.append(float(loss_of(*map(paddle.to_tensor, moved))))
+                ends.append(float(loss_of(*map(paddle.to_tensor, moved), **changes)))
             slopes[place] = (ends[0] - ends[1]) / (2 * step)
         assert given[which].grad.numpy().ravel() == pytest.approx(slopes, abs=1e-6)
         assert np.abs(slopes).max() > 0.1
