@@ -3,8 +3,8 @@
 Trains the tiny model on drawn shapes: first on coarse cells, as benchmarks/confidence.py does (600 and 500
 steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose truth is not on that grid. Its
 early checkpoint there is the middling model, a later one of the same training the learned model.
-`train.box_head` makes a head for each, on its own answers to 2,000 training questions, and `infer.calibrate`
-a calibration on 1,000 of them. Then the 512 validation images are asked about.
+`train.box_head` makes a head for each, on its own answers to 600 training questions (two each), and a
+calibration is fitted to its answers to 200. Then 256 validation images are asked about.
 
 Boxes: those that match an object as they are written (IoU 0.5, the right label), as text and as corrected by
 `boxes=head`: their mean IoU, and F1 at an IoU of 0.9 over all boxes. Small objects have sides of up to 18
@@ -33,22 +33,42 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import confidence
 from grounding.boxes import iou
+from grounding.files import write_jsonl, write_text
+from grounding.layout import PREDICTIONS_FILE
 from grounding.matching import pair_boxes
+from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from grounding.tables import format_table
+from infer.asking.dataset_questions import read_questions
+from infer.asking.parsed_answers import parse_raw_answer
+from infer.calibrate.fitting import fit_weighing
+from infer.calibrate.judged_boxes import ask_and_judge
+from infer.calibrate.known_answers import read_known_answers
+from infer.confidence.box_features import ALTERNATIVES
+from infer.confidence.calibration import Calibration, FittedOn
+from infer.engines.opening import open_engine
+from infer.engines.settings import CALIBRATED, HEAD
+from infer.recipe import InferRecipe
+from infer.runs.predicted_row import prediction_row
 from infer.scoring.coco_evaluation import coco_scores
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.resampling.average_precision import average_precisions
+from train.box_head.box_head_recipe import BoxHeadRecipe
+from train.box_head.head_making import make_box_head
 
 IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
 DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
-QUESTIONS, CALIBRATED_ON, DRAWS = 2000, 1000, 1000
+QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 600, 200, 256, 1000
 STATES, SEEDS_ADD = ("middling", "learned"), (21, 31)
 """The models, and what is added to the seed of each, so that it sees the records in an order of its own."""
 
 COARSE_STEPS = {"middling": 600, "learned": 500}
-TOKEN_SCORES = ("mean_logprob", "min_prob", "calibrated")
+TOKEN_SCORES = ("mean_logprob", "min_prob", CALIBRATED)
+
+RECIPE, HEAD_RECIPE = (ROOT / "recipes" / name / "demo.yaml" for name in ("infer", "box_head"))
+
+BATCH = "batch_size=256"
 
 Numbers = npt.NDArray[np.float64]
 
@@ -111,19 +131,21 @@ def train(work: Path, seed: int, steps: tuple[int, int]) -> None:
 
 
 def measure(work: Path, state: str, seed: int) -> Measured:
-    """Make head and calibration of a model, ask it, and measure boxes and scores."""
-    model, data = work / f"{state}_{seed}", work / f"data_{seed}"
-    words = (f"checkpoint={model}", f"dataset={data}")
-    call("train.box_head", "recipes/box_head/demo.yaml", *words, f"limit={QUESTIONS}")
-    if not (model / "calibration.json").is_file():
-        call("infer.calibrate", "recipes/infer/demo.yaml", *words, f"limit={CALIBRATED_ON}")
-    evaluations = {}
-    for score, boxes in (*((score, "text") for score in TOKEN_SCORES), ("head", "head")):
-        output = work / f"eval_{state}_{seed}_{score}"
-        call("infer", "recipes/infer/demo.yaml", *words, f"output_dir={output}", f"score={score}",
-             f"boxes={boxes}")  # fmt: skip
-        evaluations[score] = read_evaluation(output / "predictions.jsonl", data)
-    text, head = evaluations["mean_logprob"], evaluations["head"]
+    """Make a head for a model, ask it, and measure boxes and scores."""
+    model, data, folder = work / f"{state}_{seed}", work / f"data_{seed}", work / f"eval_{state}_{seed}"
+    if not (folder / HEAD / PREDICTIONS_FILE).is_file():
+        words = [f"checkpoint={model}", f"dataset={data}"]
+        progress(f"train.box_head {model}")
+        report = make_box_head(load_recipe(BoxHeadRecipe, HEAD_RECIPE, [*words, f"limit={QUESTIONS}", BATCH]))
+        write_text(folder / "head.txt", report)
+        progress(f"ask {model}")
+        ask(load_recipe(InferRecipe, RECIPE, [*words, f"output_dir={folder}", "boxes=head", BATCH]), folder)
+    only = frozenset(question.image_id for question in read_questions(data, "val", ASKED))
+    evaluations = {
+        score: read_evaluation(folder / score / PREDICTIONS_FILE, data, only)
+        for score in (*TOKEN_SCORES, HEAD)
+    }
+    text, head = evaluations[TOKEN_SCORES[0]], evaluations[HEAD]
     sums = {
         (kind, size): sums_of(text, evaluation, size=size)
         for kind, evaluation in (("text", text), ("head", head))
@@ -139,6 +161,39 @@ def measure(work: Path, state: str, seed: int) -> Measured:
         values[score] = float(coco.statistics["AP"] or 0.0)
         draws[score] = average_precisions(coco.ranked, weights)["AP"]
     return Measured(f"{state} {seed}", sums, values, draws)
+
+
+def ask(recipe: InferRecipe, folder: Path) -> None:
+    """Ask the validation questions once, and write predictions with each score; the head's come last.
+
+    The calibration is fitted to boxes as they are written, of answers to training questions.
+    """
+    engine = open_engine(replace(recipe, score=TOKEN_SCORES[0]))
+    engine.judge, judge = None, engine.judge
+    known = read_known_answers(recipe.dataset_path, CALIBRATED_ON)
+    images = [question.image for question in known.questions]
+    judged = ask_and_judge(engine, known, images, replace(recipe, score=CALIBRATED), lambda _: None)
+    fit = fit_weighing(judged.features, judged.right, judged.groups)
+    calibration = Calibration(fit.weighing, FittedOn("", "", "", "", (), 0, 0, {}, {}), {})
+    engine.judge = judge
+    rows: dict[str, list[dict[str, Any]]] = {score: [] for score in (*TOKEN_SCORES, HEAD)}
+    questions = read_questions(recipe.dataset_path, "val", ASKED)
+    for start in range(0, len(questions), recipe.batch_size):
+        batch = questions[start : start + recipe.batch_size]
+        engine.forget()
+        answers = engine.answer([replace(each.request, alternatives=ALTERNATIVES) for each in batch])
+        for question, answer in zip(batch, answers, strict=True):
+            for score, own in rows.items():
+                raw = answer if score == HEAD else replace(answer, head_boxes=())
+                parsed = parse_raw_answer(raw, question.size, score, calibration=calibration)
+                own.append(prediction_row(question, parsed))
+    for score, own in rows.items():
+        write_jsonl(folder / score / PREDICTIONS_FILE, own)
+
+
+def progress(text: str) -> None:
+    """Say what is done now."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
 
 
 def scored_as(text: Evaluation, head: Evaluation) -> list[Any]:

@@ -47,9 +47,9 @@ class BoxHeadRecipe(SampleSettings):
     match_weight: float = setting("weight of the binary cross entropy of the match", LossWeights.match)
     balance: bool = setting("small, medium and large boxes count the same together (COCO's sizes)", True)
     held_out: float = setting("share of the images that the best epoch is chosen by", 0.1)
-    epochs: int = setting("passes over the boxes", 100)
+    epochs: int = setting("passes over the boxes", 60)
     box_batch: int = setting("boxes in a batch", 256)
-    learning_rate: float = setting("of AdamW, falling to 0 as a cosine", 5.0e-4)
+    learning_rate: float = setting("of AdamW, falling to 0 as a cosine", 1.0e-3)
     weight_decay: float = setting("of AdamW", 0.05)
 
     def __post_init__(self) -> None:

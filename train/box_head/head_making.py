@@ -14,8 +14,8 @@ from train.box_head.box_head_recipe import BoxHeadRecipe
 from train.box_head.head_fitting import fit_head
 from train.box_head.learned_boxes import LearnedBoxes
 
-FEWEST_MATCHED = 20
-"""Matched boxes, and images, that a head needs at least."""
+FEWEST_MATCHED, FEWEST_IMAGES = 20, 2
+"""Matched boxes that a head needs at least, and images with one: some are held out."""
 
 
 def make_box_head(recipe: BoxHeadRecipe) -> str:
@@ -66,10 +66,10 @@ def _known_card(path: Path, recipe: BoxHeadRecipe) -> BoxHeadCard | None:
 def _check_enough(boxes: LearnedBoxes | None, recipe: BoxHeadRecipe) -> None:
     matched = 0 if boxes is None else int(boxes.matched.sum())
     images = 0 if boxes is None else len(set(boxes.images[boxes.matched > 0].tolist()))
-    if min(matched, images) < FEWEST_MATCHED:
+    if matched < FEWEST_MATCHED or images < FEWEST_IMAGES:
         raise UserError(
             f"{recipe.checkpoint}: {matched} of its boxes in {images} images match an object, a head needs "
-            f"{FEWEST_MATCHED}: train the model longer, or set limit= to more questions"
+            f"{FEWEST_MATCHED} in {FEWEST_IMAGES}: train the model longer, or set limit= to more questions"
         )
 
 
