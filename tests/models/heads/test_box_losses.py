@@ -108,6 +108,25 @@ def test_the_gradients_are_those_of_finite_differences(apart: bool) -> None:
         assert np.abs(slopes).max() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("box", "wanted"),
+    [
+        ([0.1, 0.1, 0.5, 0.5], [0.5, 0.1, 0.9, 0.5]),
+        ([0.1, 0.1, 0.1, 0.5], [0.5, 0.1, 0.9, 0.5]),
+        ([0.1, 0.1, 0.5, 0.5], [0.1, 0.1, 0.5, 0.5]),
+        ([0.0, 0.0, 0.1, 0.1], [0.0, 0.0, 0.0, 0.0]),
+    ],
+    ids=["touching", "without an area", "equal", "nothing wanted"],
+)
+def test_the_gradient_is_a_number_where_a_side_is_zero(box: list[float], wanted: list[float]) -> None:
+    import paddle
+
+    given = paddle.to_tensor([box], stop_gradient=False)
+    one = paddle.ones([1])
+    box_head_loss(given, 0 * one, paddle.to_tensor([wanted]), one, one, LossWeights()).backward()
+    assert np.isfinite(given.grad.numpy()).all()
+
+
 def test_only_matched_boxes_are_fitted_and_shares_count() -> None:
     import paddle
 
