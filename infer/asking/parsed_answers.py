@@ -92,9 +92,10 @@ def _corrected(
 ) -> tuple[Detection, ...]:
     """Return the detections with the boxes of the head, in pixels of the image."""
     known = {box.span: box.shares for box in answer.head_boxes}
+    corrected = [known.get(spans[-1]) if spans else None for spans in reading.spans]
     return tuple(
-        found if (shares := known.get(spans[-1])) is None else replace(found, box=_in_pixels(shares, size))
-        for found, spans in zip(detections, reading.spans, strict=True)
+        found if shares is None else replace(found, box=_in_pixels(shares, size))
+        for found, shares in zip(detections, corrected, strict=True)
     )
 
 
@@ -116,7 +117,7 @@ def _with_scores(
         scores = reading.confidences
     elif score == HEAD:
         known = {box.span: box.match for box in answer.head_boxes}
-        scores = [known.get(spans[-1]) for spans in reading.spans]
+        scores = [known.get(spans[-1]) if spans else None for spans in reading.spans]
     elif isinstance(calibration, Calibration) and score == CALIBRATED:
         scores, features = calibration.scores(features), [None] * len(features)
     else:

@@ -68,7 +68,7 @@ def _read_states(graded: Sequence[GradedQuestion], folder: Path, recipe: BoxHead
     from tqdm import tqdm
 
     samples = hashlib.sha256((folder / SAMPLES_FILE).read_bytes())
-    samples.update(f"{recipe.dtype} {recipe.device}".encode())
+    samples.update(f"{fingerprint_of(recipe)} {recipe.dtype} {recipe.device}".encode())
     own = folder / STATES_FOLDER / samples.hexdigest()[:16]
     for other in (folder / STATES_FOLDER).glob("*"):
         if other != own:

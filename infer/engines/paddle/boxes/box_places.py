@@ -41,6 +41,8 @@ def box_places(text: str, tokens: Sequence[str], *, in_thought: bool) -> list[Wr
     reading = read_answer(text, UNIT, thinks=in_thought)
     boxes = []
     for detection, spans in zip(reading.detections, reading.spans, strict=True):
+        if not spans:
+            continue
         span = spans[-1]
         numbers = [found.of_span(number.span) for number in read_shares(plain[slice(*span)], span[0])]
         own = found.of_span(span)
