@@ -50,7 +50,7 @@ class BoxHeadRecipe(SampleSettings):
     epochs: int = setting("passes over the boxes", 60)
     box_batch: int = setting("boxes in a batch", 256)
     learning_rate: float = setting("of AdamW, falling to 0 as a cosine", 1.0e-3)
-    weight_decay: float = setting("of AdamW", 0.05)
+    weight_decay: float = setting("of AdamW, multiplied by the learning rate", 1.0)
 
     def __post_init__(self) -> None:
         """Check the values.
