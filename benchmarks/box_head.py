@@ -3,7 +3,7 @@
 Trains the tiny model on drawn shapes: first on coarse cells, as benchmarks/confidence.py does (600 and 500
 steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose truth is not on that grid. Its
 early checkpoint there is the middling model, a later one of the same training the learned model.
-`train.box_head` makes a head for each, on its own answers to 600 training questions (two each), and a
+`train.box_head` makes a head for each, on its own answers to 1,000 training questions (two each), and a
 calibration is fitted to its answers to 200. Then 256 validation images are asked about.
 
 Boxes: those that match an object as they are written (IoU 0.5, the right label), as text and as corrected by
@@ -59,7 +59,7 @@ from train.box_head.head_making import make_box_head
 
 IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
 DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
-QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 600, 200, 256, 1000
+QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 1000, 200, 256, 1000
 STATES, SEEDS_ADD = ("middling", "learned"), (21, 31)
 """The models, and what is added to the seed of each, so that it sees the records in an order of its own."""
 

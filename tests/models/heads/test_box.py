@@ -65,7 +65,8 @@ def test_the_head_is_the_formula() -> None:
             inner = np.array([value * 0.5 * (1 + math.erf(value / math.sqrt(2))) for value in inner])
             parts[part] = inner @ known[f"{part}.out"] + known[f"{part}.out_bias"]
             parts[part] += inputs @ known[f"{part}.linear"]
-        assert corrected[box] == pytest.approx(own + parts["correct"], abs=1e-4)
+        sides = np.tile([own[2] - own[0], own[3] - own[1]], 2)
+        assert corrected[box] == pytest.approx(own + parts["correct"] * 3 * sides, abs=1e-4)
         assert logits[box] == pytest.approx(parts["match"][0], abs=1e-4)
 
 
