@@ -12,7 +12,7 @@ from infer.engines.token_texts import split_text
 from models.family import ForwardPass, Prompt
 from models.heads.box import Weights, apply_box_head, kept_inside
 
-SHARE_DIGITS, SMALLEST, DIGITS = 6, 1e-4, 4
+SHARE_DIGITS, SMALLEST, DIGITS = 5, 1e-4, 4
 """Shares and scores are rounded, and scores above 0: further digits depend on the batch around an answer."""
 
 

@@ -81,11 +81,22 @@ def test_two_processes_answer_as_one(
     logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("workerlog.*"))
     assert done.returncode == 0, done.stdout + logs
     rows = [(tmp_path / name / "out" / "predictions.jsonl").read_bytes() for name in ("one", "two")]
-    assert rows[0] == rows[1]
     assert len(rows[0].splitlines()) == 7
     if changes.keys() >= HEAD.keys():
-        found = [each for row in map(json.loads, rows[0].splitlines()) for each in row["detections"]]
-        assert len({each["score"] for each in found}) > 2  # the head has read them
+        compare_what_the_head_says(*([json.loads(line) for line in each.splitlines()] for each in rows))
+    else:
+        assert rows[0] == rows[1]
+
+
+def compare_what_the_head_says(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
+    """The texts are the same; the last digits of corrected boxes and of scores may differ."""
+    assert [row["raw"] for row in one] == [row["raw"] for row in two]
+    found, others = ([each for row in rows for each in row["detections"]] for rows in (one, two))
+    assert [each["label"] for each in found] == [each["label"] for each in others]
+    for each, other in zip(found, others, strict=True):
+        assert each["score"] == pytest.approx(other["score"], abs=2e-4)
+        assert each["box"] == pytest.approx(other["box"], abs=0.01)
+    assert len({each["score"] for each in found}) > 2  # the head has read them
 
 
 def test_without_gpus_it_is_refused(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> None:
