@@ -32,6 +32,9 @@ SCORED_SPLIT = "val"
 CALIBRATION_FILE = "calibration.json"
 """Beside a checkpoint: how its scores are made of what its tokens tell."""
 
+BOX_HEAD_FOLDER, BOX_HEAD_FILE = "box_head", "box_head.safetensors"
+"""Beside a checkpoint: a folder with the head that corrects its boxes."""
+
 TRAIN_RECIPE_FILE = "train.yaml"
 """The resolved recipe that a training leaves in its output folder."""
 

@@ -9,7 +9,7 @@ from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe.loading import load_recipe
 from grounding.recipe.schema import setting
-from infer.engines.settings import CALIBRATED, EngineSettings, check_choices, check_counts
+from infer.engines.settings import CALIBRATED, HEAD, EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 
 ZOOMS = ("none", "tiles", "boxes")
@@ -92,11 +92,16 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
                 f"agree: {self.agree} answers are all the same at temperature=0: set, for example, "
                 "temperature=0.7"
             )
+        if self.uses_box_head and self.answer_units != "grid":
+            raise ValueError(
+                f"boxes: a box head reads numbers of 0..1000: with answer_units={self.answer_units} leave "
+                "boxes=head and score=head out"
+            )
         self._check_recall()
-        if self.agree > 1 and self.score == CALIBRATED:
+        if self.agree > 1 and self.score in (CALIBRATED, HEAD):
             raise ValueError(
                 f"agree: with agree={self.agree} the score of a box is its share of the votes, not "
-                "score=calibrated: leave one of them out"
+                f"score={self.score}: leave one of them out"
             )
         if not all(wording.names_one for wording in self.wordings):
             raise ValueError(

@@ -117,6 +117,16 @@ class ForwardPass(Protocol):
         """
         ...
 
+    def extend_states(
+        self, token_ids: Sequence[Sequence[int]], positions: Sequence[int], cache: Cache
+    ) -> Any:
+        """Feed text tokens as `extend` does; return the hidden states that the logits are made of.
+
+        They are the last layer's normalised output, (rows, tokens, width), in the model's dtype. Every
+        process of a tensor parallel group has all of them.
+        """
+        ...
+
 
 class Family(Protocol):
     """A family of vision-language models."""

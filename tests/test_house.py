@@ -46,6 +46,7 @@ def processor_seconds_of_children() -> float:
         "prepare.show",
         "prepare.stats",
         "train",
+        "train.box_head",
         "train.check",
         "train.plan",
         "train.tiny",

@@ -6,16 +6,17 @@ from typing import Protocol
 
 from grounding.answers.forms import EMPTY_ANSWER, TRUNCATED
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
-from grounding.boxes import Size
+from grounding.boxes import Box, Size
 from grounding.samples import Detection, Reading
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import Features, box_features
 from infer.confidence.calibration import BeingFitted, Calibration
 from infer.engines.protocol import RawAnswer, Request
-from infer.engines.settings import CALIBRATED
+from infer.engines.settings import CALIBRATED, HEAD
 
 NO_SCORE = "no probabilities to score by"
 NO_CONFIDENCE = "no confidence in the answer"
+NOT_READ = "box that the box head could not read"
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ def parse_raw_answer(
 
     With score=calibrated, `calibration` makes the scores. While it is fitted, the boxes keep their features,
     and their score is mean_logprob. `thinks` says whether the request asks for a thought; the engine may know
-    better. What a server sends in place of an answer is not read: its name is the problem. Of an answer that
-    the engine has stopped, the reason is a problem, and not that its text ends early.
+    better. A box that the engine's head has corrected takes the place of the written one. What a server sends
+    in place of an answer is not read: its name is the problem. Of an answer that the engine has stopped, the
+    reason is a problem, and not that its text ends early.
     """
     if answer.problem is not None:
         problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
@@ -79,8 +81,27 @@ def parse_raw_answer(
     if score != "none" and detections:
         detections = _with_scores(reading, answer, size, score, calibration)
         if any(found.score is None for found in detections):
-            problems.append(NO_CONFIDENCE if score == "answer" else NO_SCORE)
+            problems.append({"answer": NO_CONFIDENCE, HEAD: NOT_READ}.get(score, NO_SCORE))
+    if answer.head_boxes:
+        detections = _corrected(detections, reading, answer, size)
     return ParsedAnswer(answer.text, tuple(detections), tuple(problems))
+
+
+def _corrected(
+    detections: Sequence[Detection], reading: Reading, answer: RawAnswer, size: Size
+) -> tuple[Detection, ...]:
+    """Return the detections with the boxes of the head, in pixels of the image."""
+    known = {box.span: box.shares for box in answer.head_boxes}
+    corrected = [known.get(spans[-1]) if spans else None for spans in reading.spans]
+    return tuple(
+        found if shares is None else replace(found, box=_in_pixels(shares, size))
+        for found, shares in zip(detections, corrected, strict=True)
+    )
+
+
+def _in_pixels(shares: Sequence[float], size: Size) -> Box:
+    x1, y1, x2, y2 = shares
+    return Box(x1 * size.width, y1 * size.height, x2 * size.width, y2 * size.height)
 
 
 def _with_scores(
@@ -94,6 +115,9 @@ def _with_scores(
         features = box_features(reading, answer.tokens, size, is_cut=answer.is_cut)
     if score == "answer":
         scores = reading.confidences
+    elif score == HEAD:
+        known = {box.span: box.match for box in answer.head_boxes}
+        scores = [known.get(spans[-1]) if spans else None for spans in reading.spans]
     elif isinstance(calibration, Calibration) and score == CALIBRATED:
         scores, features = calibration.scores(features), [None] * len(features)
     else:

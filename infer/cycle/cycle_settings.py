@@ -46,5 +46,5 @@ class CycleRunSettings(EngineSettings):
 
     def asked_keys(self) -> dict[str, Any]:
         """Return the keys that change the answers; the questions are told by their fingerprint."""
-        left_out = {*SAME_ANSWERS, "dataset", "limit"}
+        left_out = {*SAME_ANSWERS, "dataset", "limit", *(() if self.uses_box_head else ("boxes", "box_head"))}
         return {key: value for key, value in asdict(self).items() if key not in left_out}

@@ -18,8 +18,11 @@ QUESTIONS = {
     OUTLINE: "Describe what is inside the white outline in detail.",
 }
 
-SAME_TEXTS = ("batch_size", "base_url", "concurrency", "image_cache_megabytes", "timeout", "retries")
-"""The keys of an engine that change where and how fast it is asked, but not the answers."""
+SAME_TEXTS = (
+    *("batch_size", "base_url", "concurrency", "image_cache_megabytes", "timeout", "retries"),
+    *("boxes", "box_head"),
+)
+"""The keys of an engine that change where and how fast it is asked, or boxes, but not the texts."""
 
 
 @dataclass(frozen=True, kw_only=True)

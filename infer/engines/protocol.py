@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.samples import Span
 
 LEAST_LOGPROB = -9999.0
 """Stands for the logarithm of 0 in chat completions: JSON has no infinity."""
@@ -81,6 +82,19 @@ class Token:
 
 
 @dataclass(frozen=True)
+class HeadBox:
+    """What a box head says about a box of an answer, which is written at `span` of its text.
+
+    `shares` is the corrected box, xyxy as shares of the image's width and height; None where boxes stay as
+    they are written. `match` is the probability that the written box matches an object of its label.
+    """
+
+    span: Span
+    shares: tuple[float, float, float, float] | None
+    match: float
+
+
+@dataclass(frozen=True)
 class RawAnswer:
     """A model's text, special tokens included, and whether it was cut at `max_new_tokens`.
 
@@ -88,7 +102,8 @@ class RawAnswer:
     whether the text begins inside of a thought that the prompt has opened; None where the engine cannot tell.
     `problem` names what came in place of an answer, such as a refusal; `stopped` names why the engine ended
     the answer early, such as a loop (grounding.answers.forms). `prompt_tokens` is the length of the question
-    with its image, None where the engine does not know it.
+    with its image, None where the engine does not know it. `head_boxes` are what a box head says, () without
+    one; a box that it could not read is not among them.
     """
 
     text: str
@@ -98,6 +113,7 @@ class RawAnswer:
     problem: str | None = None
     stopped: str | None = None
     prompt_tokens: int | None = field(default=None, compare=False)
+    head_boxes: tuple[HeadBox, ...] = ()
 
 
 class Engine(Protocol):

@@ -17,10 +17,13 @@ MEGAPIXEL = 1_000_000
 ENGINES = ("paddle", "openai")
 DEVICES = ("auto", "cpu", "gpu")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-CALIBRATED, YES_NO = "calibrated", "yes_no"
-SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED, YES_NO)
+CALIBRATED, YES_NO, HEAD = "calibrated", "yes_no", "head"
+SCORES = ("none", "mean_logprob", "min_prob", "answer", CALIBRATED, YES_NO, HEAD)
 TOKEN_SCORES = (*SCORES[1:3], CALIBRATED, YES_NO)
 """Those that are made of the probabilities of tokens."""
+
+BOXES = ("text", HEAD)
+"""Where the coordinates of a box come from: as written, or corrected by a box head."""
 
 GRAMMARS = ("none", *ANSWER_FORMATS)
 GRAMMAR_LABELS = ("free", "categories")
@@ -62,13 +65,18 @@ class EngineSettings:
     dtype: str = setting(" | ".join(DTYPES) + " (auto: float32 on a CPU)", "auto")
     tensor_parallel: int = setting("GPUs that hold one model together, each a part of every layer", 1)
     score: str = setting(
-        " | ".join(SCORES) + ": of a box, from its tokens, what the answer states, or by asking back",
+        " | ".join(SCORES)
+        + ": of a box, from its tokens, what the answer states, by asking back, or from the box head",
         SCORES[0],
     )
     yes_no: YesNoSettings = field(default_factory=YesNoSettings)
     calibration: str | None = setting(
         "file of score=calibrated, which infer.calibrate writes (null: beside the checkpoint)", None
     )
+    boxes: str = setting(
+        " | ".join(BOXES) + ": boxes as written, or corrected by the head that train.box_head makes", BOXES[0]
+    )
+    box_head: str | None = setting("file of boxes=head and score=head (null: beside the checkpoint)", None)
     grammar: str = setting(
         " | ".join(GRAMMARS) + ": only valid answers of the data set's format can be written", GRAMMARS[0]
     )
@@ -97,6 +105,7 @@ class EngineSettings:
                 has no effect with this engine.
         """
         check_choices(self, {"engine": ENGINES, "device": DEVICES, "dtype": DTYPES, "score": SCORES})
+        check_choices(self, {"boxes": BOXES})
         check_choices(
             self,
             {"grammar": GRAMMARS, "grammar_labels": GRAMMAR_LABELS, "grammar_field": GRAMMAR_FIELDS},
@@ -116,6 +125,7 @@ class EngineSettings:
                 "leave one of them out"
             )
         self._check_grammar()
+        self._check_box_head()
         if self.engine == "openai":
             self._check_server()
         elif self.checkpoint is None:
@@ -146,6 +156,16 @@ class EngineSettings:
         if self.thinks:
             raise ValueError("grammar: it has no place for a thought: turn thinking off, or set grammar=none")
 
+    def _check_box_head(self) -> None:
+        if self.box_head is not None and not self.uses_box_head:
+            raise ValueError("box_head has an effect only with boxes=head or score=head")
+        if self.uses_box_head and self.engine != "paddle":
+            key = "boxes" if self.boxes == HEAD else "score"
+            raise ValueError(
+                f"{key}: head reads the model's hidden states, which engine={self.engine} does not have: set "
+                "engine=paddle, or another value"
+            )
+
     def _check_server(self) -> None:
         if not re.match(r"https?://.", self.base_url or ""):
             raise ValueError(f"base_url: '{self.base_url}' is not like http://localhost:8000/v1")
@@ -173,6 +193,11 @@ class EngineSettings:
     def with_tokens(self) -> bool:
         """Whether answers come with the log-probabilities of their tokens: scores are made of these."""
         return self.score in TOKEN_SCORES
+
+    @property
+    def uses_box_head(self) -> bool:
+        """Whether a box head reads the answers."""
+        return HEAD in (self.boxes, self.score)
 
     @property
     def thinks(self) -> bool:

@@ -10,6 +10,7 @@ from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
 from infer.asking.dataset_questions import Question, read_questions
 from infer.asking.words.asked_regions import read_region_questions
 from infer.confidence.calibration import Calibration
+from infer.engines.box_head_place import find_box_head
 from infer.engines.protocol import Engine
 from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe, check_saved_recipe, save_recipe
@@ -38,7 +39,8 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     and writes files of its own: `infer.merge` joins them.
 
     Raises:
-        UserError: something is wrong with data set, checkpoint, calibration, server or output folder.
+        UserError: something is wrong with data set, checkpoint, calibration, box head, server or output
+            folder.
     """
     check_saved_recipe(recipe)
     check_grammar(recipe)
@@ -47,7 +49,8 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
     number, count = recipe.shard_numbers
     calibration = calibration_of_run(recipe, checkpoint, about_boxes[number::count])
-    fingerprints = fingerprint_run(checkpoint, questions, calibration)
+    box_head = None if checkpoint is None else find_box_head(recipe, checkpoint)
+    fingerprints = fingerprint_run(checkpoint, questions, calibration, box_head)
     path, part = recipe.file(PREDICTIONS_FILE), recipe.file(PART_FILE)
     fingerprints_path = recipe.file(FINGERPRINTS_FILE)
     is_current = not recipe.overwrite and has_fingerprints(fingerprints_path, fingerprints)

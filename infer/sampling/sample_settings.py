@@ -8,8 +8,11 @@ from grounding.errors import UserError
 from grounding.recipe.schema import setting
 from infer.engines.settings import DEVICES, DTYPES, ENGINES, EngineSettings, check_choices, check_counts
 
-SAME_SAMPLES = ("batch_size", "base_url", "concurrency", "image_cache_megabytes", "timeout", "retries")
-"""The keys of an engine that change where and how fast questions are asked, but not the answers."""
+SAME_SAMPLES = (
+    *("batch_size", "base_url", "concurrency", "image_cache_megabytes", "timeout", "retries"),
+    *("boxes", "box_head"),
+)
+"""The keys of an engine that do not change the answers: where and how fast it is asked, and a box head."""
 
 
 @dataclass(frozen=True, kw_only=True)

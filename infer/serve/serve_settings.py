@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.recipe.schema import setting
-from infer.engines.settings import DEVICES, DTYPES, GRAMMARS, SCORES, EngineSettings, check_counts
+from infer.engines.settings import BOXES, DEVICES, DTYPES, GRAMMARS, SCORES, EngineSettings, check_counts
 from infer.serve.access import KEY_VARIABLE
 
 PILLOW_MEGAPIXELS = 178
@@ -49,6 +49,14 @@ class ServeSettings:
     )
     grammar_descriptions: bool = setting(
         "the grammar allows a description of each object", EngineSettings.grammar_descriptions
+    )
+    boxes: str = setting(
+        " | ".join(BOXES)
+        + ": as written, or also as corrected by the box head, in the field `boxes` of a message",
+        EngineSettings.boxes,
+    )
+    box_head: str | None = setting(
+        "file of boxes=head (null: beside the checkpoint)", EngineSettings.box_head
     )
     max_connections: int = setting("open connections; the oldest idle one makes room", 512)
     idle_seconds: float = setting("for the head of a request; then the connection is closed", 15.0)
@@ -100,5 +108,7 @@ class ServeSettings:
             device=self.device,
             dtype=self.dtype,
             repeat_stop=self.repeat_stop,
+            boxes=self.boxes,
+            box_head=self.box_head,
             score=SCORES[1],  # any score makes the engine return the tokens, which clients may ask for
         )

@@ -69,6 +69,16 @@ class Forward:
         padded at the left. Returns float32 logits (rows, 1, vocabulary) after the last tokens; with `every`,
         those after every token, (rows, tokens, vocabulary), without a meaning at padding.
         """
+        hidden = self.extend_states(token_ids, positions, cache)
+        return self._logits(hidden if every else hidden[:, -1:])
+
+    def extend_states(
+        self, token_ids: Sequence[Sequence[int]], positions: Sequence[int], cache: Cache
+    ) -> Any:
+        """Feed text tokens as `extend` does, and return the last layer's normalised output after each.
+
+        It is (rows, tokens, width), without a meaning at padding; every rank has all of it.
+        """
         import numpy as np
         import paddle
 
@@ -89,7 +99,7 @@ class Forward:
         cache.open_slots(counts)
         hidden = self.layers.run(hidden, cos, sin, cache.attend)
         cache.length += most
-        return self._logits(hidden if every else hidden[:, -1:])
+        return hidden
 
     def _embed(self, prompts: Sequence[Prompt], ids: Any) -> tuple[Any, list[Any]]:
         """Return the prompts' embeddings (rows, length, width), and what each first text layer adds to them.

@@ -42,6 +42,11 @@ def test_recipes_are_read_by_their_schema(path: Path) -> None:
             "recall: high keeps the boxes that agree=3 drops: leave one of them out",
         ),
         (["score=mean"], "score: 'mean' is not one of none, mean_logprob, min_prob"),
+        (
+            ["boxes=head", "answer_units=pixels"],
+            "boxes: a box head reads numbers of 0..1000: with answer_units",
+        ),
+        (["score=head", "agree=3", "temperature=0.7"], "its share of the votes, not score=head: leave one"),
         (["grammar=objects", "answer_units=pixels"], "with answer_units=pixels set grammar=none"),
     ],
 )

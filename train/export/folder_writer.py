@@ -23,6 +23,7 @@ from models.folder_files import (
 )
 from models.hub_downloads import is_hub_id
 from models.lookup import check_shapes
+from train.export.carried_head import carry_box_head
 from train.keys import quiet_imports
 from train.recipe import resolve_recipe
 
@@ -38,7 +39,8 @@ def export(run: Path, download_hub: str | None = None) -> Path:
     """Write run/export, a folder that other tools load, and return it; an older export is replaced.
 
     It holds the weights (an adapter is merged), config, generation config, tokenizer, chat template, image
-    and video processor, the run's recipe and run.json, and its calibration.json where that still holds.
+    and video processor, the run's recipe and run.json, and its calibration.json and box head where they still
+    hold.
 
     Raises:
         UserError: the folder holds no finished run, or the adapter does not fit the base model.
@@ -56,6 +58,7 @@ def export(run: Path, download_hub: str | None = None) -> Path:
             raise UserError(f"{run}: holds no finished run: no {WEIGHTS} and no {LORA_CONFIG}: train first")
         write_settings(run, source, beside)
         carry_calibration(run, source, beside)
+        carry_box_head(run, source, beside)
         shutil.rmtree(folder, ignore_errors=True)
         beside.rename(folder)
     finally:

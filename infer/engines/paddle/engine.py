@@ -10,9 +10,11 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
+from infer.engines.box_head_place import find_box_head
 from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.kept import Kept
 from infer.engines.live_answers import Listener
+from infer.engines.paddle.boxes.box_judge import AnsweredPrompt, BoxJudge, StatesOfBoxes, read_answered
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
@@ -25,7 +27,7 @@ from infer.engines.paddle.reading.image_encoder import ImageEncoder
 from infer.engines.paddle.repeat_guide import RepeatGuide
 from infer.engines.paddle.row_answer import row_answer
 from infer.engines.protocol import RawAnswer, Request, chat_messages
-from infer.engines.settings import MEGABYTE, EngineSettings
+from infer.engines.settings import HEAD, MEGABYTE, EngineSettings
 from models.arithmetic import fast_arithmetic
 from models.family import Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
@@ -41,6 +43,9 @@ class PaddleEngine:
     grammar: TokenGrammar | None = None
     """What the answers are kept within; None lets the model write what it likes."""
 
+    judge: BoxJudge | None = None
+    """What corrects and scores the boxes of answers; None leaves them as they are written."""
+
     repeat_stop: bool
     """Whether answers end where they begin to repeat themselves."""
 
@@ -53,10 +58,12 @@ class PaddleEngine:
 
         Raises:
             UserError: a missing or incomplete checkpoint folder, an unsupported model type, or a GPU is
-                asked for and Paddle has none, or the tokenizer cannot spell every answer of the grammar.
+                asked for and Paddle has none, the tokenizer cannot spell every answer of the grammar, or the
+                box head is missing or of another checkpoint.
         """
         checkpoint = settings.resolve_checkpoint()
         assert checkpoint is not None  # the settings check it
+        head = find_box_head(settings, checkpoint)
         # Paddle reads these at import, and uses one core where OMP_NUM_THREADS is not set.
         for name, value in {"OMP_NUM_THREADS": str(os.cpu_count() or 1), **fast_arithmetic()}.items():
             os.environ.setdefault(name, value)
@@ -83,6 +90,8 @@ class PaddleEngine:
             with_logprobs=settings.with_tokens,
             rows=settings.batch_size,
         )
+        if head is not None:
+            self.judge = BoxJudge(head.tensors(), corrects=settings.boxes == HEAD)
         if settings.grammar != "none":
             tokenizer = self.encoder.tokenizer
             end_ids = tokenizer.convert_tokens_to_ids(list(self.family.end_tokens))
@@ -185,10 +194,46 @@ class PaddleEngine:
                 steering = [guides[place] for place in places]
                 found = self.generate([prompts[place] for place in places], sources, asked, steering)
                 rows |= zip(places, found, strict=True)
-        return [
+        answers = [
             self._answer(rows[place], prompt, watch)
             for place, (prompt, watch) in enumerate(zip(prompts, watches, strict=True))
         ]
+        if self.judge is None:
+            return answers
+        judged = [place for place, request in enumerate(requests) if not request.is_free_form]
+        answered = [
+            AnsweredPrompt(prompts[place], rows[place].token_ids, answers[place].text) for place in judged
+        ]
+        for place, read in zip(judged, self._read(answered), strict=True):
+            answers[place] = self.judge.judge(answers[place], read)
+        return answers
+
+    def read_boxes(self, requests: Sequence[Request], texts: Sequence[str]) -> list[StatesOfBoxes]:
+        """Return the boxes in texts, as if these were the answers to the requests, with their hidden states.
+
+        Raises:
+            UserError: as `encode`.
+        """
+        with quiet():
+            prompts = self._encode(requests)
+        ids = [self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+        return self._read([AnsweredPrompt(*each) for each in zip(prompts, ids, texts, strict=True)])
+
+    def _read(self, answered: Sequence[AnsweredPrompt]) -> list[StatesOfBoxes]:
+        """Read the boxes of answers, as many answers at a time as are decoded together."""
+        import paddle
+
+        forward, step = self.family.forward_pass(self.model), self.decoding.rows or len(answered) or 1
+        pad_id, tokenizer = self.decoding.pad_id, self.encoder.tokenizer
+        prompts = [item.prompt for item in answered]
+        parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
+        read: list[StatesOfBoxes] = []
+        with paddle.no_grad():
+            for part in (answered[each] for each in parts):
+                for start in range(0, len(part), step):
+                    batch = part[start : start + step]
+                    read += read_answered(forward, tokenizer, batch, pad_id, self.kept)
+        return read
 
     def _answer(self, row: Row, prompt: Prompt, watch: RepeatGuide | None) -> RawAnswer:
         with_tokens = self.decoding.with_logprobs

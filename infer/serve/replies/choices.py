@@ -7,9 +7,13 @@ import time
 import uuid
 from typing import Any
 
+from grounding.boxes import GRID
 from infer.engines.cut_answers import cut_at
 from infer.engines.protocol import LEAST_LOGPROB, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
+
+GRID_DIGITS = 3
+"""Digits of a corrected coordinate on the grid."""
 
 
 def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
@@ -26,7 +30,7 @@ def cut_answer(answer: RawAnswer, fields: AnswerFields) -> RawAnswer:
 
 def _first_tokens(answer: RawAnswer, tokens: tuple[Token, ...], *, is_cut: bool) -> RawAnswer:
     text = "".join(token.text for token in tokens)
-    return RawAnswer(text, is_cut, tokens, prompt_tokens=answer.prompt_tokens)
+    return RawAnswer(text, is_cut, tokens, prompt_tokens=answer.prompt_tokens, head_boxes=answer.head_boxes)
 
 
 def completion_head(model: str, kind: str) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def completion_body(model: str, answer: RawAnswer, fields: AnswerFields) -> dict
     """Return the body of an answer in one piece."""
     logprobs = {"content": [token_body(token) for token in answer.tokens], "refusal": None}
     choice = {
-        "message": {"role": "assistant", "content": answer.text, "refusal": None},
+        "message": {"role": "assistant", "content": answer.text, "refusal": None, **boxes_body(answer)},
         "finish_reason": finish_reason(answer),
         "logprobs": logprobs if fields.logprobs else None,
     }
@@ -52,6 +56,24 @@ def completion_body(model: str, answer: RawAnswer, fields: AnswerFields) -> dict
         "choices": [{"index": number, **choice} for number in range(fields.n)],
         "usage": usage_body(answer, fields),
     }
+
+
+def boxes_body(answer: RawAnswer) -> dict[str, Any]:
+    """Return what a box head says about the boxes of an answer, {} where none has read it.
+
+    `boxes` lists for each box its `span` in the text, the corrected `bbox_2d` as floats on the 0..1000 grid,
+    and `match`, the probability that the written box is right. OpenAI's protocol has no such field.
+    """
+    boxes = [
+        {
+            "span": list(box.span),
+            "bbox_2d": [round(share * GRID, GRID_DIGITS) for share in box.shares or ()],
+            "match": box.match,
+        }
+        for box in answer.head_boxes
+        if box.span[1] <= len(answer.text)
+    ]
+    return {"boxes": boxes} if boxes else {}
 
 
 def finish_reason(answer: RawAnswer) -> str:

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from infer.engines.protocol import RawAnswer
 from infer.serve.replies.answer_fields import AnswerFields
-from infer.serve.replies.choices import completion_head, finish_reason, token_body, usage_body
+from infer.serve.replies.choices import boxes_body, completion_head, finish_reason, token_body, usage_body
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -59,7 +59,7 @@ class AnswerEvents:
                 yield from self._chunks(
                     _chunk({"content": token.text}, logprobs if self._fields.logprobs else None)
                 )
-        yield from self._chunks({**_chunk({}), "finish_reason": finish_reason(answer)})
+        yield from self._chunks({**_chunk(boxes_body(answer)), "finish_reason": finish_reason(answer)})
         if self._fields.with_usage:
             yield _event({**self._head, "choices": [], "usage": usage_body(answer, self._fields)})
         yield b"data: [DONE]\n\n"

@@ -36,6 +36,16 @@ SERVER = {"engine": "openai", "base_url": "http://localhost:1/v1", "model": "m"}
         ({"grammar_labels": "categories"}, "have an effect only with grammar"),
         ({**SERVER, "grammar_field": "vllm"}, "have an effect only with grammar"),
         ({"grammar": "json", "grammar_field": "vllm"}, "grammar_field has an effect only with engine=openai"),
+        ({"boxes": "heads"}, "boxes: 'heads' is not one of text, head"),
+        (
+            {**SERVER, "boxes": "head"},
+            "boxes: head reads the model's hidden states, which engine=openai does",
+        ),
+        (
+            {**SERVER, "score": "head"},
+            "score: head reads the model's hidden states, which engine=openai does",
+        ),
+        ({"box_head": "head.safetensors"}, "box_head has an effect only with boxes=head or score=head"),
         ({"grammar": "json", "score": "answer"}, "no place for a confidence"),
         ({**SERVER, "grammar": "json"}, "set grammar_field to the kind of server .vllm, sglang, fastdeploy"),
         ({**SERVER, "grammar": "objects", "grammar_field": "response_format"}, "needs grammar=json"),

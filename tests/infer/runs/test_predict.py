@@ -12,9 +12,11 @@ import pytest
 
 from grounding.answers.forms import TRUNCATED
 from grounding.errors import UserError
+from infer.engines.checkpoint import find_checkpoint, fingerprint_checkpoint
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
+from tests.models.heads.random_head import save_random_head
 
 SLOW_ENGINE = Path(__file__).with_name("slow_engine.py")
 
@@ -69,6 +71,22 @@ def test_rows_hold_the_answer_in_original_pixels(recipe: InferRecipe) -> None:
     assert engine.asked[0].system == ""
     assert engine.asked[1].system == "Be brief."
     assert engine.asked[1].user.startswith("<image>\nTask:")
+
+
+def test_answers_that_another_head_has_read_are_asked_again(
+    recipe: InferRecipe, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    own = fingerprint_checkpoint(find_checkpoint(tiny_checkpoint))
+    head = save_random_head(tmp_path, own)
+    keys = {"checkpoint": str(tiny_checkpoint), "score": "head", "boxes": "head", "box_head": str(head)}
+    recipe = dataclasses.replace(recipe, **keys)  # type: ignore[arg-type]
+    assert len(ask(recipe)[0].asked) == 7
+    assert ask(recipe)[0].asked == []
+    save_random_head(tmp_path, own, hidden=5)
+    assert len(ask(recipe)[0].asked) == 7
+    save_random_head(tmp_path, "of another checkpoint")
+    with pytest.raises(UserError, match="made for another checkpoint"):
+        ask(recipe)
 
 
 def test_a_cut_answer_is_a_problem(recipe: InferRecipe) -> None:

@@ -11,7 +11,12 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from grounding.errors import UserError, run_command
+from grounding.markup import IMAGE_PLACEHOLDER
+from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import EngineSettings
 from models.folder_files import fingerprint_model
+from tests.models.heads.random_head import save_random_head
 from train.export.__main__ import main
 from train.export.adapter_merge import split_fused
 from train.export.folder_writer import export
@@ -323,6 +328,29 @@ def test_the_calibration_of_another_checkpoint_is_left_out(
     (run / "calibration.json").write_text(text)
     assert not (export(run) / "calibration.json").exists()
     assert "left out: it was fitted to another checkpoint" in caplog.text
+
+
+@pytest.mark.parametrize("base", [2], indirect=True)
+def test_the_box_head_of_an_adapter_reads_the_merged_model(
+    lora_run: tuple[Path, Any], base: Path, drawn_data: Path
+) -> None:
+    """The unmerged adapter and the export give the head the same states, so that it says the same."""
+    run, _ = lora_run
+    [file] = run.glob("peft_model*.safetensors")
+    index = {"metadata": {"total_size": 0}, "weight_map": dict.fromkeys(load_file(file), file.name)}
+    (run / "peft_model.safetensors.index.json").write_text(json.dumps(index))
+    save_random_head(run, fingerprint_model(base, run, run))
+    request = Request(drawn_data / "images" / "val_0.png", "", f"{IMAGE_PLACEHOLDER}Task: Object Detection")
+    text = "red square(100,200),(500,600), green circle(10,20),(30,45)"
+    said = []
+    for folder in (run, export(run)):
+        keys = {"checkpoint": str(folder), "device": "cpu", "boxes": "head", "score": "head"}
+        engine = PaddleEngine(EngineSettings(**keys))  # type: ignore[arg-type]
+        assert engine.judge is not None
+        answer = engine.judge.judge(RawAnswer(text, is_cut=False), *engine.read_boxes([request], [text]))
+        said.append([[*(box.shares or ()), box.match] for box in answer.head_boxes])
+    assert len(said[0]) == 2
+    assert np.array(said[0]) == pytest.approx(np.array(said[1]), abs=2e-4)
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:

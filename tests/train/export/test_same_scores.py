@@ -1,5 +1,6 @@
 """An exported model gives the same scores in Paddle, by a server's log-probabilities, and in transformers."""
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,26 +11,35 @@ import pytest
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
+from grounding.errors import UserError
+from grounding.recipe.loading import load_recipe
 from infer.asking.dataset_questions import read_questions
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import FEATURE_NAMES, box_features
 from infer.confidence.calibration import Calibration, FittedOn, Weighing
 from infer.engines.openai.client import OpenAIEngine
+from infer.engines.opening import open_engine
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Engine, RawAnswer, Request
 from infer.engines.settings import CALIBRATED, EngineSettings
 from infer.parity.comparing import compare_engines
 from infer.parity.parity_settings import ParitySettings
 from infer.parity.score_stage import SCORE_TOLERANCE, with_alternatives
+from infer.recipe import InferRecipe
+from infer.runs.predict import predict
+from models.heads.box_file import read_box_head
 from tests.infer.serve.running_server import running
 from tests.train.conftest import TINY_RECIPE, TrainHere
 from tests.train.export.known_answer import IMAGES, OBJECTS, SIDE, words_to_learn, write_known_answer
+from train.box_head.__main__ import main as train_head
 from train.export.folder_writer import export
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
 
 MARKS = ("<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>")
 NEW_TOKENS = 80
+RECIPES = Path(__file__).resolve().parents[3] / "recipes"
+HEAD_RECIPE, INFER_RECIPE = (RECIPES / name / "demo.yaml" for name in ("box_head", "infer"))
 TOKEN_SCORES = ("mean_logprob", "min_prob")
 COUNT = len(FEATURE_NAMES)
 CALIBRATION = Calibration(
@@ -135,6 +145,37 @@ def test_a_server_gives_the_scores_of_paddle(
     assert any(token.is_unfinished for token in answers[0].tokens)  # a character of several tokens
     for here, there in zip(expected, scores_of(answers), strict=True):
         assert there == pytest.approx(here, abs=SCORE_TOLERANCE)
+
+
+@pytest.mark.slow
+def test_a_box_head_is_trained_and_corrects_what_the_model_answers(
+    exported: Path, dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The two commands that a user types, in this process."""
+    head = tmp_path / "head"
+    keys = [f"checkpoint={exported}", f"dataset={dataset}", f"max_new_tokens={NEW_TOKENS}"]
+    small = ["answers=8", "temperature=0.7", "hidden=8", "epochs=5"]
+    assert train_head([str(HEAD_RECIPE), *keys, *small, f"output_dir={head}"]) == 0
+    assert "boxes in 6 images" in capsys.readouterr().out
+    file = head / "box_head.safetensors"
+    card = read_box_head(file).card
+    assert 0 < card.matched <= card.boxes <= 6 * 8 * len(OBJECTS)
+    rows = {}
+    for boxes, score in (("text", "none"), ("head", "head")):
+        own = [f"output_dir={tmp_path / boxes}", f"boxes={boxes}", f"score={score}"]
+        named = [f"box_head={file}"] if boxes == "head" else []
+        written = predict(load_recipe(InferRecipe, INFER_RECIPE, [*keys, *own, *named]), open_engine)
+        rows[boxes] = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    for plain, judged in zip(rows["text"], rows["head"], strict=True):
+        assert plain["raw"] == judged["raw"]
+        assert len(plain["detections"]) == len(judged["detections"]) == len(OBJECTS)
+        assert all(0 < found["score"] <= 1 for found in judged["detections"])
+    others = load_recipe(InferRecipe, INFER_RECIPE, [*keys, "boxes=head", f"output_dir={tmp_path / 'other'}"])
+    with pytest.raises(
+        UserError, match=r"box_head.safetensors: no such file: run `python -m train.box_head`"
+    ):
+        predict(others, open_engine)
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.slow

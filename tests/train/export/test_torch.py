@@ -1,5 +1,6 @@
 """Exported folders in another tool: torch and transformers, in a venv of their own, see the same model."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from grounding.markup import IMAGE_PLACEHOLDER
+from infer.engines.box_head_place import find_box_head
+from infer.engines.checkpoint import find_checkpoint, fingerprint_checkpoint
 from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
 from infer.engines.settings import EngineSettings
+from tests.models.heads.random_head import save_random_head
 from train.export.folder_writer import export
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
@@ -37,6 +41,10 @@ def mixture_run(
     write_tiny_model(folder / "base", TinySettings(experts=4))
     finish_training(write_recipe(folder, model_name_or_path=str(folder / "base"), max_steps=3, save_steps=3))
     return folder / "run"
+
+
+def read_model_type(folder: Path) -> str:
+    return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
 
 
 def of_torch(python: Path, folder: Path, picture: Path, out: Path) -> dict[str, Any]:
@@ -80,7 +88,9 @@ def test_transformers_sees_the_same_model(
         run: Path = request.getfixturevalue("interrupted_parallel_run")["run"]
     else:
         run = request.getfixturevalue({"full": "full_run", "mixture": "mixture_run"}[kind])
-    folder = export(run)
+    checkpoint = find_checkpoint(run)
+    save_random_head(run, fingerprint_checkpoint(checkpoint), family=read_model_type(checkpoint.model))
+    folder = export(run)  # with the head beside, which transformers does not see
     there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
     here = of_paddle(run, picture)
     again = of_paddle(folder, picture)
@@ -91,3 +101,8 @@ def test_transformers_sees_the_same_model(
     assert np.abs(there["logits"] - here["logits"]).max() <= TOLERANCE
     assert there["answer"].tolist() == here["answer"]
     assert len(here["answer"]) == 40
+    moved = {"checkpoint": str(folder), "boxes": "head"}
+    head, exported = find_box_head(EngineSettings(**moved), find_checkpoint(folder)), folder / "box_head"
+    assert head is not None
+    assert head.card.trained_on == fingerprint_checkpoint(checkpoint) != head.card.checkpoint
+    assert [file.name for file in exported.iterdir()] == ["box_head.safetensors"]

@@ -1,5 +1,6 @@
 """One model over two processes answers as one process does."""
 
+import json
 import os
 import socket
 import subprocess
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from infer.engines.checkpoint import find_checkpoint, fingerprint_checkpoint
 from tests.infer.conftest import ROOT
+from tests.models.heads.random_head import save_random_head
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
 GRAMMAR = {"temperature": 4.0, "grammar": "objects", "grammar_labels": "categories", "max_new_tokens": 60}
+HEAD = {"boxes": "head", "score": "head"}
 SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2, "seed": 7}
 
 
@@ -52,15 +56,18 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
     [
         ("tiny_checkpoint", {}),
         ("tiny_checkpoint", SHARED),
-        ("tiny_checkpoint", GRAMMAR),
+        ("tiny_checkpoint", GRAMMAR | HEAD),
         ("tiny_mixture", SAMPLED),
     ],
-    ids=["greedy", "shared images", "grammar", "mixture"],
+    ids=["greedy", "shared images", "grammar and box head", "mixture"],
 )
 def test_two_processes_answer_as_one(
     model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     checkpoint: Path = request.getfixturevalue(model)
+    if changes.keys() >= HEAD.keys():
+        head = save_random_head(tmp_path, fingerprint_checkpoint(find_checkpoint(checkpoint)))
+        changes = {**changes, "box_head": head}
     one = write_recipe(tmp_path / "one", checkpoint, dataset.path, **changes)
     done = run(["-m", "infer", str(one)])
     assert done.returncode == 0, done.stdout
@@ -74,8 +81,22 @@ def test_two_processes_answer_as_one(
     logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("workerlog.*"))
     assert done.returncode == 0, done.stdout + logs
     rows = [(tmp_path / name / "out" / "predictions.jsonl").read_bytes() for name in ("one", "two")]
-    assert rows[0] == rows[1]
     assert len(rows[0].splitlines()) == 7
+    if changes.keys() >= HEAD.keys():
+        compare_what_the_head_says(*([json.loads(line) for line in each.splitlines()] for each in rows))
+    else:
+        assert rows[0] == rows[1]
+
+
+def compare_what_the_head_says(one: list[dict[str, Any]], two: list[dict[str, Any]]) -> None:
+    """The texts are the same; the last digits of corrected boxes and of scores may differ."""
+    assert [row["raw"] for row in one] == [row["raw"] for row in two]
+    found, others = ([each for row in rows for each in row["detections"]] for rows in (one, two))
+    assert [each["label"] for each in found] == [each["label"] for each in others]
+    for each, other in zip(found, others, strict=True):
+        assert each["score"] == pytest.approx(other["score"], abs=2e-4)
+        assert each["box"] == pytest.approx(other["box"], abs=0.01)
+    assert len({each["score"] for each in found}) > 2  # the head has read them
 
 
 def test_without_gpus_it_is_refused(tiny_checkpoint: Path, dataset: Any, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from infer.engines.protocol import RawAnswer, Token
+from infer.engines.protocol import HeadBox, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.choices import completion_body, cut_answer
+from infer.serve.replies.event_stream import answer_events
 
 ANSWER = RawAnswer(
     "red square(1,2)",
@@ -93,3 +94,17 @@ def test_a_probability_of_zero_is_a_number_of_json() -> None:
     answer = RawAnswer("a", False, (Token("a", -math.inf),))
     body = completion_body("m", answer, fields(logprobs=True))
     assert body["choices"][0]["logprobs"]["content"][0]["logprob"] == -9999.0
+
+
+def test_boxes_of_a_head_come_beside_the_text_as_far_as_it_goes() -> None:
+    first = HeadBox((4, 24), (0.1, 0.2, 0.3004567, 1.0), 0.75)
+    answer = RawAnswer(
+        "cup (100,200),(300,1000)", is_cut=False, head_boxes=(first, HeadBox((90, 99), first.shares, 0.5))
+    )
+    message = completion_body("model", answer, fields())["choices"][0]["message"]
+    assert message["content"] == answer.text
+    assert message["boxes"] == [{"span": [4, 24], "bbox_2d": [100.0, 200.0, 300.457, 1000.0], "match": 0.75}]
+    cut = completion_body("model", cut_answer(answer, fields(stop=[","])), fields())
+    assert "boxes" not in cut["choices"][0]["message"]
+    events = b"".join(answer_events("model", answer, fields(stream=True)))
+    assert events.count(b'"bbox_2d":[100.0,200.0,300.457,1000.0]') == 1

@@ -1,0 +1,327 @@
+"""`python benchmarks/box_head.py [FOLDER]`: what does a box head add to a middling and to a better model?
+
+Trains the tiny model on drawn shapes: first on coarse cells, as benchmarks/confidence.py does (600 and 500
+steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose truth is not on that grid. Its
+early checkpoint there is the middling model, a later one of the same training the learned model.
+`train.box_head` makes a head for each, on its own answers to 1,000 training questions (two each), and a
+calibration is fitted to its answers to 200. Then 256 validation images are asked about.
+
+Boxes: those that match an object as they are written (IoU 0.5, the right label), as text and as corrected by
+`boxes=head`: their mean IoU, and F1 at an IoU of 0.9 over all boxes. Small objects have sides of up to 18
+pixels. Scores: AP of boxes as written in the order of each score of tokens, and of `score=head`. Intervals of
+differences: 95 %, images resampled; those of all seeds take the images of all. A negative result is printed
+as it is; the exit code is 0.
+
+Interrupted runs resume: repeat the command.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import confidence
+from grounding.boxes import iou
+from grounding.files import write_jsonl, write_text
+from grounding.layout import PREDICTIONS_FILE
+from grounding.matching import pair_boxes
+from grounding.recipe.loading import load_recipe
+from grounding.samples import Detection
+from grounding.tables import format_table
+from infer.asking.dataset_questions import read_questions
+from infer.asking.parsed_answers import parse_raw_answer
+from infer.calibrate.fitting import fit_weighing
+from infer.calibrate.judged_boxes import ask_and_judge
+from infer.calibrate.known_answers import read_known_answers
+from infer.confidence.box_features import ALTERNATIVES
+from infer.confidence.calibration import Calibration, FittedOn
+from infer.engines.opening import open_engine
+from infer.engines.settings import CALIBRATED, HEAD
+from infer.recipe import InferRecipe
+from infer.runs.predicted_row import prediction_row
+from infer.scoring.coco_evaluation import coco_scores
+from infer.scoring.evaluation import Evaluation
+from infer.scoring.inputs import read_evaluation
+from infer.scoring.resampling.average_precision import average_precisions
+from train.box_head.box_head_recipe import BoxHeadRecipe
+from train.box_head.head_making import make_box_head
+
+IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
+DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
+QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 1000, 200, 256, 1000
+STATES, SEEDS_ADD = ("middling", "learned"), (21, 31)
+"""The models, and what is added to the seed of each, so that it sees the records in an order of its own."""
+
+COARSE_STEPS = {"middling": 600, "learned": 500}
+TOKEN_SCORES = ("mean_logprob", "min_prob", CALIBRATED)
+
+RECIPE, HEAD_RECIPE = (ROOT / "recipes" / name / "demo.yaml" for name in ("infer", "box_head"))
+
+BATCH = "batch_size=256"
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model's numbers. Sums have a row for each image; AP is a value and a row of draws.
+
+    `sums` are those of `sums_of`, by kind of boxes, over all objects and over small ones.
+    """
+
+    name: str
+    sums: dict[tuple[str, str], Numbers]
+    values: dict[str, float]
+    draws: dict[str, Numbers]
+
+
+def main() -> int:
+    """Train what is missing, ask, and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "box_head")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--middling-steps", type=int, default=200)
+    parser.add_argument("--learned-steps", type=int, default=400, help="after these (400)")
+    arguments = parser.parse_args()
+    work = arguments.folder.resolve()
+    steps = (arguments.middling_steps, arguments.learned_steps)
+    measured: dict[str, list[Measured]] = {state: [] for state in STATES}
+    for seed in arguments.seeds:
+        train(work, seed, steps)
+        for state in STATES:
+            measured[state].append(measure(work, state, seed))
+    sys.stdout.write(f"{box_table(measured)}\n\n{score_table(measured)}\n")
+    return 0
+
+
+def train(work: Path, seed: int, steps: tuple[int, int]) -> None:
+    """Draw and prepare the data sets, and train the models, where they are missing."""
+    before = "base"
+    for state, count in COARSE_STEPS.items():
+        coarse = confidence.Model(state, seed, work / "coarse", before)
+        confidence.train(coarse, count)
+        before = state
+    source, data = work / f"source_{seed}", work / f"data_{seed}"
+    if not (data / "card.json").is_file():
+        sizes = (f"images={IMAGES}", f"val_images={VAL_IMAGES}", f"seed={seed}")
+        call("prepare.shapes", source, *sizes, *DRAWN)
+        call("prepare", "recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={data}")
+    base = coarse.folder / "checkpoint"
+    for state, count, added in zip(STATES, steps, SEEDS_ADD, strict=True):
+        folder = work / f"{state}_{seed}"
+        if not any(folder.glob("model*.safetensors")):
+            call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={base}",
+                 f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}",
+                 f"output_dir={folder}", f"logging_dir={folder / 'visualdl'}", f"seed={seed + added}",
+                 f"max_steps={count}", f"eval_steps={count}", "save_steps=10000")  # fmt: skip
+        base = folder
+
+
+def measure(work: Path, state: str, seed: int) -> Measured:
+    """Make a head for a model, ask it, and measure boxes and scores."""
+    model, data, folder = work / f"{state}_{seed}", work / f"data_{seed}", work / f"eval_{state}_{seed}"
+    if not (folder / HEAD / PREDICTIONS_FILE).is_file():
+        words = [f"checkpoint={model}", f"dataset={data}"]
+        progress(f"train.box_head {model}")
+        report = make_box_head(load_recipe(BoxHeadRecipe, HEAD_RECIPE, [*words, f"limit={QUESTIONS}", BATCH]))
+        write_text(folder / "head.txt", report)
+        progress(f"ask {model}")
+        ask(load_recipe(InferRecipe, RECIPE, [*words, f"output_dir={folder}", "boxes=head", BATCH]), folder)
+    only = frozenset(question.image_id for question in read_questions(data, "val", ASKED))
+    evaluations = {
+        score: read_evaluation(folder / score / PREDICTIONS_FILE, data, only)
+        for score in (*TOKEN_SCORES, HEAD)
+    }
+    text, head = evaluations[TOKEN_SCORES[0]], evaluations[HEAD]
+    sums = {
+        (kind, size): sums_of(text, evaluation, size=size)
+        for kind, evaluation in (("text", text), ("head", head))
+        for size in ("all", "small")
+    }
+    weights, values, draws = text.draw(DRAWS), {}, {}
+    for score, predictions in {
+        **{score: evaluations[score].predictions for score in TOKEN_SCORES},
+        "head": scored_as(text, head),
+        "head, boxes=head": head.predictions,
+    }.items():
+        coco = coco_scores(text.annotations, predictions, text.category_ids)
+        values[score] = float(coco.statistics["AP"] or 0.0)
+        draws[score] = average_precisions(coco.ranked, weights)["AP"]
+    return Measured(f"{state} {seed}", sums, values, draws)
+
+
+def ask(recipe: InferRecipe, folder: Path) -> None:
+    """Ask the validation questions once, and write predictions with each score; the head's come last.
+
+    The calibration is fitted to boxes as they are written, of answers to training questions.
+    """
+    engine = open_engine(replace(recipe, score=TOKEN_SCORES[0]))
+    engine.judge, judge = None, engine.judge
+    known = read_known_answers(recipe.dataset_path, CALIBRATED_ON)
+    images = [question.image for question in known.questions]
+    judged = ask_and_judge(engine, known, images, replace(recipe, score=CALIBRATED), lambda _: None)
+    fit = fit_weighing(judged.features, judged.right, judged.groups)
+    calibration = Calibration(fit.weighing, FittedOn("", "", "", "", (), 0, 0, {}, {}), {})
+    engine.judge = judge
+    rows: dict[str, list[dict[str, Any]]] = {score: [] for score in (*TOKEN_SCORES, HEAD)}
+    questions = read_questions(recipe.dataset_path, "val", ASKED)
+    for start in range(0, len(questions), recipe.batch_size):
+        batch = questions[start : start + recipe.batch_size]
+        engine.forget()
+        answers = engine.answer([replace(each.request, alternatives=ALTERNATIVES) for each in batch])
+        for question, answer in zip(batch, answers, strict=True):
+            for score, own in rows.items():
+                raw = answer if score == HEAD else replace(answer, head_boxes=())
+                parsed = parse_raw_answer(raw, question.size, score, calibration=calibration)
+                own.append(prediction_row(question, parsed))
+    for score, own in rows.items():
+        write_jsonl(folder / score / PREDICTIONS_FILE, own)
+
+
+def progress(text: str) -> None:
+    """Say what is done now."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+
+
+def scored_as(text: Evaluation, head: Evaluation) -> list[Any]:
+    """Return the predictions with boxes as they are written and the scores of the head."""
+    return [
+        replace(
+            item,
+            detections=tuple(
+                replace(found, score=other.score)
+                for found, other in zip(item.detections, judged.detections, strict=True)
+            ),
+        )
+        for item, judged in zip(text.predictions, head.predictions, strict=True)
+    ]
+
+
+def sums_of(text: Evaluation, other: Evaluation, *, size: str) -> Numbers:
+    """Return for each image: IoUs of matched boxes, their number, right boxes at 0.9, boxes, objects.
+
+    A box is matched as it is written, so that both kinds are judged by the same pairs. Small objects are told
+    by their own side, and boxes that match none by theirs.
+    """
+    rows = []
+    for item, judged in zip(text.predictions, other.predictions, strict=True):
+        objects = text.objects.get(item.image_id, ())
+        pairs = matched(item.detections, objects)
+        fits = [iou(judged.detections[row].box, objects[column].box) for row, column in pairs
+                if size == "all" or is_small(objects[column])]  # fmt: skip
+        strict = matched(judged.detections, objects, 0.9)
+        right = sum(size == "all" or is_small(objects[column]) for _, column in strict)
+        owner = {row: objects[column] for row, column in matched(judged.detections, objects)}
+        boxes = sum(
+            size == "all" or is_small(owner.get(row, found)) for row, found in enumerate(judged.detections)
+        )
+        wanted = sum(size == "all" or is_small(each) for each in objects)
+        rows.append([sum(fits), len(fits), right, boxes, wanted])
+    return np.array(rows, float)
+
+
+def matched(
+    found: Sequence[Detection], objects: Sequence[Detection], threshold: float = 0.5
+) -> list[tuple[int, int]]:
+    """Return pairs of a box and an object of its label, the best first, each once."""
+    pairs = []
+    for label in {item.label for item in objects}:
+        rows = [row for row, item in enumerate(found) if item.label == label]
+        columns = [column for column, item in enumerate(objects) if item.label == label]
+        boxes = [found[row].box for row in rows], [objects[column].box for column in columns]
+        pairs += [(rows[row], columns[column]) for row, column, _ in pair_boxes(*boxes, threshold)]
+    return pairs
+
+
+def is_small(item: Detection) -> bool:
+    """Tell whether an object is small."""
+    return item.box.area <= SMALL_SIDE**2
+
+
+def figures_of(sums: Numbers) -> tuple[float, float]:
+    """Return mean IoU of matched boxes, and F1 at an IoU of 0.9, from the sums over images."""
+    fits, count, right, boxes, objects = sums
+    return fits / max(count, 1), 2 * right / max(boxes + objects, 1)
+
+
+def box_table(measured: dict[str, list[Measured]]) -> str:
+    """Return mean IoU and F1 of both kinds of boxes, and their differences with intervals."""
+    rows = []
+    chance = np.random.default_rng(0)
+    for state, models in measured.items():
+        pooled = {key: np.concatenate([item.sums[key] for item in models]) for key in models[0].sums}
+        for name, sums in [(item.name, item.sums) for item in models] + [(f"{state}, all seeds", pooled)]:
+            for size in ("all", "small"):
+                text, head = sums["text", size], sums["head", size]
+                weights = chance.multinomial(len(text), [1 / len(text)] * len(text), DRAWS)
+                ends = [figures_of(each.sum(0)) for each in (text, head)]
+                drawn = np.array([
+                    np.subtract(figures_of(row @ head), figures_of(row @ text)) for row in weights
+                ])  # fmt: skip
+                cells = []
+                for place in (0, 1):
+                    gain = ends[1][place] - ends[0][place]
+                    cells += [f"{ends[0][place]:.3f}", f"{ends[1][place]:.3f}",
+                              f"{gain:+.3f} {interval(drawn[:, place])}"]  # fmt: skip
+                rows.append([f"{name}, {size}", f"{text[:, 1].sum():.0f}", *cells])
+    titles = ["boxes", "matched", "mean IoU text", "head", "gain", "F1 at 0.9 text", "head", "gain"]
+    return format_table(titles, rows)
+
+
+def score_table(measured: dict[str, list[Measured]]) -> str:
+    """Return AP of each order, and the gain of the head's over the best token score, with its interval."""
+    rows = []
+    for state, models in measured.items():
+        means = Measured(
+            f"{state}, mean",
+            {},
+            {key: float(np.mean([item.values[key] for item in models])) for key in models[0].values},
+            {key: np.mean([item.draws[key] for item in models], axis=0) for key in models[0].draws},
+        )
+        for item in [*models, means]:
+            best = max(TOKEN_SCORES, key=lambda score: item.values[score])
+            drawn = item.draws["head"] - item.draws[best]
+            gain = item.values["head"] - item.values[best]
+            rows.append([item.name, *(f"{value:.3f}" for value in item.values.values()), best,
+                         f"{gain:+.3f} {interval(drawn)}"])  # fmt: skip
+    titles = ["AP by score", *measured[STATES[0]][0].values, "best of tokens", "head - best"]
+    return format_table(titles, rows)
+
+
+def interval(values: Numbers) -> str:
+    """Return the interval that holds 95 % of the draws."""
+    low, high = np.nanpercentile(values, (2.5, 97.5))
+    return f"[{low:+.3f}, {high:+.3f}]"
+
+
+def call(module: str, *words: object) -> str:
+    """Run one of the project's modules on one core, and return what it prints.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {module} {' '.join(map(str, words))[:100]}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, words)],
+        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Boxes that a head on the model's hidden states corrects and judges."""

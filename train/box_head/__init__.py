@@ -1,0 +1,1 @@
+"""Training of a box head on a finished checkpoint, which stays as it is."""
