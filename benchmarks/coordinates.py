@@ -1,10 +1,10 @@
 """`python benchmarks/coordinates.py [FOLDER]`: do distance-aware coordinates make boxes sharper?
 
-A tiny model learns the demo's shapes, whose boxes snap to a grid of 8 cells. From it, each seed trains two
-models for the same number of steps on pictures that it draws, with boxes that begin and end at any pixel:
-one by the cross entropy alone, one with grounding_coordinate_loss. Both are asked about pictures that no
-model was trained on, and are scored by F1 averaged over the IoUs 0.75, 0.80, ... 0.95, by AP50 and by the
-mean IoU.
+Starts from the demo's model (`make demo`), which knows shapes whose boxes snap to a grid of 8 cells. From
+it, each seed trains two models for the same number of steps on pictures that it draws, with boxes that begin
+and end at any pixel: one by the cross entropy alone, one with grounding_coordinate_loss. Both are asked about
+pictures that no model was trained on, and are scored by F1 averaged over the IoUs 0.75, 0.80, ... 0.95, by
+AP50 and by the mean IoU.
 
 Prints a table: means over the seeds with the lowest and the highest, the mean of the seeds' differences with
 its 95 % interval (Student's t), and processor seconds. Exit code 1 if the mean F1 does not rise by 0.03 with
@@ -32,7 +32,8 @@ from grounding.files import write_json
 from grounding.matching import AT_75, AT_95, match_detections
 from grounding.tables import format_table
 
-DRAWN = ("images=8000", "val_images=400", "cells=64", "min_cells=12", "max_cells=36")
+DRAWN = ("images=4000", "val_images=400", "cells=64", "min_cells=12", "max_cells=36")
+DEMO = ROOT / "checkpoints" / "demo" / "full"
 STRICT_F1, AP50, OVERLAP = COLUMNS = ("F1 at IoU 0.75 to 0.95", "AP50", "mean IoU")
 PLAIN, DISTANCE = ARMS = ("cross entropy", "with distance")
 LEAST_GAIN = 0.03
@@ -40,9 +41,9 @@ LEAST_GAIN = 0.03
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps of the demo's training and of each arm, its learning rate, and the settings of the loss."""
+    """The model that all arms begin with, their steps and learning rate, and the settings of the loss."""
 
-    pretraining: int
+    start: Path
     steps: int
     rate: float
     weight: float
@@ -66,7 +67,7 @@ def main() -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "coordinates")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--pretraining", type=int, default=1000, help="steps on the demo's shapes (1000)")
+    parser.add_argument("--start", type=Path, default=DEMO, help="the demo's model (checkpoints/demo/full)")
     parser.add_argument("--steps", type=int, default=400, help="steps of each arm (400)")
     parser.add_argument("--rate", type=float, default=1.5e-3, help="learning rate of each arm (1.5e-3)")
     parser.add_argument("--weight", type=float, default=0.1, help="grounding_coordinate_loss (0.1)")
@@ -75,38 +76,18 @@ def main() -> int:
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = given.folder.resolve()
-    plan = Plan(given.pretraining, given.steps, given.rate, given.weight, given.tau)
-    before = pretrain(folder, plan)
+    plan = Plan(given.start.resolve(), given.steps, given.rate, given.weight, given.tau)
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         rows = [row for rows in pool.map(partial(run_seed, folder, plan), given.seeds) for row in rows]
-    spent = before + sum(row.seconds for row in rows)
+    spent = sum(row.seconds for row in rows)
     sys.stdout.write(f"{table(rows, plan)}\nprocessor seconds of all trainings: {spent:.0f}\n")
     missed = list(missed_goals(rows))
     sys.stdout.write("\n".join(missed or ["every goal is reached"]) + "\n")
     return int(bool(missed))
 
 
-def pretrain(folder: Path, plan: Plan) -> float:
-    """Train the model that all arms begin with, where it is missing; return the processor seconds."""
-    coarse, base = folder / "coarse", folder / "base"
-    if not (coarse / "card.json").is_file():
-        call("prepare.shapes", folder / "coarse_source")
-        call("prepare", "recipes/prepare/demo.yaml", f"source.path={folder / 'coarse_source'}",
-             f"output_dir={coarse}")  # fmt: skip
-    if not (base / "config.json").is_file():
-        call("train.tiny", base)
-    keys = (f"max_steps={plan.pretraining}", "seed=1")
-    return train(start_of(folder, plan), base, coarse, *keys)
-
-
-def start_of(folder: Path, plan: Plan) -> Path:
-    """Return the folder of the model that all arms begin with."""
-    return folder / f"start_{plan.pretraining}"
-
-
 def run_seed(folder: Path, plan: Plan, seed: int) -> list[Outcome]:
     """Draw the pictures of a seed, train both arms on them, and measure them."""
-    start = start_of(folder, plan)
     folder /= f"seed_{seed}"
     data = folder / "data"
     if not (data / "card.json").is_file():
@@ -115,11 +96,11 @@ def run_seed(folder: Path, plan: Plan, seed: int) -> list[Outcome]:
              f"output_dir={data}", f"seed={seed}")  # fmt: skip
     shared = (f"max_steps={plan.steps}", f"learning_rate={plan.rate:.6f}", f"seed={seed + 1}")
     spread = (f"grounding_coordinate_loss={plan.weight}", f"grounding_coordinate_tau={plan.tau}")
-    name = f"{plan.pretraining}_{plan.steps}_{plan.rate:g}"
+    name = f"{plan.steps}_{plan.rate:g}"
     outcomes = []
     for arm, keys in ((PLAIN, ()), (DISTANCE, spread)):
         model = folder / "_".join(["distance", name, f"{plan.weight:g}", f"{plan.tau:g}"] if keys else [name])
-        seconds = train(model, start, data, *shared, *keys)
+        seconds = train(model, plan.start, data, *shared, *keys)
         outcomes.append(Outcome(seed, arm, seconds, measure(model, data)))
     return outcomes
 
