@@ -2,22 +2,23 @@
 
     L = cross entropy + weight x mean over the digits of  sum over k of T(k) log(T(k) / P(k))
 
-T is the target of a digit (`distance_targets.py`). P is the model's softmax over the ten digit tokens alone:
-that the token is a digit at all is learned by the cross entropy. The Kullback-Leibler divergence is 0 where
-the model spreads its digits as the target does.
+The mean is weighted by W, the place value of a digit: an error in the hundreds counts a hundred times as much
+as one in the ones. T is the target of a digit; both are in `distance_targets.py`. P is the model's softmax
+over the ten digit tokens alone: that the token is a digit at all is learned by the cross entropy. The
+Kullback-Leibler divergence is 0 where the model spreads its digits as the target does.
 """
 
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from train.objectives.coordinates.distance_targets import NO_DIGIT, target_table
+from train.objectives.coordinates.distance_targets import NO_DIGIT, place_values, target_table
 
 
 def coordinate_loss(
     hidden: Any, weight: Any, codes: Any, digit_ids: Sequence[int], tau: float, group: Any = None
 ) -> Any:
-    """Return the mean loss of the digits in a batch, a float32 scalar; None without a digit.
+    """Return the weighted mean loss of the digits in a batch, a float32 scalar; None without a digit.
 
     `hidden` is (..., width), and `codes` are (...), in the same order. `weight` is (vocabulary, width), or
     this process's rows of it, if `group` is the group of processes that share the vocabulary.
@@ -31,17 +32,19 @@ def coordinate_loss(
     hidden = hidden.reshape([-1, hidden.shape[-1]]).gather(places)
     with paddle.amp.auto_cast(enable=False):
         logits = _digit_logits().apply(hidden, weight, tuple(digit_ids), group)
-        targets = _targets(tau).gather(codes.gather(places))
+        codes = codes.gather(places)
+        targets, values = (table.gather(codes) for table in _tables(tau))
         logs = logits - logits.logsumexp(axis=1, keepdim=True)  # log_softmax ends at -64 on a CPU
         entropies = paddle.where(targets > 0, targets * targets.clip(min=1e-38).log(), targets)
-        return (entropies - targets * logs).sum() / places.shape[0]
+        return ((entropies - targets * logs).sum(axis=1) * values).sum() / values.sum()
 
 
 @cache
-def _targets(tau: float) -> Any:
+def _tables(tau: float) -> tuple[Any, Any]:
+    """Return the targets and the place values by code, as tensors."""
     import paddle
 
-    return paddle.to_tensor(target_table(tau), dtype="float32")
+    return tuple(paddle.to_tensor(table, dtype="float32") for table in (target_table(tau), place_values()))
 
 
 @cache

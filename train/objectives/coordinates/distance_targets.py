@@ -10,10 +10,13 @@ So the distance is that of numbers, not of digits, and place values count by the
 500 may be a 4, as 499 is near, and that of 550 must be a 5; the last digit is spread over its neighbours.
 A v outside of the grid counts as 0 or 1000, as a box is cut at the border of its image.
 
+A digit weighs as much as its place: W(y, i) = 10^(digits of y behind place i). Without that, the last digits
+would decide the loss, as their targets are flat and a model that is right and certain is far from them.
+
 Sources: Chung et al., "Teaching Metric Distance to Discrete Autoregressive Language Models" (DIST2Loss, arXiv
 2503.02379): targets exp(-d / tau) of a distance between tokens, beside the cross entropy with a weight of
 0.1. Zausinger et al., "Regress, Don't Guess" (number token loss, arXiv 2411.02083): the loss over the digit
-tokens alone. Both measure digits; that the sums are over numbers is this project's.
+tokens alone. Both measure digits; that the sums are over numbers, and the weights, are this project's.
 """
 
 import math
@@ -36,6 +39,18 @@ NEGLIGIBLE = 40.0
 def digit_code(number: int, place: int) -> int:
     """Return the row of `target_table` for a digit of a number; place 0 is its first digit."""
     return number * PLACES + place
+
+
+@cache
+def place_values() -> Any:
+    """Return the weight of each digit, float64 (coordinates x PLACES), 0 where a number has no such place."""
+    import numpy as np
+
+    values = np.zeros((GRID + 1) * PLACES)
+    for number in range(GRID + 1):
+        for place in range(count := len(str(number))):
+            values[digit_code(number, place)] = 10.0 ** (count - 1 - place)
+    return values
 
 
 @cache

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train.objectives.coordinates.distance_targets import PLACES, digit_code, target_table
+from train.objectives.coordinates.distance_targets import PLACES, digit_code, place_values, target_table
 
 TAUS = (0.5, 50.0, 800.0)
 
@@ -56,3 +56,12 @@ def test_a_small_tau_leaves_the_right_digit_alone() -> None:
     for number in (0, 7, 99, 100, 499, 1000):
         for place, digit in enumerate(str(number)):
             assert table[digit_code(number, place)][int(digit)] > 0.9999
+
+
+def test_a_digit_weighs_as_much_as_its_place() -> None:
+    values = place_values()
+    for number in range(1001):
+        found = values[number * PLACES : (number + 1) * PLACES]
+        text = str(number)
+        assert sum(value * int(digit) for value, digit in zip(found, text, strict=False)) == number
+        assert not found[len(text) :].any()
