@@ -2,9 +2,9 @@
 
 The demo's model (`make demo`) knows shapes whose boxes snap to a grid of 8 cells. It is trained for some
 steps on pictures with boxes that begin and end at any pixel, by the cross entropy. From there, each seed
-trains two models for the same number of steps on such pictures of its own: one by the cross entropy alone, one with
-grounding_coordinate_loss. Both are asked about pictures that no model was trained on, and are scored by F1
-averaged over the IoUs 0.75, 0.80, ... 0.95, by AP50 and by the mean IoU.
+trains two models for the same number of steps on such pictures of its own: one by the cross entropy alone,
+one with grounding_coordinate_loss. Both are asked about pictures that no model was trained on, and are scored
+by F1 averaged over the IoUs 0.75, 0.80, ... 0.95, by AP50 and by the mean IoU.
 
 Prints a table: means over the seeds with the lowest and the highest, the mean of the seeds' differences with
 its 95 % interval (Student's t), and processor seconds. Exit code 1 if the mean F1 does not rise by 0.03 with
