@@ -56,7 +56,7 @@ def test_a_run_lowers_the_loss_of_coordinates_and_draws_it(
     two_records.write_text("".join(lines[:2]), encoding="utf-8")
     files = {"train_dataset_path": str(two_records), "eval_dataset_path": str(two_records)}
     evaluated_at_end = {"do_eval": True, "evaluation_strategy": "steps", "eval_steps": STEPS}
-    run = train("run", **files, **evaluated_at_end, learning_rate=3.0e-3)
+    run = train("run", **files, **evaluated_at_end, learning_rate=1.0e-3)
     logged, losses = curve(run), read_losses(run)
     assert len(logged) == len(losses) == STEPS
     assert logged[-1] < logged[0] * 0.7
