@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 from models.libraries import hide_paddlefleet
+from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
 
 NONE_TYPE = type(None)
 
@@ -42,6 +43,8 @@ OWN_KEYS = (
     Key(BACKEND_KEY, Backend, Backend.PLAIN.value),
     Key("grounding_grpo", dict | None, None),
     Key(SUITES_KEY, list | None, None),
+    Key(WEIGHT_KEY, float, 0.0),
+    Key(TAU_KEY, float, DEFAULT_TAU),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

@@ -1,4 +1,4 @@
-"""A loss of single tokens in the place of their mean cross entropy."""
+"""A loss of single tokens in the place of their mean cross entropy, or beside it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,9 @@ from typing import Any
 
 OBJECTIVE = "_objective_of_tokens"
 """An attribute of a model's head while its tokens are learned by another loss: a `HeadObjective`."""
+
+ADDED = "_loss_beside_cross_entropy"
+"""An attribute of a model's head while another loss is added to the mean cross entropy."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,17 @@ def objective(head: Any, loss_of: Callable[[Any], Any], temperature: float = 1.0
         yield
     finally:
         del head.__dict__[OBJECTIVE]
+
+
+@contextmanager
+def added_loss(head: Any, loss_of: Callable[[Any, Any, Any], Any]) -> Iterator[None]:
+    """Let a model's head add `loss_of` to the mean cross entropy of the learned tokens.
+
+    It gets the hidden states of all tokens, (..., width), the head's weight, and the group of processes that
+    share it, or None; it returns a scalar. The patch learn_in_blocks asks for it.
+    """
+    head.__dict__[ADDED] = loss_of
+    try:
+        yield
+    finally:
+        del head.__dict__[ADDED]

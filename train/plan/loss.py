@@ -21,10 +21,12 @@ class LossMemory:
 
     A head that is also the embedding gets its gradient when the embedding has its own, at the end of the
     backward pass; until then the loss's part of it waits. Any other head's is a part of the peak.
+    `head_gradient` is the size of either, 0 for a head that is not trained.
     """
 
     peak: int
     waiting: int
+    head_gradient: int = 0
 
 
 def count_loss(
@@ -51,7 +53,7 @@ def count_loss(
     if uses_fleet(recipe.values):
         # PaddleFormers' own loss: the logits as computed, their float32 copy, softmax and its gradient.
         logits = tokens * (rows if recipe.get("tensor_parallel_output") else shape.vocab_size)
-        return LossMemory(logits * (_if_short(number) + 3 * FLOAT32) + passing, waiting)
+        return LossMemory(logits * (_if_short(number) + 3 * FLOAT32) + passing, waiting, gradient)
     in_block = min(rows, block_rows(tokens))
     block, hidden = tokens * in_block, tokens * shape.hidden_size
     # Each block: logits as computed and in float32, then their gradient with one of its two products, which
@@ -60,7 +62,8 @@ def count_loss(
     to_hidden = hidden * (number + _if_short(number) * 2)
     to_head = in_block * shape.hidden_size * 2 * number if is_trained else 0
     kept = hidden * (number + FLOAT32)  # the learned hidden states, and their gradient in float32
-    return LossMemory(kept + passing + max(logits, block * number + max(to_hidden, to_head)), waiting)
+    peak = kept + passing + max(logits, block * number + max(to_hidden, to_head))
+    return LossMemory(peak, waiting, gradient)
 
 
 def _if_short(number: int) -> int:

@@ -29,6 +29,7 @@ from grounding.errors import UserError
 from models.lookup import find_family
 from models.shapes import Tensor
 from train.plan.activations import count_activations
+from train.plan.coordinate_memory import count_coordinates
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.loss import count_loss
 from train.plan.sampling_memory import count_sampling, needs_start_copy
@@ -171,7 +172,7 @@ def plan_memory(
         gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients + loss.waiting,
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
-        peak=max(loss.peak, activations.one_layer),
+        peak=max(loss.peak + count_coordinates(recipe, config, loss.head_gradient), activations.one_layer),
         start_copy=_spread(model, spread) * weight if needs_start_copy(recipe) else 0,
         sampling=count_sampling(recipe, config, spread),
     )

@@ -16,6 +16,7 @@ from train.preflight.evaluation_suites import evaluation_suites
 from train.preflight.key_values import KEY_CHECKS
 from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
+from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
@@ -39,6 +40,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     backend_keys,
     preference_keys,
     grpo_keys,
+    coordinate_keys,
 )
 """Checks that need the recipe and nothing else."""
 

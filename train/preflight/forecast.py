@@ -14,6 +14,7 @@ from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
 from train.plan.micro_batch import grpo_settings
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
+from train.preflight.objective_keys.coordinate_share import coordinate_line, coordinate_problem
 from train.recipe import CheckOptions, TrainRecipe, learns_preferences
 
 SHOWN_FAULTS = 3
@@ -67,6 +68,7 @@ def encoding_problems(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
             f"{min(encoding.lengths)} to {max(encoding.lengths)} tokens: PaddleFormers would search for a "
             "shorter one forever"
         )
+    yield from coordinate_problem(encoding.coordinates, encoding.kept)
 
 
 def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
@@ -79,6 +81,7 @@ def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
         f"{shares[50]:,} tokens at the median, {shares[90]:,} at 90 %, {shares[99]:,} at 99 %, at most "
         f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
     )
+    yield from coordinate_line(recipe, encoding.coordinates, encoding.learned)
     if grpo_settings(recipe) is not None:
         return  # no record is dropped, and rows are made of sampled answers
     long = encoding.dropped[TOO_LONG]

@@ -59,6 +59,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resum
 )
 from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
+from train.inside.patches.paddleformers_1_2.on_demand.sharpen_coordinates import sharpen_coordinates
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
@@ -82,6 +83,7 @@ from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records im
 from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs import (
     show_pictures_with_pairs,
 )
+from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
@@ -144,6 +146,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield count_pairs_unencoded
         yield read_pairs_as_records
         yield partial(show_pictures_with_pairs, recipe)
+    if (coordinates := read_coordinates(recipe)) is not None:
+        yield partial(sharpen_coordinates, coordinates)
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best

@@ -106,6 +106,12 @@ def test_nothing_is_there_of_learning_from_rewards_without_its_key(monkeypatch: 
     assert not keeps_best({**curves, "grounding_grpo": {"keep_best": False}})
 
 
+def test_coordinates_are_sharpened_where_a_recipe_weighs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    assert names({"grounding_coordinate_loss": 0.0}) == names({})
+    assert set(names({"grounding_coordinate_loss": 0.1})) - set(names({})) == {"sharpen_coordinates"}
+
+
 def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=8, has_gpu=True)
     assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
@@ -131,6 +137,7 @@ def test_every_patch_is_used_somewhere() -> None:
     used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO, *PAIRS}
     used |= {
         "learn_from_rollouts",
+        "sharpen_coordinates",
         "share_one_folder",
         "draw_box_curves",
         "start_adapters_alike",

@@ -19,7 +19,7 @@ from typing import Any
 
 from train.inside.blockwise_cross_entropy import losses_of_tokens, mean_cross_entropy
 from train.inside.patches.paddleformers_1_2.shared.model_parallel_group import is_split, model_parallel_group
-from train.objectives.head_objective import OBJECTIVE
+from train.objectives.head_objective import ADDED, OBJECTIVE
 
 LABELS = "_labels_to_learn"
 """An attribute of the head while its model computes a loss: the labels, and the one that is ignored."""
@@ -82,7 +82,10 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
             if not losses.shape[0]:  # all answers were cut at once: nothing is learned
                 return objective.loss_of(losses) + hidden_states.astype("float32").sum() * 0
             return objective.loss_of(-losses)
-        return mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
+        loss = mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
+        if (added := self.__dict__.get(ADDED)) is not None:
+            loss = loss + added(hidden_states, self.weight, group)
+        return loss
 
     return loss_or_logits
 
