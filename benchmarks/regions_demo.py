@@ -1,46 +1,52 @@
-"""`python benchmarks/regions_demo.py [CHECKPOINT] [DATASET]`: does the model of `make demo-regions` do it?
+"""`python benchmarks/regions_demo.py [RUN]`: does the model of `make demo-regions` do it?
 
-Asks the model about the validation images, which it has not seen: for words about each region, for the box of
-its own words (the cycle), where each category is, and the second turn of each dialogue, after the model's own
-first answer. A description is right if it is one of the region's phrases; a box counts as found from IoU 0.5
-on; an answer with boxes is right if it has the labels and boxes of the record, and no others. Prints shares
-with their intervals (Wilson, 95 %). Exit code 1 where descriptions or the cycle are below the limit.
+Reads the answers of a run about held-out pictures, with the boxes that `python -m infer.cycle` has found for
+its descriptions, and asks the second turn of each dialogue, after the model's own first answer. A description
+is right if it is one of the region's phrases, but for case, punctuation and a first article. It leads back if
+the box that is found for its words has an IoU of 0.5 with the region. An answer with boxes is right if each
+wanted object has a box of its label with an IoU of 0.5, and there are no others. Prints shares with their
+intervals (Wilson, 95 %). Exit code 1 if one of the four goals is missed.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from grounding.boxes import from_grid
-from grounding.card import load_card
-from grounding.errors import start_logging
+from tqdm import tqdm
+
+from grounding.errors import UserError, run_command, start_logging
 from grounding.files import read_jsonl
+from grounding.layout import CYCLE_FILE, PREDICTIONS_FILE
+from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
-from grounding.prompts import CATEGORY, EXPRESSION
 from grounding.record.conversation import Record, parse_record
 from grounding.samples import Detection
 from grounding.tables import format_table
 from infer.asking.conversation_turns import turn_requests
 from infer.asking.dataset_questions import size_of
 from infer.asking.parsed_answers import parse_raw_answer
-from infer.asking.wordings import find_wording
-from infer.asking.words.asking_for_words import ask_for_words
-from infer.asking.words.found_again import FOUND_AT, CycleTarget, ask_back
+from infer.asking.words.found_again import FOUND_AT
 from infer.engines.opening import open_engine
 from infer.engines.protocol import Engine, Exchange, Request
-from infer.engines.settings import EngineSettings
+from infer.recipe import saved_recipe
 from infer.report.proportion import Proportion
+from infer.scoring.evaluation import Evaluation
+from infer.scoring.inputs import read_evaluation
+from infer.scoring.words.answer_words import is_true_phrase
 
 LEAST = 0.95
-"""The share of right descriptions, and of descriptions that lead back to their region."""
+"""The share of right answers that each goal asks for."""
 
-MUST = ("descriptions", "cycle")
+DESCRIPTIONS, CYCLE, PHRASES, TURNS = "descriptions", "cycle", "boxes of phrases", "second turns"
+GOALS = (DESCRIPTIONS, CYCLE, PHRASES, TURNS)
+EVERYTHING = "boxes of everything"
+"""The boxes of questions that name no phrase: a row without a goal."""
 
 
 def main() -> int:
@@ -48,85 +54,67 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("checkpoint", nargs="?", default="checkpoints/demo_regions/full")
-    parser.add_argument("dataset", nargs="?", default="data/demo_regions", type=Path)
-    arguments = parser.parse_args()
+    parser.add_argument("run", nargs="?", default="checkpoints/demo_regions/eval", type=Path)
+    run: Path = parser.parse_args().run
     start_logging()
-    settings = EngineSettings(checkpoint=arguments.checkpoint, device="cpu", batch_size=32, max_new_tokens=64)
-    engine = open_engine(settings)
+    recipe = saved_recipe(run)
+    if recipe is None or not (run / CYCLE_FILE).is_file():
+        raise UserError(f"{run}: no infer.yaml or no {CYCLE_FILE}: run `make demo-regions` first")
+    evaluation = read_evaluation(run / PREDICTIONS_FILE)
+    records = [parse_record(row) for _, row in read_jsonl(recipe.dataset_path / "val.jsonl")]
     start = time.perf_counter()
-    shares = measure(engine, arguments.dataset, settings.batch_size)
-    print(format_table(["", "right"], [[name, str(share)] for name, share in shares.items()]))
-    print(f"{time.perf_counter() - start:.0f} s to ask")
-    low = [name for name in MUST if (shares[name].share or 0.0) < LEAST]
-    if low:
-        print(f"below {LEAST:.0%}: {', '.join(low)}")
-    return int(bool(low))
-
-
-def measure(engine: Engine, dataset: Path, batch_size: int) -> dict[str, Proportion]:
-    """Return the share of right answers of each kind."""
-    records = [parse_record(row) for _, row in read_jsonl(dataset / "val.jsonl")]
-    regions = [record for record in records if record.region is not None]
-    described = [turn_requests(record, dataset)[0] for record in regions]
-    words = [answer.raw for answer in ask_for_words(engine, described, batch_size)]
-    dialogues = [
-        (record, said) for record, said in zip(regions, words, strict=True) if len(record.answers) > 1
+    turns = right_turns(open_engine(recipe), evaluation, records, recipe.dataset_path, recipe.batch_size)
+    seconds = time.perf_counter() - start
+    shares = given_shares(evaluation) | {TURNS: share_of(turns)}
+    rows = [
+        [name, str(share), f"{LEAST:.0%}" if name in GOALS else "", verdict(name, share)]
+        for name, share in shares.items()
     ]
-    plain = [record for record in records if record.names_objects]
-    asked = [turn_requests(record, dataset)[0] for record in plain]
+    print(format_table(["", "right", "goal", ""], rows))
+    print(f"{len(turns)} second turns asked in {seconds:.0f} s")
+    return int(any(map(is_missed, shares, shares.values())))
+
+
+def given_shares(evaluation: Evaluation) -> dict[str, Proportion]:
+    """Return the share of right answers of each kind in a run's files."""
+    regions = evaluation.descriptions
+    about_all = set(filter(lambda text: "{" not in text, evaluation.card.prompts.values()))
+    boxes: dict[str, list[bool]] = {PHRASES: [], EVERYTHING: []}
+    for answered in evaluation.predictions:
+        wanted = evaluation.objects.get(answered.image_id, ())
+        kind = EVERYTHING if answered.question in about_all else PHRASES
+        boxes[kind].append(is_right(answered.detections, wanted))
     return {
-        "descriptions": _share([said in truth(record) for record, said in zip(regions, words, strict=True)]),
-        "cycle": _share(_lead_back(engine, dataset, regions, words)),
-        "boxes of phrases": _share(_right_boxes(engine, plain, asked, batch_size)),
-        "second turns": _share(
-            _right_boxes(
-                engine,
-                [record for record, _ in dialogues],
-                [_after(record, said, dataset) for record, said in dialogues],
-                batch_size,
-            )
-        ),
+        DESCRIPTIONS: share_of([is_true_phrase(item.words, item.region.phrases) for item in regions]),
+        CYCLE: share_of([(item.cycle_iou or 0.0) >= FOUND_AT for item in regions]),
+        **{kind: share_of(right) for kind, right in boxes.items() if right or kind in GOALS},
     }
 
 
-def truth(record: Record) -> tuple[str, ...]:
-    """Return all that is known to be true of a record's region."""
-    assert record.region is not None
-    return record.region.phrases
-
-
-def _lead_back(engine: Engine, dataset: Path, regions: Sequence[Record], words: Sequence[str]) -> list[bool]:
-    card = load_card(dataset)
-    wording = find_wording(card, EXPRESSION, CATEGORY)
-    found = []
-    for record, said in zip(regions, words, strict=True):
-        assert record.region is not None
-        image = dataset / record.region.image
-        size = size_of(image)
-        box = from_grid(*record.region.box, size)
-        target = CycleTarget(image, size, box, wording.ask, card.system_prompt)
-        found.append(ask_back(engine, said, target).is_found)
-    return found
-
-
-def _after(record: Record, said: str, dataset: Path) -> Request:
-    """Return a dialogue's second question, after what the model itself said."""
-    request = turn_requests(record, dataset)[1]
-    return replace(request, history=(Exchange(request.history[0].question, said),))
-
-
-def _right_boxes(
-    engine: Engine, records: Sequence[Record], requests: Sequence[Request], batch_size: int
+def right_turns(
+    engine: Engine, evaluation: Evaluation, records: Sequence[Record], dataset: Path, batch_size: int
 ) -> list[bool]:
+    """Return, for each dialogue, whether its second answer is right after the model's own first one."""
+    said = {(item.image, item.question): item.answer for item in evaluation.descriptions}
+    dialogues = [record for record in records if record.region is not None and len(record.answers) > 1]
+    requests = [second_request(record, said, dataset) for record in dialogues]
     right = []
-    for start in range(0, len(requests), batch_size):
-        answers = engine.answer(requests[start : start + batch_size])
-        for record, request, answer in zip(records[start:], requests[start:], answers, strict=False):
-            size = size_of(request.image)
-            wanted = record.read_answers(size).detections
-            right.append(is_right(parse_raw_answer(answer, size).detections, wanted))
+    with tqdm(total=len(requests), desc="second turns", unit="turn") as bar:
+        for start in range(0, len(requests), batch_size):
+            batch = requests[start : start + batch_size]
+            for record, request, answer in zip(dialogues[start:], batch, engine.answer(batch), strict=False):
+                size = size_of(request.image)
+                found = parse_raw_answer(answer, size).detections
+                right.append(is_right(found, record.read_answers(size).detections))
+            bar.update(len(batch))
     return right
+
+
+def second_request(record: Record, said: Mapping[tuple[str, str], str], dataset: Path) -> Request:
+    """Return a dialogue's second question, after what the model said; `said` by picture and question."""
+    first, second = turn_requests(record, dataset)[:2]
+    words = said[record.image, first.user.replace(IMAGE_PLACEHOLDER, "").strip()]
+    return replace(second, history=(Exchange(first.user, words),))
 
 
 def is_right(found: Sequence[Detection], wanted: Sequence[Detection]) -> bool:
@@ -144,9 +132,22 @@ def is_right(found: Sequence[Detection], wanted: Sequence[Detection]) -> bool:
     )
 
 
-def _share(right: Sequence[bool]) -> Proportion:
+def is_missed(name: str, share: Proportion) -> bool:
+    """Tell whether a share with a goal is below it; a share of nothing is."""
+    return name in GOALS and (share.share or 0.0) < LEAST
+
+
+def verdict(name: str, share: Proportion) -> str:
+    """Return what stands behind a share."""
+    if name not in GOALS:
+        return ""
+    return "missed" if is_missed(name, share) else "reached"
+
+
+def share_of(right: Sequence[bool]) -> Proportion:
+    """Return how many of the answers are right."""
     return Proportion(sum(right), len(right))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command(main))

@@ -52,7 +52,7 @@ def add_box_records(
     for asked in made.region_questions:
         name = pictures.show(REGION_KEY, asked.region.box, asked.region.show, draw_shown_region)
         made.records.append(make_region_record(name, asked, recipe.answer_format))
-    for key, questions in zip(DRAWN_KINDS, (made.box_questions, made.region_questions), strict=True):
+    for key, questions in ((YES_NO_KEY, made.box_questions), (REGION_KEY, made.region_questions)):
         if questions:
             made.counts[key] += len(questions)
 
