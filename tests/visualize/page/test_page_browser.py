@@ -318,6 +318,7 @@ def test_words_stand_under_the_picture_that_they_are_about(browser, tmp_path):
     drawn, text, other = every(browser, ".card")[3:]
     chips = [[each.text for each in card.find_elements(By.CSS_SELECTOR, ".count")] for card in (text, other)]
     assert chips == [["right"], ["no true text"]]
+    assert "1 of 3 descriptions right" in one(browser, "#bars").text
     assert "asks for words" in drawn.text
     assert "What is it?" in drawn.text
     texts = [each.text for each in drawn.find_elements(By.CSS_SELECTOR, "pre")]
