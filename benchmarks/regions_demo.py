@@ -45,8 +45,6 @@ LEAST = 0.95
 
 DESCRIPTIONS, CYCLE, PHRASES, TURNS = "descriptions", "cycle", "boxes of phrases", "second turns"
 GOALS = (DESCRIPTIONS, CYCLE, PHRASES, TURNS)
-EVERYTHING = "boxes of everything"
-"""The boxes of questions that name no phrase: a row without a goal."""
 
 
 def main() -> int:
@@ -67,27 +65,25 @@ def main() -> int:
     seconds = time.perf_counter() - start
     shares = given_shares(evaluation) | {TURNS: share_of(turns)}
     rows = [
-        [name, str(share), f"{LEAST:.0%}" if name in GOALS else "", verdict(name, share)]
-        for name, share in shares.items()
+        [name, str(shares[name]), f"{LEAST:.0%}", "missed" if is_missed(shares[name]) else "reached"]
+        for name in GOALS
     ]
     print(format_table(["", "right", "goal", ""], rows))
     print(f"{len(turns)} second turns asked in {seconds:.0f} s")
-    return int(any(map(is_missed, shares, shares.values())))
+    return int(any(map(is_missed, shares.values())))
 
 
 def given_shares(evaluation: Evaluation) -> dict[str, Proportion]:
     """Return the share of right answers of each kind in a run's files."""
     regions = evaluation.descriptions
-    about_all = set(filter(lambda text: "{" not in text, evaluation.card.prompts.values()))
-    boxes: dict[str, list[bool]] = {PHRASES: [], EVERYTHING: []}
-    for answered in evaluation.predictions:
-        wanted = evaluation.objects.get(answered.image_id, ())
-        kind = EVERYTHING if answered.question in about_all else PHRASES
-        boxes[kind].append(is_right(answered.detections, wanted))
+    boxes = [
+        is_right(answered.detections, evaluation.objects.get(answered.image_id, ()))
+        for answered in evaluation.predictions
+    ]
     return {
         DESCRIPTIONS: share_of([is_true_phrase(item.words, item.region.phrases) for item in regions]),
         CYCLE: share_of([(item.cycle_iou or 0.0) >= FOUND_AT for item in regions]),
-        **{kind: share_of(right) for kind, right in boxes.items() if right or kind in GOALS},
+        PHRASES: share_of(boxes),
     }
 
 
@@ -132,16 +128,9 @@ def is_right(found: Sequence[Detection], wanted: Sequence[Detection]) -> bool:
     )
 
 
-def is_missed(name: str, share: Proportion) -> bool:
-    """Tell whether a share with a goal is below it; a share of nothing is."""
-    return name in GOALS and (share.share or 0.0) < LEAST
-
-
-def verdict(name: str, share: Proportion) -> str:
-    """Return what stands behind a share."""
-    if name not in GOALS:
-        return ""
-    return "missed" if is_missed(name, share) else "reached"
+def is_missed(share: Proportion) -> bool:
+    """Tell whether a share is below its goal; a share of nothing is."""
+    return (share.share or 0.0) < LEAST
 
 
 def share_of(right: Sequence[bool]) -> Proportion:
