@@ -46,8 +46,9 @@ def run_page(arguments: argparse.Namespace) -> Iterator[str]:
         named_places(arguments.runs), arguments.dataset, arguments.output, arguments.limit
     )
     note = f", {written.left_out} left out because not every run predicted them" if written.left_out else ""
-    words = f" and {written.words} questions for words" if written.words else ""
-    yield f"{written.index}: {written.images} images{words}{note}"
+    shown = [f"{written.images} images"] if written.images or not written.words else []
+    shown += [f"{written.words} questions for words"] if written.words else []
+    yield f"{written.index}: {' and '.join(shown)}{note}"
 
 
 def run_compare(arguments: argparse.Namespace) -> Iterator[str]:

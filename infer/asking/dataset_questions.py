@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,17 @@ class Question:
         return self.request.user.replace(IMAGE_PLACEHOLDER, "").strip()
 
 
-def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
+def read_questions(
+    dataset: Path, split: str, limit: int | None = None, *, or_words: bool = False
+) -> list[Question]:
     """Read the questions about boxes of a split in the order of its records, the first `limit` of them.
 
     Yes/no questions and questions for words are left out: their answers hold no boxes, and no score of boxes
-    would count them.
+    would count them. With `or_words`, there may be none if the split has questions for words.
 
     Raises:
-        UserError: not a prepared data set, or a record that is no question about exactly one image.
+        UserError: not a prepared data set, a record that is no question about exactly one image, or no
+            question.
     """
     load_card(dataset)  # refuses a data set of another version before a model is loaded
     path = dataset / ALL_JSONL_FILES[split]
@@ -77,9 +80,18 @@ def read_questions(dataset: Path, split: str, limit: int | None = None) -> list[
         questions.append(_question(row, dataset, known, f"{path}, line {line}"))
     for is_yes_no, number in left_out.items():
         log.info(NOT_ABOUT_BOXES[is_yes_no], path, number)
-    if not questions:
-        raise UserError(f"{path}: no record in it: prepare the data set again")
+    if not questions and not (or_words and left_out[False]):
+        raise UserError(f"{path}: {_nothing_to_ask(left_out)}")
     return questions
+
+
+def _nothing_to_ask(left_out: Mapping[bool, int]) -> str:
+    """Return what is said of a split without a question about boxes, from what else there is in it."""
+    if left_out[False]:
+        return "all questions in it ask for words about a region, and none about boxes: name another data set"
+    if left_out[True]:
+        return "no record in it but yes/no questions, which are for training: prepare the data set again"
+    return "no record in it: prepare the data set again"
 
 
 def fingerprint_questions(questions: Sequence[Question]) -> str:

@@ -31,7 +31,8 @@ EngineOpener = Callable[[EngineSettings], Engine]
 def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     """Write predictions.jsonl, one row per question in the data set's order, and return its path.
 
-    Questions about boxes come first, then those for words about a region; `limit` is that of each kind.
+    Questions about boxes come first, then those for words about a region; `limit` is that of each kind. A
+    data set can have one kind alone.
 
     Rows are appended to predictions.jsonl.part as they come, and sorted when the last one is there. An
     interrupted run resumes: the same recipe asks the questions that have no row yet. Hashes tell whether
@@ -45,7 +46,7 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     check_saved_recipe(recipe)
     check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
-    about_boxes = read_questions(recipe.dataset_path, recipe.split, recipe.limit)
+    about_boxes = read_questions(recipe.dataset_path, recipe.split, recipe.limit, or_words=True)
     questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
     number, count = recipe.shard_numbers
     calibration = calibration_of_run(recipe, checkpoint, about_boxes[number::count])

@@ -22,6 +22,7 @@ from prepare.check.image_bytes import examine_images
 from prepare.check.shown_regions import ShownRegion, find_shown_otherwise
 from prepare.locate import find_jsonl
 from prepare.reasons import IMAGE_TURNED
+from prepare.write.shown_boxes import is_drawn
 
 IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"
@@ -117,7 +118,10 @@ def _check_images(
     hashes: Hashes,
     report: Report,
 ) -> None:
-    """Check each image of a split once: its file, its size, and whether its bytes were seen before."""
+    """Check each image of a split once: its file, its size, and whether its bytes were seen before.
+
+    A box that two kinds of questions show has a picture for each, with the same bytes: these are no doubles.
+    """
     is_remote = re.compile(r"https?://").match
     for name in filter(is_remote, images):
         report.add(Finding(REMOTE, path, images[name], name))
@@ -141,7 +145,7 @@ def _check_images(
         if other_split != split:
             kind = IN_CALIBRATION if CALIBRATION_SPLIT in (split, other_split) else IN_BOTH
             report.add(Finding(kind, path, line, f"{name} is {other} of {other_split}"))
-        elif other != name:
+        elif other != name and not (is_drawn(name, image.digest) and is_drawn(other, image.digest)):
             report.add(Finding(IMAGE_TWICE, path, line, f"{name} is {other}"))
 
 

@@ -13,6 +13,7 @@ from grounding.files import is_regular
 from prepare.progress import progress_bar
 from prepare.reasons import IMAGE_TURNED, UnusableImageError
 from prepare.write.image_files import ImageCheck, check_image
+from prepare.write.shown_boxes import DIGEST_BYTES
 
 MISSING = "image file is missing"
 TOO_THIN = "image is more than 200 times as long as wide"
@@ -51,7 +52,7 @@ def _examine(path: Path) -> ExaminedImage:
         data = None
     if data is None:
         return ExaminedImage(path, None, b"", MISSING)
-    digest = hashlib.blake2b(data, digest_size=16).digest()
+    digest = hashlib.blake2b(data, digest_size=DIGEST_BYTES).digest()
     try:
         frame = check_image(data, None, ImageCheck(exif="stored")).frame
     except UnusableImageError as error:

@@ -27,6 +27,9 @@ from prepare.write.image_files import ImageFacts, write_image
 DRAWN_NAME = rf"({YES_NO_KEY}|{REGION_KEY})_[0-9a-f]{{32}}\.png"
 """The file names of pictures that show a box, as a regular expression."""
 
+DRAWN_KINDS = (YES_NO_KEY, REGION_KEY)
+DIGEST_BYTES = 16
+
 Draw = Callable[[Image.Image, Box, str], Image.Image]
 
 
@@ -52,6 +55,19 @@ def add_box_records(
     for key, questions in ((YES_NO_KEY, made.box_questions), (REGION_KEY, made.region_questions)):
         if questions:
             made.counts[key] += len(questions)
+
+
+def drawn_name(kind: str, digest: bytes) -> str:
+    """Return the path, in the data set's folder, of a picture for one of DRAWN_KINDS of questions.
+
+    `digest` is the BLAKE2b hash of the file's bytes, DIGEST_BYTES long.
+    """
+    return f"{IMAGES_FOLDER}/{kind}_{digest.hex()}.png"
+
+
+def is_drawn(name: str, digest: bytes) -> bool:
+    """Tell whether a file with this hash has the name under which preparing has written the picture."""
+    return any(name == drawn_name(kind, digest) for kind in DRAWN_KINDS)
 
 
 @dataclass(frozen=True)
@@ -86,8 +102,7 @@ class _BoxPictures:
         file = io.BytesIO()
         picture.save(file, "PNG")
         content = file.getvalue()
-        digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-        name = f"{IMAGES_FOLDER}/{kind}_{digest}.png"
+        name = drawn_name(kind, hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest())
         path = self.folder / name
         if not (path.is_file() and path.stat().st_size == len(content)):
             write_image(content, path)

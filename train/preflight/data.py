@@ -14,6 +14,7 @@ from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract, contract_of
+from grounding.record.conversation import asks_for_boxes
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
 from train.preflight.pair_data.pair_rows import check_pair
 from train.recipe import SPLITS, TrainRecipe, learns_preferences
@@ -70,6 +71,23 @@ def cards(recipe: TrainRecipe) -> Iterator[str]:
                     f"{folder / CARD_FILE}: its {part} '{getattr(card, part)}' is not the "
                     f"'{getattr(first[1], part)}' of {first[0] / CARD_FILE}: prepare both alike"
                 )
+
+
+def curve_questions(recipe: TrainRecipe) -> Iterator[str]:
+    """The curves of box scores need a question about boxes; a data set can ask for words alone."""
+    for file in recipe.data_files("eval") if recipe.number("grounding_eval_samples") > 0 else ():
+        if not file.is_file():
+            continue  # the check of the files says so
+        about_boxes: set[bool] = set()
+        try:
+            for _, row in read_jsonl(file):
+                about_boxes.add(asks_for_boxes(row))
+                if True in about_boxes:
+                    break
+        except UserError:
+            continue  # the check of the records says so
+        if about_boxes == {False}:
+            yield f"grounding_eval_samples: {file} has no question about boxes: write 0"
 
 
 def file_problems(file: Path, check: RowCheck = check_record) -> Iterator[str]:

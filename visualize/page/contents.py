@@ -11,6 +11,7 @@ from grounding.samples import Detection
 from infer.scoring.comparison import read_scores
 from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import ALL_METRICS
+from infer.scoring.words.answer_words import is_true_phrase, words_of_answer
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
 from visualize.draw.marks import OUTCOME_COLORS, label_name
 from visualize.page.image_copies import PageImage
@@ -62,7 +63,10 @@ def page_content(
 
 
 def _word_image(asked: AskedWords, copy: PageImage) -> dict[str, Any]:
-    """Return a question for words as an image without objects: `words` has what is true of its region."""
+    """Return a question for words as an image without objects: `words` has what is true of its region.
+
+    `exact` of an answer tells whether it is one of the true texts, as the score `words_exact` counts it.
+    """
     return {
         "id": asked.answers[-1].image_id,
         "name": f"{asked.region.image or asked.image}, shown as {asked.region.show}",
@@ -83,6 +87,7 @@ def _word_image(asked: AskedWords, copy: PageImage) -> dict[str, Any]:
                 "readable": answered.is_readable,
                 "agreement": None,
                 "objects": [],
+                "exact": is_true_phrase(words_of_answer(answered.raw), asked.region.phrases),
             }
             for answered in asked.answers
         ],

@@ -65,7 +65,7 @@ def write_run_page(
     """
     runs = [read_named_run(name, place) for name, place in places.items()]
     truth = read_truth(dataset_of_runs(runs, dataset))
-    common = answered_by_all(truth, runs)
+    common = answered_by_all(truth, runs, or_words=not most_changed)
     chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
     folder = output or runs[-1].folder / (CHANGES_FOLDER if most_changed else PAGE_FOLDER)
     words = [] if most_changed else read_asked_words(truth.dataset, runs, limit)

@@ -12,7 +12,7 @@ from grounding.predictions.prediction_rows import Prediction
 from grounding.regions.region_mark import Region
 from grounding.yes_no.shown_box import TEXT
 from visualize.draw.pictures import open_image
-from visualize.read.compared_runs import Run
+from visualize.read.compared_runs import Run, words_of_all
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,8 @@ def read_asked_words(dataset: Path, runs: Sequence[Run], limit: int | None = Non
     Raises:
         UserError: a picture is missing or unreadable, or lies outside the data set's folder.
     """
-    common = [number for number in runs[-1].words if all(number in run.words for run in runs)]
     found = []
-    for number in common[:limit]:
+    for number in words_of_all(runs)[:limit]:
         last = runs[-1].words[number]
         path = dataset / last.row.image
         if not lies_inside(path, dataset):

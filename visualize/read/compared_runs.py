@@ -68,9 +68,9 @@ def read_named_run(name: str, place: Path) -> Run:
     if not path.is_file():
         raise UserError(f"{path}: no such file: '{place}' holds no predictions: run `python -m infer` first")
     predictions = read_predictions(path)
-    if not predictions:
-        raise UserError(f"{path}: the file is empty: run `python -m infer` again")
     words = {item.row.image_id: item for item in read_region_answers(path)}
+    if not (predictions or words):
+        raise UserError(f"{path}: the file is empty: run `python -m infer` again")
     return Run(name, path.parent, {item.image_id: item for item in predictions}, words)
 
 
@@ -121,17 +121,24 @@ def read_truth(dataset: Path) -> Truth:
     return Truth(dataset, images, tuple(category.name for category in card.categories))
 
 
-def answered_by_all(truth: Truth, runs: Sequence[Run]) -> list[int]:
+def answered_by_all(truth: Truth, runs: Sequence[Run], *, or_words: bool = False) -> list[int]:
     """Return the ids of the images that every run predicted, in the data set's order.
+
+    With `or_words`, there may be none if every run has answered one question for words.
 
     Raises:
         UserError: there is no such image.
     """
     common = [image_id for image_id in truth.images if all(image_id in run.answers for run in runs)]
-    if not common:
+    if not common and not (or_words and words_of_all(runs)):
         names = " and ".join(str(run.folder) for run in runs)
         raise UserError(f"{names}: no image of the data set was predicted by every run: check --dataset DIR")
     return common
+
+
+def words_of_all(runs: Sequence[Run]) -> list[int]:
+    """Return the ids of the questions for words that every run has answered, in the order of the last run."""
+    return [number for number in runs[-1].words if all(number in run.words for run in runs)]
 
 
 def find_image(truth: Truth, shown: AnnotatedImage, answered: Prediction) -> Path:

@@ -106,7 +106,7 @@ def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> I
 
 def _choose(truth: Truth, runs: Sequence[Run], options: GalleryOptions) -> list[int]:
     """Return the ids of the images to draw, from those that every run predicted."""
-    common = answered_by_all(truth, runs)
+    common = answered_by_all(truth, runs, or_words=True)
     if options.images != "first":
         last, sign = runs[-1].answers, 1 if options.images == "worst" else -1
         common.sort(key=lambda image_id: sign * _agreement(truth.images[image_id], last[image_id]))

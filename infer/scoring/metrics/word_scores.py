@@ -16,7 +16,7 @@ from grounding.answers.forms import TRUNCATED
 from infer.scoring.evaluation import Evaluation
 from infer.scoring.metrics.metric import COUNTS, WORDS, Drawn, MeasuredRatios, Metric, MetricFamily, Value
 from infer.scoring.resampling.ratios import FloatArray, Ratio
-from infer.scoring.words.answer_words import normal_phrase
+from infer.scoring.words.answer_words import is_true_phrase
 from infer.scoring.words.attributes import KINDS, right_attributes
 from infer.scoring.words.bleu_counts import bleu_counts, bleu_score, has_bleu
 from infer.scoring.words.cider_scores import FEWEST, cider_scores
@@ -172,11 +172,7 @@ def _ratio(values: FloatArray, places: Sequence[int], count: int) -> Ratio:
 
 def _exact_ratios(regions: Sequence[GivenDescription]) -> dict[str, Ratio]:
     every = [1] * len(regions)
-    normal = [normal_phrase(item.words) for item in regions]
-    same = [
-        bool(text) and text in map(normal_phrase, item.region.phrases)
-        for text, item in zip(normal, regions, strict=True)
-    ]
+    same = [is_true_phrase(item.words, item.region.phrases) for item in regions]
     return {
         "words_exact": Ratio.of(same, every),
         "words_empty": Ratio.of((not item.words for item in regions), every),

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _REMOVED = re.compile(
     r"""
@@ -32,6 +33,12 @@ def words_of_answer(answer: str) -> str:
     text = said if end else answer
     text = text.partition(_THOUGHT_START)[0]
     return " ".join(_REMOVED.sub(" ", text).split())
+
+
+def is_true_phrase(words: str, phrases: Iterable[str]) -> bool:
+    """Tell whether words are one of the true phrases, but for what `normal_phrase` drops; "" never is."""
+    normal = normal_phrase(words)
+    return bool(normal) and normal in map(normal_phrase, phrases)
 
 
 def is_chinese(text: str) -> bool:

@@ -3,7 +3,8 @@
 Source of the format: docs.cvat.ai, "XML annotation format", version 1.1, and CVAT's
 `cvat/apps/dataset_manager/formats/cvat.py`. Corners are in pixels; boxes and ellipses are turned around their
 centres, in degrees. A number in the file name, as COCO and `prepare.export` write it, is the id of an image,
-else CVAT's own, which begins at 0 in each task. `subset` of an image is its split.
+else CVAT's own, which begins at 0 in each task. `subset` of an image is its split. An `attribute` of a shape
+is one of the object, if its value is a text.
 """
 
 import math
@@ -19,6 +20,7 @@ from grounding.errors import UserError
 from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.reasons import IMAGE_IN_NO_SPLIT, REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
+from prepare.sources.parts.named_values import agreed_values, named_values
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points, around_rectangle
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.identity import number_in_name
@@ -132,7 +134,8 @@ def _entry(element: ET.Element, path: Path, longest: int, left: Counter[str]) ->
         elif not label.strip():
             left[REGION_WITHOUT_LABEL] += 1
         else:
-            regions.append(DescribedRegion(box, label))
+            values = [named_values({each.get("name", ""): each.text}) for each in shape.findall("attribute")]
+            regions.append(DescribedRegion(box, label, attributes=agreed_values(*values)))
     image_id = number_in_name(name)
     if image_id is None and stated.isdecimal() and len(stated) < 19:
         image_id = int(stated)

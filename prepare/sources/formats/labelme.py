@@ -3,7 +3,7 @@
 Source of the format: labelme, `labelme/label_file.py` (imagePath is relative to the JSON file),
 `labelme/shape.py` (the points of each kind of shape) and `labelme/utils/shape.py` (a circle is a centre and a
 point on it; the corners of a mask are pixels inside it). A shape's `description`, its `flags` that are set,
-and X-AnyLabeling's `attributes` are texts about it.
+and X-AnyLabeling's `attributes` are texts about it; those with a text as their value are its attributes, too.
 """
 
 import math
@@ -20,6 +20,7 @@ from grounding.files import is_regular
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
 from prepare.sources.lookup.image_names import spellings
+from prepare.sources.parts.named_values import agreed_values, named_values
 from prepare.sources.parts.object_texts import attribute_words, describe_attributes, stated_texts
 from prepare.sources.parts.outlines import around_points
 from prepare.sources.shared.file_patterns import source_folder
@@ -139,7 +140,8 @@ def _regions(shapes: Sequence[Any], left: Counter[str], longest: int) -> list[De
         else:
             words = [*attribute_words(shape.get("flags")), *attribute_words(shape.get("attributes"))]
             texts = (*stated_texts(shape.get("description")), *describe_attributes(label, words))
-            region = DescribedRegion(box, label, shape.get("difficult") is True, texts=texts)
+            values = agreed_values(named_values(shape.get("flags")), named_values(shape.get("attributes")))
+            region = DescribedRegion(box, label, shape.get("difficult") is True, None, texts, values)
             group = shape.get("group_id")
             key = label, group if isinstance(group, (int, str)) else None
             if kind in PARTED and key[1] is not None and key in groups:
@@ -169,11 +171,12 @@ def _box(kind: str, points: Any) -> tuple[float, ...] | None:
 def _joined(first: DescribedRegion, second: DescribedRegion) -> DescribedRegion:
     """Return the region of two parts of one object; what is said of either is said of it."""
     texts = tuple(dict.fromkeys((*first.texts, *second.texts)))
-    first, second = replace(first, texts=texts), replace(second, texts=texts)
+    values = agreed_values(first.attributes, second.attributes)
+    first, second = (replace(part, texts=texts, attributes=values) for part in (first, second))
     if len(first.box) != 4 or len(second.box) != 4:
         return first if len(first.box) == 4 else second
     one, other = Box(*first.box), Box(*second.box)
     if not (one.is_finite and other.is_finite):
         return first if one.is_finite else second
     around = Box.around([one.x1, one.x2, other.x1, other.x2], [one.y1, one.y2, other.y1, other.y2])
-    return DescribedRegion(around.xyxy, first.label, first.is_crowd and second.is_crowd, texts=texts)
+    return replace(first, box=around.xyxy, is_crowd=first.is_crowd and second.is_crowd)

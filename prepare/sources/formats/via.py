@@ -2,7 +2,7 @@
 
 Source of the format: VIA 2, `via.js`: `export_project_data`, `import_annotations_from_csv` and the shapes of
 `VIA_REGION_SHAPE`. Numbers are pixels; an ellipse is turned by `theta` in radians. The label of a region is
-one of its attributes: source.label names it.
+one of its attributes: source.label names it. The others are its attributes.
 """
 
 from collections import Counter, defaultdict
@@ -16,6 +16,7 @@ from grounding.errors import UserError
 from grounding.files import parse_json
 from prepare.reasons import REGION_UNREADABLE, REGION_WITHOUT_BOX, REGION_WITHOUT_LABEL
 from prepare.source_types import BoxFormat
+from prepare.sources.parts.named_values import named_values, only_choice
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points
 from prepare.sources.shared.file_patterns import source_folder
 from prepare.sources.shared.listed import ListedSource
@@ -184,8 +185,23 @@ def _regions(region: _Stated, key: str | None, longest: int, left: Counter[str])
     elif (box := _box(kind, region.shape)) is None:
         left[REGION_UNREADABLE] += 1
     else:
-        return [DescribedRegion(box, label) for label in labels]
+        values = _values(region, key)
+        return [DescribedRegion(box, label, attributes=values) for label in labels]
     return []
+
+
+def _values(region: _Stated, key: str | None) -> Mapping[str, str]:
+    """Return the attributes of a region besides its label: texts, and the only box that is ticked."""
+    values = {
+        name: only_choice(_ticked(value)) if isinstance(value, dict) else value
+        for name, value in region.attributes.items()
+        if name != key
+    }
+    return named_values(values)
+
+
+def _ticked(boxes: Mapping[str, Any]) -> list[str]:
+    return [name for name, is_ticked in boxes.items() if is_ticked is True]
 
 
 def _labels(region: _Stated, key: str | None, longest: int) -> list[str]:
@@ -193,7 +209,7 @@ def _labels(region: _Stated, key: str | None, longest: int) -> list[str]:
     value = region.attributes.get(key) if key is not None else None
     where = f"{region.where}: {key}"
     if isinstance(value, dict):
-        return [read_label(name, where, longest) for name, is_ticked in value.items() if is_ticked is True]
+        return [read_label(name, where, longest) for name in _ticked(value)]
     if value is None:
         return []
     label = read_label(value, where, longest).strip()

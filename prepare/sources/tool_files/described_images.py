@@ -36,7 +36,7 @@ ANY_LABEL = None
 class DescribedRegion:
     """A box of an image, its label, and whether it is marked as crowd, group or difficult.
 
-    `texts` are what the file says of it in words.
+    `texts` are what the file says of it in words, `attributes` names and values, such as color: red.
     """
 
     box: tuple[float, ...]
@@ -44,6 +44,7 @@ class DescribedRegion:
     is_crowd: bool = False
     area: float | None = None
     texts: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,7 @@ def _objects(regions: Sequence[DescribedRegion], names: Sequence[str], source: S
         [region.area for region, _ in spread],
         crowds,
         [region.texts for region, _ in spread] if any(region.texts for region, _ in spread) else (),
+        [region.attributes for region, _ in spread] if any(region.attributes for region, _ in spread) else (),
     )
 
 

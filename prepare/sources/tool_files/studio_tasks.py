@@ -8,6 +8,7 @@ around its top left corner. Masks: see `brush_runs`.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +23,7 @@ from prepare.reasons import (
     REGION_WITHOUT_BOX,
     REGION_WITHOUT_LABEL,
 )
+from prepare.sources.parts.named_values import agreed_values, named_values, only_choice
 from prepare.sources.parts.object_texts import attribute_words, describe_attributes, stated_texts
 from prepare.sources.parts.outlines import Corners, around_ellipse, around_points
 from prepare.sources.shared.listed import IMAGE_SUFFIXES
@@ -37,6 +39,15 @@ from prepare.sources.tool_files.described_images import DescribedRegion
 
 IMAGE_KEYS = ("image", "img", "picture", "photo", "url", "image_url")
 """Usual keys of the image in a task's data, the likeliest first."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What results say of a region: texts, attributes in words, and names with the only choice."""
+
+    texts: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    values: tuple[Mapping[str, str], ...] = ()
 
 
 def image_of(data: Any, where: str) -> str:
@@ -138,27 +149,37 @@ def read_results(
             left[REGION_UNREADABLE] += 1
         else:
             left[REGION_WITHOUT_LABEL] += sum(not name.strip() for name in names)
-            texts, words = said.get(str(each.get("id")), ((), ())) if "id" in each else ((), ())
+            about = said.get(str(each.get("id")), _Said()) if "id" in each else _Said()
+            values = agreed_values(*about.values)
             regions += [
-                DescribedRegion(box, name, texts=(*texts, *describe_attributes(name, words)))
+                DescribedRegion(
+                    box,
+                    name,
+                    texts=(*about.texts, *describe_attributes(name, about.words)),
+                    attributes=values,
+                )
                 for name in names
                 if name.strip()
             ]
     return regions, size
 
 
-def _said_of_regions(results: Sequence[dict[str, Any]]) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Return the texts and the attributes in words of each region, by its id."""
-    said: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+def _said_of_regions(results: Sequence[dict[str, Any]]) -> dict[str, _Said]:
+    """Return what is said of each region, by its id."""
+    said: dict[str, _Said] = {}
     for each in results:
         value = each.get("value")
         if "id" not in each or not isinstance(value, dict):
             continue
-        texts, words = said.get(str(each["id"]), ((), ()))
+        before = said.get(str(each["id"]), _Said())
         name = each.get("from_name")
         choices = value.get("choices")
-        chosen = attribute_words({name: choices} if isinstance(name, str) and name.strip() else choices)
-        said[str(each["id"])] = (*texts, *stated_texts(value.get("text"))), (*words, *chosen)
+        is_named = isinstance(name, str) and bool(name.strip())
+        said[str(each["id"])] = _Said(
+            (*before.texts, *stated_texts(value.get("text"))),
+            (*before.words, *attribute_words({name: choices} if is_named else choices)),
+            (*before.values, named_values({name: only_choice(choices)} if is_named else None)),
+        )
     return said
 
 

@@ -214,6 +214,17 @@ def test_what_is_missing_is_named(recipe: InferRecipe, damage: Any, message: str
         ask(recipe)
 
 
+def test_a_data_set_that_asks_for_words_alone_is_asked(recipe: InferRecipe) -> None:
+    path = recipe.dataset_path / "val.jsonl"
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": "cat", "phrases": ["a cat"]}
+    rows = [json.loads(line) | {"region": mark} for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    engine, answered = ask(recipe)
+    assert len(engine.asked) == len(rows)
+    assert [row["region"] for row in answered] == [mark] * len(rows)
+    assert ask(recipe)[0].asked == []
+
+
 def test_questions_for_words_follow_those_about_boxes_and_their_rows_have_the_mark(
     recipe: InferRecipe, dataset: Any
 ) -> None:

@@ -21,7 +21,7 @@ from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
-from prepare.recipe import CalibrationPart, DescribingQuestions
+from prepare.recipe import CalibrationPart, DescribingQuestions, YesNoQuestions
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).parents[3]
@@ -99,6 +99,32 @@ def test_faults_of_files_are_found_on_their_lines(dataset: Path) -> None:
     assert found.pop(dataset_checks.ASKED_TWICE) == [("train.jsonl", 11)]
     assert found == {}
     assert report.errors == 7
+
+
+def test_a_box_that_two_kinds_of_questions_show_is_no_double(
+    tmp_path: Path, make_row: Make, write_rows: Make, make_recipe: Make
+) -> None:
+    """Their pictures have the same bytes, and a name for each kind."""
+    dataset, pictures = tmp_path / "dataset", []
+    for i in range(12):
+        buffer = io.BytesIO()
+        Image.new("RGB", (40, 20), (20 * i, 90, 7)).save(buffer, "PNG")
+        pictures.append(make_row(i, image={"bytes": buffer.getvalue(), "path": None}))
+    write_rows(tmp_path / "source/train-00000-of-00001.parquet", pictures[:9])
+    write_rows(tmp_path / "source/val-00000-of-00001.parquet", pictures[9:])
+    asks = {"yes_no": YesNoQuestions(0.4), "regions": DescribingQuestions(0.4, "spotlight", labels=True)}
+    prepare_dataset(make_recipe(total_samples=None, **asks))
+    drawn = {path.name.rpartition("_")[2]: path for path in (dataset / "images").glob("yes_no_*.png")}
+    twins = [path for path in (dataset / "images").glob("region_*.png") if path.name[7:] in drawn]
+    assert twins
+    assert check_dataset(dataset).counts == {}
+    lines = (dataset / "train.jsonl").read_text().splitlines()
+    names = [json.loads(line)["images"][0] for line in lines]
+    twin = next(path for path in twins if f"images/{path.name}" in names)
+    for other in (f"region_{'0' * 32}.png", "other.png"):
+        shutil.copy(twin, dataset / "images" / other)
+        change(dataset / "train.jsonl", names.index(f"images/{twin.name}") + 1, images=[f"images/{other}"])
+        assert check_dataset(dataset).counts == {dataset_checks.IMAGE_TWICE: 1}
 
 
 def test_exit_codes_and_limited_print(dataset: Path) -> None:

@@ -356,7 +356,10 @@ def write_cvat(content: Any, folder: Path) -> None:
         values = row if isinstance(row, dict) else {}
         image = ET.SubElement(root, "image", {k: _text(v) for k, v in values.items() if k != "box"})
         if isinstance(box := values.get("box"), dict):
-            ET.SubElement(image, "box", {key: _text(value) for key, value in box.items()})
+            stated = {key: _text(value) for key, value in box.items() if key != "attributes"}
+            shape = ET.SubElement(image, "box", stated)
+            for name, value in box.get("attributes", {}).items():
+                ET.SubElement(shape, "attribute", {"name": name}).text = _text(value)
     (folder / "annotations.xml").write_bytes(ET.tostring(root, "utf-8", xml_declaration=True))
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,4 +143,16 @@ def test_curves_need_a_prepared_data_set(make_recipe: Callable[..., Path], drawn
     assert check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4))
     path = drawn_data / "train.jsonl"
     with pytest.raises(UserError, match=r"needs a prepared data set's val\.jsonl"):
+        check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4, eval_dataset_path=str(path)))
+
+
+def test_curves_need_a_question_about_boxes(
+    make_recipe: Callable[..., Path], drawn_data: Path, tmp_path: Path
+) -> None:
+    """A data set that goes from boxes to words alone has none."""
+    path = Path(shutil.copytree(drawn_data, tmp_path / "words")) / "val.jsonl"
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    rows = [{**json.loads(line), "region": mark} for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(UserError, match=r"val\.jsonl has no question about boxes: write 0"):
         check_recipe(make_recipe(**EVALUATED, grounding_eval_samples=4, eval_dataset_path=str(path)))

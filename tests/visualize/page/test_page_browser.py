@@ -309,29 +309,33 @@ def test_words_stand_under_the_picture_that_they_are_about(browser, tmp_path):
     write_dataset(tmp_path / "data", range(3))
     rows = [prediction(number) for number in range(3)]
     rows.append(prediction(100, **words, raw=HOSTILE, region=mark))
-    rows.append(prediction(101, **words, raw="one", region=stated))
+    rows.append(prediction(101, **words, raw="it", region=stated))
+    rows.append(prediction(102, **words, raw="one", region=stated))
     write_run(tmp_path / "run", tmp_path / "data", rows)
     assert main(["page", str(tmp_path / "run")]) == 0
     browser.get((tmp_path / "run" / "page" / "index.html").as_uri())
-    status_becomes(browser, "5 images")
-    drawn, text = every(browser, ".card")[3:]
+    status_becomes(browser, "6 images")
+    drawn, text, other = every(browser, ".card")[3:]
+    chips = [[each.text for each in card.find_elements(By.CSS_SELECTOR, ".count")] for card in (text, other)]
+    assert chips == [["right"], ["no true text"]]
+    assert "1 of 3 descriptions right" in one(browser, "#bars").text
     assert "asks for words" in drawn.text
     assert "What is it?" in drawn.text
     texts = [each.text for each in drawn.find_elements(By.CSS_SELECTOR, "pre")]
     assert texts == [f"the square\n{HOSTILE}", HOSTILE]
     assert drawn.find_elements(By.CSS_SELECTOR, ".stage rect.side") == []
-    assert [each.text for each in text.find_elements(By.CSS_SELECTOR, "pre")] == ["it", "one"]
+    assert [each.text for each in text.find_elements(By.CSS_SELECTOR, "pre")] == ["it", "it"]
     assert len(text.find_elements(By.CSS_SELECTOR, ".stage rect.side")) == 2
     Select(one(browser, "#sort")).select_by_value("iou-up")
-    WebDriverWait(browser, 5).until(lambda _: len(names(browser)) == 5)
+    WebDriverWait(browser, 5).until(lambda _: len(names(browser)) == 6)
     endings = [name.partition(", shown as ")[2] for name in names(browser)]
-    assert endings == ["", "", "", "blur", "text"]
+    assert endings == ["", "", "", "blur", "text", "text"]
     one(browser, "#iou-from").send_keys("0.5")
-    status_becomes(browser, "3 of 5 images")
+    status_becomes(browser, "3 of 6 images")
     one(browser, "#filters button[type=reset]").click()
-    status_becomes(browser, "5 images")
+    status_becomes(browser, "6 images")
     one(browser, "#search").send_keys("the square")
-    status_becomes(browser, "1 of 5 images")
+    status_becomes(browser, "1 of 6 images")
     one(browser, ".card .stage").click()
     WebDriverWait(browser, 5).until(lambda _: HOSTILE in one(browser, "#zoom-body").text)
     assert browser.get_log("browser") == []

@@ -250,7 +250,7 @@ def test_words_stand_beside_what_is_true_of_their_region(run, dataset, tmp_path,
     assert drawn["words"] == {"true": ["the square", "it"], "label": "方块", "box": None}
     assert text["words"] == {"true": ["the square", "it"], "label": None, "box": [8, 12, 32, 36]}
     assert drawn["answers"] == [
-        {"raw": "a square", "problems": [], "readable": True, "agreement": None, "objects": []}
+        {"raw": "a square", "problems": [], "readable": True, "agreement": None, "objects": [], "exact": True}
     ]
     assert text["answers"][0]["problems"] == ["truncated"]
     assert [image["file"] for image in (first, drawn, text)] == [
@@ -258,6 +258,31 @@ def test_words_stand_beside_what_is_true_of_their_region(run, dataset, tmp_path,
     ]
     write_lines(run / "predictions.jsonl", [prediction(7), words[0] | {"image": "../../secret.png"}])
     assert main(["page", str(run)]) == 2
+
+
+def test_a_run_of_words_alone_has_a_page_with_its_scores(run, tmp_path, dataset, capsys):
+    """A user who trains from boxes to words has no questions about boxes."""
+    mark = {"box": [125, 250, 500, 750], "show": "blur", "label": "方块", "phrases": ["the square"]}
+    shown = {"detections": [], "image": "images/7.png", "region": mark}
+    rows = [prediction(100, **shown, raw="A square."), prediction(101, **shown, raw="circle")]
+    write_lines(run / "predictions.jsonl", rows)
+    (run / "scores.json").write_text(json.dumps({"AP": None, "words_exact": 0.5, "regions": 2}))
+    write(run)
+    assert capsys.readouterr().out == f"{run / 'page' / 'index.html'}: 2 questions for words\n"
+    content = content_of(run / "page")
+    assert [image["answers"][0]["exact"] for image in content["images"]] == [True, False]
+    assert [image["words"]["true"] for image in content["images"]] == [["the square"]] * 2
+    assert ("words_exact", ["50.0%"]) in [(row["key"], row["texts"]) for row in content["metrics"]]
+    assert main([str(run), "--output", str(tmp_path / "drawn")]) == 0
+    assert len(list((tmp_path / "drawn").iterdir())) == 2
+    write_run(tmp_path / "other", dataset, [prediction(3)])
+    assert main(["page", f"a={run}", f"b={tmp_path / 'other'}"]) == 2
+    assert "no image of the data set was predicted by every run" in capsys.readouterr().err
+    assert main(["compare", f"a={run}", f"b={run}"]) == 2
+    write_lines(run / "predictions.jsonl", [])
+    capsys.readouterr()
+    assert main(["page", str(run)]) == 2
+    assert "the file is empty" in capsys.readouterr().err
 
 
 def test_expressions_that_no_run_names_are_labels_of_the_page(run, dataset):

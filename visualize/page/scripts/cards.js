@@ -60,6 +60,16 @@ function wordsPanel(image, height) {
   return element("figure", {}, caption, stage(image, "truth", regionMarks(image), height), element("div", { class: "answer" }, texts));
 }
 
+/** Whether words are a true text of their region; other words can be true, too, but nobody has written them down. */
+function wordsVerdict(answer) {
+  const [text, outcome, title] = answer.exact
+    ? ["right", TRUE_POSITIVE, "one of the true texts, but for case, punctuation and a first article"]
+    : ["no true text", FALSE_POSITIVE, "none of the true texts: the words can be wrong, or right in another way"];
+  const chip = element("span", { class: "count", title }, text);
+  [chip.style.background, chip.style.color] = DATA.outcomes[outcome].slice(1);
+  return chip;
+}
+
 function answerPanel(image, answer, run, height) {
   const counts = answer.counts.map((count, outcome) => {
     if (count === 0) return null;
@@ -69,7 +79,8 @@ function answerPanel(image, answer, run, height) {
     chip.style.color = ink;
     return chip;
   });
-  const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts);
+  const verdict = image.words ? wordsVerdict(answer) : null;
+  const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts, verdict);
   const marks = image.words ? regionMarks(image) : answer.objects.map(answerMark);
   if (isOverlay()) marks.unshift(...crowdMarks(image), ...image.truth.map(underMark));
   const problems = answer.problems.length === 0 ? null

@@ -62,6 +62,9 @@ function drawBars() {
       stack.append(piece);
       words.append(element("span", {}, `${count.toLocaleString("en")} ${outcomeName(outcome)}`));
     });
+    const described = state.shown.filter((image) => image.words);
+    const right = described.filter((image) => image.answers[position].exact).length;
+    if (described.length > 0) words.append(element("span", {}, `${right.toLocaleString("en")} of ${counted(described.length, "description")} right`));
     return element("div", { class: "run-bar" }, element("strong", { title: run.folder }, run.name), stack, words);
   }));
 }

@@ -66,6 +66,21 @@ def test_questions_for_words_are_kept_apart_from_those_about_boxes(
     assert read_questions(dataset.path, split, 2) == before[:2]
 
 
+def test_a_split_can_ask_for_words_alone(dataset: Any, pictures: list[str]) -> None:
+    path = dataset.path / "val.jsonl"
+    rows = [described(picture) for picture in pictures]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    assert read_questions(dataset.path, "val", or_words=True) == []
+    assert len(read_region_questions(dataset.path, "val")) == 3
+    with pytest.raises(UserError, match="all questions in it ask for words about a region"):
+        read_questions(dataset.path, "val")
+    yes_no = {key: value for key, value in rows[0].items() if key != "region"} | {"yes_no": "truth"}
+    for left in ([yes_no], []):
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in left), encoding="utf-8")
+        with pytest.raises(UserError, match="no record in it"):
+            read_questions(dataset.path, "val", or_words=True)
+
+
 def test_ids_belong_to_picture_and_question(dataset: Any, pictures: list[str]) -> None:
     add_rows(dataset.path, "val", *[described(picture) for picture in pictures])
     first = {question.image: question.image_id for question in read_region_questions(dataset.path, "val")}
