@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from grounding.errors import UserError
@@ -61,6 +62,12 @@ class QuestionOrder:
 
     def _at(self, place: int) -> int:
         turn, number = divmod(place, self.count)
-        order = list(range(self.count))
-        random.Random(f"{self.seed} {turn}").shuffle(order)
-        return order[number]
+        return _permutation(self.count, self.seed, turn)[number]
+
+
+@lru_cache(maxsize=2)
+def _permutation(count: int, seed: int, turn: int) -> list[int]:
+    """Return the order of a pass; it is kept, as shuffling a large data set for each question takes long."""
+    order = list(range(count))
+    random.Random(f"{seed} {turn}").shuffle(order)
+    return order
