@@ -50,15 +50,19 @@ class QuestionOrder:
 
     def refill(self, update: int, draw: int, wanted: int) -> list[int]:
         """Return the questions that replace those of dead groups, in the given draw."""
-        source = self._source(update, draw)
+        source = self._source(update, self.process, draw)
         return [source.randrange(self.count) for _ in range(wanted)]
 
     def sampling_seed(self, update: int, draw: int) -> int:
-        """Return the seed with which the answers of a draw are sampled."""
-        return self._source(update, draw).getrandbits(32)
+        """Return the seed with which the answers of a draw are sampled.
 
-    def _source(self, update: int, draw: int) -> random.Random:
-        return random.Random(f"{self.seed} {update} {self.process} {draw}")
+        It is that of all processes, so that a question gets the same answers whichever of them asks it: the
+        random numbers depend on the question, too.
+        """
+        return self._source(update, 0, draw).getrandbits(32)
+
+    def _source(self, update: int, process: int, draw: int) -> random.Random:
+        return random.Random(f"{self.seed} {update} {process} {draw}")
 
     def _at(self, place: int) -> int:
         turn, number = divmod(place, self.count)
