@@ -198,7 +198,7 @@ def run(folder: Path, scale: Scale, seed: int, arms: Callable[[Work], None]) -> 
 def learn_from_samples(work: Work) -> None:
     """Train on the best of eight sampled answers, and on pairs of them; they are sampled once."""
     best, pairs = answers_of(work.folder, SAMPLED), answers_of(work.folder, DPO)
-    words = ("infer.pairs", work.begun, work.clean, "batch_size=8", f"max_new_tokens={MOST_TOKENS}",
+    words = ("infer.pairs", work.begun, work.clean, "batch_size=32", f"max_new_tokens={MOST_TOKENS}",
              f"limit={round(SAMPLE_SHARE * work.scale.steps * 2)}", f"seed={work.seed}",
              "truth=false")  # fmt: skip
     timed_call(best, *words, "keep=best", f"output_dir={best}")
