@@ -1,9 +1,10 @@
-"""The command line of a step: `RECIPE [key=value ...]`."""
+"""The command lines of steps: `RECIPE [key=value ...]`, and `WORD ... [key=value ...]`."""
 
 import argparse
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,51 @@ def recipes_arguments(
     first, *words = arguments.words + arguments.overrides
     recipes = [Path(first), *(Path(word) for word in words if "=" not in word)]
     return recipes, [*read_overlay(arguments.overlay), *(word for word in words if "=" in word)]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word that a command takes before its settings; `read` makes a value of it."""
+
+    name: str
+    help: str
+    read: Callable[[str], Any] = Path
+
+
+def settings_arguments(
+    schema: type[Any],
+    *words: Word,
+    prog: str,
+    description: str,
+    epilog: str,
+    example: str,
+    argv: Sequence[str] | None = None,
+    with_overlay: bool = False,
+) -> tuple[list[Any], list[str]]:
+    """Parse `WORD ... [key=value ...]`, and return the values of the words and the settings.
+
+    `--help` lists the keys of `schema` before the epilog, and names `example` among the settings. With an
+    overlay, the keys of its file come first, so that the command line replaces them.
+    """
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="keys:\n" + "\n".join(describe_keys(schema)) + "\n\n" + epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for word in words:
+        parser.add_argument(word.name, type=word.read, help=word.help)
+    parser.add_argument("settings", metavar="key=value", nargs="*", help=f"settings, such as {example}")
+    if with_overlay:
+        parser.add_argument(
+            "--overlay",
+            metavar="FILE",
+            type=Path,
+            help="a YAML file of keys that stand before those of the line",
+        )
+    arguments = parser.parse_args(argv)
+    overlay = read_overlay(arguments.overlay) if with_overlay else []
+    return [getattr(arguments, word.name) for word in words], [*overlay, *arguments.settings]
 
 
 def _parser(prog: str, description: str, epilog: str) -> argparse.ArgumentParser:

@@ -1,14 +1,12 @@
 """`python -m infer.cycle PREDICTIONS [key=value ...]`: are regions found again by their descriptions?"""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from grounding.errors import print_result, run_command, start_logging
 from grounding.layout import find_predictions_file
+from grounding.recipe.arguments import Word, settings_arguments
 from grounding.recipe.loading import load_settings
-from grounding.recipe.schema import describe_keys
 from infer.cycle.cycle_settings import CycleRunSettings
 
 EPILOG = """Each description in predictions.jsonl becomes a question for its box, in the data set's wording
@@ -24,18 +22,18 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask for the boxes, and print how many descriptions were found again."""
-    parser = argparse.ArgumentParser(
+    (place,), words = settings_arguments(
+        CycleRunSettings,
+        Word("predictions", "predictions.jsonl with descriptions, or its folder"),
         prog="python -m infer.cycle",
         description="Ask a model for the box of each description, and compare it with the described region.",
-        epilog="keys:\n" + "\n".join(describe_keys(CycleRunSettings)) + "\n\n" + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+        example="checkpoint=DIR",
+        argv=argv,
     )
-    parser.add_argument("predictions", type=Path, help="predictions.jsonl with descriptions, or its folder")
-    parser.add_argument("settings", metavar="key=value", nargs="*", help="settings, such as checkpoint=DIR")
-    arguments = parser.parse_args(argv)
     start_logging()
-    settings = load_settings(CycleRunSettings, arguments.settings)
-    predictions = find_predictions_file(arguments.predictions)
+    settings = load_settings(CycleRunSettings, words)
+    predictions = find_predictions_file(place)
     from infer.cycle.cycle_report import cycle_report
     from infer.cycle.cycle_run import find_again
     from infer.engines.opening import open_engine

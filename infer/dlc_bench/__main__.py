@@ -1,13 +1,11 @@
 """`python -m infer.dlc_bench FOLDER [key=value ...]`: descriptions of regions, judged by a server."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from grounding.errors import print_result, run_command, start_logging
+from grounding.recipe.arguments import Word, settings_arguments
 from grounding.recipe.loading import load_settings
-from grounding.recipe.schema import describe_keys
 from infer.dlc_bench.bench_settings import BenchSettings
 
 EPILOG = """FOLDER is DLC-Bench (nvidia/DLC-Bench on Hugging Face), or has its layout: annotations.json,
@@ -24,21 +22,21 @@ example:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Describe, judge, write the scores, and print them."""
-    parser = argparse.ArgumentParser(
+    (folder,), words = settings_arguments(
+        BenchSettings,
+        Word("folder", "the benchmark's folder"),
         prog="python -m infer.dlc_bench",
         description="Score detailed descriptions of regions as DLC-Bench does, with a judge on a server.",
-        epilog="keys:\n" + "\n".join(describe_keys(BenchSettings)) + "\n\n" + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+        example="checkpoint=DIR",
+        argv=argv,
     )
-    parser.add_argument("folder", type=Path, help="the benchmark's folder")
-    parser.add_argument("settings", metavar="key=value", nargs="*", help="settings, such as checkpoint=DIR")
-    arguments = parser.parse_args(argv)
     start_logging()
-    settings = load_settings(BenchSettings, arguments.settings)
+    settings = load_settings(BenchSettings, words)
     from infer.dlc_bench.bench_run import run_bench
     from infer.engines.opening import open_engine
 
-    print_result(run_bench(arguments.folder, settings, open_engine))
+    print_result(run_bench(folder, settings, open_engine))
     return 0
 
 

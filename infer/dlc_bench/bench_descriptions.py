@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,9 @@ from grounding.yes_no.shown_box import write_box
 from infer.dlc_bench.bench_files import ANNOTATIONS, BenchRegion
 from infer.dlc_bench.bench_settings import MASK, OUTLINE, TEXT, BenchSettings
 from infer.engines.checkpoint import fingerprint_checkpoint
-from infer.engines.protocol import Engine, Request, forget
+from infer.engines.protocol import Engine, Request
 from infer.runs.predict import EngineOpener
-from infer.runs.question_batches import ask_in_threads
+from infer.runs.question_batches import ask_by_place
 from infer.runs.resumed_answers import resumed_rows
 from infer.scoring.words.answer_words import words_of_answer
 
@@ -75,21 +74,13 @@ def describe_regions(
 def _ask(
     engine: Engine, requests: Sequence[Request], places: Sequence[int], settings: BenchSettings
 ) -> Iterator[dict[int, dict[str, Any]]]:
-    """Yield rows by place as they come: of a server in threads, otherwise in the batches of a whole run."""
+    """Yield rows by place as they come."""
 
-    def answer(batch: Sequence[int]) -> dict[int, dict[str, Any]]:
+    def answer(batch: Sequence[int]) -> list[dict[str, Any]]:
         found = engine.answer([requests[place] for place in batch])
-        return {
-            place: {"raw": one.text, "problem": one.problem, "is_cut": one.is_cut}
-            for place, one in zip(batch, found, strict=True)
-        }
+        return [{"raw": one.text, "problem": one.problem, "is_cut": one.is_cut} for one in found]
 
-    if settings.engine == "openai":
-        yield from ask_in_threads(lambda place: answer([place])[place], places, settings.concurrency)
-        return
-    for _, group in groupby(places, lambda place: place // settings.batch_size):
-        forget(engine)
-        yield answer(list(group))
+    return ask_by_place(engine, answer, places, settings)
 
 
 def _requests(bench: Described, regions: Sequence[BenchRegion]) -> Iterator[Request]:

@@ -1,13 +1,11 @@
 """`python -m infer.mine CHECKPOINT DATASET [key=value ...]`: what does the model get wrong in training?"""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from grounding.errors import UserError, print_result, run_command, start_logging
+from grounding.recipe.arguments import Word, settings_arguments
 from grounding.recipe.loading import load_settings
-from grounding.recipe.schema import describe_keys
 from infer.mine.mine_settings import MineSettings
 
 EPILOG = """Samples answers to the questions of the training split, grades every object and image (missed, IoU
@@ -24,28 +22,28 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Sample, grade, write, and print what was found."""
-    parser = argparse.ArgumentParser(
+    (checkpoint, dataset), words = settings_arguments(
+        MineSettings,
+        Word("checkpoint", "model folder, LoRA run's folder, or model on a hub", str),
+        Word("dataset", "the prepared data set that it was trained on"),
         prog="python -m infer.mine",
         description="Mine hard examples: data for another round of training, from a model's own mistakes.",
-        epilog="keys:\n" + "\n".join(describe_keys(MineSettings)) + "\n\n" + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+        example="answers=8",
+        argv=argv,
     )
-    parser.add_argument("checkpoint", help="model folder, LoRA run's folder, or model on a hub")
-    parser.add_argument("dataset", type=Path, help="the prepared data set that it was trained on")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as answers=8")
-    arguments = parser.parse_args(argv)
     start_logging()
-    if any(word.partition("=")[0] == "split" for word in arguments.overrides):
+    if any(word.partition("=")[0] == "split" for word in words):
         raise UserError(
             "split: hard examples are mined in the training split alone: trained on val, no score would "
             "tell what is learned: leave it out"
         )
-    settings = load_settings(MineSettings, arguments.overrides)
+    settings = load_settings(MineSettings, words)
     from infer.engines.opening import open_engine
     from infer.mine.mining import mine
 
-    report = mine(arguments.checkpoint, arguments.dataset, settings, open_engine)
-    folder = settings.output_path(arguments.checkpoint)
+    report = mine(checkpoint, dataset, settings, open_engine)
+    folder = settings.output_path(checkpoint)
     print_result(f"{report}\n{folder}: the mined data set; look at it with python -m visualize hard {folder}")
     return 0
 

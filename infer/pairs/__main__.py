@@ -1,14 +1,11 @@
 """`python -m infer.pairs CHECKPOINT DATASET [key=value ...]`: training data of a model's own answers."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from grounding.errors import UserError, print_result, run_command, start_logging
-from grounding.recipe.arguments import read_overlay
+from grounding.recipe.arguments import Word, settings_arguments
 from grounding.recipe.loading import load_settings
-from grounding.recipe.schema import describe_keys
 from infer.pairs.pair_settings import PairSettings
 
 EPILOG = """Samples answers to the questions of the training split, gives each a reward for its boxes, and
@@ -25,21 +22,18 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Sample, choose, write, and print what was made."""
-    parser = argparse.ArgumentParser(
+    (checkpoint, dataset), words = settings_arguments(
+        PairSettings,
+        Word("checkpoint", "model folder, LoRA run's folder, or model on a hub", str),
+        Word("dataset", "the prepared data set with the training questions"),
         prog="python -m infer.pairs",
         description="Make pairs of a better and a worse answer of a model, or keep its best answers.",
-        epilog="keys:\n" + "\n".join(describe_keys(PairSettings)) + "\n\n" + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+        example="answers=8",
+        argv=argv,
+        with_overlay=True,
     )
-    parser.add_argument("checkpoint", help="model folder, LoRA run's folder, or model on a hub")
-    parser.add_argument("dataset", type=Path, help="the prepared data set with the training questions")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as answers=8")
-    parser.add_argument(
-        "--overlay", metavar="FILE", type=Path, help="a YAML file of keys that stand before those of the line"
-    )
-    arguments = parser.parse_args(argv)
     start_logging()
-    words = [*read_overlay(arguments.overlay), *arguments.overrides]
     if any(word.partition("=")[0] == "split" for word in words):
         raise UserError(
             "split: pairs are made of the training split alone, scores need the others: leave it out"
@@ -48,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from infer.engines.opening import open_engine
     from infer.pairs.pair_making import make_pairs
 
-    report = make_pairs(arguments.checkpoint, arguments.dataset, settings, open_engine)
-    print_result(f"{report}\n{settings.output_path(arguments.checkpoint)}")
+    report = make_pairs(checkpoint, dataset, settings, open_engine)
+    print_result(f"{report}\n{settings.output_path(checkpoint)}")
     return 0
 
 

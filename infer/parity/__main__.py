@@ -1,14 +1,12 @@
 """`python -m infer.parity CHECKPOINT [key=value ...]`: compare the boxes of several engines."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from grounding.errors import print_result, run_command
+from grounding.recipe.arguments import Word, settings_arguments
 from grounding.recipe.loading import load_settings
-from grounding.recipe.schema import describe_keys
 from infer.parity.parity_settings import ParitySettings
 from infer.serve.address import plain_words
 
@@ -29,20 +27,20 @@ TENSOR_FLOAT32 = "NVIDIA_TF32_OVERRIDE"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask all engines, print what is equal and what differs, and return 0 or 1."""
-    parser = argparse.ArgumentParser(
+    (checkpoint,), words = settings_arguments(
+        ParitySettings,
+        Word("checkpoint", "model folder, or a LoRA run's folder"),
         prog="python -m infer.parity",
         description="Compare the boxes of a checkpoint in several engines.",
-        epilog="keys:\n" + "\n".join(describe_keys(ParitySettings)) + "\n\n" + EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+        example="base_url=",
+        argv=argv,
     )
-    parser.add_argument("checkpoint", type=Path, help="model folder, or a LoRA run's folder")
-    parser.add_argument("overrides", metavar="key=value", nargs="*", help="settings, such as base_url=")
-    arguments = parser.parse_args(argv)
-    settings = load_settings(ParitySettings, plain_words(arguments.overrides))
+    settings = load_settings(ParitySettings, plain_words(words))
     os.environ.setdefault(TENSOR_FLOAT32, "0")  # for Paddle here, and for the process of transformers
     from infer.parity.comparing import compare_engines
 
-    reports = compare_engines(arguments.checkpoint, settings)
+    reports = compare_engines(checkpoint, settings)
     print_result("\n".join(report.text for report in reports))
     return 0 if all(report.is_equal for report in reports) else 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from itertools import groupby
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
@@ -24,22 +24,52 @@ def ask_questions(
 ) -> Iterator[dict[int, ParsedAnswer]]:
     """Ask the questions at these places, and yield answers by place as they come.
 
-    A server makes its own batches: several threads ask it, one question each. Otherwise the batches are those
-    of an uninterrupted run, as the last bits of a probability depend on the batch, and each begins without
-    what the engine keeps of the batch before.
+    They are asked as `ask_by_place` says.
     """
-    if recipe.engine == "openai":
-        yield from ask_in_threads(
-            lambda place: ask_batch(engine, [questions[place]], recipe, calibration)[0],
-            places,
-            recipe.concurrency,
-        )
+    return ask_by_place(
+        engine,
+        lambda batch: ask_batch(engine, [questions[place] for place in batch], recipe, calibration),
+        places,
+        recipe,
+    )
+
+
+class Batching(Protocol):
+    """The settings that say how many questions are asked at a time."""
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine."""
+
+    @property
+    def batch_size(self) -> int:
+        """Questions in a batch, for an engine in this process."""
+
+    @property
+    def concurrency(self) -> int:
+        """Questions asked at a time, for a server."""
+
+
+def ask_by_place(
+    engine: Engine,
+    ask: Callable[[Sequence[int]], Sequence[Answer]],
+    places: Sequence[int],
+    batching: Batching,
+) -> Iterator[dict[int, Answer]]:
+    """Ask what is at these places, and yield answers by place as they come.
+
+    `ask` answers the questions at some places, in their order. A server makes its own batches: several
+    threads ask it, one question each. Otherwise the batches are those of an uninterrupted run, as the last
+    bits of a probability depend on the batch, and each begins without what the engine keeps of the batch
+    before.
+    """
+    if batching.engine == "openai":
+        yield from ask_in_threads(lambda place: ask([place])[0], places, batching.concurrency)
         return
-    for _, group in groupby(places, lambda place: place // recipe.batch_size):
+    for _, group in groupby(places, lambda place: place // batching.batch_size):
         batch = list(group)
         forget(engine)
-        answers = ask_batch(engine, [questions[place] for place in batch], recipe, calibration)
-        yield dict(zip(batch, answers, strict=True))
+        yield dict(zip(batch, ask(batch), strict=True))
 
 
 def ask_in_threads(

@@ -5,18 +5,17 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from grounding.files import read_jsonl, write_json
 from infer.asking.parsed_answers import SizedRequest
 from infer.asking.ways import AskOnce
-from infer.engines.protocol import Engine, forget
+from infer.engines.protocol import Engine
 from infer.runs.fingerprints import fingerprint_run
 from infer.runs.part_file import PartFile, locked, open_part, write_in_order
 from infer.runs.predict import EngineOpener
-from infer.runs.question_batches import ask_in_threads
+from infer.runs.question_batches import ask_by_place
 from infer.runs.resumed_answers import are_current, row_line
 from infer.sampling.graded_answers import (
     GradedAnswer,
@@ -117,23 +116,16 @@ def _left(rows: dict[int, bytes], count: int, batch_size: int) -> list[int]:
 def _ask(
     engine: Engine, known: Sequence[KnownQuestion], places: Sequence[int], settings: SampleSettings
 ) -> Iterator[dict[int, list[GradedAnswer]]]:
-    """Yield the graded answers by place as they come: of a server in threads, otherwise batch after batch."""
+    """Yield the graded answers by place as they come."""
     once = AskOnce(engine, settings.batch_size, score="none")
 
-    def sample(batch: Sequence[int]) -> dict[int, list[GradedAnswer]]:
+    def sample(batch: Sequence[int]) -> list[list[GradedAnswer]]:
         requests = [
             SizedRequest(replace(known[place].question.request, draw=draw), known[place].question.size)
             for place in batch
             for draw in range(settings.answers)
         ]
         parsed = iter(once(requests))
-        return {
-            place: [grade(known[place], next(parsed)) for _ in range(settings.answers)] for place in batch
-        }
+        return [[grade(known[place], next(parsed)) for _ in range(settings.answers)] for place in batch]
 
-    if settings.engine == "openai":
-        yield from ask_in_threads(lambda place: sample([place])[place], places, settings.concurrency)
-        return
-    for _, group in groupby(places, lambda place: place // settings.batch_size):
-        forget(engine)
-        yield sample(list(group))
+    return ask_by_place(engine, sample, places, settings)

@@ -20,6 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 INSIDE = ROOT / "train" / "inside"
 PLUGIN = INSIDE / "plugin.py"
 
+PADDLEFORMERS_FLAGS = {
+    "FLAGS_set_to_1d": "False",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "FLAGS_dataloader_use_file_descriptor": "False",
+}
+"""What PaddleFormers' command sets for the processes that it starts (paddleformers/cli/cli.py)."""
+
 FORGOTTEN_FILES = ("vocab.json", "merges.txt")
 """Tokenizer files that slow tokenizers read, and that PaddleFormers does not save with a checkpoint."""
 
@@ -27,7 +34,9 @@ FORGOTTEN_FILES = ("vocab.json", "merges.txt")
 def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
     """Return the command line of PaddleFormers for this recipe on this machine.
 
-    With plain classes it is started without paddlefleet (train/inside/plain_command.py).
+    With plain classes it is started without paddlefleet (train/inside/plain_command.py). On a CPU, Paddle's
+    own launcher starts the processes: PaddleFormers' command imports all of itself to do the same, and starts
+    one process whatever the recipe says.
     """
     extra = [f"custom_register_path={PLUGIN}"]
     if "copy_custom_file_list" not in recipe:
@@ -36,9 +45,8 @@ def command(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
         extra += [f"{DISPATCHER_KEY}={word}" for word in token_dispatchers(lowest_capability())]
     arguments = ["train", str(folder / TRAIN_RECIPE_FILE), *extra]
     processes = cpu_processes(recipe)
-    if has_gpu or processes == 1:
+    if has_gpu or (uses_fleet(recipe) and processes == 1):
         return [*_paddleformers(recipe), *arguments]
-    # On a CPU, PaddleFormers' command starts one process whatever the recipe says.
     node = this_node()
     return [
         *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
@@ -89,7 +97,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         # The launchers need an entry for each process, and fail if the list is empty.
         forced["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, range(cpu_processes(recipe))))
         forced["PADDLE_DISTRI_BACKEND"] = "gloo"
-        defaults |= fast_arithmetic()
+        defaults |= {**PADDLEFORMERS_FLAGS, **fast_arithmetic()}
     return {**defaults, **passed_variables(recipe, os.environ), **forced}
 
 

@@ -5,7 +5,13 @@ import pytest
 import yaml
 
 from grounding.errors import UserError, run_command
-from grounding.recipe.arguments import read_overlay, recipe_arguments, recipes_arguments
+from grounding.recipe.arguments import (
+    Word,
+    read_overlay,
+    recipe_arguments,
+    recipes_arguments,
+    settings_arguments,
+)
 from grounding.recipe.loading import load_recipe, parse_overrides
 from grounding.recipe.schema import setting
 
@@ -160,3 +166,37 @@ def test_ctrl_c_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_our_own_bugs_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 // 0)
+
+
+def given_words(*argv: str, with_overlay: bool = False) -> tuple[list[object], list[str]]:
+    return settings_arguments(
+        Recipe,
+        Word("model", "the model", str),
+        Word("dataset", "the data set"),
+        prog="step",
+        description="A step.",
+        epilog="example:\n  step M D limit=1",
+        example="limit=1",
+        argv=argv,
+        with_overlay=with_overlay,
+    )
+
+
+def test_words_come_before_settings_and_the_overlay_before_the_line(tmp_path: Path) -> None:
+    assert given_words("a/b", "data", "limit=1", "seed=2") == (["a/b", Path("data")], ["limit=1", "seed=2"])
+    (tmp_path / "overlay.yaml").write_text("limit: 5\n")
+    overlay = ("--overlay", str(tmp_path / "overlay.yaml"))
+    assert given_words("m", "d", "limit=1", *overlay, with_overlay=True)[1] == ["limit=5", "limit=1"]
+    with pytest.raises(SystemExit, match="2"):
+        given_words("m", "d", *overlay)
+    with pytest.raises(SystemExit, match="2"):
+        given_words("m")
+
+
+def test_help_of_settings_lists_words_keys_and_the_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        given_words("--help")
+    said = capsys.readouterr().out
+    assert "the data set" in said
+    assert "settings, such as limit=1" in said
+    assert said.index("keys:\n") < said.index("  step M D limit=1")

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from infer.asking.dataset_questions import read_questions
 from infer.engines.protocol import RawAnswer, Request
+from infer.engines.settings import EngineSettings
 from infer.recipe import InferRecipe
-from infer.runs.question_batches import ask_questions
+from infer.runs.question_batches import ask_by_place, ask_questions
 
 
 class KeepingEngine:
@@ -34,3 +37,25 @@ def test_each_batch_begins_without_what_the_engine_keeps(
     answers = [place for part in ask_questions(engine, questions, range(7), recipe) for place in part]
     assert answers == list(range(7))
     assert engine.calls == ["forget", 3, "forget", 3, "forget", 1]
+
+
+SERVER = {"engine": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m", "concurrency": 2}
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked", "forgotten"),
+    [({"checkpoint": "m", "batch_size": 3}, [[1, 2], [5], [7]], 3), (SERVER, [[1], [2], [5], [7]], 0)],
+)
+def test_a_process_asks_in_the_batches_of_a_whole_run_and_a_server_one_by_one(
+    keys: dict[str, Any], asked: list[list[int]], forgotten: int
+) -> None:
+    engine, seen = KeepingEngine(), []
+
+    def ask(batch: Sequence[int]) -> list[int]:
+        seen.append(list(batch))
+        return [10 * place for place in batch]
+
+    parts = list(ask_by_place(engine, ask, [1, 2, 5, 7], EngineSettings(**keys)))
+    assert {place: answer for part in parts for place, answer in part.items()} == {1: 10, 2: 20, 5: 50, 7: 70}
+    assert sorted(seen) == asked
+    assert engine.calls == ["forget"] * forgotten

@@ -1,10 +1,12 @@
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,24 +47,38 @@ def test_saved_recipe_comes_back_as_it_was(tmp_path: Path) -> None:
     assert yaml.safe_load((tmp_path / "train.yaml").read_text()) == recipe
 
 
-def test_one_process_uses_paddleformers_own_command(tmp_path: Path) -> None:
-    recipe = {"model_name_or_path": str(tmp_path)}
-    words = command(recipe, tmp_path, has_gpu=False)
-    assert words[:2] == [sys.executable, str(INSIDE / "plain_command.py")]
-    assert words[2:4] == ["train", str(tmp_path / "train.yaml")]
+@pytest.mark.parametrize(("has_gpu", "program"), [(True, "plain_command.py"), (False, "plain_process.py")])
+def test_gpus_get_paddleformers_own_command_and_cpus_paddles_launcher(
+    tmp_path: Path, *, has_gpu: bool, program: str
+) -> None:
+    words = command({"model_name_or_path": str(tmp_path)}, tmp_path, has_gpu=has_gpu)
+    place = words.index("train")
+    launcher = [] if has_gpu else ["-m", "paddle.distributed.launch", "--nproc_per_node", "1"]
+    assert words[: 1 + len(launcher)] == [sys.executable, *launcher]
+    assert words[place - 1 : place + 2] == [str(INSIDE / program), "train", str(tmp_path / "train.yaml")]
     assert f"custom_register_path={PLUGIN}" in words
     assert PLUGIN.is_file()
-    assert Path(words[1]).is_file()
+    assert (INSIDE / program).is_file()
+
+
+def test_a_cpu_gets_the_flags_that_paddleformers_own_command_sets(tmp_path: Path) -> None:
+    source = Path(import_module("paddleformers.cli").__file__ or "").with_name("cli.py").read_text()
+    flags = re.findall(r'^    set_env_if_empty\("(\w+)", "(\w+)"\)', source, re.MULTILINE)
+    assert flags
+    assert environment({}, tmp_path, has_gpu=False).items() >= dict(flags).items()
 
 
 @pytest.mark.parametrize("has_gpu", [False, True])
-def test_one_word_decides_whether_paddlefleet_is_let_in(tmp_path: Path, *, has_gpu: bool) -> None:
+def test_one_word_decides_whether_paddlefleet_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_gpu: bool
+) -> None:
+    monkeypatch.setattr("train.launch.command.free_port", lambda: 6170)
     model = {"model_name_or_path": str(tmp_path)}
     plain = command({**model, "grounding_backend": "plain"}, tmp_path, has_gpu)
     assert plain == command(model, tmp_path, has_gpu)
     fleet = command({**model, "grounding_backend": "fleet"}, tmp_path, has_gpu)
     assert Path(fleet[0]).name == "paddleformers-cli"
-    assert fleet[1:] == plain[2:]
+    assert fleet[1:] == plain[plain.index("train") :]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.train.conftest import HANG_SECONDS, SAVE_STEPS, SLOW, STEPS
 from train.launch.processes import marked
 from train.runs import runs_table
 
-START = re.compile(r"^[-\d]+ [:\d]+ \S+ \S+plain_command\.py train ", re.MULTILINE)
+START = re.compile(r"^[-\d]+ [:\d]+ \S+ -m paddle\.distributed\.launch ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
 COMPLETE += ("preprocessor_config.json", "video_preprocessor_config.json")

@@ -14,7 +14,7 @@ from grounding.errors import UserError
 from infer.engines.paddle.engine import PaddleEngine
 from models.family import Encoder
 from train.objectives.grpo.grpo_settings import GrpoSettings
-from train.objectives.grpo.learned_batch import LearnedBatch
+from train.objectives.grpo.learned_batch import LearnedBatch, that_teach
 from train.objectives.grpo.rewarded_questions import QuestionOrder, read_rewarded
 from train.objectives.grpo.rollout_figures import figures_of, mean
 from train.objectives.grpo.rollouts import Sampler
@@ -118,7 +118,8 @@ class GrpoTraining:
 
     def _batch(self, rollouts: Sequence[Any]) -> LearnedBatch:
         """Make a batch, with the log-probabilities of now if they will have changed when it is learned."""
-        batch = LearnedBatch(rollouts)
+        learned = rollouts if self.settings.kl else that_teach(rollouts)
+        batch = LearnedBatch(learned, len(rollouts))
         if self.steps > 1:
             batch.old = self._logprobs(batch, self.trainer.model_wrapped, self.base.lm_head)
         if self.settings.kl:

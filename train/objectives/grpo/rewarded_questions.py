@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from grounding.errors import UserError
@@ -49,18 +50,28 @@ class QuestionOrder:
 
     def refill(self, update: int, draw: int, wanted: int) -> list[int]:
         """Return the questions that replace those of dead groups, in the given draw."""
-        source = self._source(update, draw)
+        source = self._source(update, self.process, draw)
         return [source.randrange(self.count) for _ in range(wanted)]
 
     def sampling_seed(self, update: int, draw: int) -> int:
-        """Return the seed with which the answers of a draw are sampled."""
-        return self._source(update, draw).getrandbits(32)
+        """Return the seed with which the answers of a draw are sampled.
 
-    def _source(self, update: int, draw: int) -> random.Random:
-        return random.Random(f"{self.seed} {update} {self.process} {draw}")
+        It is that of all processes, so that a question gets the same answers whichever of them asks it: the
+        random numbers depend on the question, too.
+        """
+        return self._source(update, 0, draw).getrandbits(32)
+
+    def _source(self, update: int, process: int, draw: int) -> random.Random:
+        return random.Random(f"{self.seed} {update} {process} {draw}")
 
     def _at(self, place: int) -> int:
         turn, number = divmod(place, self.count)
-        order = list(range(self.count))
-        random.Random(f"{self.seed} {turn}").shuffle(order)
-        return order[number]
+        return _permutation(self.count, self.seed, turn)[number]
+
+
+@lru_cache(maxsize=2)
+def _permutation(count: int, seed: int, turn: int) -> list[int]:
+    """Return the order of a pass; it is kept, as shuffling a large data set for each question takes long."""
+    order = list(range(count))
+    random.Random(f"{seed} {turn}").shuffle(order)
+    return order

@@ -30,3 +30,12 @@ def test_update_and_draw_alone_decide_what_replaces_dead_groups() -> None:
     assert order.refill(7, 1, 4) == QuestionOrder(1000, seed=3).refill(7, 1, 4)
     assert order.refill(7, 1, 4) != order.refill(7, 2, 4)
     assert order.refill(7, 1, 4) != order.refill(8, 1, 4)
+
+
+def test_questions_and_answers_of_two_processes_are_those_of_one() -> None:
+    one = QuestionOrder(12, 3)
+    two = [QuestionOrder(12, 3, process, 2) for process in range(2)]
+    for update in range(5):
+        assert one.first(update, 4) == [number for order in two for number in order.first(update, 2)]
+        assert {order.sampling_seed(update, 1) for order in two} == {one.sampling_seed(update, 1)}
+    assert one.sampling_seed(0, 0) != one.sampling_seed(0, 1)
