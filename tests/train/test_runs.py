@@ -15,6 +15,7 @@ from train.checkpoints import seal
 from train.launch.manifest import record_end, record_start
 from train.launch.provenance import data_of, git_state, package_versions
 from train.launch.run_folder import log_of
+from train.recipe import TrainRecipe
 from train.runs import main, runs_table
 
 LOG = """\x1b[32m[    INFO]\x1b[0m -   Total optimization steps = 1,060
@@ -78,14 +79,20 @@ def test_a_run_that_starts_anew_forgets(tmp_path: Path, recipe: dict[str, str]) 
     assert (record.step, record.loss) == (0, None)
 
 
-def test_the_data_is_named_by_hash_and_card(tmp_path: Path) -> None:
-    (tmp_path / "train.jsonl").write_bytes(b"abc")
-    found = data_of(f"{tmp_path / 'train.jsonl'}")
-    [digest] = found["sha256"].values()
-    assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert found["cards"] == {str(tmp_path): None}
-    (tmp_path / "card.json").write_text('{"version": 2}')
-    assert data_of(str(tmp_path / "train.jsonl"))["cards"] == {str(tmp_path): {"version": 2}}
+@pytest.mark.parametrize("part", ["", "#1"])
+def test_the_data_is_named_by_hash_and_card(tmp_path: Path, part: str) -> None:
+    files = [tmp_path / name / "train.jsonl" for name in ("one", "two")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_bytes(b"abc")
+    recipe = TrainRecipe({"train_dataset_path": f"{files[0]}{part}, {files[1]}"})
+    found = data_of(recipe, "train")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert found["path"] == recipe.values["train_dataset_path"]
+    assert found["sha256"] == {str(file): digest for file in files}
+    assert found["cards"] == {str(file.parent): None for file in files}
+    (files[0].parent / "card.json").write_text('{"version": 2}')
+    assert data_of(recipe, "train")["cards"][str(files[0].parent)] == {"version": 2}
 
 
 def test_the_commit_is_noted_where_there_is_a_repository(tmp_path: Path) -> None:

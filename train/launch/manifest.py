@@ -11,6 +11,7 @@ from grounding.run_record import KILLED, RUNNING, RunRecord, Start, read_run, wr
 from train.launch.provenance import ROOT, data_of, git_state, package_versions
 from train.launch.run_folder import log_of
 from train.launch.trainer_log import read_progress
+from train.recipe import SPLITS, TrainRecipe
 
 
 def record_start(
@@ -27,7 +28,7 @@ def record_start(
         devices=devices,
         versions=package_versions(),
         git=git_state(ROOT),
-        data={split: data_of(str(recipe[f"{split}_dataset_path"])) for split in ("train", "eval")},
+        data={split: data_of(TrainRecipe(recipe), split) for split in SPLITS},
         starts=(*(_closed(before, log_file) if before else ()), now),
         process=os.getpid(),
         mark=mark,

@@ -12,17 +12,25 @@ from typing import Any
 from grounding.card import CARD_FILE
 from grounding.errors import UserError
 from grounding.files import read_json
+from train.recipe import TrainRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("paddlepaddle", "paddlepaddle-gpu", "paddlefleet", "paddleformers", "transformers", "numpy")
 BLOCK = 1 << 20
 
 
-def data_of(paths: str) -> dict[str, Any]:
-    """Return what a data set is: its files, the SHA-256 of each, and the cards of prepared data sets."""
-    files = [Path(path.strip()) for path in paths.split(",") if path.strip()]
+def data_of(recipe: TrainRecipe, split: str) -> dict[str, Any]:
+    """Return what a split's data is: the SHA-256 of its files, and the cards of prepared data sets.
+
+    `path` is as the recipe writes it, with the `#100` of a file of which a part is taken.
+    """
+    files = recipe.data_files(split)
     cards = {str(file.parent): _card(file.parent) for file in files}
-    return {"path": paths, "sha256": {str(file): _sha256(file) for file in files}, "cards": cards}
+    return {
+        "path": str(recipe.values[f"{split}_dataset_path"]),
+        "sha256": {str(file): _sha256(file) for file in files},
+        "cards": cards,
+    }
 
 
 def _card(folder: Path) -> Any:
