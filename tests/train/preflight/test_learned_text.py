@@ -114,7 +114,7 @@ def test_questions_for_words_are_checked_and_encoded_like_others(
             assert code == 0
         else:
             assert code == USER_ERROR_EXIT_CODE
-            assert "line 4: question for words is not one turn with an answer among the phrases" in said
+            assert "line 4: question for words has no first answer among the phrases" in said
 
 
 def test_answers_are_compared_one_by_one_if_they_are_learned(tiny_model: Path) -> None:

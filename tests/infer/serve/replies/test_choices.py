@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion
 from infer.engines.protocol import HeadBox, RawAnswer, Token
 from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.choices import completion_body, cut_answer
-from infer.serve.replies.event_stream import answer_events
+from infer.serve.replies.event_stream import AnswerEvents
 
 ANSWER = RawAnswer(
     "red square(1,2)",
@@ -106,5 +106,5 @@ def test_boxes_of_a_head_come_beside_the_text_as_far_as_it_goes() -> None:
     assert message["boxes"] == [{"span": [4, 24], "bbox_2d": [100.0, 200.0, 300.457, 1000.0], "match": 0.75}]
     cut = completion_body("model", cut_answer(answer, fields(stop=[","])), fields())
     assert "boxes" not in cut["choices"][0]["message"]
-    events = b"".join(answer_events("model", answer, fields(stream=True)))
+    events = b"".join(AnswerEvents("model", fields(stream=True)).rest(answer))
     assert events.count(b'"bbox_2d":[100.0,200.0,300.457,1000.0]') == 1
