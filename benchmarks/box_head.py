@@ -17,7 +17,6 @@ Interrupted runs resume: repeat the command.
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import confidence
+from benchmarks.module_call import call
 from grounding.boxes import iou
 from grounding.files import write_jsonl, write_text
 from grounding.layout import PREDICTIONS_FILE
@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("--middling-steps", type=int, default=200)
     parser.add_argument("--learned-steps", type=int, default=400, help="after these (400)")
     arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that it runs
     work = arguments.folder.resolve()
     steps = (arguments.middling_steps, arguments.learned_steps)
     measured: dict[str, list[Measured]] = {state: [] for state in STATES}
@@ -305,22 +306,6 @@ def interval(values: Numbers) -> str:
     """Return the interval that holds 95 % of the draws."""
     low, high = np.nanpercentile(values, (2.5, 97.5))
     return f"[{low:+.3f}, {high:+.3f}]"
-
-
-def call(module: str, *words: object) -> str:
-    """Run one of the project's modules on one core, and return what it prints.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {module} {' '.join(map(str, words))[:100]}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
-        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 if __name__ == "__main__":

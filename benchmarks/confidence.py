@@ -22,9 +22,7 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +34,7 @@ import numpy.typing as npt
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.module_call import call
 from grounding.boxes import Box, iou
 from grounding.files import replacing, write_json, write_jsonl
 from grounding.predictions.prediction_rows import Prediction
@@ -113,6 +112,7 @@ def main() -> int:
     parser.add_argument("--learned-steps", type=int, default=500, help="after the middling ones (500)")
     parser.add_argument("--noisy-steps", type=int, default=300, help="after these (300)")
     arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that it runs
     steps = {
         "middling": arguments.middling_steps,
         "learned": arguments.learned_steps,
@@ -320,22 +320,6 @@ def missed_goals(judged: Sequence[Judged]) -> Iterator[str]:
         yield from (
             f"{item.model.name}: not reached: {goal}" for goal, is_missed in goals.items() if is_missed
         )
-
-
-def call(module: str, *words: object) -> str:
-    """Run one of the project's modules on one core, and return what it prints.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {module} {' '.join(map(str, words))[:100]}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, words)],
-        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 if __name__ == "__main__":

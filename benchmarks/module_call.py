@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,18 +15,19 @@ SECONDS_FILE = "processor_seconds.json"
 """What a folder that `timed_call` has filled has cost."""
 
 
-def call(module: str, *words: object) -> None:
-    """Run one of the project's modules; it skips what is already done.
+def call(module: str, *words: object) -> str:
+    """Run one of the project's modules, which skips what is already done, and return what it prints.
 
     Raises:
         SystemExit: the module failed.
     """
-    sys.stderr.write(f"{module} ...\n")
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {module} {' '.join(map(str, words))[:100]}\n")
     done = subprocess.run(
         [sys.executable, "-m", module, *map(str, words)], cwd=ROOT, capture_output=True, text=True
     )
     if done.returncode:
         raise SystemExit(f"{module}: failed\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def timed_call(folder: Path, module: str, *words: object) -> float:
