@@ -16,7 +16,7 @@ import yaml
 from paddleformers.cli.launcher import launch
 
 from grounding.layout import TRAIN_RECIPE_FILE
-from train.launch.command import command, environment
+from train.launch.command import INSIDE, command, environment
 from train.launch.run_folder import log_of
 from train.preflight.all_checks import check_recipe
 from train.recipe import save_train_recipe
@@ -51,7 +51,8 @@ def check(recipe: Path, overrides: list[str]) -> None:
 def train(folder: Path) -> None:
     recipe = yaml.safe_load((folder / TRAIN_RECIPE_FILE).read_text(encoding="utf-8"))
     os.environ.update(environment(recipe, folder, has_gpu=False))
-    sys.argv = command(recipe, folder, has_gpu=False)[1:]  # without the interpreter
+    words = command(recipe, folder, has_gpu=False)
+    sys.argv = words[words.index(str(INSIDE / "plain_process.py")) :]  # without Paddle's launcher
     launch()
 
 
