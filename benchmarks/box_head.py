@@ -19,7 +19,6 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from benchmarks.module_call import call
 from grounding.boxes import iou
 from grounding.files import write_jsonl, write_text
 from grounding.layout import PREDICTIONS_FILE
-from grounding.matching import pair_boxes
+from grounding.matching import pair_by_label
 from grounding.recipe.loading import load_recipe
 from grounding.samples import Detection
 from grounding.tables import format_table
@@ -56,6 +55,7 @@ from infer.scoring.inputs import read_evaluation
 from infer.scoring.resampling.average_precision import average_precisions
 from train.box_head.box_head_recipe import BoxHeadRecipe
 from train.box_head.head_making import make_box_head
+from train.box_head.learned_boxes import MATCHED
 
 IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
 DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
@@ -220,31 +220,19 @@ def sums_of(text: Evaluation, other: Evaluation, *, size: str) -> Numbers:
     rows = []
     for item, judged in zip(text.predictions, other.predictions, strict=True):
         objects = text.objects.get(item.image_id, ())
-        pairs = matched(item.detections, objects)
-        fits = [iou(judged.detections[row].box, objects[column].box) for row, column in pairs
+        pairs = pair_by_label(item.detections, objects, MATCHED)
+        fits = [iou(judged.detections[row].box, objects[column].box) for row, column, _ in pairs
                 if size == "all" or is_small(objects[column])]  # fmt: skip
-        strict = matched(judged.detections, objects, 0.9)
-        right = sum(size == "all" or is_small(objects[column]) for _, column in strict)
-        owner = {row: objects[column] for row, column in matched(judged.detections, objects)}
+        strict = pair_by_label(judged.detections, objects, 0.9)
+        right = sum(size == "all" or is_small(objects[column]) for _, column, _ in strict)
+        owners = pair_by_label(judged.detections, objects, MATCHED)
+        owner = {row: objects[column] for row, column, _ in owners}
         boxes = sum(
             size == "all" or is_small(owner.get(row, found)) for row, found in enumerate(judged.detections)
         )
         wanted = sum(size == "all" or is_small(each) for each in objects)
         rows.append([sum(fits), len(fits), right, boxes, wanted])
     return np.array(rows, float)
-
-
-def matched(
-    found: Sequence[Detection], objects: Sequence[Detection], threshold: float = 0.5
-) -> list[tuple[int, int]]:
-    """Return pairs of a box and an object of its label, the best first, each once."""
-    pairs = []
-    for label in {item.label for item in objects}:
-        rows = [row for row, item in enumerate(found) if item.label == label]
-        columns = [column for column, item in enumerate(objects) if item.label == label]
-        boxes = [found[row].box for row in rows], [objects[column].box for column in columns]
-        pairs += [(rows[row], columns[column]) for row, column, _ in pair_boxes(*boxes, threshold)]
-    return pairs
 
 
 def is_small(item: Detection) -> bool:

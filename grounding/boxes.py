@@ -17,6 +17,9 @@ GRID = 1000
 GridBox = tuple[int, int, int, int]
 """xyxy on the grid, integers 0..GRID."""
 
+SMALL, MEDIUM = 32.0**2, 96.0**2
+"""COCO's limits of the areas of small and medium objects, in square pixels."""
+
 BOX_ORDERS = ("xyxy", "xywh", "cxcywh")
 """The meaning of the four numbers of a box in a source: corners, corner and size, or centre and size."""
 

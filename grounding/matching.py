@@ -64,12 +64,8 @@ def match_detections(
     reaches the threshold.
     """
     ious = [0.0] * len(detections)
-    for label in dict.fromkeys(item.label for item in objects):
-        rows = [row for row, item in enumerate(detections) if item.label == label]
-        found = [detections[row].box for row in rows]
-        wanted = [item.box for item in objects if item.label == label]
-        for row, _, overlap in pair_boxes(found, wanted, float(IOU_THRESHOLDS[AT_50])):
-            ious[rows[row]] = overlap
+    for row, _, overlap in pair_by_label(detections, objects, float(IOU_THRESHOLDS[AT_50])):
+        ious[row] = overlap
     in_crowd = (
         max((share_inside(item.box, crowd.box) for crowd in crowds if crowd.label == item.label), default=0.0)
         for item in detections
@@ -80,6 +76,21 @@ def match_detections(
         tuple(in_crowd),
         tuple(item.label for item in objects),
     )
+
+
+def pair_by_label(
+    found: Sequence[Detection], wanted: Sequence[Detection], threshold: float
+) -> list[tuple[int, int, float]]:
+    """Match the boxes of each label as `pair_boxes` does; return (index in found, index in wanted, IoU)."""
+    pairs: list[tuple[int, int, float]] = []
+    for label in dict.fromkeys(item.label for item in wanted):
+        rows = [row for row, item in enumerate(found) if item.label == label]
+        columns = [column for column, item in enumerate(wanted) if item.label == label]
+        boxes = [found[row].box for row in rows], [wanted[column].box for column in columns]
+        pairs += [
+            (rows[row], columns[column], overlap) for row, column, overlap in pair_boxes(*boxes, threshold)
+        ]
+    return pairs
 
 
 def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:

@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grounding.boxes import Box, iou
-from grounding.matching import AT_50, AT_75, AT_95, IOU_THRESHOLDS, match_detections, pair_boxes
+from grounding.matching import (
+    AT_50,
+    AT_75,
+    AT_95,
+    IOU_THRESHOLDS,
+    match_detections,
+    pair_boxes,
+    pair_by_label,
+)
 from grounding.samples import Detection
 
 
@@ -81,3 +89,12 @@ def test_a_higher_threshold_keeps_part_of_one_matching(
             assert all(iou(sides[0][row], sides[1][column]) == overlap for row, column, overlap in pairs)
             right += len(pairs)
         assert matches.count(place) == (right, len(found) - right, len(wanted) - right)
+
+
+def test_pairs_by_label_name_the_places_of_both() -> None:
+    cup, other, dog = Box(0, 0, 10, 10), Box(20, 20, 40, 40), Box(1, 1, 11, 11)
+    found = [Detection("dog", cup), Detection("cup", other), Detection("cup", cup)]
+    wanted = [Detection("cup", cup), Detection("dog", dog), Detection("cup", other)]
+    pairs = pair_by_label(found, wanted, 0.5)
+    assert [(row, column) for row, column, _ in pairs] == [(1, 2), (2, 0), (0, 1)]
+    assert [overlap for _, _, overlap in pairs] == [1.0, 1.0, pytest.approx(81 / 119)]

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grounding.boxes import Box, Size
-from grounding.matching import pair_boxes
+from grounding.boxes import MEDIUM, SMALL, Box, Size
+from grounding.matching import pair_by_label
 from grounding.samples import Detection
 
 MATCHED = 0.5
 """A box matches an object of its label from this IoU on."""
-
-SMALL, MEDIUM = 32.0**2, 96.0**2
-"""COCO's limits of the areas of small and medium objects, in square pixels."""
 
 MOST_BALANCE = 3.0
 """A box of a rare size counts at most this often: a handful of boxes would drown the others."""
@@ -55,11 +52,8 @@ def match_with_truth(found: Sequence[Detection], objects: Sequence[Detection]) -
     A pair has one label and an IoU of `MATCHED` or more; the best pairs are matched first, each object once.
     """
     matched: list[Box | None] = [None] * len(found)
-    for label in dict.fromkeys(item.label for item in objects):
-        rows = [row for row, item in enumerate(found) if item.label == label]
-        wanted = [item.box for item in objects if item.label == label]
-        for row, column, _ in pair_boxes([found[row].box for row in rows], wanted, MATCHED):
-            matched[rows[row]] = wanted[column]
+    for row, column, _ in pair_by_label(found, objects, MATCHED):
+        matched[row] = objects[column].box
     return matched
 
 

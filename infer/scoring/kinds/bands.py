@@ -8,10 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grounding.boxes import Box
-
-SMALL, MEDIUM = 32.0**2, 96.0**2
-"""COCO's limits of the areas of small and medium objects, in square pixels."""
+from grounding.boxes import MEDIUM, SMALL, Box
 
 
 @dataclass(frozen=True)
