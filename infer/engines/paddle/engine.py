@@ -226,10 +226,9 @@ class PaddleEngine:
         forward, step = self.family.forward_pass(self.model), self.decoding.rows or len(answered) or 1
         pad_id, tokenizer = self.decoding.pad_id, self.encoder.tokenizer
         prompts = [item.prompt for item in answered]
-        parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(prompts)
         read: list[StatesOfBoxes] = []
         with paddle.no_grad():
-            for part in (answered[each] for each in parts):
+            for part in (answered[each] for each in self._split(prompts)):
                 for start in range(0, len(part), step):
                     batch = part[start : start + step]
                     read += read_answered(forward, tokenizer, batch, pad_id, self.kept)
@@ -258,9 +257,14 @@ class PaddleEngine:
         for place, request in enumerate(requests):
             by_temperature.setdefault(request.temperature, []).append(place)
         for places in by_temperature.values():
-            chosen = [prompts[place] for place in places]
-            parts = [slice(None)] if self.prompt_limit is None else self.prompt_limit.split(chosen)
-            yield from (places[part] for part in parts)
+            yield from (places[part] for part in self._split([prompts[place] for place in places]))
+
+    def _split(self, prompts: Sequence[Prompt]) -> Iterator[slice]:
+        """Yield the parts of prompts that memory holds together."""
+        if self.prompt_limit is None:
+            yield slice(None)
+        else:
+            yield from self.prompt_limit.split(prompts)
 
     def generate(
         self,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from grounding.prompts import SYSTEM_PROMPT
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.words.asking_for_words import ask_for_words
-from infer.engines.protocol import Engine, Request, forget
+from infer.engines.protocol import Request
 from infer.recipe import SAME_ANSWERS, InferRecipe
 from infer.runs.fingerprints import fingerprint_run
 from infer.runs.predict import EngineOpener
-from infer.runs.question_batches import ask_in_threads
+from infer.runs.question_batches import ask_by_place
 from infer.runs.resumed_answers import resumed_rows
 from infer.scoring.metrics.metric import MeasuredRatios
 from infer.scoring.metrics.presence import pope_ratios
@@ -95,16 +94,22 @@ def _ask(
     identity = {"keys": asked_keys(recipe), **fingerprint_run(recipe.resolve_checkpoint(), questions)}
 
     def ask(left: Sequence[int]) -> Iterator[Mapping[int, dict[str, Any]]]:
-        for found in _answers(open_engine(recipe), requests, left, recipe):
+        engine = open_engine(recipe)
+
+        def answer(places: Sequence[int]) -> list[ParsedAnswer]:
+            batch = [requests[place] for place in places]
+            return ask_for_words(engine, batch, recipe.batch_size, thinks=recipe.thinks)
+
+        for found in ask_by_place(engine, answer, left, recipe):
             yield {
                 place: {
                     "question_id": known[place].question_id,
                     "image": known[place].image,
                     "text": known[place].text,
-                    "answer": answer.raw,
-                    "problems": list(answer.problems),
+                    "answer": given.raw,
+                    "problems": list(given.problems),
                 }
-                for place, answer in found.items()
+                for place, given in found.items()
             }
 
     path = recipe.output_path / ANSWERS_FILE
@@ -114,21 +119,3 @@ def _ask(
 def asked_keys(recipe: InferRecipe) -> dict[str, Any]:
     """Return the keys that change the answers; the questions are told by their fingerprint."""
     return {key: value for key, value in asdict(recipe).items() if key not in SAME_ANSWERS}
-
-
-def _answers(
-    engine: Engine, requests: Sequence[Request], places: Sequence[int], recipe: InferRecipe
-) -> Iterator[dict[int, ParsedAnswer]]:
-    """Yield answers by place as they come: of a server in threads, otherwise batch after batch."""
-    if recipe.engine == "openai":
-        yield from ask_in_threads(
-            lambda place: ask_for_words(engine, [requests[place]], 1, thinks=recipe.thinks)[0],
-            places,
-            recipe.concurrency,
-        )
-        return
-    for _, group in groupby(places, lambda place: place // recipe.batch_size):
-        batch = list(group)
-        forget(engine)
-        answers = ask_for_words(engine, [requests[place] for place in batch], recipe.batch_size)
-        yield dict(zip(batch, answers, strict=True))
