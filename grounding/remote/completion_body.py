@@ -55,7 +55,7 @@ def parse_completion(body: bytes) -> Completion:
     """
     content = _parsed(body)
     choice = _first_choice(content)
-    message = _object(choice.get("message"), "choices[0].message")
+    message = object_part(choice.get("message"), "choices[0].message")
     text, reason = _text(message.get("content")), choice.get("finish_reason")
     refusal = _refusal(message)
     problem = _problem(message, reason) if not text.strip() else None
@@ -90,7 +90,7 @@ def error_text(body: bytes) -> str:
     """Return the message of an error that came with a successful status, else the whole body, as text."""
     text = body.decode("utf-8", "replace")
     try:
-        content = _object(_parsed(body), "it")
+        content = object_part(_parsed(body), "it")
     except NotACompletionError:
         return text
     error = content.get("error", content)
@@ -101,21 +101,30 @@ def error_text(body: bytes) -> str:
 def _parsed(body: bytes) -> Any:
     if not body.strip():
         raise NotACompletionError("it is empty")
+    return parsed_part(body, "it")
+
+
+def parsed_part(text: bytes | str, where: str) -> Any:
+    """Return a part of an answer that is JSON; `where` names it in messages.
+
+    Raises:
+        NotACompletionError: it is not JSON.
+    """
     try:
-        return json.loads(body)
+        return json.loads(text)
     except RecursionError as error:
-        raise NotACompletionError("it is nested too deeply") from error
+        raise NotACompletionError(f"{where} is nested too deeply") from error
     except ValueError as error:
-        raise NotACompletionError("it is not JSON") from error
+        raise NotACompletionError(f"{where} is not JSON") from error
 
 
 def _first_choice(content: Any) -> dict[str, Any]:
-    choices = _object(content, "it").get("choices")
+    choices = object_part(content, "it").get("choices")
     if not isinstance(choices, list):
         raise NotACompletionError("choices is not a list")
     if not choices:
         raise NotACompletionError("choices is empty")
-    return _object(choices[0], "choices[0]")
+    return object_part(choices[0], "choices[0]")
 
 
 def _counted_tokens(content: dict[str, Any], key: str) -> int | None:
@@ -156,7 +165,7 @@ def _text(content: Any) -> str:
     where = "choices[0].message.content"
     if not isinstance(content, list):
         raise NotACompletionError(f"{where} is neither a text nor a list")
-    objects = [_object(part, f"{where}[{number}]") for number, part in enumerate(content)]
+    objects = [object_part(part, f"{where}[{number}]") for number, part in enumerate(content)]
     parts = [part.get("text") for part in objects if part.get("type") not in (*THOUGHT_PARTS, "refusal")]
     texts = [text for text in parts if isinstance(text, str)]
     if len(texts) < len(parts):
@@ -164,7 +173,12 @@ def _text(content: Any) -> str:
     return _whole_characters("".join(texts))
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
+def object_part(value: Any, where: str) -> dict[str, Any]:
+    """Return a part of an answer that is an object; `where` names it in messages.
+
+    Raises:
+        NotACompletionError: it is none.
+    """
     if not isinstance(value, dict):
         raise NotACompletionError(f"{where} is not an object")
     return value

@@ -8,7 +8,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from grounding.remote.completion_body import THOUGHTS, NotACompletionError, is_garbled
+from grounding.remote.completion_body import (
+    THOUGHTS,
+    NotACompletionError,
+    is_garbled,
+    object_part,
+    parsed_part,
+)
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _DONE = "[DONE]"
@@ -79,14 +85,14 @@ class _JoinedChoice:
     def add(self, event: dict[str, Any]) -> None:
         self.usage = event.get("usage") or self.usage
         for choice in _list(event.get("choices"), "choices of an event"):
-            choice = _object(choice, "a choice of an event")
+            choice = object_part(choice, "a choice of an event")
             if choice.get("index", 0) != 0:
                 continue
-            self._add_delta(_object(choice.get("delta") or {}, "a delta of an event"))
+            self._add_delta(object_part(choice.get("delta") or {}, "a delta of an event"))
             if choice.get("finish_reason") is not None:
                 self.finish_reason = choice["finish_reason"]
             if choice.get("logprobs") is not None:
-                listed = _object(choice["logprobs"], "logprobs of an event").get("content")
+                listed = object_part(choice["logprobs"], "logprobs of an event").get("content")
                 self.logprobs = [*(self.logprobs or []), *_list(listed or [], "logprobs of an event")]
 
     def _add_delta(self, delta: dict[str, Any]) -> None:
@@ -141,20 +147,7 @@ def _ends(data: str) -> bool:
 
 
 def _parsed(data: str) -> dict[str, Any]:
-    try:
-        return _object(json.loads(data), "an event")
-    except RecursionError as error:
-        raise NotACompletionError("an event is nested too deeply") from error
-    except NotACompletionError:
-        raise
-    except ValueError as error:
-        raise NotACompletionError("an event is not JSON") from error
-
-
-def _object(value: Any, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise NotACompletionError(f"{what} is not an object")
-    return value
+    return object_part(parsed_part(data, "an event"), "an event")
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -89,7 +89,7 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
     forced = {
         # PaddleFormers' command starts `python` from PATH, which may be another one than this.
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": python_path(),
         "PYTHONUNBUFFERED": "1",
         "PADDLEFORMERS_DIST_LOG": str(log_folder(folder)),
     }
@@ -99,6 +99,11 @@ def environment(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> dict[str
         forced["PADDLE_DISTRI_BACKEND"] = "gloo"
         defaults |= {**PADDLEFORMERS_FLAGS, **fast_arithmetic()}
     return {**defaults, **passed_variables(recipe, os.environ), **forced}
+
+
+def python_path() -> str:
+    """Return PYTHONPATH for a child that imports this project, from any folder."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from grounding.suites.suite_recipe import SUITES_FOLDER
 from train.keys import SUITES_KEY
-from train.launch.command import ROOT
+from train.launch.command import python_path
 from train.launch.watch import end_signals_interrupt
 from train.nodes import this_node
 
@@ -45,9 +45,10 @@ def measure_finished(suites: Sequence[str], checkpoint: Path) -> int:
 
 def _run(command: Sequence[str]) -> int:
     """Run a command to its end; signals that end this process end it, too."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with end_signals_interrupt():
-        child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": python_path()}, stdin=subprocess.DEVNULL
+        )
         try:
             return child.wait()
         finally:
