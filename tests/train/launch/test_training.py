@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 
 from grounding.run_record import RunRecord, read_run
 from tests.train.conftest import HANG_SECONDS, SAVE_STEPS, SLOW, STEPS
+from train.checkpoints import what_is_missing
 from train.launch.processes import marked
 from train.runs import runs_table
 
@@ -39,18 +41,27 @@ def mean_loss(folder: Path) -> float:
     return float(json.loads((folder / "all_results.json").read_text())["train_loss"])
 
 
-def wait_for_step(process: "subprocess.Popen[str]", folder: Path, step: int, starts: int) -> None:
-    """Wait until the run's start of this number has logged a step."""
+def wait_for_checkpoint(process: "subprocess.Popen[str]", folder: Path, step: int) -> None:
+    """Wait until a checkpoint is complete; the log of a run is up to two seconds behind."""
     deadline = time.monotonic() + HANG_SECONDS
-    log_file = folder / "logs" / "train.log"
-    while time.monotonic() < deadline:
-        if log_file.is_file() and len(START.findall(log_file.read_text(encoding="utf-8"))) == starts:
-            last = losses(folder)
-            if last and last[-1][0] >= step:
-                return
+    checkpoint = folder / f"checkpoint-{step}"
+    while not checkpoint.is_dir() or what_is_missing(checkpoint):
         assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"no {checkpoint} within {HANG_SECONDS} seconds"
         time.sleep(0.01)
-    raise AssertionError(f"no step {step} within {HANG_SECONDS} seconds")
+
+
+def wait_for_trainer(process: "subprocess.Popen[str]", folder: Path) -> list[int]:
+    """Return the processes of a run when one of them trains: to look for them takes as long as some steps."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while time.monotonic() < deadline:
+        record = read_run(folder)
+        processes = marked(record.mark) if record else []
+        if trainers_of(processes):
+            return processes
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    raise AssertionError(f"no process trains within {HANG_SECONDS} seconds")
 
 
 def record_of(run: Path) -> RunRecord:
@@ -59,26 +70,31 @@ def record_of(run: Path) -> RunRecord:
     return record
 
 
-def kill_everything(start_training: Training, recipe: Path, run: Path, step: int) -> None:
-    """Start a run, and kill all of its processes after a step, as if the machine went down."""
+def kill_everything(start_training: Training, recipe: Path, run: Path) -> None:
+    """Start a run, and kill all of its processes after a checkpoint, as if the machine went down."""
     process = start_training(recipe)
-    wait_for_step(process, run, 1, starts=1)
-    running = [process.pid, *marked(record_of(run).mark)]  # before: to look for them takes some steps
-    wait_for_step(process, run, step, starts=1)
-    for child in running:
-        os.kill(child, signal.SIGKILL)
+    children = wait_for_trainer(process, run)
+    wait_for_checkpoint(process, run, SAVE_STEPS)
+    kill([process.pid, *children])
+    kill(marked(record_of(run).mark))  # the workers of its loader, which start with the training
     process.communicate()
     assert re.search(
         rf"^run .* full .*stopped at \d+, resumes from {SAVE_STEPS}$", runs_table(run.parent), re.M
     )
 
 
+def kill(processes: list[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):  # the start runs commands that end by themselves
+            os.kill(process, signal.SIGKILL)
+
+
 def fill_the_disk(start_training: Training, recipe: Path, run: Path) -> None:
     """Resume, and let the disk fill up while the next checkpoint is saved: 1 MB is less than its tensors."""
     process = start_training(recipe)
-    wait_for_step(process, run, SAVE_STEPS + 1, starts=2)
-    for child in marked(record_of(run).mark):  # six steps before the next save
-        resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    for child in wait_for_trainer(process, run):
+        with suppress(ProcessLookupError):
+            resource.prlimit(child, resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
     said, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1
     assert f"resumes from checkpoint-{SAVE_STEPS}" in said
@@ -89,12 +105,11 @@ def fill_the_disk(start_training: Training, recipe: Path, run: Path) -> None:
     assert [path.name for path in run.glob("checkpoint-*")] == [f"checkpoint-{SAVE_STEPS}"]
 
 
-def kill_the_trainer(start_training: Training, recipe: Path, run: Path, step: int) -> None:
-    """Resume, and kill only the process that trains after a step."""
+def kill_the_trainer(start_training: Training, recipe: Path, run: Path) -> None:
+    """Resume, and kill only the process that trains after the next checkpoint."""
     process = start_training(recipe)
-    wait_for_step(process, run, SAVE_STEPS + 1, starts=3)
-    trainer = trainer_of(marked(record_of(run).mark))
-    wait_for_step(process, run, step, starts=3)
+    [trainer] = trainers_of(wait_for_trainer(process, run))
+    wait_for_checkpoint(process, run, 2 * SAVE_STEPS)
     os.kill(trainer, signal.SIGKILL)
     said, _ = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 1, said
@@ -121,9 +136,9 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
 ) -> None:
     recipe = write_recipe(tmp_path, max_steps=STEPS, save_steps=SAVE_STEPS, save_total_limit=1, **SLOW)
     run = tmp_path / "run"
-    kill_everything(start_training, recipe, run, step=11)
+    kill_everything(start_training, recipe, run)
     fill_the_disk(start_training, recipe, run)
-    kill_the_trainer(start_training, recipe, run, step=19)
+    kill_the_trainer(start_training, recipe, run)
     leave_half_a_checkpoint(run)
     said = finish_training(recipe)
     assert "checkpoint-21: skipped and removed, it was not written to its end: " in said
@@ -151,24 +166,24 @@ def test_a_run_that_is_killed_and_out_of_disk_ends_like_an_undisturbed_one(
     assert (record.step, record.max_steps, record.loss) == (STEPS, STEPS, after[STEPS])
 
 
-def trainer_of(processes: list[int]) -> int:
-    """Return the process that trains; its launcher and its data loader's workers are others."""
+def trainers_of(processes: list[int]) -> list[int]:
+    """Return the process that trains, if one does; its launcher and its loader's workers do not."""
 
     def read(process: int, name: str) -> str:
-        return Path(f"/proc/{process}/{name}").read_text(errors="replace")
+        try:
+            return Path(f"/proc/{process}/{name}").read_text(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
+            return ""
 
     lines = {process: read(process, "cmdline") for process in processes}
-    trainers = [
+    found = [
         process
         for process, line in lines.items()
         if "plain_process.py" in line and "paddle.distributed.launch" not in line
     ]
-    [trainer] = [
-        process
-        for process in trainers
-        if int(read(process, "stat").rpartition(")")[2].split()[1]) not in trainers
+    return [
+        process for process in found if int(read(process, "stat").rpartition(")")[2].split()[1]) not in found
     ]
-    return trainer
 
 
 @pytest.mark.slow
