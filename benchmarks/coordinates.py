@@ -26,8 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks.module_call import call
-from benchmarks.reinforce import timed
+from benchmarks.module_call import call, timed_call
 from grounding.files import write_json
 from grounding.matching import AT_75, AT_95, match_detections
 from grounding.tables import format_table
@@ -128,7 +127,7 @@ def run_seed(folder: Path, plan: Plan, seed: int) -> list[Outcome]:
 
 def train(model: Path, start: Path, data: Path, *keys: str) -> float:
     """Train on a data set, and return the processor seconds; a finished training is kept."""
-    return timed(
+    return timed_call(
         model, "train", "recipes/train/tiny_full.yaml", f"model_name_or_path={start}",
         f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}",
         f"output_dir={model}", f"logging_dir={model / 'visualdl'}", "grounding_eval_samples=0",
