@@ -177,7 +177,8 @@ def start_run(name: str, recipe: Path, plugin: Path) -> Start:
     found = STEPS.search(text)
     if found is None or len(seen) < 3:
         sys.exit(f"{name}: no first step:\n{said}{text[-2000:]}")
-    return Start(name, *seen.values(), processor_seconds=used, steps=int(found[1]))
+    before_count, counted, first_step = seen.values()
+    return Start(name, before_count, counted, first_step, used, int(found[1]))
 
 
 def processor_seconds(pid: int) -> float:

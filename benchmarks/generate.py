@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def main() -> None:
         torch = _Torch(checkpoint.model, prompts, engine.decoding, Path(folder)) if TORCH.is_file() else None
         for size in BATCHES:
             for _ in range(options.rounds):
-                same[f"paddle {size}"] = timed.run("paddle", size, lambda size=size: ours(size)) == expected
+                same[f"paddle {size}"] = timed.run("paddle", size, partial(ours, size)) == expected
                 if torch is not None:
                     answers, seconds = torch.answer(size, len(prompts))
                     timed.add("transformers", size, seconds)

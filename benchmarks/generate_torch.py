@@ -7,6 +7,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +36,9 @@ def main() -> None:
         print(json.dumps({"seconds": seconds, "answers": answers}), flush=True)
 
 
-@torch.no_grad()
-def answer(model, prompts, max_new_tokens: int, end_ids: list[int], pad_id: int) -> list[list[int]]:
+def answer(
+    model: Any, prompts: Sequence[Any], max_new_tokens: int, end_ids: list[int], pad_id: int
+) -> list[list[int]]:
     """Return the new token ids of one left-padded batch, up to the end token."""
     length = max(len(ids) for ids, _, _ in prompts)
     ids = torch.full((len(prompts), length), pad_id)
@@ -43,17 +46,18 @@ def answer(model, prompts, max_new_tokens: int, end_ids: list[int], pad_id: int)
     for row, (own, _, _) in enumerate(prompts):
         ids[row, length - len(own) :] = torch.from_numpy(own)
         mask[row, length - len(own) :] = 1
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        mm_token_type_ids=(ids == model.config.image_token_id).long(),
-        pixel_values=torch.from_numpy(np.concatenate([pixels for _, pixels, _ in prompts])),
-        image_grid_thw=torch.from_numpy(np.concatenate([grid for _, _, grid in prompts])),
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        eos_token_id=end_ids,
-        pad_token_id=pad_id,
-    )
+    with torch.no_grad():
+        output = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            mm_token_type_ids=(ids == model.config.image_token_id).long(),
+            pixel_values=torch.from_numpy(np.concatenate([pixels for _, pixels, _ in prompts])),
+            image_grid_thw=torch.from_numpy(np.concatenate([grid for _, _, grid in prompts])),
+            max_new_tokens=max_new_tokens,
+            do_sample=False,
+            eos_token_id=end_ids,
+            pad_token_id=pad_id,
+        )
     answers = []
     for row in output[:, length:].tolist():
         stops = [place for place, token in enumerate(row) if token in end_ids]

@@ -75,7 +75,7 @@ def count_steps(dataset: Path, tokenizer_folder: str) -> None:
             labels = categories if mode == "categories" else ()
             grammar = TokenGrammar(AnswerGrammar(answer_format, labels), vocabulary)
             answers = [follow(grammar, vocabulary, text) for text in texts]
-            tokens, steps = (sum(answer[place] for answer in answers) for place in (0, 1))
+            tokens, steps = sum(answer[0] for answer in answers), sum(answer[1] for answer in answers)
             seconds = sorted(second for answer in answers for second in answer[2])
             milliseconds = [1e3 * second for second in (sum(seconds) / len(seconds), seconds[-1])]
             rows.append(

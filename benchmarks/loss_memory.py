@@ -64,7 +64,9 @@ def watch(place: str) -> None:
     from paddle.base import core
     from paddleformers.trainer.trainer import Trainer
 
-    step, seconds, losses = Trainer.training_step, [], []
+    step = Trainer.training_step
+    seconds: list[float] = []
+    losses: list[float] = []
 
     def training_step(self: object, *args: object, **kwargs: object) -> object:
         if len(losses) == SKIPPED_STEPS:

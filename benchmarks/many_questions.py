@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +117,13 @@ def time_engine(folder: Path, options: Any) -> bool:
                 ]
         return texts
 
-    best, texts = {}, {}
+    best: dict[str, Seconds] = {}
+    texts: dict[str, list[str]] = {}
     for side in (*SIDES, *(side for _ in range(options.rounds) for side in SIDES)):
-        texts[side], seconds = timed(lambda side=side: answers(side))
+        texts[side], seconds = timed(partial(answers, side))
         print(side, *(f"{each:.2f} s" for each in seconds), file=sys.stderr)
         is_warm = side in best
-        best[side] = tuple(map(min, best[side], seconds)) if is_warm else (float("inf"), float("inf"))
+        best[side] = least(best[side], seconds) if is_warm else (float("inf"), float("inf"))
     for engine in engines.values():  # greedily, a random model says the same again and again
         engine.decoding = replace(engine.decoding, temperature=1.0)
     sampled = [answers(side) for side in SIDES]
@@ -152,6 +154,11 @@ def time_command(folder: Path, options: Any) -> bool:
     images = len(rows["with"].splitlines())
     print(table(times, images), end="")
     return is_same
+
+
+def least(one: Seconds, other: Seconds) -> Seconds:
+    """Return the smaller seconds of each kind."""
+    return min(one[0], other[0]), min(one[1], other[1])
 
 
 def timed(ask: Callable[[], list[str]]) -> tuple[list[str], Seconds]:

@@ -19,8 +19,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
@@ -40,7 +42,8 @@ RECTANGLE = 0.4
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, float("inf"))}
 HEADER = ("", "objects", "mean IoU", "interval", "IoU >= 0.5", "IoU >= 0.8", "lowest", "CPU s")
 
-Mask = np.ndarray
+Pixels = npt.NDArray[Any]
+Mask = npt.NDArray[Any]
 Found = tuple[int, float, float, float]
 """Picture, area of the object, IoU, seconds."""
 
@@ -85,13 +88,13 @@ def main() -> int:
 def by_rectangle(picture: Image.Image, box: Box) -> Mask:
     """Cut within a rectangle around the click."""
 
-    def rectangle(pixels: np.ndarray, wanted: list[tuple[int, int]], _: object) -> Mask:
+    def rectangle(pixels: Pixels, wanted: list[tuple[int, int]], _: object) -> Mask:
         (x, y), mask = wanted[0], np.zeros(pixels.shape[:2], dtype=np.bool_)
         down, across = (int(side * RECTANGLE / 2) for side in mask.shape)
         mask[max(y - down, 0) : y + down + 1, max(x - across, 0) : x + across + 1] = True
         return mask
 
-    def undecided(pixels: np.ndarray, labels: np.ndarray, place: Mask) -> Mask:
+    def undecided(pixels: Pixels, labels: Pixels, place: Mask) -> Mask:
         labels = np.where(labels == 1, 3, labels).astype(np.uint8)  # sure is the click alone
         shrink = min(1.0, grabcut_segmenter.LONGEST_SIDE / max(picture.size))
         x, y = (int(value * shrink) for value in clicked(box))

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -119,7 +120,7 @@ def with_image_processor(**changes: object) -> Callable[[Path], None]:
     return lambda folder: change(folder / "preprocessor_config.json", lambda _: changes)
 
 
-def change(path: Path, changes: Callable[[dict], dict]) -> None:
+def change(path: Path, changes: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Change a JSON file."""
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(config | changes(config)), encoding="utf-8")

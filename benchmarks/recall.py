@@ -266,10 +266,9 @@ def mean_result(results: Sequence[WayResult]) -> WayResult:
     """Return the mean of several models; each draw is the mean of one draw of each."""
     first = results[0]
     return WayResult(
-        *(
-            float(np.mean([getattr(each, name) for each in results]))
-            for name in ("boxes", "tokens", "seconds")
-        ),
+        boxes=float(np.mean([each.boxes for each in results])),
+        tokens=float(np.mean([each.tokens for each in results])),
+        seconds=float(np.mean([each.seconds for each in results])),
         values={
             order: {
                 metric: float(np.mean([each.values[order][metric] for each in results])) for metric in METRICS

@@ -254,8 +254,9 @@ def _hits(found: Boxes, wanted: Boxes, label: str, threshold: float) -> list[boo
     for item in found:
         if item.label == label:
             best = max(free, key=lambda box: iou(box, item.box), default=None)
-            hits.append(best is not None and iou(best, item.box) >= threshold)
-            if hits[-1]:
+            is_hit = best is not None and iou(best, item.box) >= threshold
+            hits.append(is_hit)
+            if best is not None and is_hit:
                 free.remove(best)
     return hits
 
@@ -281,7 +282,7 @@ def weighted_sum(found: Boxes, wanted: Boxes) -> float:
     return 0.7 * overlap + 0.3 * complete if right or found or wanted else 1.0
 
 
-def best_overlap(found: Boxes, wanted: Boxes) -> float:
+def best_overlap(found: Sequence[Detection], wanted: Sequence[Detection]) -> float:
     """Rex-Omni's released code: the mean over the boxes of their best IoU, not one to one."""
     best = [
         max((iou(item.box, each.box) for each in wanted if each.label == item.label), default=0.0)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,7 +153,7 @@ def loads(server: Server, small: str) -> Iterator[tuple[str, Callable[[], "Count
         large = picture(side)
         yield (
             f"4 images of {side * side // 1_000_000} megapixels",
-            lambda large=large: at_once(4, lambda: server.ask("Where?", large)),
+            partial(at_once, 4, partial(server.ask, "Where?", large)),
         )
     yield (
         "40 bodies of 29 MB",

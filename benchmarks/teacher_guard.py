@@ -11,8 +11,10 @@ import io
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -63,7 +65,7 @@ def read_photographs(paths: list[Path]) -> Iterator[Image.Image]:
             yield model_pixels(Image.open(io.BytesIO(row["image"]["bytes"])))
 
 
-def distances(book: list[PicturePrint], copy: PicturePrint) -> tuple[np.ndarray, np.ndarray]:
+def distances(book: list[PicturePrint], copy: PicturePrint) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the bits and the thumbnails' mean difference to each of the prints."""
     bits = np.array([int(differing_bits(item.bits, copy.bits)) for item in book])
     seen = copy.thumbnail.astype(float)

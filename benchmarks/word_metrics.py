@@ -74,7 +74,7 @@ def reference_scores(pairs: Pairs) -> dict[str, Any]:
     program = Meteor()
     meteor, each_meteor = program.compute_score(truths, texts)
     most = max(len(phrases) for phrases, _ in pairs)
-    streams = [[phrases[n] if n < len(phrases) else None for phrases, _ in pairs] for n in range(most)]
+    streams: Any = [[phrases[n] if n < len(phrases) else None for phrases, _ in pairs] for n in range(most)]
     bleu = BLEU(lowercase=True).corpus_score([text for _, text in pairs], streams)
     return {
         "tokens": list(given.values()),
