@@ -46,6 +46,7 @@ from infer.calibrate.known_answers import read_known_answers
 from infer.confidence.box_features import ALTERNATIVES
 from infer.confidence.calibration import Calibration, FittedOn
 from infer.engines.opening import open_engine
+from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.settings import CALIBRATED, HEAD
 from infer.recipe import InferRecipe
 from infer.runs.predicted_row import prediction_row
@@ -170,6 +171,8 @@ def ask(recipe: InferRecipe, folder: Path) -> None:
     The calibration is fitted to boxes as they are written, of answers to training questions.
     """
     engine = open_engine(replace(recipe, score=TOKEN_SCORES[0]))
+    if not isinstance(engine, PaddleEngine):
+        raise SystemExit(f"not an engine of ours: {type(engine).__name__}")
     engine.judge, judge = None, engine.judge
     known = read_known_answers(recipe.dataset_path, CALIBRATED_ON)
     images = [question.image for question in known.questions]
