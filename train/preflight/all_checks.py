@@ -18,6 +18,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
+from train.preflight.objective_keys.kept_knowledge import forgetting_line
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
@@ -132,5 +133,6 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
         yield line
         if too_large:
             problems.append(line)
+    yield from forgetting_line(recipe)
     if fate := output_fate(recipe):
         yield fate
