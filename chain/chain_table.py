@@ -9,8 +9,9 @@ from chain.step_decisions import StepRecord, Verdict
 from grounding.errors import UserError
 from grounding.files import read_json
 from grounding.layout import SCORES_FILE
-from grounding.suites.suite_recipe import TABLE_JSON
+from grounding.suites.suite_recipe import SUITES_FOLDER, TABLE_JSON
 from grounding.tables import format_table, markdown_table
+from infer.suite.suite_means import DIFFERENCE
 
 HEADLINES = ("AP", "AP50", "f1_50", "mean_iou", "readable", "ref_accuracy_50", "pope_f1")
 """The scores of predictions that the table shows, where they are defined; suites name their own."""
@@ -34,17 +35,21 @@ def plan_text(steps: Sequence[PlannedStep], verdicts: Mapping[str, Verdict]) -> 
 
 
 def result_text(steps: Sequence[PlannedStep], records: Mapping[str, StepRecord]) -> str:
-    """Return the table of the steps and that of their scores, for a terminal."""
+    """Return the table of the steps, that of their scores, and notes about these, for a terminal."""
     rows, scores = _step_rows(steps, records), list(_score_rows(steps))
-    tables = [format_table(STEP_HEADER, rows, numbers=False)]
-    return "\n\n".join([*tables, *([format_table(SCORE_HEADER, scores, numbers=False)] if scores else [])])
+    parts = [format_table(STEP_HEADER, rows, numbers=False)]
+    parts += [format_table(SCORE_HEADER, scores, numbers=False)] if scores else []
+    notes = list(_notes(steps))
+    return "\n\n".join([*parts, *(["\n".join(notes)] if notes else [])])
 
 
 def result_markdown(title: str, steps: Sequence[PlannedStep], records: Mapping[str, StepRecord]) -> str:
-    """Return the same tables as Markdown."""
+    """Return the same as Markdown."""
     rows, scores = _step_rows(steps, records), list(_score_rows(steps))
-    tables = [markdown_table(STEP_HEADER, rows)]
-    return "\n".join([f"# {title}\n", *tables, *([markdown_table(SCORE_HEADER, scores)] if scores else [])])
+    parts = [f"# {title}\n", markdown_table(STEP_HEADER, rows)]
+    parts += [markdown_table(SCORE_HEADER, scores)] if scores else []
+    notes = "".join(f"- {note}\n" for note in _notes(steps))
+    return "\n".join([*parts, *([notes] if notes else [])])
 
 
 def _command(step: PlannedStep) -> str:
@@ -63,22 +68,36 @@ def _time(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def _suite_tables(steps: Sequence[PlannedStep]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the tables of suites by step: those of its own command, and those that a training has run."""
+    own = {step.output for step in steps}
+    for step in steps:
+        if _command(step) == "infer.suite":
+            yield step.name, _content(step.output / TABLE_JSON)
+        elif _command(step) == "train":
+            for path in sorted((step.output / SUITES_FOLDER).glob(f"*/{TABLE_JSON}")):
+                if path.parent not in own:
+                    yield step.name, _content(path)
+
+
 def _score_rows(steps: Sequence[PlannedStep]) -> Iterator[list[str]]:
     """Yield a row for each score of each step that has measured some, from the files of its command."""
     for step in steps:
-        if _command(step) == "infer.suite":
-            table = _content(step.output / TABLE_JSON)
-            for row in table.get("rows", ()):
-                about = [step.name, row["name"], row["asked"]]
-                is_change = row["kind"] == "difference"
-                yield from _rows(
-                    about, table["metrics"], row["values"], row["intervals"], is_change=is_change
-                )
-        elif _command(step) == "infer":
+        if _command(step) in ("infer", "infer.parallel"):
             scores = _content(step.output / SCORES_FILE)
             shown = [key for key in HEADLINES if scores.get(key) is not None]
             asked = f"{scores['images']} images" if "images" in scores else ""
             yield from _rows([step.name, "val", asked], shown, scores, scores.get("intervals", {}))
+    for name, table in _suite_tables(steps):
+        for row in table.get("rows", ()):
+            about, is_change = [name, row["name"], row["asked"]], row["kind"] == DIFFERENCE
+            yield from _rows(about, table["metrics"], row["values"], row["intervals"], is_change=is_change)
+
+
+def _notes(steps: Sequence[PlannedStep]) -> Iterator[str]:
+    for name, table in _suite_tables(steps):
+        for about, notes in table.get("notes", {}).items():
+            yield from (f"note: {name}: {about}: {note}" for note in notes)
 
 
 def _rows(

@@ -58,6 +58,8 @@ def _checked(command: str, path: Path | None, words: Sequence[str]) -> dict[str,
         suite = dataclasses.asdict(load_suite(cast(Path, path), list(words)))
         return {key: value for key, value in suite.items() if value not in (None, {}, [])}
     schema = _schema(command)
+    if command == "infer.parallel":  # its own key, which changes no answer
+        words = [word for word in words if not word.startswith("processes=")]
     if path is None:
         load_settings(schema, words)
         return cast(dict[str, Any], OmegaConf.to_container(parse_overrides(words)))
@@ -83,7 +85,7 @@ def _schema(command: str) -> type[Any]:
         from train.box_head.box_head_recipe import BoxHeadRecipe
 
         return BoxHeadRecipe
-    if command in ("infer", "infer.calibrate"):
+    if command in ("infer", "infer.parallel", "infer.calibrate"):
         from infer.recipe import InferRecipe
 
         return InferRecipe

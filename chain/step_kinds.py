@@ -79,6 +79,8 @@ def _derived() -> StepKind:
 SAME_SCORES = ("sets", "datasets", "expected", "metrics", "average", "draws")
 """The keys of a suite that change its table, but none of the answers."""
 
+_ANSWERS = StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(*SAME_ANSWERS, "max_detections"))
+
 KINDS: Mapping[str, StepKind] = {
     "prepare.shapes": StepKind(PLACE),
     "prepare": StepKind(RECIPE, _output_dir, is_expensive=True),
@@ -88,7 +90,8 @@ KINDS: Mapping[str, StepKind] = {
     "train": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(SUITES_KEY,)),
     "train.export": StepKind(RECIPE, _export_folder),
     "train.box_head": StepKind(RECIPE, _box_head_folder),
-    "infer": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(*SAME_ANSWERS, "max_detections")),
+    "infer": _ANSWERS,
+    "infer.parallel": _ANSWERS,
     "infer.suite": StepKind(
         RECIPE,
         _suite_folder,
