@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"--until {arguments.until}: {chain.path} has no such step"
             f"{suggestion(arguments.until, chain.steps)}"
         )
-    from chain.chain_record import CHAIN_TEXT, read_records
-    from chain.chain_run import look_at, run_chain
+    from chain.chain_record import CHAIN_TEXT, read_step_records
+    from chain.chain_run import judge_chain, run_chain
     from chain.chain_table import plan_text, result_markdown, result_text
     from chain.planned_steps import plan_steps, with_parents
     from grounding.files import write_text
@@ -49,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         steps = with_parents(steps, arguments.until)
     folder = chain.output_dir
     if arguments.dry_run:
-        print_result(plan_text(steps, look_at(steps, read_records(folder))))
+        print_result(plan_text(steps, judge_chain(steps, read_step_records(folder))))
         return 0
     words = list(sys.argv[1:] if argv is None else argv)
     code = run_chain(steps, folder, f"python -m chain {shlex.join(words)}")
     if code == 0:
-        records = read_records(folder)
+        records = read_step_records(folder)
         write_text(folder / CHAIN_TEXT, result_markdown(arguments.chain.stem, steps, records))
         print_result(f"{result_text(steps, records)}\n\n{folder / CHAIN_TEXT}")
     return code

@@ -34,7 +34,7 @@ class _ChainTypes(TypedDict):
     steps: dict[str, _StepTypes]
 
 
-def read_records(folder: Path) -> dict[str, StepRecord]:
+def read_step_records(folder: Path) -> dict[str, StepRecord]:
     """Read the records of a chain's steps, by name; none where the chain has not run yet.
 
     Raises:
@@ -55,7 +55,7 @@ def read_records(folder: Path) -> dict[str, StepRecord]:
         ) from error
 
 
-def write_records(folder: Path, records: Mapping[str, StepRecord]) -> None:
+def write_step_records(folder: Path, records: Mapping[str, StepRecord]) -> None:
     """Write the records of all steps; the file is complete or as it was."""
     steps = {name: dataclasses.asdict(record) for name, record in records.items()}
     write_json(folder / CHAIN_JSON, {"version": CHAIN_VERSION, "steps": steps})

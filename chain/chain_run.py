@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chain.chain_record import only_chain, read_records, write_records
+from chain.chain_record import only_chain, read_step_records, write_step_records
 from chain.content_stamps import stamp
 from chain.planned_steps import PlannedStep
 from chain.recipe_settings import check_before
@@ -20,8 +20,8 @@ from chain.step_decisions import (
     StepNow,
     StepRecord,
     Verdict,
-    decide,
-    decide_next,
+    judge_step,
+    judge_steps,
 )
 from chain.step_process import end_step, new_step_mark, run_step
 from grounding.errors import UserError
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 Steps = Sequence[PlannedStep]
 
 
-def look_at(steps: Steps, records: Mapping[str, StepRecord]) -> dict[str, Verdict]:
+def judge_chain(steps: Steps, records: Mapping[str, StepRecord]) -> dict[str, Verdict]:
     """Return what is to be done about each step, without doing anything."""
-    return decide({step.name: _now(step) for step in steps}, records)
+    return judge_steps({step.name: _now(step) for step in steps}, records)
 
 
 def run_chain(steps: Steps, folder: Path, how_to_resume: str) -> int:
@@ -46,15 +46,15 @@ def run_chain(steps: Steps, folder: Path, how_to_resume: str) -> int:
         UserError: a recipe that cannot be trained, or another process runs this chain.
     """
     with only_chain(folder):
-        records = read_records(folder)
+        records = read_step_records(folder)
         for step in steps:
             if (record := records.get(step.name)) and record.state == RUNNING and record.mark:
                 end_step(record.mark)
-        _check_recipes(steps, look_at(steps, records))
+        _check_recipes(steps, judge_chain(steps, records))
         for number, step in enumerate(steps, start=1):
             place = f"step {number} of {len(steps)}, {step.name}"
             now = _now(step)
-            verdict = decide_next(now, step.name, records)
+            verdict = judge_step(now, step.name, records)
             if verdict.state == IS_DONE:
                 log.info("%s: done already", place)
                 continue
@@ -63,7 +63,7 @@ def run_chain(steps: Steps, folder: Path, how_to_resume: str) -> int:
             if before and _must_move(step, verdict, before):
                 _move_aside(step.output)
             records[step.name] = _started(step, now, verdict, records)
-            write_records(folder, records)
+            write_step_records(folder, records)
             if code := _run_recorded(step, records, folder):
                 log.error("%s: ended with exit code %d; to go on: %s", step.name, code, how_to_resume)
                 return code
@@ -127,7 +127,7 @@ def _run_recorded(step: PlannedStep, records: dict[str, StepRecord], folder: Pat
     finally:
         seconds = round(running.seconds + time.monotonic() - began, 1)
         records[step.name] = replace(ended, seconds=seconds, mark="")
-        write_records(folder, records)
+        write_step_records(folder, records)
     return code
 
 

@@ -67,7 +67,7 @@ class Verdict:
     """The settings that changed, and the names of the steps and inputs that were read and are others now."""
 
 
-def decide(now: Mapping[str, StepNow], records: Mapping[str, StepRecord]) -> dict[str, Verdict]:
+def judge_steps(now: Mapping[str, StepNow], records: Mapping[str, StepRecord]) -> dict[str, Verdict]:
     """Return the verdict about each step; `now` has every step behind its parents.
 
     A changed step makes all steps that depend on it run again, and no others.
@@ -78,7 +78,7 @@ def decide(now: Mapping[str, StepNow], records: Mapping[str, StepRecord]) -> dic
     return verdicts
 
 
-def decide_next(step: StepNow, name: str, records: Mapping[str, StepRecord]) -> Verdict:
+def judge_step(step: StepNow, name: str, records: Mapping[str, StepRecord]) -> Verdict:
     """Return the verdict about a step whose parents are done."""
     return _verdict(step, records.get(name), records, dict.fromkeys(step.parents, Verdict(IS_DONE)))
 

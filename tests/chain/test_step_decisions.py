@@ -17,8 +17,8 @@ from chain.step_decisions import (
     RUNNING,
     StepNow,
     StepRecord,
-    decide,
-    decide_next,
+    judge_step,
+    judge_steps,
 )
 
 World = dict[str, StepNow]
@@ -53,7 +53,7 @@ def run(world: World, records: Records, limit: int | None = None) -> list[str]:
     """Run what has to run, as a chain does, and return the names; a limit kills the chain in that step."""
     ran: list[str] = []
     for name, step in world.items():
-        verdict = decide_next(step, name, records)
+        verdict = judge_step(step, name, records)
         if verdict.state == IS_DONE:
             continue
         before = records.get(name)
@@ -98,7 +98,7 @@ def test_a_change_runs_the_step_and_its_descendants_and_nothing_else(
     kind = data.draw(st.sampled_from(["settings", "no settings", "inputs"]))
     world[name] = changed(world[name], kind)
     expected = descendants(world, name)
-    planned = {one for one, verdict in decide(world, records).items() if verdict.state != IS_DONE}
+    planned = {one for one, verdict in judge_steps(world, records).items() if verdict.state != IS_DONE}
     assert planned == expected
     assert set(run(world, records)) == expected
     assert run(world, records) == []
@@ -114,7 +114,7 @@ def test_a_chain_that_is_killed_at_any_step_ends_as_one_that_is_not(
     world[name] = changed(world[name], "settings")
     expected = descendants(world, name)
     killed = run(world, records, limit=data.draw(st.integers(1, len(expected))))
-    assert decide(world, records)[killed[-1]].state == IS_INTERRUPTED
+    assert judge_steps(world, records)[killed[-1]].state == IS_INTERRUPTED
     later = run(world, records)
     assert set(killed) | set(later) == expected
     assert set(killed[:-1]).isdisjoint(later)
@@ -130,7 +130,7 @@ def test_a_lost_output_runs_its_step_alone_if_it_comes_out_the_same(
     run(world, records)
     name = data.draw(st.sampled_from(list(world)))
     world[name] = replace(world[name], output=data.draw(st.sampled_from([None, "changed by hand"])))
-    verdicts = decide(world, records)
+    verdicts = judge_steps(world, records)
     assert verdicts[name].state == IS_LOST
     assert {one for one, verdict in verdicts.items() if verdict.state == IS_OPEN} == descendants(
         world, name
@@ -151,7 +151,7 @@ def test_each_verdict_says_why() -> None:
     record = StepRecord(1, DONE, {"seed": 1}, {"a": 1, "b": 1}, {"photos": "y", "gone": "z"}, "out", "out")
     parent = StepRecord(2, DONE, {}, {}, {}, "a", "of a")
     world = {"a": StepNow({}, [], {}, "of a"), "c": step}
-    verdict = decide(world, {"a": parent, "c": record})["c"]
+    verdict = judge_steps(world, {"a": parent, "c": record})["c"]
     assert verdict.state == IS_CHANGED
     assert verdict.reasons == (
         "seed: 1 -> 2",
@@ -162,10 +162,10 @@ def test_each_verdict_says_why() -> None:
         "does not depend on b any more",
     )
     assert verdict.changed_keys == {"seed", "size", "photos", "a"}
-    assert decide(world, {})["c"].state == IS_NEW
+    assert judge_steps(world, {})["c"].state == IS_NEW
 
 
 @pytest.mark.parametrize(("state", "output"), [(RUNNING, "out"), (DONE, "other")])
 def test_a_change_counts_more_than_an_interruption_or_a_lost_output(state: str, output: str) -> None:
     record = StepRecord(1, state, {"seed": 1}, {}, {}, "out", "out")
-    assert decide_next(StepNow({"seed": 2}, [], {}, output), "a", {"a": record}).state == IS_CHANGED
+    assert judge_step(StepNow({"seed": 2}, [], {}, output), "a", {"a": record}).state == IS_CHANGED
