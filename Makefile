@@ -1,6 +1,7 @@
 # Every command of the project. `make` alone lists them.
 #
-# DATA, RECIPE, EVAL and SUITE name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value overrides on to it:
+# DATA, RECIPE, EVAL, SUITE and CHAIN name the recipe of each step, CHECKPOINT a model's folder; ARGS passes key=value
+# overrides on to it:
 #   make train RECIPE=recipes/train/qwen3_vl_8b_lora.yaml ARGS="learning_rate=5.0e-5"
 # SOURCE names a folder of annotated images that has no recipe yet: make prepare SOURCE=my_photos
 
@@ -8,6 +9,7 @@ DATA   ?= recipes/prepare/coco.yaml
 RECIPE ?= recipes/train/qwen3_vl_8b_full.yaml
 EVAL   ?= recipes/infer/coco.yaml
 SUITE  ?= recipes/suites/coco.yaml
+CHAIN  ?= recipes/chains/qwen3_vl_8b_coco.yaml
 CHECKPOINT ?= checkpoints/demo/full
 ARGS   ?=
 CUDA   ?= cu126
@@ -53,7 +55,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo chain gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -101,20 +103,12 @@ lock: ## pin the dependencies of pyproject.toml again
 	rm -r .venv-lock
 
 demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a before/after table
-	$(RUN) prepare.shapes data/demo_source
-	$(RUN) prepare recipes/prepare/demo.yaml
-	$(RUN) train.tiny checkpoints/demo/base
-	$(RUN) infer recipes/infer/demo.yaml checkpoint=checkpoints/demo/base output_dir=checkpoints/demo/eval_before
-	$(RUN) train recipes/train/tiny_full.yaml
-	$(RUN) infer recipes/infer/demo.yaml
-	$(RUN) visualize before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
-	  --sheet --limit 4 --output checkpoints/demo/sheet.png
-	$(RUN) visualize page before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
-	  --output checkpoints/demo/page
-	$(RUN) infer.compare before=checkpoints/demo/eval_before after=checkpoints/demo/eval_after \
-	  --output checkpoints/demo/scores.json
+	$(RUN) chain recipes/chains/demo.yaml
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
+
+chain: setup ## prepare, train, measure, export and report by one recipe: CHAIN; the plan: ARGS=--dry-run
+	$(RUN) chain $(CHAIN) $(ARGS)
 
 prepare: setup ## prepare a data set, check it, write statistics: DATA; from any annotated folder: SOURCE
 ifeq ($(origin SOURCE),command line)

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("grounding", "models", "prepare", "train", "infer", "visualize")
+PACKAGES = ("grounding", "models", "prepare", "train", "infer", "visualize", "chain")
 SHARED_STEMS = {"__init__", "__main__", "recipe"}
 """Module names that several folders have on purpose: each package's face, command and recipe schema."""
 

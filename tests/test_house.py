@@ -36,6 +36,7 @@ def processor_seconds_of_children() -> float:
 @pytest.mark.parametrize(
     "module",
     [
+        "chain",
         "prepare",
         "prepare.check",
         "prepare.describe",

@@ -24,7 +24,7 @@ def new_mark() -> str:
     return uuid.uuid4().hex
 
 
-def end_processes(mark: str) -> None:
+def end_processes(mark: str, variable: str = MARK) -> None:
     """End every process of a run: terminate, wait, kill.
 
     The launcher puts its workers into sessions of their own, and the data loader's workers outlive a trainer
@@ -32,26 +32,26 @@ def end_processes(mark: str) -> None:
     """
     for end in (psutil.Process.terminate, psutil.Process.kill):
         deadline = time.monotonic() + PATIENCE_SECONDS
-        for process in _living(mark):
+        for process in _living(mark, variable):
             with suppress(psutil.Error):  # it has ended, or is another user's
                 end(process)
-        while marked(mark) and time.monotonic() < deadline:
+        while marked(mark, variable) and time.monotonic() < deadline:
             time.sleep(0.2)
-        if not marked(mark):
+        if not marked(mark, variable):
             return
 
 
-def marked(mark: str) -> list[int]:
+def marked(mark: str, variable: str = MARK) -> list[int]:
     """Return the ids of the living processes with this mark in their environment."""
-    return [process.pid for process in _living(mark)]
+    return [process.pid for process in _living(mark, variable)]
 
 
-def _living(mark: str) -> list[psutil.Process]:
+def _living(mark: str, variable: str) -> list[psutil.Process]:
     """Return the processes with a mark; zombies have no environment, and some processes may not be read."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) == mark:
+            if process.environ().get(variable) == mark:
                 found.append(process)
     return found
 
