@@ -13,6 +13,7 @@ from typing import Any
 
 from models.libraries import hide_paddlefleet
 from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
+from train.objectives.joint_head.joint_settings import JOINT_KEY
 
 NONE_TYPE = type(None)
 
@@ -45,6 +46,7 @@ OWN_KEYS = (
     Key(SUITES_KEY, list | None, None),
     Key(WEIGHT_KEY, float, 0.0),
     Key(TAU_KEY, float, DEFAULT_TAU),
+    Key(JOINT_KEY, bool | dict | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

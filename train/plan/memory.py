@@ -31,6 +31,7 @@ from models.shapes import Tensor
 from train.plan.activations import count_activations
 from train.plan.coordinate_memory import count_coordinates
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
+from train.plan.joint_memory import count_head
 from train.plan.loss import count_loss
 from train.plan.sampling_memory import count_sampling, needs_start_copy
 from train.plan.trainable import trained_tensors
@@ -49,6 +50,9 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
 """The parts of runs that compare with their start, and that learn from sampled answers."""
 
+BOX_HEAD = "box head and its optimizer"
+"""The part of runs that train a box head with the model."""
+
 
 @dataclass(frozen=True)
 class MemoryPlan:
@@ -59,7 +63,8 @@ class MemoryPlan:
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
     layer, as the two are never in memory together. `tokens` is the longest micro-batch. `start_copy` is the
     frozen model of the start, with which the stage VL-DPO and grounding_grpo.kl compare; with LoRA the
-    adapter is switched off for that. `sampling` is what sampled answers need while nothing is learned.
+    adapter is switched off for that. `sampling` is what sampled answers need while nothing is learned, and
+    `box_head` what a head has that is trained with the model.
     """
 
     parameters: int
@@ -74,6 +79,7 @@ class MemoryPlan:
     peak: int
     start_copy: int = 0
     sampling: int = 0
+    box_head: int = 0
     reserve: int = RESERVE
 
     @property
@@ -88,6 +94,8 @@ class MemoryPlan:
         }
         if self.start_copy:
             parts[START_COPY] = self.start_copy
+        if self.box_head:
+            parts[BOX_HEAD] = self.box_head
         if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
         return {**parts, "reserve (an allowance)": self.reserve}
@@ -162,6 +170,8 @@ def plan_memory(
     shard_gradients = spread.sharding if spread.stage >= 2 else 1
     activations = count_activations(recipe, config, spread, frozen_vision=_is_frozen(trained, "model.visual"))
     loss = count_loss(recipe, config, spread, model, trained, weight)
+    head, boxes = count_head(recipe, config)
+    beside = count_coordinates(recipe, config, loss.head_gradient) + boxes
     return MemoryPlan(
         parameters=sum(tensor.size for tensor in model),
         trainable=sum(tensor.size for tensor in trained),
@@ -172,9 +182,10 @@ def plan_memory(
         gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients + loss.waiting,
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
-        peak=max(loss.peak + count_coordinates(recipe, config, loss.head_gradient), activations.one_layer),
+        peak=max(loss.peak + beside, activations.one_layer),
         start_copy=_spread(model, spread) * weight if needs_start_copy(recipe) else 0,
         sampling=count_sampling(recipe, config, spread),
+        box_head=head,
     )
 
 

@@ -57,6 +57,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import dra
 from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
     initialise_fleet_for_resume,
 )
+from train.inside.patches.paddleformers_1_2.on_demand.learn_box_head import learn_box_head
 from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.on_demand.sharpen_coordinates import sharpen_coordinates
@@ -85,6 +86,7 @@ from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs
 )
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
+from train.objectives.joint_head.joint_settings import read_joint
 from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
@@ -148,6 +150,9 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield partial(show_pictures_with_pairs, recipe)
     if (coordinates := read_coordinates(recipe)) is not None:
         yield partial(sharpen_coordinates, coordinates)
+    if (joint := read_joint(recipe)) is not None:
+        seed = int(recipe.get("seed", 42))
+        yield partial(learn_box_head, joint, TrainRecipe(recipe).data_files("train"), seed)
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best
