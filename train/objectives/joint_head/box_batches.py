@@ -128,12 +128,13 @@ def _tensor(rows: list[list[int]], columns: int) -> Any:
 
 def read_box_table(table: Any) -> list[BoxRow]:
     """Return the boxes of a table that a batch has carried."""
-    rows = [] if table is None else table.tolist()
-    return [
-        BoxRow(*each[:4], _four(each[4:8]), _four(each[8:12]), each[12], each[13], each[14])
-        for each in rows
-        if each[0] != NO_ROW
-    ]
+    return [_read_row(numbers) for numbers in table.tolist() if numbers[0] != NO_ROW]
+
+
+def _read_row(numbers: list[int]) -> BoxRow:
+    row, answer, label_end, box_end, *others = numbers
+    label, other, end = others[8:]
+    return BoxRow(row, answer, label_end, box_end, _four(others[:4]), _four(others[4:8]), label, other, end)
 
 
 def _four(numbers: list[int]) -> tuple[int, int, int, int]:
