@@ -43,6 +43,10 @@ known_cuda = $(if $(and $(filter 1,$(words $(CUDA))),$(filter $(CUDAS),$(CUDA)))
 # The worker that makes masks needs SAM_PACKAGES beside torch.
 TORCH         := 2.13.0
 TRANSFORMERS  := 5.3.0
+# Of this torch. It lies in a folder of its own, which the tests that compare with it name: a build for another kind of
+# torch, with CUDA or without, breaks transformers where it is found.
+TORCHVISION   := 0.28.0
+TORCHVISION_FOLDER := .venv-torch/torchvision-$(TORCHVISION)
 SAM_PACKAGES  := fastapi uvicorn omegaconf
 # PaddleX pins another OpenCV and another PyYAML than this project, so that it gets a venv of its own.
 PADDLEX_PACKAGES := paddlex==3.7.2 opencv-contrib-python==4.10.0.84 pypdfium2
@@ -86,6 +90,10 @@ setup-torch: ## create .venv-torch for the tests that compare with torch; TORCH_
 	  echo "making .venv-torch: 1 GB, a few minutes"; \
 	  $(PYTHON) -m venv .venv-torch && \
 	  $(TORCH_INSTALL) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(TORCH); }
+	@test -d $(TORCHVISION_FOLDER) || { $(TORCH_PYTHON) -m pip install --disable-pip-version-check -q --no-deps \
+	  --target $(TORCHVISION_FOLDER).part $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torchvision==$(TORCHVISION) && \
+	  mv $(TORCHVISION_FOLDER).part $(TORCHVISION_FOLDER); } \
+	  || echo "torchvision could not be installed: the tests that compare with it will be skipped" >&2
 
 setup-sam: setup-torch ## create .venv-torch, in which SAM 2 makes masks: infer.serve_masks backend=sam2
 	@echo "next: .venv-torch/bin/python -m infer.serve_masks backend=sam2 checkpoint=FOLDER device=cuda:0"

@@ -4,7 +4,8 @@ Trains the tiny model on drawn shapes: first on coarse cells, as benchmarks/conf
 steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose truth is not on that grid. Its
 early checkpoint there is the middling model, a later one of the same training the learned model.
 `train.box_head` makes a head for each, on its own answers to 1,000 training questions (two each), and a
-calibration is fitted to its answers to 200. Then 256 validation images are asked about.
+calibration is fitted to its answers to 200. Then 256 validation images are asked about. The joint model is
+trained as the learned one, with grounding_box_head: true, and has the head of that training.
 
 Boxes: those that match an object as they are written (IoU 0.5, the right label), as text and as corrected by
 `boxes=head`: their mean IoU, and F1 at an IoU of 0.9 over all boxes. Small objects have sides of up to 18
@@ -61,7 +62,8 @@ from train.box_head.learned_boxes import MATCHED
 IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
 DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
 QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 1000, 200, 256, 1000
-STATES, SEEDS_ADD = ("middling", "learned"), (21, 31)
+JOINT = "joint"
+STATES, SEEDS_ADD = ("middling", "learned", JOINT), (21, 31, 31)
 """The models, and what is added to the seed of each, so that it sees the records in an order of its own."""
 
 COARSE_STEPS = {"middling": 600, "learned": 500}
@@ -96,14 +98,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--middling-steps", type=int, default=200)
     parser.add_argument("--learned-steps", type=int, default=400, help="after these (400)")
+    parser.add_argument("--states", nargs="+", choices=STATES, default=STATES, help="models to measure (all)")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that it runs
     work = arguments.folder.resolve()
     steps = (arguments.middling_steps, arguments.learned_steps)
-    measured: dict[str, list[Measured]] = {state: [] for state in STATES}
+    measured: dict[str, list[Measured]] = {state: [] for state in arguments.states}
     for seed in arguments.seeds:
         train(work, seed, steps)
-        for state in STATES:
+        for state in arguments.states:
             measured[state].append(measure(work, state, seed))
     sys.stdout.write(f"{box_table(measured)}\n\n{score_table(measured)}\n")
     return 0
@@ -121,15 +124,19 @@ def train(work: Path, seed: int, steps: tuple[int, int]) -> None:
         sizes = (f"images={IMAGES}", f"val_images={VAL_IMAGES}", f"seed={seed}")
         call("prepare.shapes", source, *sizes, *DRAWN)
         call("prepare", "recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={data}")
-    base = coarse.folder / "checkpoint"
-    for state, count, added in zip(STATES, steps, SEEDS_ADD, strict=True):
-        folder = work / f"{state}_{seed}"
+    bases = {
+        "middling": coarse.folder / "checkpoint",
+        "learned": work / f"middling_{seed}",
+        JOINT: work / f"middling_{seed}",
+    }
+    for state, count, added in zip(STATES, (*steps, steps[-1]), SEEDS_ADD, strict=True):
+        folder, base = work / f"{state}_{seed}", bases[state]
+        more = ["grounding_box_head=true"] if state == JOINT else []
         if not any(folder.glob("model*.safetensors")):
             call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={base}",
                  f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}",
                  f"output_dir={folder}", f"logging_dir={folder / 'visualdl'}", f"seed={seed + added}",
-                 f"max_steps={count}", f"eval_steps={count}", "save_steps=10000")  # fmt: skip
-        base = folder
+                 f"max_steps={count}", f"eval_steps={count}", "save_steps=10000", *more)  # fmt: skip
 
 
 def measure(work: Path, state: str, seed: int) -> Measured:
@@ -137,9 +144,10 @@ def measure(work: Path, state: str, seed: int) -> Measured:
     model, data, folder = work / f"{state}_{seed}", work / f"data_{seed}", work / f"eval_{state}_{seed}"
     if not (folder / HEAD / PREDICTIONS_FILE).is_file():
         words = [f"checkpoint={model}", f"dataset={data}"]
-        progress(f"train.box_head {model}")
-        report = make_box_head(load_recipe(BoxHeadRecipe, HEAD_RECIPE, [*words, f"limit={QUESTIONS}", BATCH]))
-        write_text(folder / "head.txt", report)
+        if state != JOINT:
+            progress(f"train.box_head {model}")
+            keys = [*words, f"limit={QUESTIONS}", BATCH]
+            write_text(folder / "head.txt", make_box_head(load_recipe(BoxHeadRecipe, HEAD_RECIPE, keys)))
         progress(f"ask {model}")
         ask(load_recipe(InferRecipe, RECIPE, [*words, f"output_dir={folder}", "boxes=head", BATCH]), folder)
     only = frozenset(question.image_id for question in read_questions(data, "val", ASKED))
@@ -171,8 +179,7 @@ def ask(recipe: InferRecipe, folder: Path) -> None:
     The calibration is fitted to boxes as they are written, of answers to training questions.
     """
     engine = open_engine(replace(recipe, score=TOKEN_SCORES[0]))
-    if not isinstance(engine, PaddleEngine):
-        raise SystemExit(f"not an engine of ours: {type(engine).__name__}")
+    assert isinstance(engine, PaddleEngine)
     engine.judge, judge = None, engine.judge
     known = read_known_answers(recipe.dataset_path, CALIBRATED_ON)
     images = [question.image for question in known.questions]
@@ -289,7 +296,7 @@ def score_table(measured: dict[str, list[Measured]]) -> str:
             gain = item.values["head"] - item.values[best]
             rows.append([item.name, *(f"{value:.3f}" for value in item.values.values()), best,
                          f"{gain:+.3f} {interval(drawn)}"])  # fmt: skip
-    titles = ["AP by score", *measured[STATES[0]][0].values, "best of tokens", "head - best"]
+    titles = ["AP by score", *next(iter(measured.values()))[0].values, "best of tokens", "head - best"]
     return format_table(titles, rows)
 
 

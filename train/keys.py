@@ -14,6 +14,7 @@ from typing import Any
 from models.libraries import hide_paddlefleet
 from train.keep.keep_settings import KEY as KEEP_KEY
 from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
+from train.objectives.joint_head.joint_settings import JOINT_KEY
 from train.objectives.near_start.near_start_settings import EWC_KEY, L2_KEY
 
 NONE_TYPE = type(None)
@@ -59,6 +60,7 @@ OWN_KEYS = (
     Key(EWC_KEY, dict | None, None),
     Key(KEEP_KEY, list | None, None),
     Key(LORA_TARGETS_KEY, LoraTargets, LoraTargets.ALL.value),
+    Key(JOINT_KEY, bool | dict | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

@@ -61,17 +61,29 @@ def new_weights(states: Any, written: Any, hidden: int, seed: int) -> dict[str, 
     import numpy as np
     import paddle
 
-    inputs = _joined(states, written).numpy().astype("float64")
+    inputs = head_inputs(states, written).numpy().astype("float64")
     known = {"mean": inputs.mean(0), "scale": np.maximum(inputs.std(0), LEAST_SPREAD)}
     weights = {name: paddle.to_tensor(values.astype("float32")) for name, values in known.items()}
+    parts = new_parts(states.shape[-1], hidden, seed)
+    return weights | {name: paddle.to_tensor(values) for name, values in parts.items()}
+
+
+def new_parts(width: int, hidden: int, seed: int) -> dict[str, Any]:
+    """Return the weights of both parts before their training, numpy arrays in float32 by name.
+
+    They change no box, whatever the inputs.
+    """
+    import numpy as np
+
     chance = np.random.default_rng(seed)
-    for name, shape in weight_shapes(states.shape[-1], hidden).items():
-        if name in weights:
+    weights = {}
+    for name, shape in weight_shapes(width, hidden).items():
+        if "." not in name:
             continue
         values = np.zeros(shape, "float32")
         if name.endswith(".hidden"):
             values = chance.normal(0.0, shape[0] ** -0.5, shape).astype("float32")
-        weights[name] = paddle.to_tensor(values)
+        weights[name] = values
     return weights
 
 
@@ -85,7 +97,7 @@ def apply_box_head(
     throw small ones off. `units` (boxes, hidden) are factors of the hidden units of each part, for dropout
     in training.
     """
-    inputs = ((_joined(states, written) - weights["mean"]) / weights["scale"]).clip(-FARTHEST, FARTHEST)
+    inputs = ((head_inputs(states, written) - weights["mean"]) / weights["scale"]).clip(-FARTHEST, FARTHEST)
     changes, logits = (_part(weights, part, inputs, (units or {}).get(part)) for part in PARTS)
     return written + changes * REACH * sides_of(written).tile([1, 2]), logits[:, 0]
 
@@ -104,7 +116,7 @@ def sides_of(boxes: Any) -> Any:
     return boxes[:, 2:] - boxes[:, :2]
 
 
-def _joined(states: Any, written: Any) -> Any:
+def head_inputs(states: Any, written: Any) -> Any:
     """Return the inputs of the head, (boxes, places * width + NUMBERS_OF_A_BOX)."""
     import paddle
 

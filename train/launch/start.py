@@ -12,6 +12,7 @@ from grounding.run_record import FAILED, FINISHED, STOPPED
 from train.checkpoints import newest_checkpoint
 from train.child_environment import remove_environment_dumps
 from train.launch.command import command, cpu_processes, environment
+from train.launch.finished_head import finish_head, remove_head
 from train.launch.manifest import record_end, record_start
 from train.launch.processes import end_earlier_start, new_mark
 from train.launch.provenance import devices_of
@@ -40,7 +41,9 @@ def train(path: Path, overrides: Iterable[str] = ()) -> int:
     end_earlier_start(folder)
     if recipe.pop("overwrite_output_dir", False):
         remove_run(folder)
+        remove_head(folder)
     elif is_finished(folder):
+        finish_head(recipe, folder)
         _say_finished(folder)
         return 0
     resume_from = newest_checkpoint(folder)
@@ -64,6 +67,8 @@ def _run_and_record(recipe: dict[str, Any], folder: Path, resume_from: str | Non
         if code == 0 and not has_weights(folder, since=started):
             log.error("%s: the training ended without saving weights; see %s", folder, log_file)
             code = 1
+        if code == 0:
+            finish_head(recipe, folder)
         state = FAILED if code else FINISHED
     except KeyboardInterrupt:
         state = STOPPED

@@ -9,7 +9,7 @@ OBJECTIVE = "_objective_of_tokens"
 """An attribute of a model's head while its tokens are learned by another loss: a `HeadObjective`."""
 
 ADDED = "_loss_beside_cross_entropy"
-"""An attribute of a model's head while another loss is added to the mean cross entropy."""
+"""An attribute of a model's head while other losses are added to the mean cross entropy: a tuple of them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,23 @@ def added_loss(head: Any, loss_of: Callable[[Any, Any, Any], Any]) -> Iterator[N
     It gets the hidden states of all tokens, (..., width), the head's weight, and the group of processes that
     share it, or None; it returns a scalar. The patch learn_in_blocks asks for it.
     """
-    head.__dict__[ADDED] = loss_of
+    before = head.__dict__.get(ADDED, ())
+    head.__dict__[ADDED] = (*before, loss_of)
     try:
         yield
     finally:
-        del head.__dict__[ADDED]
+        head.__dict__[ADDED] = before
+
+
+@contextmanager
+def states_kept(head: Any) -> Iterator[list[Any]]:
+    """Collect the hidden states that a model's head gets, (..., width), one for each batch; add no loss."""
+    hidden: list[Any] = []
+
+    def keep(states: Any, weight: Any, group: Any) -> float:
+        del weight, group
+        hidden.append(states)
+        return 0.0
+
+    with added_loss(head, keep):
+        yield hidden

@@ -31,6 +31,7 @@ from models.shapes import Tensor
 from train.plan.activations import count_activations
 from train.plan.coordinate_memory import count_coordinates
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
+from train.plan.joint_memory import count_head
 from train.plan.loss import count_loss
 from train.plan.near_start_memory import keeps_start, needs_fisher
 from train.plan.sampling_memory import count_sampling, needs_start_copy
@@ -52,6 +53,9 @@ START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
 FISHER = "Fisher information"
 """The part of runs with grounding_ewc."""
 
+BOX_HEAD = "box head and its optimizer"
+"""The part of runs that train a box head with the model."""
+
 
 @dataclass(frozen=True)
 class MemoryPlan:
@@ -64,7 +68,8 @@ class MemoryPlan:
     frozen model of the start, with which the stage VL-DPO and grounding_grpo.kl compare; with LoRA the
     adapter is switched off for that; or the start of the weights that this GPU's optimizer steps, which
     grounding_l2_to_start and grounding_ewc keep. `sampling` is what sampled answers need while nothing is
-    learned. `fisher` is the Fisher information of the latter.
+    learned, and `box_head` what a head has that is trained with the model. `fisher` is the Fisher information
+    of grounding_ewc.
     """
 
     parameters: int
@@ -80,6 +85,7 @@ class MemoryPlan:
     start_copy: int = 0
     sampling: int = 0
     fisher: int = 0
+    box_head: int = 0
     reserve: int = RESERVE
 
     @property
@@ -94,6 +100,8 @@ class MemoryPlan:
         }
         if self.start_copy:
             parts[START_COPY] = self.start_copy
+        if self.box_head:
+            parts[BOX_HEAD] = self.box_head
         if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
         if self.fisher:
@@ -172,6 +180,8 @@ def plan_memory(
     shard_gradients = spread.sharding if spread.stage >= 2 else 1
     activations = count_activations(recipe, config, spread, frozen_vision=_is_frozen(trained, "model.visual"))
     loss = count_loss(recipe, config, spread, model, trained, weight)
+    head, boxes = count_head(recipe, config)
+    beside = count_coordinates(recipe, config, loss.head_gradient) + boxes
     return MemoryPlan(
         parameters=sum(tensor.size for tensor in model),
         trainable=sum(tensor.size for tensor in trained),
@@ -182,10 +192,11 @@ def plan_memory(
         gradients=_spread(trained, spread) * gradient_bytes(recipe) // shard_gradients + loss.waiting,
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
-        peak=max(loss.peak + count_coordinates(recipe, config, loss.head_gradient), activations.one_layer),
+        peak=max(loss.peak + beside, activations.one_layer),
         start_copy=_start_bytes(recipe, model, trained, spread),
         sampling=count_sampling(recipe, config, spread),
         fisher=_fisher_bytes(recipe, model, trained, spread),
+        box_head=head,
     )
 
 

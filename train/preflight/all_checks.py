@@ -18,6 +18,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
+from train.preflight.objective_keys.joint_head_keys import joint_head_keys
 from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
 from train.preflight.objective_keys.kept_knowledge import forgetting_line
 from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
@@ -46,6 +47,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     coordinate_keys,
     near_start_keys,
     keep_keys,
+    joint_head_keys,
 )
 """Checks that need the recipe and nothing else."""
 

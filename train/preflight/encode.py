@@ -14,6 +14,7 @@ from tqdm import tqdm
 from train.keys import quiet_imports
 from train.preflight.learned_text import NOT_LABELLED, unread_answers
 from train.preflight.objective_keys.coordinate_share import count_coordinate_digits
+from train.preflight.objective_keys.joint_head_share import count_taught_boxes
 from train.preflight.run_data import is_sampled, training_dataset
 from train.recipe import TrainRecipe
 
@@ -36,7 +37,8 @@ class Encoding:
     the kept sequences, as the run groups them; without packing each group is one sequence. `dropped` counts
     by reason the records that the run drops silently. `faults` names each of them that is not just too long.
     `unread` names each kept record whose learned text does not read back as the record's objects.
-    `coordinates` is the number of tokens with loss that are digits of boxes, None if the run spreads none.
+    `coordinates` is the number of tokens with loss that are digits of boxes, None if the run spreads none,
+    and `boxes` that of the boxes that a head learns from, None if the run trains none.
     """
 
     total: int
@@ -47,6 +49,7 @@ class Encoding:
     packs: tuple[tuple[tuple[int, ...], ...], ...]
     unread: tuple[str, ...] = ()
     coordinates: int | None = None
+    boxes: int | None = None
 
     @property
     def count(self) -> int:
@@ -102,6 +105,7 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
         packs=_grouped(dataset, kept),
         unread=tuple(unread),
         coordinates=count_coordinate_digits(recipe, dataset.tokenizer, [each.labels for each in kept]),
+        boxes=count_taught_boxes(recipe, dataset.tokenizer, [each.labels for each in kept]),
     )
 
 

@@ -15,6 +15,7 @@ from train.plan.micro_batch import grpo_settings
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
 from train.preflight.objective_keys.coordinate_share import coordinate_line, coordinate_problem
+from train.preflight.objective_keys.joint_head_share import joint_head_line, joint_head_problem
 from train.recipe import CheckOptions, TrainRecipe, learns_preferences
 
 SHOWN_FAULTS = 3
@@ -69,6 +70,7 @@ def encoding_problems(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
             "shorter one forever"
         )
     yield from coordinate_problem(encoding.coordinates, encoding.kept)
+    yield from joint_head_problem(encoding.boxes, encoding.kept)
 
 
 def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
@@ -82,6 +84,7 @@ def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
         f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
     )
     yield from coordinate_line(recipe, encoding.coordinates, encoding.learned)
+    yield from joint_head_line(recipe, encoding.boxes, encoding.kept)
     if grpo_settings(recipe) is not None:
         return  # no record is dropped, and rows are made of sampled answers
     long = encoding.dropped[TOO_LONG]

@@ -1,5 +1,8 @@
 """The losses of a box head against a count of cells, and their gradients against finite differences."""
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 from models.heads.box_losses import LossWeights, box_head_loss, generalised_iou, l1_distance
 
 SIDE = 12
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def cells(box: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -145,3 +149,44 @@ def test_only_matched_boxes_are_fitted_and_shares_count() -> None:
     assert float(loss_of(boxes, sure)) < float(loss_of(boxes, other)) < before
     nothing = paddle.zeros([6], dtype="float64")
     assert float(loss_of(boxes, logits, matched=nothing)) == pytest.approx(np.log(2))
+
+
+@pytest.fixture(scope="module")
+def theirs(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Losses of torch and torchvision, with the boxes that they are of."""
+    folder = tmp_path_factory.mktemp("torchvision")
+    chance = np.random.default_rng(9)
+    corners = chance.uniform(0, 1, (400, 2, 2, 2)).astype("float32")
+    boxes, wanted = (np.sort(each, axis=1).reshape(400, 4) for each in (corners[:, 0], corners[:, 1]))
+    near = boxes[:50] + chance.uniform(-0.05, 0.05, (50, 4)).astype("float32")
+    wanted[:50] = np.sort(near.reshape(50, 2, 2), axis=1).reshape(50, 4)
+    given, out = folder / "boxes.npz", folder / "out.npz"
+    np.savez(given, boxes=boxes, wanted=wanted)
+    script = Path(__file__).with_name("torchvision_losses.py")
+    done = subprocess.run(
+        [torch_python, script, given, out],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    if not out.is_file():
+        pytest.skip("no torchvision beside torch: make setup-torch")
+    with np.load(out) as found:
+        return {**found, "boxes": boxes, "wanted": wanted}
+
+
+def test_losses_and_gradients_are_those_of_torchvision(theirs: dict[str, Any]) -> None:
+    import paddle
+
+    boxes = paddle.to_tensor(theirs["boxes"], stop_gradient=False)
+    wanted = paddle.to_tensor(theirs["wanted"])
+    found = generalised_iou(boxes, wanted)
+    assert found.numpy() == pytest.approx(theirs["giou"], rel=1e-4, abs=1e-5)
+    assert 1 - found.numpy() == pytest.approx(theirs["giou_loss"], rel=1e-4, abs=1e-5)
+    assert theirs["giou"].min() < -0.5
+    assert theirs["giou"].max() > 0.9
+    (slope,) = paddle.grad((1 - found).sum(), boxes)
+    assert slope.numpy() == pytest.approx(theirs["giou_slope"], rel=1e-3, abs=1e-4)
+    distance = l1_distance(boxes, wanted)
+    assert distance.numpy() == pytest.approx(theirs["l1"], abs=1e-6)
+    (slope,) = paddle.grad(distance.sum(), boxes)
+    assert np.array_equal(slope.numpy(), theirs["l1_slope"])

@@ -58,6 +58,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import dra
 from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
     initialise_fleet_for_resume,
 )
+from train.inside.patches.paddleformers_1_2.on_demand.learn_box_head import learn_box_head
 from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.measure_kept_skills import measure_kept_skills
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
@@ -90,6 +91,7 @@ from train.keep.keep_settings import KEY as KEEP_KEY
 from train.keep.keep_settings import read_keep_entries
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
+from train.objectives.joint_head.joint_settings import read_joint
 from train.objectives.near_start.near_start_settings import read_near_start
 from train.plan.trainable import adapts_attention_alone
 from train.recipe import TrainRecipe, learns_preferences, uses_fleet
@@ -157,6 +159,9 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield partial(sharpen_coordinates, coordinates)
     if (penalties := read_near_start(recipe)) is not None:
         yield partial(stay_near_start, penalties, str(recipe["model_name_or_path"]))
+    if (joint := read_joint(recipe)) is not None:
+        seed = int(recipe.get("seed", 42))
+        yield partial(learn_box_head, joint, TrainRecipe(recipe).data_files("train"), seed)
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best

@@ -1,10 +1,10 @@
 """The settings of GRPO: the mapping under `grounding_grpo` in a train recipe."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from grounding.recipe.schema import setting, suggestion
+from grounding.recipe.schema import setting
+from train.objectives.settings_mapping import read_settings
 
 KEY = "grounding_grpo"
 BOXES = "boxes"
@@ -77,25 +77,7 @@ def read_grpo(given: Any) -> GrpoSettings | None:
     """
     if given is None:
         return None
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{KEY}: {given!r} is no mapping: write {{group: 8}}")
-    known = asdict(GrpoSettings())
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in known:
-            raise ValueError(f"{KEY}: unknown key '{name}'{suggestion(str(name), known)}")
-        values[name] = _pair(name, value) if isinstance(known[name], tuple) else value
-        wanted = type(known[name])
-        is_number = wanted is float and isinstance(value, int) and not isinstance(value, bool)
-        if type(values[name]) is not wanted and not is_number:
-            raise ValueError(f"{KEY}.{name}: {value!r} is {type(value).__name__}, must be {wanted.__name__}")
-    return GrpoSettings(**values)
-
-
-def _pair(name: str, value: Any) -> tuple[float, float]:
-    if isinstance(value, list) and [type(each) in (int, float) for each in value] == [True, True]:
-        return (float(value[0]), float(value[1]))
-    raise ValueError(f"{KEY}.{name}: {value!r} must be two numbers, such as [0.1, 0.9]")
+    return read_settings(KEY, GrpoSettings, given, "{group: 8}")
 
 
 def _is_file_and_function(text: str) -> bool:

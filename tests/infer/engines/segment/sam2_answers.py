@@ -4,6 +4,7 @@ Writes FOLDER/model, answers.npz with the masks of each way of asking, and facts
 model itself, without this project's code: pictures resized by Pillow's rule in torch, no kept features.
 """
 
+# ruff: noqa: E402
 import json
 import shutil
 import sys
@@ -13,6 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+
+from tests.torchvision_folder import find_torchvision
+
+HAS_TORCHVISION = find_torchvision()  # before transformers looks for it
+
 from transformers import Sam2Config, Sam2Model
 
 from grounding.boxes import Box, Size
@@ -148,12 +154,12 @@ def reference(model: Sam2Model, request: MaskRequest) -> tuple[ScoredMask, ...]:
 
 
 def pictures_like_torchvision() -> bool | None:
-    """Compare with Sam2Processor; None where torchvision, which it needs, is missing or another build's."""
-    try:
-        from transformers import Sam2Processor
-        from transformers.models.sam2.image_processing_sam2_fast import Sam2ImageProcessorFast
-    except (ImportError, RuntimeError):
+    """Compare with Sam2Processor; None where torchvision, which it needs, is missing."""
+    if not HAS_TORCHVISION:
         return None
+    from transformers import Sam2Processor
+    from transformers.models.sam2.image_processing_sam2_fast import Sam2ImageProcessorFast
+
     processor = Sam2Processor(Sam2ImageProcessorFast(size={"height": SIDE, "width": SIDE}))
     ours, prompt = Sam2Pictures(SIDE, SIDE), PROMPTS[1]
     points = [[[[click.x, click.y] for click in prompt.clicks]]]

@@ -124,6 +124,13 @@ def test_adapters_are_on_attention_alone_where_a_recipe_says_so(monkeypatch: pyt
     assert set(names({"grounding_lora_targets": "attention"})) - set(names({})) == {"adapt_attention_alone"}
 
 
+def test_a_head_learns_where_a_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    assert names({"grounding_box_head": False}) == names({})
+    assert set(names({"grounding_box_head": True})) - set(names({})) == {"learn_box_head"}
+    assert set(names({"grounding_box_head": {"weight": 2.0}})) - set(names({})) == {"learn_box_head"}
+
+
 def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=8, has_gpu=True)
     assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
@@ -149,6 +156,7 @@ def test_every_patch_is_used_somewhere() -> None:
     used = {*EVERY, *PLAIN, *FLEET, *CPU, *GLOO, *PAIRS}
     used |= {
         "learn_from_rollouts",
+        "learn_box_head",
         "sharpen_coordinates",
         "adapt_attention_alone",
         "share_one_folder",

@@ -83,7 +83,7 @@ def _head(forward: Callable[..., Any]) -> Callable[..., Any]:
                 return objective.loss_of(losses) + hidden_states.astype("float32").sum() * 0
             return objective.loss_of(-losses)
         loss = mean_cross_entropy(hidden_states, self.weight, labels, ignored, group)
-        if (added := self.__dict__.get(ADDED)) is not None:
+        for added in self.__dict__.get(ADDED, ()):
             loss = loss + added(hidden_states, self.weight, group)
         return loss
 

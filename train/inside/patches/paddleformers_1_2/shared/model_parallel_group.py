@@ -13,6 +13,17 @@ def model_parallel_group() -> Any:
     return fleet.get_hybrid_communicate_group().get_model_parallel_group()
 
 
+def data_groups() -> list[Any]:
+    """Return the groups of processes that read different batches: data parallelism and sharding."""
+    from paddle.distributed import fleet
+
+    if not hasattr(fleet.fleet, "_hcg"):  # one process, without groups
+        return []
+    groups = fleet.get_hybrid_communicate_group()
+    each = groups.get_data_parallel_group(), groups.get_sharding_parallel_group()
+    return [group for group in each if group is not None and group.nranks > 1]
+
+
 def is_split(parameter: Any) -> bool:
     """Tell whether each process has a part of this parameter, and not all of it."""
     return bool(getattr(parameter, "is_distributed", False))

@@ -1,0 +1,89 @@
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.errors import UserError
+from train.preflight.all_checks import check_recipe
+from train.preflight.objective_keys.joint_head_keys import joint_head_keys
+from train.recipe import TrainRecipe, resolve_recipe
+
+ON = {"grounding_box_head": True}
+
+
+def problems(make_recipe: Callable[..., Path], **changes: Any) -> list[str]:
+    return list(joint_head_keys(TrainRecipe(resolve_recipe(make_recipe(**changes)))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"grounding_backend": "fleet"}, "grounding_backend: fleet does not go with grounding_box_head"),
+        ({"grounding_grpo": {"group": 4}}, "sampled answers are learned by their rewards: leave one of them"),
+        ({"stage": "VL-DPO"}, "grounding_box_head: stage VL-DPO compares whole answers: leave it out"),
+        ({"pipeline_model_parallel_size": 2}, "pipeline_model_parallel_size: 2 does not go with"),
+        ({"context_parallel_size": 2}, "context_parallel_size: 2 does not go with"),
+        ({"sep_parallel_size": 2}, "sep_parallel_size: 2 does not go with"),
+        ({"compute_type": "fp16"}, "compute_type: fp16 does not go with grounding_box_head, its loss would"),
+    ],
+)
+def test_what_a_head_cannot_learn_with_is_refused(
+    make_recipe: Callable[..., Path], changes: dict[str, Any], said: str
+) -> None:
+    [problem] = problems(make_recipe, **ON, **changes)
+    assert said in problem
+    assert problems(make_recipe, **changes) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"grounding_box_head": {"weight": 0.5, "into_model": True, "apart": False, "answers": 0.2}},
+        {"grounding_coordinate_loss": 0.1},
+        {"packing": True},
+        {"tensor_model_parallel_size": 2, "sequence_parallel": True},
+        {"fine_tuning": "LoRA", "lora_rank": 4, "sharding": "stage1"},
+        {"compute_type": "bf16", "grounding_grpo": None},
+    ],
+)
+def test_what_it_goes_with_is_not(make_recipe: Callable[..., Path], changes: dict[str, Any]) -> None:
+    assert problems(make_recipe, **(ON | changes)) == []
+
+
+def test_settings_that_cannot_be_are_one_line(make_recipe: Callable[..., Path]) -> None:
+    [problem] = problems(make_recipe, grounding_box_head={"wrong": 2.0})
+    assert problem == "grounding_box_head.wrong: 2 is not between 0 and 1"
+    with pytest.raises(UserError, match="grounding_box_head: 'on' is str, must be"):
+        check_recipe(make_recipe(grounding_box_head="on"))
+
+
+def test_the_check_says_how_many_boxes_are_made_wrong(
+    make_recipe: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        check_recipe(make_recipe(grounding_box_head={"answers": 0.5, "jittered": 0.5, "wrong": 0.1}))
+    [line] = [line for line in caplog.messages if line.startswith("box head: ")]
+    said = (
+        "1.0 boxes a record; 35% of them are made wrong, and 50% of the answers teach the model up to their"
+    )
+    assert line == f"box head: {said} first wrong box alone"
+
+
+def test_answers_without_boxes_are_a_problem(
+    make_recipe: Callable[..., Path], drawn_data: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "words"
+    shutil.copytree(drawn_data / "images", data / "images")
+    rows = [json.loads(line) for line in (drawn_data / "train.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["messages"][-1]["content"] = "There are 3 of 12."
+        del row["objects"]
+    (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"train_dataset_path": str(data / "train.jsonl"), "eval_dataset_path": str(data / "train.jsonl")}
+    with pytest.raises(UserError, match="grounding_box_head: no answer of the first 48 records has a box"):
+        check_recipe(make_recipe(**ON, **files))

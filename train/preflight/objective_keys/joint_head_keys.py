@@ -1,0 +1,35 @@
+"""Checks of grounding_box_head: its settings, and what it does not go with."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from train.keys import BACKEND_KEY, Backend
+from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint
+from train.recipe import PREFERENCES, TrainRecipe
+
+UNDIVIDED = (None, 1, 0, -1)
+DOES_NOT_GO: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),
+    ("grounding_grpo", (None,), "sampled answers are learned by their rewards"),
+    ("pipeline_model_parallel_size", UNDIVIDED, "the stages of a pipeline pass labels on alone"),
+    ("context_parallel_size", UNDIVIDED, "the tokens of a box can be on two GPUs"),
+    ("sep_parallel_size", UNDIVIDED, "the tokens of a box can be on two GPUs"),
+    ("compute_type", (None, "bf16", "float32", "wint4", "wint8", "nf4"), "its loss would be scaled"),
+)
+"""A key, the values that it may have, and why no other."""
+
+
+def joint_head_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The settings must be right, and each other key one that a head can be trained with."""
+    try:
+        settings = read_joint(recipe.values)
+    except ValueError as error:
+        yield str(error)
+        return
+    if settings is None:
+        return
+    if recipe.get("stage") == PREFERENCES:
+        yield f"{JOINT_KEY}: stage {PREFERENCES} compares whole answers: leave it out"
+    for name, allowed, why in DOES_NOT_GO:
+        if (value := recipe.values.get(name)) not in allowed:
+            yield f"{name}: {value} does not go with {JOINT_KEY}, {why}: leave one of them out"
