@@ -53,7 +53,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo demo-regions gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -115,6 +115,20 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	  --output checkpoints/demo/scores.json
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
+
+demo-regions: setup ## the demo's model learns to go from boxes to words, back, and on in dialogues; ends with four goals
+	$(RUN) prepare.shapes data/demo_source
+	$(RUN) prepare recipes/prepare/demo.yaml
+	$(RUN) train.tiny checkpoints/demo/base
+	$(RUN) train recipes/train/tiny_full.yaml
+	$(RUN) prepare recipes/prepare/demo_regions.yaml
+	$(RUN) train recipes/train/tiny_regions.yaml
+	$(RUN) infer recipes/infer/demo_regions.yaml
+	$(RUN) infer.cycle checkpoints/demo_regions/eval checkpoint=checkpoints/demo_regions/full device=cpu batch_size=32
+	$(RUN) infer.score checkpoints/demo_regions/eval
+	$(RUN) visualize page checkpoints/demo_regions/eval --output checkpoints/demo_regions/page
+	@echo "page: checkpoints/demo_regions/page/index.html; click and talk: make app CHECKPOINT=checkpoints/demo_regions/full"
+	$(BIN)/python benchmarks/regions_demo.py checkpoints/demo_regions/eval
 
 prepare: setup ## prepare a data set, check it, write statistics: DATA; from any annotated folder: SOURCE
 ifeq ($(origin SOURCE),command line)
@@ -183,5 +197,5 @@ format: setup ## format the code as `make check` requires
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the output of `make demo` and the tools; your data and checkpoints stay
-	rm -rf data/demo data/demo_source checkpoints/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf data/demo data/demo_regions data/demo_source checkpoints/demo checkpoints/demo_regions .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
