@@ -116,12 +116,15 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 	@echo "pictures: checkpoints/demo/sheet.png and checkpoints/demo/page/index.html"
 	@echo "scores:   checkpoints/demo/scores.json; curves: make curves"
 
-demo-regions: setup ## the demo's model learns to go from boxes to words, back, and on in dialogues; ends with four goals
-	$(RUN) prepare.shapes data/demo_source
-	$(RUN) prepare recipes/prepare/demo.yaml
-	$(RUN) train.tiny checkpoints/demo/base
-	$(RUN) train recipes/train/tiny_full.yaml
+demo-regions: setup ## a tiny model learns to go from boxes to words, back, and on in dialogues; ends with four goals
+	$(RUN) prepare.shapes data/demo_regions_source images=1300 cells=4 min_cells=1 max_cells=2
+	$(RUN) prepare recipes/prepare/demo.yaml source.path=data/demo_regions_source output_dir=data/demo_regions_boxes
 	$(RUN) prepare recipes/prepare/demo_regions.yaml
+	$(RUN) train.tiny checkpoints/demo_regions/base
+	$(RUN) train recipes/train/tiny_full.yaml model_name_or_path=checkpoints/demo_regions/base \
+	  train_dataset_path=data/demo_regions_boxes/train.jsonl eval_dataset_path=data/demo_regions_boxes/val.jsonl \
+	  output_dir=checkpoints/demo_regions/boxes logging_dir=checkpoints/demo_regions/boxes/visualdl \
+	  max_steps=500 eval_steps=250 save_steps=250
 	$(RUN) train recipes/train/tiny_regions.yaml
 	$(RUN) infer recipes/infer/demo_regions.yaml
 	$(RUN) infer.cycle checkpoints/demo_regions/eval checkpoint=checkpoints/demo_regions/full device=cpu batch_size=32
@@ -197,5 +200,5 @@ format: setup ## format the code as `make check` requires
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the output of `make demo` and the tools; your data and checkpoints stay
-	rm -rf data/demo data/demo_regions data/demo_source checkpoints/demo checkpoints/demo_regions .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf data/demo data/demo_regions data/demo_regions_boxes data/demo_regions_source data/demo_source checkpoints/demo checkpoints/demo_regions .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
