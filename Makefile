@@ -59,7 +59,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo chain gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo demo-regions chain gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -117,6 +117,23 @@ demo: setup ## the whole pipeline on this CPU with a tiny model, ending with a b
 
 chain: setup ## prepare, train, measure, export and report by one recipe: CHAIN; the plan: ARGS=--dry-run
 	$(RUN) chain $(CHAIN) $(ARGS)
+
+demo-regions: setup ## a tiny model learns to go from boxes to words, back, and on in dialogues; ends with four goals
+	$(RUN) prepare.shapes data/demo_regions_source images=1300 cells=4 min_cells=1 max_cells=2
+	$(RUN) prepare recipes/prepare/demo.yaml source.path=data/demo_regions_source output_dir=data/demo_regions_boxes
+	$(RUN) prepare recipes/prepare/demo_regions.yaml
+	$(RUN) train.tiny checkpoints/demo_regions/base
+	$(RUN) train recipes/train/tiny_full.yaml model_name_or_path=checkpoints/demo_regions/base \
+	  train_dataset_path=data/demo_regions_boxes/train.jsonl eval_dataset_path=data/demo_regions_boxes/val.jsonl \
+	  output_dir=checkpoints/demo_regions/boxes logging_dir=checkpoints/demo_regions/boxes/visualdl \
+	  max_steps=500 eval_steps=250 save_steps=250
+	$(RUN) train recipes/train/tiny_regions.yaml
+	$(RUN) infer recipes/infer/demo_regions.yaml
+	$(RUN) infer.cycle checkpoints/demo_regions/eval checkpoint=checkpoints/demo_regions/full device=cpu batch_size=32
+	$(RUN) infer.score checkpoints/demo_regions/eval
+	$(RUN) visualize page checkpoints/demo_regions/eval --output checkpoints/demo_regions/page
+	@echo "page: checkpoints/demo_regions/page/index.html; click and talk: make app CHECKPOINT=checkpoints/demo_regions/full"
+	$(BIN)/python benchmarks/regions_demo.py checkpoints/demo_regions/eval
 
 prepare: setup ## prepare a data set, check it, write statistics: DATA; from any annotated folder: SOURCE
 ifeq ($(origin SOURCE),command line)
@@ -185,5 +202,5 @@ format: setup ## format the code as `make check` requires
 	$(BIN)/ruff check --fix .
 
 clean: ## remove the output of `make demo` and the tools; your data and checkpoints stay
-	rm -rf data/demo data/demo_source checkpoints/demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf data/demo data/demo_regions data/demo_regions_boxes data/demo_regions_source data/demo_source checkpoints/demo checkpoints/demo_regions .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +

@@ -54,6 +54,11 @@ class Wording:
     template: str
 
     @property
+    def family(self) -> str:
+        """The name without language and number, such as category."""
+        return self.name.partition(".")[0]
+
+    @property
     def wants_json(self) -> bool:
         """Whether the text itself asks for an answer in JSON."""
         return "JSON" in self.template
@@ -109,7 +114,21 @@ def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt
     Raises:
         UserError: no such family, wording or language.
     """
-    families = {name: family for name, family in load_wordings().items() if name not in NO_PROMPTS}
+    return _find(prompt, language, key, [name for name in load_wordings() if name not in NO_PROMPTS])
+
+
+def find_region_wordings(prompt: str | Sequence[str], language: str) -> tuple[Wording, ...]:
+    """Return the questions for words that a recipe's `regions.prompt` and `language` select.
+
+    Raises:
+        UserError: no such family, wording or language.
+    """
+    return _find(prompt, language, "regions.prompt", list(REGION_FAMILIES.values()))
+
+
+def _find(prompt: str | Sequence[str], language: str, key: str, names: Sequence[str]) -> tuple[Wording, ...]:
+    """Return the wordings of these families that `prompt` names."""
+    families = {name: family for name, family in load_wordings().items() if name in names}
     languages = _languages(language)
     by_name = {
         wording.name: wording
@@ -127,7 +146,7 @@ def find_wordings(prompt: str | Sequence[str], language: str, key: str = "prompt
             known = (*families, *by_name) if "." in str(name) else tuple(families)
             raise UserError(
                 f"{key}: no wording '{name}' (there are {', '.join(families)}, and single ones such as "
-                f"category.en2){suggestion(str(name), known)}"
+                f"{names[-1]}.en2){suggestion(str(name), known)}"
             )
     if not chosen:
         raise UserError(f"{key}: name at least one wording (there are {', '.join(families)})")

@@ -64,6 +64,11 @@ class DescribingQuestions:
     dialogue: float = setting(
         "share of these questions that go on with one about boxes, as a second turn, 0 to 1", 0.0
     )
+    prompt: Any = setting(
+        "question: describe, describe_label, a single wording such as describe_label.en2, or a list of them; "
+        "null: all that fit",
+        None,
+    )
 
     @property
     def shows(self) -> tuple[str, ...]:
@@ -246,6 +251,7 @@ class PrepareRecipe:
                 "regions.dialogue: boxes in a crop's picture are not those of the image: leave crop out of "
                 "regions.show, or set regions.dialogue=0"
             )
+        self._check_region_prompt()
         if share + self.yes_no.share >= 1:
             raise ValueError(
                 f"regions.share: {share} and yes_no.share={self.yes_no.share} leave nothing for questions "
@@ -256,6 +262,20 @@ class PrepareRecipe:
                 "regions.share: source.kind=records keeps conversations as they are, and adds none: leave "
                 "regions.share out, or prepare the annotations that the records were made from"
             )
+
+    def _check_region_prompt(self) -> None:
+        from grounding.prompts import REGION_FAMILIES, find_region_wordings
+
+        if self.regions.prompt is None:
+            return
+        named = {wording.family for wording in find_region_wordings(self.regions.prompt, self.language)}
+        needed = {REGION_FAMILIES[states_box, self.regions.labels] for states_box in self._states_boxes}
+        known = needed | {REGION_FAMILIES[states_box, False] for states_box in self._states_boxes}
+        settings = f"regions.show={self.regions.show}, regions.labels={self.regions.labels}"
+        if missing := sorted(needed - named):
+            raise ValueError(f"regions.prompt: {settings} needs a wording of {missing[0]}: name one, too")
+        if unasked := sorted(named - known):
+            raise ValueError(f"regions.prompt: {settings} never asks {unasked[0]}: leave it out")
 
     def _check_test_set(self) -> None:
         if not self.test_set:
@@ -296,19 +316,35 @@ class PrepareRecipe:
         return yes_no_wordings(self.language, states_box=self.yes_no.show == TEXT)
 
     @property
-    def region_wordings(self) -> "tuple[Wording, ...]":
-        """The templates of the questions for words about a region; () without any."""
-        from grounding.prompts import region_wordings
+    def _states_boxes(self) -> list[bool]:
+        """Whether questions for words show the box alone (False), state it (True), or do both."""
         from grounding.yes_no.shown_box import TEXT
 
+        return sorted({show == TEXT for show in self.regions.shows})
+
+    def region_wordings_of(self, *, states_box: bool, names_label: bool) -> "tuple[Wording, ...]":
+        """Return the questions for words that state the box or not, and ask for the category's name or not.
+
+        () if `regions.prompt` names none of them.
+        """
+        from grounding.prompts import REGION_FAMILIES, find_region_wordings, region_wordings
+
+        if self.regions.prompt is None:
+            return region_wordings(self.language, states_box=states_box, names_label=names_label)
+        family = REGION_FAMILIES[states_box, names_label]
+        named = find_region_wordings(self.regions.prompt, self.language)
+        return tuple(wording for wording in named if wording.family == family)
+
+    @property
+    def region_wordings(self) -> "tuple[Wording, ...]":
+        """The templates of the questions for words about a region; () without any."""
         if not self.regions.share:
             return ()
-        states = sorted({show == TEXT for show in self.regions.shows})
         return tuple(
             wording
             for names_label in (False, True)[: 1 + self.regions.labels]
-            for states_box in states
-            for wording in region_wordings(self.language, states_box=states_box, names_label=names_label)
+            for states_box in self._states_boxes
+            for wording in self.region_wordings_of(states_box=states_box, names_label=names_label)
         )
 
     @property

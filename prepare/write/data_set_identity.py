@@ -90,6 +90,8 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         del settings["yes_no"]
     if not recipe.regions.share:
         del settings["regions"]
+    elif recipe.regions.prompt is None:
+        del settings["regions"]["prompt"]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

@@ -8,6 +8,7 @@ from grounding.prompts import (
     LANGUAGES,
     draw,
     draw_wording,
+    find_region_wordings,
     find_wordings,
     load_wordings,
     region_wordings,
@@ -139,6 +140,10 @@ def test_questions_for_words_are_of_one_family_and_the_wanted_languages() -> Non
         (False, True): {"describe_label"},
         (True, True): {"describe_label_box"},
     }
+    assert {wording.family for texts in families.values() for wording in texts} == set(DESCRIBING)
+    assert [wording.name for wording in find_region_wordings("describe_box.zh2", "en")] == [
+        "describe_box.zh2"
+    ]
     both = region_wordings("any", states_box=True, names_label=False)
     assert {wording.language for wording in both} == {"en", "zh"}
     with pytest.raises(UserError, match="language: no 'fr'"):

@@ -51,6 +51,11 @@ def test_every_recipe_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("regions.show=[]", "regions.show: one of spotlight"),
         ("regions.show=[3]", "regions.show: one of spotlight"),
         ("regions.show=3", "regions.show: one of spotlight"),
+        ("regions.prompt=category", "regions.prompt: no wording 'category' (there are describe, "),
+        ("regions.prompt=describe.en9", "single ones such as describe_label_box.en2)"),
+        ("regions.prompt=[]", "regions.prompt: name at least one wording (there are describe, "),
+        ("regions.prompt=describe_box", "regions.labels=False needs a wording of describe: name one, too"),
+        ("regions.prompt=[describe,describe_label]", "regions.labels=False never asks describe_label: leave"),
     ],
 )
 def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +68,23 @@ def test_bad_values_name_the_key(override: str, message: str, monkeypatch: pytes
 def test_both_kinds_of_further_questions_leave_room_for_others() -> None:
     with pytest.raises(UserError, match=r"regions\.share: 0\.5 and yes_no\.share=0\.5 leave nothing"):
         load_recipe(PrepareRecipe, RECIPES / "coco.yaml", ["regions.share=0.5", "yes_no.share=0.5"])
+
+
+def test_a_question_for_words_is_named_for_each_way_to_ask() -> None:
+    def wordings(*words: str) -> set[str]:
+        recipe = load_recipe(PrepareRecipe, RECIPES / "coco.yaml", ["regions.share=0.2", *words])
+        return {wording.name for wording in recipe.region_wordings}
+
+    both = "regions.show=[blur,text]"
+    name = "regions.prompt=[describe_label.zh1,describe_label_box.en1]"
+    assert wordings(both, "regions.labels=true", name) == {"describe_label.zh1", "describe_label_box.en1"}
+    assert wordings("regions.prompt=describe.en2") == {"describe.en2"}
+    assert wordings(both, "regions.prompt=[describe,describe_box.en1]", "language=zh") == {
+        *(f"describe.zh{number}" for number in range(1, 5)),
+        "describe_box.en1",
+    }
+    with pytest.raises(UserError, match=r"regions\.labels=True needs a wording of describe_label_box"):
+        wordings(both, "regions.labels=true", "regions.prompt=[describe_label,describe_box]")
 
 
 def test_records_get_no_questions_for_words() -> None:

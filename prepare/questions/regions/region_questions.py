@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from grounding.boxes import GridBox, Size
 from grounding.markup import IMAGE_PLACEHOLDER
-from grounding.prompts import SYSTEM_PROMPT, Wording, draw, draw_wording, region_wordings
+from grounding.prompts import REGION_FAMILIES, SYSTEM_PROMPT, Wording, draw, draw_wording
 from grounding.regions.region_mark import REGION_KEY, Region
 from grounding.yes_no.shown_box import TEXT, write_box
 from prepare.questions.objects import ImageObjects
@@ -54,7 +55,9 @@ class RegionQuestioner:
         """
         key = (self.recipe.seed, image_id, "regions")
         known = described_objects(queries, size, self.recipe.min_grid_size, dropped)
-        described = {box: found for box, found in known.items() if self._phrases_of(found)}
+        described = {
+            box: found for box, found in known.items() if self._phrases_of(found, self._show(key, box))
+        }
         chosen = sorted(described, key=lambda box: draw(*key, *box))
         count = self._count(key, asked, is_val=is_val)
         return [self._question(key, image, box, described[box], about_boxes) for box in chosen[:count]]
@@ -67,21 +70,36 @@ class RegionQuestioner:
         found: DescribedObject,
         about_boxes: Sequence[RecordRow],
     ) -> RegionQuestion:
-        shows = self.recipe.regions.shows
-        show = shows[draw(*key, *box, "show") % len(shows)]
-        phrases = self._phrases_of(found)
-        wordings = region_wordings(
-            self.recipe.language, states_box=show == TEXT, names_label=not found.phrases
-        )
+        show = self._show(key, box)
+        phrases = self._phrases_of(found, show)
+        wordings = self._wordings[show == TEXT, not self._texts_of(found, show)]
         region = Region(box, show, _label_of(found), phrases, image)
         answer = phrases[draw(*key, *box, "answer") % len(phrases)]
         goes_on = draw(*key, *box, "dialogue") / 2**64 < self.recipe.regions.dialogue
         then = about_boxes[draw(*key, *box, "then") % len(about_boxes)] if goes_on and about_boxes else None
         return RegionQuestion(region, answer, draw_wording(wordings, *key, *box, "wording"), then)
 
-    def _phrases_of(self, found: DescribedObject) -> tuple[str, ...]:
+    @cached_property
+    def _wordings(self) -> dict[tuple[bool, bool], tuple[Wording, ...]]:
+        """The questions, by whether they state the box, and whether they ask for the category's name."""
+        return {
+            (states_box, names_label): self.recipe.region_wordings_of(
+                states_box=states_box, names_label=names_label
+            )
+            for states_box, names_label in REGION_FAMILIES
+        }
+
+    def _show(self, key: tuple[object, ...], box: GridBox) -> str:
+        shows = self.recipe.regions.shows
+        return shows[draw(*key, *box, "show") % len(shows)]
+
+    def _texts_of(self, found: DescribedObject, show: str) -> tuple[str, ...]:
+        """Return the source's texts, if the recipe has a question for them."""
+        return tuple(found.phrases) if self._wordings[show == TEXT, False] else ()
+
+    def _phrases_of(self, found: DescribedObject, show: str) -> tuple[str, ...]:
         label = _label_of(found) if self.recipe.regions.labels else None
-        return tuple(found.phrases) or ((label,) if label else ())
+        return self._texts_of(found, show) or ((label,) if label else ())
 
     def _count(self, key: tuple[object, ...], asked: int, *, is_val: bool) -> int:
         """Return how many questions an image gets: over many images, the recipe's share of all records."""

@@ -98,6 +98,7 @@ def test_only_describing_records_and_their_pictures_are_added(
     assert drawn == {row["images"][0] for row, _ in records} - plain.keys()
     assert set(card.prompts) > set(load_card(tmp_path / "plain").prompts)
     assert "regions" not in load_card(tmp_path / "plain").recipe
+    assert "prompt" not in load_card(tmp_path / "dataset").recipe["regions"]  # as without such a key
     assert check_dataset(tmp_path / "dataset").errors == 0
     assert list(file_problems(tmp_path / "dataset/train.jsonl")) == []
 

@@ -54,6 +54,23 @@ def test_every_answer_is_a_text_of_the_object_at_the_box() -> None:
     assert len({question.wording.name for question in made}) > 2
 
 
+def named(prompt: Any, *, labels: bool) -> list[RegionQuestion]:
+    regions = DescribingQuestions(0.5, labels=labels, prompt=prompt)
+    questioner = RegionQuestioner(PrepareRecipe(output_dir="unused", regions=regions))
+    return [question for n in range(50) for question in ask(questioner, image_id=n)]
+
+
+def test_a_recipe_names_the_question() -> None:
+    made = named(["describe.en2", "describe_label.en3"], labels=True)
+    asked = {(question.wording.name, question.answer == question.region.label) for question in made}
+    assert asked == {("describe.en2", False), ("describe_label.en3", True)}
+    assert {question.wording.name for question in named("describe.en1", labels=False)} == {"describe.en1"}
+    # Without a question for texts, the source's texts are no answers: the name is asked for.
+    made = named("describe_label.en2", labels=True)
+    assert {question.wording.name for question in made} == {"describe_label.en2"}
+    assert {question.region.phrases for question in made} == {("cat",), ("dog",), ("car",)}
+
+
 def test_the_class_name_is_asked_for_where_nothing_else_is_known() -> None:
     made = [question for n in range(100) for question in ask(asking(labels=True), image_id=n)]
     cars = [question for question in made if question.region.label == "car"]
