@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from module_call import ROOT, timed_call
-
+ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from benchmarks.module_call import timed_call
 from grounding.files import read_jsonl, write_jsonl
 from grounding.keep.keep_record import read_keep
 

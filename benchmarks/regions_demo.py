@@ -24,14 +24,14 @@ from grounding.errors import UserError, run_command, start_logging
 from grounding.files import read_jsonl
 from grounding.layout import CYCLE_FILE, PREDICTIONS_FILE
 from grounding.markup import IMAGE_PLACEHOLDER
-from grounding.matching import pair_boxes
+from grounding.matching import pair_by_label
 from grounding.record.conversation import Record, parse_record
+from grounding.regions.led_back import FOUND_AT
 from grounding.samples import Detection
 from grounding.tables import format_table
 from infer.asking.conversation_turns import turn_requests
 from infer.asking.dataset_questions import size_of
 from infer.asking.parsed_answers import parse_raw_answer
-from infer.asking.words.found_again import FOUND_AT
 from infer.engines.opening import open_engine
 from infer.engines.protocol import Engine, Exchange, Request
 from infer.recipe import saved_recipe
@@ -99,7 +99,7 @@ def right_turns(
         for start in range(0, len(requests), batch_size):
             batch = requests[start : start + batch_size]
             for record, request, answer in zip(dialogues[start:], batch, engine.answer(batch), strict=False):
-                size = size_of(request.image)
+                size = size_of(request.picture)
                 found = parse_raw_answer(answer, size).detections
                 right.append(is_right(found, record.read_answers(size).detections))
             bar.update(len(batch))
@@ -117,15 +117,7 @@ def is_right(found: Sequence[Detection], wanted: Sequence[Detection]) -> bool:
     """Tell whether each wanted object has a box of its label, and there are no others."""
     if sorted(item.label for item in found) != sorted(item.label for item in wanted):
         return False
-    return all(
-        len(
-            pair_boxes(
-                *([item.box for item in each if item.label == label] for each in (found, wanted)), FOUND_AT
-            )
-        )
-        == sum(item.label == label for item in wanted)
-        for label in {item.label for item in wanted}
-    )
+    return len(pair_by_label(found, wanted, FOUND_AT)) == len(wanted)
 
 
 def is_missed(share: Proportion) -> bool:

@@ -5,6 +5,7 @@ levels are bounded, and `find_outside` finds paths that leave a folder.
 """
 
 import codecs
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,9 @@ MOST_LEVELS = 64
 
 LONGEST_LINE = 1 << 24
 """Characters of a line of JSON lines, enough for 100,000 boxes. A line is in memory several times."""
+
+BLOCK = 1 << 20
+"""Bytes of a file that are in memory at a time."""
 
 FIRST_BYTES = 1 << 20
 """Bytes of a text file that are looked at to tell its encoding."""
@@ -249,6 +253,19 @@ def find_encoding_problem(path: Path) -> str | None:
     except UnicodeDecodeError as error:
         return f"byte {error.start} is not UTF-8, {likely_encoding(content)}: convert the file to UTF-8"
     return None
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def likely_encoding(content: bytes) -> str:

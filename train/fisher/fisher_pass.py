@@ -1,6 +1,5 @@
 """Measure the Fisher information of a checkpoint on records, encoded as a training encodes them."""
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from grounding.errors import UserError
+from grounding.files import file_sha256
 from grounding.layout import JSONL_FILES
 from models.family import LoadOptions
 from models.folder_files import LORA_CONFIG, fingerprint_model
@@ -63,7 +63,7 @@ def measure_fisher(checkpoint: Path, dataset: Path, settings: FisherSettings) ->
     keys = {name: value for name, value in asdict(settings).items() if name != "output"}
     card = FisherCard(
         fingerprint_model(checkpoint, None, checkpoint),
-        _sha256(records),
+        file_sha256(records),
         count,
         counts[TOKENS],
         counts[DROPPED],
@@ -131,11 +131,6 @@ def _as_saved(model: Any, fisher: list[Any]) -> dict[str, Any]:
         each.local_tensor = by_name[each.local_tensor.name]
     saved = full_param(state, aoa_config=model._gen_inv_aoa_config(model.config))
     return {name: value.contiguous().numpy() for name, value in saved}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _summary(fisher: list[Any], counts: Counter[str]) -> str:

@@ -1,6 +1,5 @@
 """Where a run comes from: its data, the versions of its libraries, the project's commit, the machine."""
 
-import hashlib
 import platform
 import re
 import subprocess
@@ -11,12 +10,11 @@ from typing import Any
 
 from grounding.card import CARD_FILE
 from grounding.errors import UserError
-from grounding.files import read_json
+from grounding.files import file_sha256, read_json
 from train.recipe import TrainRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("paddlepaddle", "paddlepaddle-gpu", "paddlefleet", "paddleformers", "transformers", "numpy")
-BLOCK = 1 << 20
 
 
 def data_of(recipe: TrainRecipe, split: str) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def data_of(recipe: TrainRecipe, split: str) -> dict[str, Any]:
     cards = {str(file.parent): _card(file.parent) for file in files}
     return {
         "path": str(recipe.values[f"{split}_dataset_path"]),
-        "sha256": {str(file): _sha256(file) for file in files},
+        "sha256": {str(file): file_sha256(file) for file in files},
         "cards": cards,
     }
 
@@ -38,14 +36,6 @@ def _card(folder: Path) -> Any:
         return read_json(folder / CARD_FILE)
     except UserError:  # not made by `python -m prepare`: only the hash says what it is
         return None
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as content:
-        while block := content.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def package_versions() -> dict[str, str]:
