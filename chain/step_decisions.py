@@ -15,7 +15,7 @@ class StepRecord:
 
     `number` counts its results: it changes when the step runs with other settings or inputs, or has written
     something else. `parents` has the numbers of the steps that it read, `inputs` the stamps of other files
-    and folders, `output` that of what it wrote to `place`. `seconds` is its time over all starts.
+    and folders, `output` that of what it wrote to `place`. `seconds` sums its starts but killed ones.
     """
 
     number: int

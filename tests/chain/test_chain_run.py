@@ -13,7 +13,7 @@ import pytest
 
 from chain import chain_run
 from chain.chain_record import CHAIN_JSON, only_chain
-from chain.step_process import run_step
+from chain.step_process import CHAIN_MARK, run_step
 from grounding.errors import UserError
 from tests.chain.conftest import ROOT, RunSmall
 
@@ -148,6 +148,27 @@ def test_a_killed_chain_goes_on_where_it_was(
     assert seed_of("data.old1") == 42
     assert not Path("data.old2").exists()
     assert run_small("data.seed=5") == []
+
+
+def test_what_a_killed_chain_has_left_running_is_ended_first(run_small: RunSmall, here: Path) -> None:
+    run_small("--until", "data")
+    record = Path(FOLDER, CHAIN_JSON)
+    content = json.loads(record.read_text())
+    content["steps"]["data"] |= {"state": "running", "mark": "left running"}
+    record.write_text(json.dumps(content))
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(99)"],
+        env={**os.environ, CHAIN_MARK: "left running"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert left.stdout is not None
+    left.stdout.readline()
+    assert run_small("--until", "data", "--dry-run") == []
+    assert left.poll() is None
+    assert run_small("--until", "data") == ["prepare"]
+    assert left.wait() == -signal.SIGTERM
+    left.stdout.close()
 
 
 WAITING = """
