@@ -134,8 +134,11 @@ def _as_saved(model: Any, fisher: list[Any]) -> dict[str, Any]:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _summary(fisher: list[Any], counts: Counter[str]) -> str:
