@@ -76,10 +76,21 @@ def learn(folder: Path, tuning: str, processes: int) -> Learned:
     run = folder / f"{tuning}_{processes}"
     shutil.rmtree(run, ignore_errors=True)
     recipe = recipe_of(folder, tuning, processes, run)
+    sys.stderr.write(f"{tuning}, {processes} of 2 ...\n")
+    said = start_processes(recipe, run, processes)
+    losses = tuple(map(float, re.findall(r" loss: ([-\d.e]+), learning_rate", said)))
+    return Learned(losses, weights_of(run))
+
+
+def start_processes(recipe: dict[str, Any], run: Path, processes: int) -> str:
+    """Train by a recipe in some processes of this machine's processor, and return the log of the first one.
+
+    Raises:
+        SystemExit: the training failed.
+    """
     save_train_recipe(recipe, run)
     # The launchers need an entry for each process; on a CPU it names no device.
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(processes)))}
-    sys.stderr.write(f"{tuning}, {processes} of 2 ...\n")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
@@ -95,9 +106,8 @@ def learn(folder: Path, tuning: str, processes: int) -> Learned:
     log = run / "logs" / "workerlog.0"
     said = log.read_text(encoding="utf-8") if log.is_file() else ""
     if done.returncode:
-        raise SystemExit(f"{tuning}, {processes} processes: failed\n{done.stdout}{done.stderr}{said[-3000:]}")
-    losses = tuple(map(float, re.findall(r" loss: ([-\d.e]+), learning_rate", said)))
-    return Learned(losses, weights_of(run))
+        raise SystemExit(f"{run}, {processes} processes: failed\n{done.stdout}{done.stderr}{said[-3000:]}")
+    return said
 
 
 def recipe_of(folder: Path, tuning: str, processes: int, run: Path) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def processor_seconds_of_children() -> float:
         "train.plan",
         "train.tiny",
         "train.export",
+        "train.fisher",
         "train.gpu_check",
         "train.runs",
         "infer",
