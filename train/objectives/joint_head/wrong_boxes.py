@@ -5,8 +5,9 @@ and scaled boxes, flipped labels), and Zhang et al., DINO, ICLR 2023 (boxes that
 
 In some answers each box is, by chance, jittered (each side moves by a share of the box), moved elsewhere, or
 given another label. The tokens are written in place: a number keeps its count of digits, so that nothing else
-of the batch changes. From the first wrong token to the end of the answer, nothing is learned by the language
-model: it never learns what to write behind a box that it should not have written.
+of the batch changes. Such a batch is read in a pass of its own, which the model does not learn from. Where it
+is the one that the model learns from (apart: false), nothing is learned from the first wrong token to the end
+of its answer: the model never learns what to write behind a box that it should not have written.
 """
 
 from collections.abc import Sequence
