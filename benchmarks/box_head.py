@@ -5,7 +5,7 @@ steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose 
 early checkpoint there is the middling model, a later one of the same training the learned model.
 `train.box_head` makes a head for each, on its own answers to 1,000 training questions (two each), and a
 calibration is fitted to its answers to 200. Then 256 validation images are asked about. The joint model is
-trained as the learned one, with grounding_box_head: true, and has the head of that training.
+trained as the learned one, with grounding_box_head: true (--joint), and has the head of that training.
 
 Boxes: those that match an object as they are written (IoU 0.5, the right label), as text and as corrected by
 `boxes=head`: their mean IoU, and F1 at an IoU of 0.9 over all boxes. Small objects have sides of up to 18
@@ -98,6 +98,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--middling-steps", type=int, default=200)
     parser.add_argument("--learned-steps", type=int, default=400, help="after these (400)")
+    parser.add_argument("--joint", default="true", help="grounding_box_head of the joint model (true)")
     parser.add_argument("--states", nargs="+", choices=STATES, default=STATES, help="models to measure (all)")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that it runs
@@ -105,14 +106,14 @@ def main() -> int:
     steps = (arguments.middling_steps, arguments.learned_steps)
     measured: dict[str, list[Measured]] = {state: [] for state in arguments.states}
     for seed in arguments.seeds:
-        train(work, seed, steps)
+        train(work, seed, steps, arguments.joint)
         for state in arguments.states:
             measured[state].append(measure(work, state, seed))
     sys.stdout.write(f"{box_table(measured)}\n\n{score_table(measured)}\n")
     return 0
 
 
-def train(work: Path, seed: int, steps: tuple[int, int]) -> None:
+def train(work: Path, seed: int, steps: tuple[int, int], joint: str) -> None:
     """Draw and prepare the data sets, and train the models, where they are missing."""
     before = "base"
     for state, count in COARSE_STEPS.items():
@@ -131,7 +132,7 @@ def train(work: Path, seed: int, steps: tuple[int, int]) -> None:
     }
     for state, count, added in zip(STATES, (*steps, steps[-1]), SEEDS_ADD, strict=True):
         folder, base = work / f"{state}_{seed}", bases[state]
-        more = ["grounding_box_head=true"] if state == JOINT else []
+        more = [f"grounding_box_head={joint}"] if state == JOINT else []
         if not any(folder.glob("model*.safetensors")):
             call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={base}",
                  f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}",

@@ -87,6 +87,11 @@ def learns_preferences(values: Mapping[str, Any]) -> bool:
     return bool(values.get("stage") == PREFERENCES)
 
 
+def adapts_attention_alone(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe's adapters are on attention alone."""
+    return values.get(LORA_TARGETS_KEY) == LoraTargets.ATTENTION.value
+
+
 @dataclass(frozen=True)
 class CheckOptions:
     """Settings of the check that are no keys of PaddleFormers; None means: as this machine is.

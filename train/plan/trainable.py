@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from models.shapes import Split, Tensor
-from train.keys import LORA_TARGETS_KEY, LoraTargets, quiet_imports
-from train.recipe import TrainRecipe
+from train.keys import quiet_imports
+from train.recipe import TrainRecipe, adapts_attention_alone
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
@@ -53,11 +53,6 @@ def trained_tensors(
         if freeze:
             utils.freeze_model_parameters(model, freeze)
     return [tensor for tensor in tensors if not model.parameters[tensor.name].stop_gradient]
-
-
-def adapts_attention_alone(values: Mapping[str, Any]) -> bool:
-    """Tell whether a recipe's adapters are on attention alone."""
-    return values.get(LORA_TARGETS_KEY) == LoraTargets.ATTENTION.value
 
 
 def attention_targets(targets: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The Python that has torch, for the tests of SAM 2."""
+"""The Python that has torch, for losses of an independent implementation."""
 
 from tests.train.export.conftest import torch_python
 

@@ -93,8 +93,7 @@ from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.objectives.joint_head.joint_settings import read_joint
 from train.objectives.near_start.near_start_settings import read_near_start
-from train.plan.trainable import adapts_attention_alone
-from train.recipe import TrainRecipe, learns_preferences, uses_fleet
+from train.recipe import TrainRecipe, adapts_attention_alone, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
 

@@ -5,8 +5,9 @@ and scaled boxes, flipped labels), and Zhang et al., DINO, ICLR 2023 (boxes that
 
 In some answers each box is, by chance, jittered (each side moves by a share of the box), moved elsewhere, or
 given another label. The tokens are written in place: a number keeps its count of digits, so that nothing else
-of the batch changes. From the first wrong token to the end of the answer, nothing is learned by the language
-model: it never learns what to write behind a box that it should not have written.
+of the batch changes. Such a batch is read in a pass of its own, which the model does not learn from. Where it
+is the one that the model learns from (apart: false), nothing is learned from the first wrong token to the end
+of its answer: the model never learns what to write behind a box that it should not have written.
 """
 
 from collections.abc import Sequence
@@ -59,8 +60,6 @@ def make_wrong(
 
     `length` is that of the batch's rows, and `others` are tokens of other labels (`read_label_table`).
     """
-    import numpy as np
-
     numbers = [list(box.numbers) for box in boxes]
     labels = [box.label for box in boxes]
     tokens: list[tuple[int, int, int]] = []
@@ -87,6 +86,16 @@ def make_wrong(
                 tokens += _digit_tokens(box, moved, digit_ids)
                 unlearned.append((box.row, min(box.before) + 1, box.end))
     wanted, matched = _match(boxes, numbers, labels)
+    places, written, changed = _arrays(boxes, numbers, kinds, length)
+    return SeenBoxes(places, written, wanted, matched, changed, tokens, unlearned)
+
+
+def _arrays(
+    boxes: Sequence[BoxRow], numbers: Sequence[list[int]], kinds: Sequence[int], length: int
+) -> tuple[Any, Any, Any]:
+    """Return the columns `places`, `written` and `changed` of SeenBoxes."""
+    import numpy as np
+
     written_shares = np.array(numbers, "float32").reshape(-1, 4) / GRID
     places = np.array(
         [[box.row * length + each for each in (box.label_end, box.box_end, *box.before)] for box in boxes],
@@ -99,7 +108,7 @@ def make_wrong(
         ],
         "float32",
     )
-    return SeenBoxes(places, written_shares, wanted, matched, changed, tokens, unlearned)
+    return places, written_shares, changed
 
 
 def _kinds(boxes: Sequence[BoxRow], settings: JointSettings, chance: Any) -> list[int]:

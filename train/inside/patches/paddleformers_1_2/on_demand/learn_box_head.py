@@ -9,7 +9,7 @@ Patch: batches say where their answers have boxes (train/objectives/joint_head/)
 Remove: when PaddleFormers trains heads beside its models.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,6 @@ def learn_box_head(settings: JointSettings, files: Sequence[Path], seed: int) ->
     from train.objectives.joint_head.other_labels import labels_of_files
 
     build, compute_loss, log = SFTTrainer.__init__, SFTTrainer.compute_loss, SFTTrainer.log
-    save = Trainer._save_checkpoint
 
     def build_with_head(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
@@ -65,16 +64,22 @@ def learn_box_head(settings: JointSettings, files: Sequence[Path], seed: int) ->
             logs |= self.grounding_joint.take_figures()
         log(self, logs, **kwargs)
 
+    labels = labels_of_files(files, seed)
+    workflow.mm_collate_fn = with_box_tables(workflow.mm_collate_fn, labels, seed)
+    SFTTrainer.__init__, SFTTrainer.compute_loss, SFTTrainer.log = build_with_head, loss_of, log_with_curves
+    Trainer._save_checkpoint = _with_head(Trainer._save_checkpoint)
+    return "learn_box_head"
+
+
+def _with_head(save: Callable[..., None]) -> Callable[..., None]:
+    """Write the head's state into a checkpoint before all else of it."""
+
     def save_checkpoint(self: Any, *args: Any, **kwargs: Any) -> None:
         if joint := getattr(self, "grounding_joint", None):
             joint.save(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}" / BOX_HEAD_FOLDER)
         save(self, *args, **kwargs)
 
-    labels = labels_of_files(files, seed)
-    workflow.mm_collate_fn = with_box_tables(workflow.mm_collate_fn, labels, seed)
-    SFTTrainer.__init__, SFTTrainer.compute_loss, SFTTrainer.log = build_with_head, loss_of, log_with_curves
-    Trainer._save_checkpoint = save_checkpoint
-    return "learn_box_head"
+    return save_checkpoint
 
 
 def _callback(joint: "JointTraining") -> Any:
