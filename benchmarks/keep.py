@@ -1,0 +1,251 @@
+"""`python benchmarks/keep.py [FOLDER]`: which way of tuning keeps what a model knew?
+
+The tiny model is trained on drawn shapes (old) until it finds them, then tuned on other shapes (new), under
+the same question. Each arm takes the same number of steps from the same model: all weights; LoRA; LoRA on
+attention alone; replay, with a share of records whose answers the model gave itself before it was tuned
+(`prepare.replay`); the penalties L2-SP and EWC (`train.fisher`); and weights between the first arm's and
+the start's (`train.blend`). Rates, strengths and shares were chosen with seed 0; the other seeds were
+measured once.
+
+Both kinds of shapes are scored on 256 pictures that no model was trained on (`infer.suite`). "Kept" is the
+AP50 of old shapes as a share of the start's, "reached" that of new shapes as a share of the first arm's. A
+cell is the mean over the seeds with the lowest and the highest. Exit code 1 if no arm keeps 95 % of the old
+and reaches 98 % of the new, or if the first arm keeps 60 % or more. What is there already is kept: repeat
+the command.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from benchmarks.habits import World, prepare_world
+from benchmarks.module_call import timed_call
+from grounding.files import write_text
+from grounding.tables import format_table
+
+QUESTION = ("task.en1",)
+OLD = World("old", {"images": 8000, "val_images": 256}, questions=QUESTION, negatives=0.0)
+NEW = World(
+    "new",
+    {"images": 2000, "val_images": 256, "seed": 1, "classes": "[orange circle,purple diamond]"},
+    questions=QUESTION,
+    negatives=0.0,
+)
+MAX_PIXELS, MOST_TOKENS = 64 * 64, 96
+LEARNING_STEPS, LEARNING_RATE = 900, 3e-3
+"""The training on old shapes."""
+
+STEPS, RATE, LORA_RATE = 150, 1e-3, 3e-3
+"""The tuning on new shapes, of 8 records a step."""
+
+REPLAYED = 0.1
+"""Share of the records that are replayed."""
+
+LEAST_KEPT, LEAST_REACHED, MOST_FORGETFUL = 0.95, 0.98, 0.60
+START = "(start)"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way of tuning: its recipe, the keys that it adds, and the share of records that are replayed."""
+
+    name: str
+    recipe: str = "tiny_full"
+    rate: float = RATE
+    keys: Mapping[str, object] = field(default_factory=dict)
+    replayed: float = 0.0
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the arm adds to the command of all arms."""
+        return (f"learning_rate={self.rate:.6f}", *(f"{key}={value}" for key, value in self.keys.items()))
+
+
+PLAIN = Arm("full")
+ARMS = (
+    PLAIN,
+    Arm("LoRA", "tiny_lora", LORA_RATE),
+    Arm(f"full, {100 * REPLAYED:.0f} % replayed", replayed=REPLAYED),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an arm has cost in seconds of a processor, and the AP50 of its model on both kinds of shapes."""
+
+    seed: int
+    arm: str
+    seconds: float
+    old: float
+    new: float
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Where a seed's data and models are: all seeds share the pictures."""
+
+    number: int
+    folder: Path
+    steps: int
+
+    @property
+    def home(self) -> Path:
+        """The folder of the seed's models."""
+        return self.folder / f"seed_{self.number}"
+
+    @property
+    def start(self) -> Path:
+        """The model that knows the old shapes."""
+        return self.home / f"start_{LEARNING_STEPS}"
+
+    @property
+    def replay(self) -> Path:
+        """The data set of questions about old pictures that the start has answered."""
+        return self.home / "replay"
+
+    def model(self, arm: Arm) -> Path:
+        """Return the folder of an arm's model: other settings have another folder."""
+        settings = json.dumps([arm.recipe, self.steps, arm.replayed, arm.words])
+        mark = hashlib.sha256(settings.encode()).hexdigest()[:8]
+        return self.home / f"{re.sub(r'[^a-zA-Z0-9]+', '_', arm.name)}_{mark}"
+
+
+def main() -> int:
+    """Train what is missing, measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "keep")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"of each arm ({STEPS})")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, a core each (2)")
+    given = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    folder = given.folder.resolve()
+    for world in (OLD, NEW):
+        prepare_world(world, folder)
+    seeds = [Seed(number, folder, given.steps) for number in given.seeds]
+    with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
+        starts = list(pool.map(begin, seeds))
+        tasks = [(seed, arm) for seed in seeds for arm in ARMS]
+        measured = starts + list(pool.map(tune, *zip(*tasks, strict=True)))
+    print(table(measured))
+    missed = missed_goals(measured)
+    print("\n".join(missed or ["every goal is reached"]))
+    return int(bool(missed))
+
+
+def begin(seed: Seed) -> Measured:
+    """Train the model that knows the old shapes, and let it answer what is replayed."""
+    base = seed.home / "base"
+    timed_call(base, "train.tiny", base, f"seed={seed.number}")
+    old = seed.folder / OLD.name
+    words = (f"max_steps={LEARNING_STEPS}", f"learning_rate={LEARNING_RATE:.6f}")
+    seconds = train(seed.start, "tiny_full", base, seed.number, {old: 1.0}, old, words)
+    return Measured(seed.number, START, seconds, *scores(seed, seed.start))
+
+
+def tune(seed: Seed, arm: Arm) -> Measured:
+    """Tune a seed's model in one way, and measure it."""
+    model = seed.model(arm)
+    new = seed.folder / NEW.name
+    data = {new: 1.0 - arm.replayed} | ({seed.replay: arm.replayed} if arm.replayed else {})
+    words = (f"max_steps={seed.steps}", *arm.words)
+    seconds = train(model, arm.recipe, seed.start, seed.number, data, new, words)
+    return Measured(seed.number, arm.name, seconds, *scores(seed, model))
+
+
+def train(
+    model: Path, recipe: str, start: Path, seed: int, data: Mapping[Path, float], validation: Path,
+    words: Sequence[str],
+) -> float:  # fmt: skip
+    """Train on data sets by their shares, and return the seconds of a processor."""
+    return timed_call(
+        model, "train", f"recipes/train/{recipe}.yaml", f"model_name_or_path={start}",
+        "train_dataset_path=" + ",".join(f"{folder / 'train.jsonl'}" for folder in data),
+        "train_dataset_prob=" + ",".join(f"{share:g}" for share in data.values()),
+        "train_dataset_type=" + ",".join("messages" for _ in data), "mix_strategy=interleave_over",
+        f"eval_dataset_path={validation / 'val.jsonl'}", f"output_dir={model}",
+        f"logging_dir={model / 'visualdl'}", f"seed={seed + 1}", f"max_pixels={MAX_PIXELS}",
+        "grounding_eval_samples=0", "evaluation_strategy=no", "do_eval=false", "save_steps=100000",
+        "logging_steps=10", *words)  # fmt: skip
+
+
+def scores(seed: Seed, model: Path) -> tuple[float, float]:
+    """Return the AP50 of a model on old and on new shapes, by a suite of both."""
+    suite = seed.folder / "both.yaml"
+    sets = {world.name: {"dataset": str(seed.folder / world.name)} for world in (OLD, NEW)}
+    answers = {"batch_size": 64, "max_new_tokens": MOST_TOKENS, "device": "cpu"}
+    wanted = json.dumps({"sets": sets, "metrics": ["AP50"], "draws": 0, "answers": answers})
+    if not suite.is_file() or suite.read_text(encoding="utf-8") != wanted:
+        write_text(suite, wanted)
+    answered = model / "suites" / suite.stem
+    timed_call(answered, "infer.suite", suite, f"checkpoint={model}")
+    rows = json.loads((answered / "suite.json").read_text(encoding="utf-8"))["rows"]
+    found = {row["name"]: float(row["values"]["AP50"]) for row in rows}
+    return found[OLD.name], found[NEW.name]
+
+
+def kept(rows: Sequence[Measured], arm: str) -> list[float]:
+    """Return the AP50 of old shapes as a share of the start's, for each seed."""
+    start = {row.seed: row.old for row in rows if row.arm == START}
+    return [row.old / start[row.seed] for row in rows if row.arm == arm]
+
+
+def reached(rows: Sequence[Measured], arm: str) -> list[float]:
+    """Return the AP50 of new shapes as a share of what all weights reach, for each seed."""
+    plain = {row.seed: row.new for row in rows if row.arm == PLAIN.name}
+    return [row.new / plain[row.seed] for row in rows if row.arm == arm]
+
+
+def table(rows: Sequence[Measured]) -> str:
+    """Return the means over the seeds in percent, with the lowest and the highest."""
+    lines = []
+    for arm in dict.fromkeys(row.arm for row in rows):
+        own = [row for row in rows if row.arm == arm]
+        columns = ([row.old for row in own], [row.new for row in own], kept(rows, arm), reached(rows, arm))
+        lines.append([arm, f"{statistics.mean(row.seconds for row in own):.0f}", *map(shown, columns)])
+    seeds = len({row.seed for row in rows})
+    header = [f"{seeds} seeds, percent", "processor s", "old AP50", "new AP50", "kept", "reached"]
+    return format_table(header, lines)
+
+
+def shown(values: Sequence[float]) -> str:
+    """Return the mean in percent, and the range in brackets if there are several values."""
+    mean, low, high = (100 * value for value in (statistics.mean(values), min(values), max(values)))
+    return f"{mean:.1f} ({low:.1f}..{high:.1f})" if len(values) > 1 else f"{mean:.1f}"
+
+
+def missed_goals(rows: Sequence[Measured]) -> list[str]:
+    """Return a line for each goal that the means over the seeds miss."""
+    arms = [arm for arm in dict.fromkeys(row.arm for row in rows) if arm != START]
+    good = [
+        arm
+        for arm in arms
+        if statistics.mean(kept(rows, arm)) >= LEAST_KEPT
+        and statistics.mean(reached(rows, arm)) >= LEAST_REACHED
+    ]
+    missed = []
+    if statistics.mean(kept(rows, PLAIN.name)) >= MOST_FORGETFUL:
+        missed.append(f"not reached: {PLAIN.name} keeps less than {100 * MOST_FORGETFUL:.0f} %")
+    if not good:
+        missed.append(
+            f"not reached: an arm keeps {100 * LEAST_KEPT:.0f} % of the old and reaches "
+            f"{100 * LEAST_REACHED:.0f} % of the new"
+        )
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
