@@ -13,6 +13,7 @@ from typing import Any
 
 from models.libraries import hide_paddlefleet
 from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
+from train.objectives.near_start.near_start_settings import L2_KEY
 
 NONE_TYPE = type(None)
 
@@ -45,6 +46,7 @@ OWN_KEYS = (
     Key(SUITES_KEY, list | None, None),
     Key(WEIGHT_KEY, float, 0.0),
     Key(TAU_KEY, float, DEFAULT_TAU),
+    Key(L2_KEY, float, 0.0),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

@@ -18,6 +18,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
+from train.preflight.objective_keys.near_start_keys import near_start_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
@@ -41,6 +42,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     preference_keys,
     grpo_keys,
     coordinate_keys,
+    near_start_keys,
 )
 """Checks that need the recipe and nothing else."""
 

@@ -60,6 +60,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resum
 from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.on_demand.sharpen_coordinates import sharpen_coordinates
+from train.inside.patches.paddleformers_1_2.on_demand.stay_near_start import stay_near_start
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
@@ -85,6 +86,7 @@ from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs
 )
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
+from train.objectives.near_start.near_start_settings import read_near_start
 from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
@@ -148,6 +150,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield partial(show_pictures_with_pairs, recipe)
     if (coordinates := read_coordinates(recipe)) is not None:
         yield partial(sharpen_coordinates, coordinates)
+    if (penalties := read_near_start(recipe)) is not None:
+        yield partial(stay_near_start, penalties)
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best

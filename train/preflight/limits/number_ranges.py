@@ -79,6 +79,7 @@ NUMBER_RANGES: Mapping[str, NumberRange] = {
     "grounding_eval_samples": COUNT_OR_NONE,
     "grounding_coordinate_loss": NumberRange(0.0, 100.0),
     "grounding_coordinate_tau": NumberRange(0.01, 1e6),  # of squared steps of the grid: all but none to all
+    "grounding_l2_to_start": NumberRange(0.0, 1e6),
     # The optimizer and its learning rate. A rate of 0 is a run that changes nothing, to compare with.
     **_each("learning_rate min_lr lr_end moe_router_bias_update_rate", RATE),
     **_each("weight_decay warmup_ratio label_smoothing muon_extra_scale_factor", SHARE),

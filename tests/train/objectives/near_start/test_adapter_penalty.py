@@ -1,0 +1,102 @@
+"""The penalty on the effective weights of an adapter, without forming them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from train.objectives.near_start.adapter_penalty import AdapterPenalty
+from train.objectives.near_start.learned_parts import LearnedPart, learned_parts
+from train.objectives.near_start.near_start_settings import NearStartSettings
+from train.objectives.near_start.penalty_sums import PenaltySums
+from train.objectives.near_start.weight_penalty import L2_CURVE
+
+L2, INPUTS, RANK, OUTPUTS = 0.3, 6, 2, 5
+
+
+@pytest.fixture
+def model() -> Any:
+    """Two linear layers with adapters whose factors are random, and not 0 as at a start."""
+    import paddle
+    from paddleformers.peft.lora.lora_layers import LoRALinear
+
+    numbers = np.random.default_rng(3)
+    model = paddle.nn.LayerList([LoRALinear(INPUTS, OUTPUTS, r=RANK, lora_alpha=2 * RANK) for _ in range(2)])
+    for layer in model:
+        layer.bias.stop_gradient = True
+        for factor in (layer.lora_A, layer.lora_B):
+            factor.set_value(numbers.normal(size=factor.shape).astype("float32"))
+    return model
+
+
+def optimizer_of(model: Any) -> Any:
+    import paddle
+
+    return paddle.optimizer.AdamW(
+        0.1, parameters=[each for each in model.parameters() if not each.stop_gradient]
+    )
+
+
+def test_value_and_gradients_are_those_of_the_whole_change(model: Any) -> None:
+    penalty, sums = AdapterPenalty(model, NearStartSettings(L2)), PenaltySums()
+    changes = [layer.scaling * layer.lora_A.matmul(layer.lora_B) for layer in model]
+    assert [layer.scaling for layer in model] == [2.0, 2.0]
+    term = sum(L2 / 2 * change.square().sum() for change in changes)
+    term.backward()
+    factors = [factor for layer in model for factor in (layer.lora_A, layer.lora_B)]
+    wanted = [factor.grad.numpy() for factor in factors]
+    for factor in factors:
+        factor.clear_gradient(False)
+    sums.add(penalty.add_gradients(learned_parts(optimizer_of(model))))
+    assert sums.take() == {L2_CURVE: pytest.approx(term.item(), rel=1e-6)}
+    for factor, gradient in zip(factors, wanted, strict=True):
+        np.testing.assert_allclose(factor.grad.numpy(), gradient, rtol=1e-5)
+
+
+def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any) -> None:
+    """Each steps some factors, or slices of them; the values add up, and so do the gradients."""
+    import paddle
+
+    penalty = AdapterPenalty(model, NearStartSettings(L2))
+    whole = PenaltySums()
+    whole.add(penalty.add_gradients(learned_parts(optimizer_of(model))))
+    wanted = {each.name: each.grad.numpy().flatten() for each in model.parameters() if each.grad is not None}
+    first, second = model
+    shares: list[dict[str, tuple[Any, tuple[int, int] | None]]] = [
+        {first.lora_A.name: (first.lora_A, (0, 5)), first.lora_B.name: (first.lora_B, None)},
+        {first.lora_A.name: (first.lora_A, (5, INPUTS * RANK)), second.lora_A.name: (second.lora_A, None)},
+        {second.lora_B.name: (second.lora_B, None)},
+    ]
+    total, found = 0.0, {name: np.zeros_like(value) for name, value in wanted.items()}
+    for share in shares:
+        parts = {}
+        for name, (factor, span) in share.items():
+            own = paddle.zeros([span[1] - span[0]] if span else factor.shape)
+            own.grad = paddle.zeros_like(own)
+            parts[name] = LearnedPart(own, span=span)
+        sums = PenaltySums()
+        sums.add(penalty.add_gradients(parts))
+        total += sums.take()[L2_CURVE]
+        for name, part in parts.items():
+            first_number, end = part.span or (0, found[name].size)
+            found[name][first_number:end] += part.parameter.grad.numpy().flatten()
+    assert total == pytest.approx(whole.take()[L2_CURVE], rel=1e-6)
+    for name, gradient in wanted.items():
+        np.testing.assert_allclose(found[name], gradient, rtol=1e-5)
+
+
+def test_the_start_of_an_adapter_has_no_penalty_and_keeps_nothing(model: Any) -> None:
+    for layer in model:
+        layer.lora_B.set_value(np.zeros((RANK, OUTPUTS), "float32"))
+    penalty, sums = AdapterPenalty(model, NearStartSettings(L2)), PenaltySums()
+    parts = learned_parts(optimizer_of(model))
+    penalty.keep_own(parts)
+    sums.add(penalty.add_gradients(parts))
+    assert sums.take() == {L2_CURVE: 0.0}
+    assert all(part.parameter.grad.abs().max().item() == 0 for part in parts.values())
+
+
+def test_a_trained_parameter_that_is_no_factor_ends_the_run(model: Any) -> None:
+    model[0].bias.stop_gradient = False
+    with pytest.raises(RuntimeError, match="no pair of factors is trained"):
+        AdapterPenalty(model, NearStartSettings(L2))
