@@ -23,14 +23,14 @@ import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks.habits import World, prepare_world
-from benchmarks.module_call import timed_call
+from benchmarks.module_call import SECONDS_FILE, timed_call
 from grounding.files import write_text
 from grounding.tables import format_table
 
@@ -49,8 +49,10 @@ LEARNING_STEPS, LEARNING_RATE = 900, 3e-3
 STEPS, RATE, LORA_RATE = 150, 1e-3, 3e-3
 """The tuning on new shapes, of 8 records a step."""
 
-REPLAYED = 0.1
-"""Share of the records that are replayed."""
+L2 = 0.01
+"""The strength of L2-SP."""
+
+FISHER_FILE = "fisher.safetensors"
 
 LEAST_KEPT, LEAST_REACHED, MOST_FORGETFUL = 0.95, 0.98, 0.60
 START = "(start)"
@@ -58,25 +60,26 @@ START = "(start)"
 
 @dataclass(frozen=True)
 class Arm:
-    """A way of tuning: its recipe, the keys that it adds, and the share of records that are replayed."""
+    """A way of tuning: its recipe, the keys that it adds, and the share of records that are replayed.
+
+    `ewc` is the strength of the penalty that weighs changes by the start's Fisher information.
+    """
 
     name: str
     recipe: str = "tiny_full"
     rate: float = RATE
     keys: Mapping[str, object] = field(default_factory=dict)
     replayed: float = 0.0
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What the arm adds to the command of all arms."""
-        return (f"learning_rate={self.rate:.6f}", *(f"{key}={value}" for key, value in self.keys.items()))
+    ewc: float = 0.0
 
 
 PLAIN = Arm("full")
 ARMS = (
     PLAIN,
     Arm("LoRA", "tiny_lora", LORA_RATE),
-    Arm(f"full, {100 * REPLAYED:.0f} % replayed", replayed=REPLAYED),
+    Arm("full, 5 % replayed", replayed=0.05),
+    Arm("full, 10 % replayed", replayed=0.1),
+    Arm("full, L2-SP", keys={"grounding_l2_to_start": L2}),
 )
 
 
@@ -114,9 +117,14 @@ class Seed:
         """The data set of questions about old pictures that the start has answered."""
         return self.home / "replay"
 
+    @property
+    def fisher(self) -> Path:
+        """The folder of the start's Fisher information about the old pictures."""
+        return self.home / "fisher"
+
     def model(self, arm: Arm) -> Path:
         """Return the folder of an arm's model: other settings have another folder."""
-        settings = json.dumps([arm.recipe, self.steps, arm.replayed, arm.words])
+        settings = json.dumps([self.steps, {**asdict(arm), "name": ""}], sort_keys=True)
         mark = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return self.home / f"{re.sub(r'[^a-zA-Z0-9]+', '_', arm.name)}_{mark}"
 
@@ -151,24 +159,33 @@ def begin(seed: Seed) -> Measured:
     base = seed.home / "base"
     timed_call(base, "train.tiny", base, f"seed={seed.number}")
     old = seed.folder / OLD.name
-    words = (f"max_steps={LEARNING_STEPS}", f"learning_rate={LEARNING_RATE:.6f}")
-    seconds = train(seed.start, "tiny_full", base, seed.number, {old: 1.0}, old, words)
+    keys = {"max_steps": LEARNING_STEPS, "learning_rate": f"{LEARNING_RATE:.6f}"}
+    seconds = train(seed.start, "tiny_full", base, seed.number, {old: 1.0}, old, keys)
     return Measured(seed.number, START, seconds, *scores(seed, seed.start))
 
 
 def tune(seed: Seed, arm: Arm) -> Measured:
-    """Tune a seed's model in one way, and measure it."""
-    model = seed.model(arm)
-    new = seed.folder / NEW.name
+    """Tune a seed's model in one way, and measure it; the seconds are with those of what it needs first."""
+    model, new = seed.model(arm), seed.folder / NEW.name
     data = {new: 1.0 - arm.replayed} | ({seed.replay: arm.replayed} if arm.replayed else {})
-    words = (f"max_steps={seed.steps}", *arm.words)
-    seconds = train(model, arm.recipe, seed.start, seed.number, data, new, words)
+    keys = {"max_steps": seed.steps, "learning_rate": f"{arm.rate:.6f}", **arm.keys}
+    if arm.ewc:
+        keys["grounding_ewc"] = f"{{fisher: {seed.fisher / FISHER_FILE}, weight: {arm.ewc:g}}}"
+    seconds = train(model, arm.recipe, seed.start, seed.number, data, new, keys)
+    seconds += (read_seconds(seed.replay) if arm.replayed else 0) + (
+        read_seconds(seed.fisher) if arm.ewc else 0
+    )
     return Measured(seed.number, arm.name, seconds, *scores(seed, model))
+
+
+def read_seconds(folder: Path) -> float:
+    """Return the seconds of a processor that it took to fill a folder."""
+    return float(json.loads((folder / SECONDS_FILE).read_text(encoding="utf-8")))
 
 
 def train(
     model: Path, recipe: str, start: Path, seed: int, data: Mapping[Path, float], validation: Path,
-    words: Sequence[str],
+    keys: Mapping[str, object],
 ) -> float:  # fmt: skip
     """Train on data sets by their shares, and return the seconds of a processor."""
     return timed_call(
@@ -179,7 +196,7 @@ def train(
         f"eval_dataset_path={validation / 'val.jsonl'}", f"output_dir={model}",
         f"logging_dir={model / 'visualdl'}", f"seed={seed + 1}", f"max_pixels={MAX_PIXELS}",
         "grounding_eval_samples=0", "evaluation_strategy=no", "do_eval=false", "save_steps=100000",
-        "logging_steps=10", *words)  # fmt: skip
+        "logging_steps=10", *(f"{key}={value}" for key, value in keys.items()))  # fmt: skip
 
 
 def scores(seed: Seed, model: Path) -> tuple[float, float]:
