@@ -34,9 +34,9 @@ class EncodedImage:
 class Prompt:
     """An encoded question: token ids, with one image token for each vision token, and the image.
 
-    `pixel_values` and `image_grid_thw` are those of an `EncodedImage`; prompts with the same object as
-    `pixel_values` show the same image. `opens_thought` says that the template ends within a thought. The
-    first `image_end` tokens end with the image; 0 where that is not known.
+    `pixel_values` and `image_grid_thw` are those of an `EncodedImage`, None without an image; prompts with
+    the same object as `pixel_values` show the same image. `opens_thought` says that the template ends within
+    a thought. The first `image_end` tokens end with the image; 0 where that is not known, or without one.
     """
 
     token_ids: list[int]
@@ -85,8 +85,8 @@ class Encoder(Protocol):
         """
         ...
 
-    def encode(self, image: Path | EncodedImage, messages: Sequence[Mapping[str, Any]]) -> Prompt:
-        """Encode chat messages about one image, as training encodes them.
+    def encode(self, image: Path | EncodedImage | None, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages about one image, or about none, as training encodes them.
 
         Raises:
             UserError: the image cannot be read.

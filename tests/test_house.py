@@ -42,6 +42,7 @@ def processor_seconds_of_children() -> float:
         "prepare.each",
         "prepare.export",
         "prepare.inspect",
+        "prepare.replay",
         "prepare.shapes",
         "prepare.show",
         "prepare.stats",

@@ -12,6 +12,7 @@ from grounding.record.flaws import (
     BAD_MESSAGES,
     BAD_OBJECTS,
     BAD_REGION,
+    BAD_REPLAY,
     BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
@@ -26,6 +27,7 @@ from grounding.record.flaws import (
 )
 from grounding.record.pieces import check_answer_text, check_box, check_label, excerpt
 from grounding.record.read_back import check_reading_back
+from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import asks_for_words, read_region
 from grounding.yes_no.shown_box import TEXT
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
@@ -45,7 +47,8 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         yield Flaw(NOT_JSON, excerpt(row))
         return
     messages, images, objects = row.get("messages"), row.get("images"), row.get("objects")
-    if not (isinstance(images, list) and images and all(isinstance(name, str) and name for name in images)):
+    may_be_words = images == [] and is_replayed(row)
+    if not may_be_words and not _are_paths(images):
         yield Flaw(BAD_IMAGES, excerpt(images))
         images = None if images else []
     problem = _find_bad_turn(messages)
@@ -60,7 +63,19 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
     if asks_for_words(row):
         yield from _check_region(messages, objects, row, contract)
         return
+    if is_replayed(row):
+        if objects or any(_PLACEHOLDER.search(message["content"]) for message in messages):
+            yield Flaw(BAD_REPLAY, excerpt(objects or messages[-1]["content"]))
+        return
     yield from _check_named_objects(messages, objects, contract)
+
+
+def _are_paths(images: Any) -> bool:
+    return (
+        isinstance(images, list)
+        and bool(images)
+        and all(isinstance(name, str) and bool(name) for name in images)
+    )
 
 
 def _check_named_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:

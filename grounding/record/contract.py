@@ -6,8 +6,11 @@ from pathlib import Path
 from grounding.card import CARD_FILE, Card, load_card
 from grounding.prompts import EXPRESSION, RELATION, asks_for_phrases
 
-VERBATIM_SOURCE = "records"
-"""The source kind whose conversations `prepare` keeps word for word; it only rewrites their boxes."""
+REPLAY_SOURCE = "replay"
+"""The source kind of `python -m prepare.replay`: prompts of any kind, and a model's own answers."""
+
+VERBATIM_SOURCES = ("records", REPLAY_SOURCE)
+"""The source kinds whose conversations stay word for word; `prepare` only rewrites the boxes of records."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,15 @@ def contract_of(card: Card) -> Contract:
     has_expressions = asks_for_phrases(card.prompts, EXPRESSION)
     is_open = not names or asks_for_phrases(card.prompts)
     labels = None if is_open else names
-    if (card.recipe.get("source") or {}).get("kind") == VERBATIM_SOURCE:
+    if (card.recipe.get("source") or {}).get("kind") in VERBATIM_SOURCES:
         return Contract(labels, is_verbatim=True)
     categories = frozenset() if has_expressions or not asks_for_phrases(card.prompts, RELATION) else names
     return Contract(labels, card.system_prompt, card.answer_format, categories=categories)
+
+
+def is_replay(card: Card) -> bool:
+    """Tell whether a card is of a model's answers to prompts of any kind, which promise no wording."""
+    return (card.recipe.get("source") or {}).get("kind") == REPLAY_SOURCE
 
 
 def read_contract(folder: Path) -> Contract:

@@ -6,6 +6,7 @@ from typing import Any
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from grounding.record.filling import fill_placeholders
+from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import Region, asks_for_words, read_region
 from grounding.samples import Reading
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
@@ -24,23 +25,25 @@ class Record:
     """A row of the JSONL; image paths are relative to its folder, the first message can be the system's.
 
     `is_yes_no` records ask whether a box is right, and records with a `region` for words about it, before
-    they may go on with other questions; these answers name no objects.
+    they may go on with other questions; these answers name no objects. Nor do those of records that replay
+    (`is_replay`) a model's own words, which alone may have no image.
     """
 
     images: tuple[str, ...]
     turns: tuple[Turn, ...]
     is_yes_no: bool = False
     region: Region | None = None
+    is_replay: bool = False
 
     @property
     def image(self) -> str:
-        """The first image; grounding records have one."""
+        """The first image; all records have one, but for those that replay words."""
         return self.images[0]
 
     @property
     def names_objects(self) -> bool:
         """Whether the first answer names objects with boxes, or says that there are none."""
-        return not self.is_yes_no and self.region is None
+        return not self.is_yes_no and self.region is None and not self.is_replay
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ class Record:
         if self.names_objects:
             readings = [read_answer(text, size) for text in self.answers]
         else:  # what follows in words is right, too
-            later = () if self.is_yes_no else self.answers[1:]
+            later = () if self.region is None else self.answers[1:]
             readings = [reading for text in later if (reading := read_answer(text, size)).detections]
         return Reading(
             tuple(detection for reading in readings for detection in reading.detections),
@@ -73,7 +76,8 @@ def parse_record(row: dict[str, Any]) -> Record:
         roles = [message["role"] for message in row["messages"]]
         texts = fill_placeholders([message["content"] for message in row["messages"]], row.get("objects"))
         images = tuple(row["images"])
-        if not images or not all(isinstance(image, str) for image in images):
+        is_replay = is_replayed(row)
+        if not (images or is_replay) or not all(isinstance(image, str) for image in images):
             raise ValueError("images is not a list of paths")
         if not all(isinstance(role, str) for role in roles):
             raise ValueError("a role is not a text")
@@ -81,9 +85,9 @@ def parse_record(row: dict[str, Any]) -> Record:
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
-    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region)
+    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region, is_replay)
 
 
 def asks_for_boxes(row: Any) -> bool:
     """Tell whether a row of the JSONL asks where objects are: not whether a box is right, nor for words."""
-    return not asks_yes_or_no(row) and not asks_for_words(row)
+    return not (asks_yes_or_no(row) or asks_for_words(row) or is_replayed(row))

@@ -25,6 +25,7 @@ OTHER_SYSTEM = "system prompt is not the card's"
 OTHER_FORMAT = "record has objects, and the card says that answers are JSON"
 LOST_IN_READING = "answer does not read back as the record's objects"
 BAD_YES_NO = "yes/no question is not one turn with the answer that its mark says"
+BAD_REPLAY = "replayed answer in words has objects or placeholders for them"
 BAD_REGION = "question for words has no first answer among the phrases of its mark"
 TWICE_IN_ANSWER = "object is named twice in an answer"
 

@@ -102,7 +102,7 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
     rows = [
         [
             *(question.image_id, question.image, question.size.width, question.size.height),
-            *(question.request.system, question.request.user, question.request.image.stat().st_size),
+            *(question.request.system, question.request.user, question.request.picture.stat().st_size),
             *([question.region.as_json()] if question.region else []),
         ]
         for question in questions
@@ -123,13 +123,13 @@ def read_request(row: dict[str, Any], dataset: Path, where: str) -> tuple[Record
     if len(record.images) != 1:
         raise UserError(f"{where}: `images` must be a list of one path: prepare the data set again")
     request = _request(record, dataset, where)
-    if not lies_inside(request.image, dataset):
+    if not lies_inside(request.picture, dataset):
         raise UserError(
             f"{where}: {record.image} lies outside the data set's folder: it is not read, and not sent to a "
             "server: prepare the data set again"
         )
-    if not is_regular(request.image):
-        raise UserError(f"{where}: no image {request.image}: prepare the data set again")
+    if not is_regular(request.picture):
+        raise UserError(f"{where}: no image {request.picture}: prepare the data set again")
     return record, request
 
 
@@ -138,7 +138,7 @@ def _question(
 ) -> Question:
     record, request = read_request(row, dataset, where)
     if known is None:
-        return Question(_id_in_name(record.image, where), record.image, size_of(request.image), request)
+        return Question(_id_in_name(record.image, where), record.image, size_of(request.picture), request)
     found = known.get(record.image) or known.get(Path(record.image).name)
     if not found:
         raise UserError(f"{where}: {record.image} is not in the annotations: prepare the data set again")

@@ -55,7 +55,7 @@ class AskOnce:
             replace(item.request, alternatives=max(alternatives, item.request.alternatives))
             for item in requests
         ]
-        by_image: dict[Path, list[int]] = {}
+        by_image: dict[Path | None, list[int]] = {}
         for number, request in enumerate(asked):
             by_image.setdefault(request.image, []).append(number)
         order = [number for numbers in by_image.values() for number in numbers]

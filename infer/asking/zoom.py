@@ -128,9 +128,9 @@ def write_crops(
     if not regions:
         return
     try:
-        picture = read_pixels(item.request.image)
+        picture = read_pixels(item.request.picture)
     except UNREADABLE as error:
-        raise UserError(f"{item.request.image}: not usable as an image: {error}") from error
+        raise UserError(f"{item.request.picture}: not usable as an image: {error}") from error
     for number, region in enumerate(regions):
         path = folder / f"{index}_{number}.png"
         crop = picture.crop(region.xyxy)

@@ -38,8 +38,8 @@ def make_calibration(recipe: InferRecipe, open_engine: EngineOpener) -> str:
     _check_place(recipe, path)
     card = load_card(recipe.dataset_path)
     known = read_known_answers(recipe.dataset_path, recipe.limit)
-    contents = hash_images((question.request.image for question in known.questions), "reading images")
-    answers = _ask(recipe, open_engine, known, [contents[item.request.image] for item in known.questions])
+    contents = hash_images((question.request.picture for question in known.questions), "reading images")
+    answers = _ask(recipe, open_engine, known, [contents[item.request.picture] for item in known.questions])
     fit = fit_weighing(answers.features, answers.right, answers.groups)
     calibrated = [rounded(value) for value in fit.held_out.tolist()]
     orders = score_orders(answers, calibrated, [category.name for category in card.categories])

@@ -54,7 +54,7 @@ def describe_regions(
     settings = bench.settings
     requests = list(_requests(bench, regions))
     checkpoint = settings.resolve_checkpoint()
-    texts = [[one.system, one.user, _content_hash(one.image)] for one in requests]
+    texts = [[one.system, one.user, _content_hash(one.picture)] for one in requests]
     identity = {
         "keys": settings.described_keys(),
         "checkpoint": "none" if checkpoint is None else fingerprint_checkpoint(checkpoint),

@@ -24,16 +24,16 @@ class Exchange:
 class Request:
     """One question: the image's file, the system message ("" for none) and the user message.
 
-    The user message holds `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs; in a conversation,
-    the first one of its `history` does, which holds the turns before the question. Where answers are
-    sampled, `draw` numbers the answers to the same question: each number gives another answer. With
-    `alternatives`, tokens come with so many of the most likely tokens at their place. An answer has at most
-    `max_tokens` tokens, and no more than the engine's own limit. Its tokens are chosen at `temperature`, None
-    for the engine's own. `is_free_form` says that the answer is none about objects, such as yes or no: the
-    engine's grammar does not apply.
+    A question in words alone has no image (None). Otherwise, the user message holds
+    `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs; in a conversation, the first one of its
+    `history` does, which holds the turns before the question. Where answers are sampled, `draw` numbers the
+    answers to the same question: each number gives another answer. With `alternatives`, tokens come with so
+    many of the most likely tokens at their place. An answer has at most `max_tokens` tokens, and no more than
+    the engine's own limit. Its tokens are chosen at `temperature`, None for the engine's own. `is_free_form`
+    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply.
     """
 
-    image: Path
+    image: Path | None
     system: str
     user: str
     draw: int = 0
@@ -47,10 +47,23 @@ class Request:
         """Check that the picture is in the first turn.
 
         Raises:
-            ValueError: a later question has a picture.
+            ValueError: a later question has a picture, or one without an image has its place.
         """
+        if self.image is None and IMAGE_PLACEHOLDER in self.questions[0]:
+            raise ValueError(f"{IMAGE_PLACEHOLDER} stands for an image, and there is none")
         if any(IMAGE_PLACEHOLDER in question for question in self.questions[1:]):
             raise ValueError(f"{IMAGE_PLACEHOLDER} belongs into the first question of a conversation alone")
+
+    @property
+    def picture(self) -> Path:
+        """The image's file, of a question that has one.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if self.image is None:
+            raise ValueError("a question in words alone has no image")
+        return self.image
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -142,14 +155,20 @@ def forget(engine: Engine) -> None:
 def chat_messages(request: Request) -> list[dict[str, Any]]:
     """Return the request as chat messages; the image is a part in place of its placeholder.
 
-    The first user message is a list of parts; the later messages of a conversation are texts.
+    The first user message is a list of parts, a text where there is no image; the later messages of a
+    conversation are texts.
     """
     first, *later = request.questions
-    before, _, after = first.partition(IMAGE_PLACEHOLDER)
-    parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
     system = [{"role": "system", "content": request.system}] if request.system else []
-    messages: list[dict[str, Any]] = [*system]
-    messages += [{"role": "user", "content": [part for part in parts if part.get("text") != ""]}]
+    messages: list[dict[str, Any]] = [*system, {"role": "user", "content": _parts(first, request.image)}]
     for exchange, question in zip(request.history, later, strict=True):
         messages += [{"role": "assistant", "content": exchange.answer}, {"role": "user", "content": question}]
     return messages
+
+
+def _parts(first: str, image: Path | None) -> str | list[dict[str, str]]:
+    if image is None:
+        return first
+    before, _, after = first.partition(IMAGE_PLACEHOLDER)
+    parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
+    return [part for part in parts if part.get("text") != ""]

@@ -119,12 +119,13 @@ async def _read_chat(
 
 
 def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> Request:
-    """Check the image, write it into the file, and return the request to the engine."""
-    check_image_header(chat.image, max_megapixels)
-    file.write(chat.image)
-    file.flush()
+    """Check the image if there is one, write it into the file, and return the request to the engine."""
+    if chat.image is not None:
+        check_image_header(chat.image, max_megapixels)
+        file.write(chat.image)
+        file.flush()
     return Request(
-        Path(file.name),
+        None if chat.image is None else Path(file.name),
         chat.system,
         chat.user,
         alternatives=chat.top_logprobs,
@@ -159,4 +160,5 @@ async def _left(reader: HttpRequest) -> None:
 
 
 def _refusal(error: UserError, wanted: Request) -> RefusedError:
-    return RefusedError(400, str(error).replace(str(wanted.image), "the image"))
+    said = str(error)
+    return RefusedError(400, said if wanted.image is None else said.replace(str(wanted.image), "the image"))

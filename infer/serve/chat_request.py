@@ -2,7 +2,7 @@
 
 Source of the format: the API reference of OpenAI, "Create chat completion". Only what the model was trained
 on is accepted: an optional system message, and user messages, each but the last with the answer that it was
-given. The first user message has one image, inline as a data URL, and no other message has one.
+given. The first user message may have one image, inline as a data URL, and no other message has one.
 Fields that are not known are refused by their name, and null counts as absent.
 """
 
@@ -95,6 +95,8 @@ class UserMessage(KnownFields):
     @field_validator("content")
     @classmethod
     def _check_texts(cls, parts: list[TextPart | ImagePart]) -> list[TextPart | ImagePart]:
+        if not parts:
+            raise refused("expected a text, an image_url, or both")
         if any(isinstance(part, TextPart) and IMAGE_PLACEHOLDER in part.text for part in parts):
             raise refused(f"expected no text with {IMAGE_PLACEHOLDER}")
         return parts
@@ -112,9 +114,9 @@ class UserMessage(KnownFields):
         )
 
     @property
-    def image(self) -> bytes:
-        """The bytes of the image file that the message has."""
-        return next(part.image_url.url for part in self.content if isinstance(part, ImagePart))
+    def image(self) -> bytes | None:
+        """The bytes of the image file that the message has, None if it has none."""
+        return next((part.image_url.url for part in self.content if isinstance(part, ImagePart)), None)
 
 
 Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
@@ -135,8 +137,8 @@ class ChatRequest(AnswerFields):
                 "expected an optional system message, then user messages, each but the last with its answer"
             )
         images = [message.images for message in messages if isinstance(message, UserMessage)]
-        if images != [1, *[0] * (len(images) - 1)]:
-            raise refused("expected exactly one image_url, in the first user message")
+        if images[0] > 1 or any(images[1:]):
+            raise refused("expected at most one image_url, in the first user message")
         return messages
 
     @property
@@ -151,8 +153,8 @@ class ChatRequest(AnswerFields):
         return first.text if isinstance(first, SystemMessage) else ""
 
     @property
-    def image(self) -> bytes:
-        """The bytes of the image file."""
+    def image(self) -> bytes | None:
+        """The bytes of the image file, None for a question in words alone."""
         return next(message.image for message in self.messages if isinstance(message, UserMessage))
 
     @property

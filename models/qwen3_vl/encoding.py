@@ -55,20 +55,21 @@ class PromptEncoder:
             raise UserError(f"{image}: not usable as an image: {error}") from error
         return EncodedImage(inputs["pixel_values"], inputs["image_grid_thw"])
 
-    def encode(self, image: Path | EncodedImage, messages: Sequence[Mapping[str, Any]]) -> Prompt:
-        """Encode chat messages about one image.
+    def encode(self, image: Path | EncodedImage | None, messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages about one image, or about none.
 
         Raises:
             UserError: the image cannot be read, a text has a token that stands for an image, or the chat
                 template fails.
         """
         _check_texts(messages)
+        if image is None:
+            text = self._written(messages)
+            ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            return Prompt(ids, None, None, text.rstrip().endswith(THOUGHT_START))
         seen = image if isinstance(image, EncodedImage) else self.encode_image(image)
         tokens = math.prod(seen.image_grid_thw[0].tolist()) // self.processor.image_processor.merge_size**2
-        with blaming(self.folder, "chat template"):  # it is a program of the model's author, in a sandbox
-            text = self.tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True
-            )
+        text = self._written(messages)
         # Tokenized once, then repeated: special tokens part a text, so that its other tokens stay the same.
         before, _, after = text.partition(IMAGE_TOKEN)
         ids = list(self.tokenizer(f"{before}{IMAGE_TOKEN}{after}", add_special_tokens=False)["input_ids"])
@@ -81,6 +82,12 @@ class PromptEncoder:
         ids[place : place + 1] = [own] * tokens
         opens_thought = after.rstrip().endswith(THOUGHT_START)
         return Prompt(ids, seen.pixel_values, seen.image_grid_thw, opens_thought, image_end=place + tokens)
+
+    def _written(self, messages: Sequence[Mapping[str, Any]]) -> str:
+        with blaming(self.folder, "chat template"):  # it is a program of the model's author, in a sandbox
+            return str(
+                self.tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+            )
 
 
 def _check_texts(messages: Sequence[Mapping[str, Any]]) -> None:

@@ -104,14 +104,17 @@ class Forward:
     def _embed(self, prompts: Sequence[Prompt], ids: Any) -> tuple[Any, list[Any]]:
         """Return the prompts' embeddings (rows, length, width), and what each first text layer adds to them.
 
-        Image tokens are replaced by the features of the vision tower.
+        Image tokens are replaced by the features of the vision tower; prompts without an image have none.
         """
         import numpy as np
         import paddle
 
-        places = paddle.to_tensor(np.flatnonzero(ids == self.model.config.image_token_id))
         hidden = self.model.get_input_embeddings()(paddle.to_tensor(ids))
-        features = read_images(self.model.model.visual, prompts)
+        shown = [prompt for prompt in prompts if prompt.pixel_values is not None]
+        if not shown:
+            return hidden, []
+        places = paddle.to_tensor(np.flatnonzero(ids == self.model.config.image_token_id))
+        features = read_images(self.model.model.visual, shown)
         last, *deepstack = [paddle.concat(parts) for parts in zip(*features, strict=True)]
         flat = hidden.reshape([-1, hidden.shape[-1]])
         embedded = paddle.scatter(flat, places, last.astype(flat.dtype)).reshape(hidden.shape)

@@ -6,14 +6,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.asking.region_asker import RegionAsker, hash_file, sent_size
-from prepare.describe.asking.request_budget import BudgetSpentError
 from prepare.describe.described_regions import TeacherImage
 from prepare.describe.verifying.cycle_check import check_cycle
 from prepare.describe.verifying.description import Description, VerifiedImage, VerifiedRegion
 from prepare.describe.verifying.image_verdict import judge_texts, keep_best
 from prepare.describe.verifying.label_words import LabelWords
+from prepare.servers.answer_log import LoggedAnswer
+from prepare.servers.request_budget import BudgetSpentError
 
 MOST_UNFINISHED = 200
 """Images in a row for which the budget has no room. Earlier starts asked in the same order."""

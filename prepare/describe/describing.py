@@ -7,11 +7,9 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.tables import format_table
-from prepare.describe.asking.answer_log import open_log
 from prepare.describe.asking.region_asker import RegionAsker
-from prepare.describe.asking.request_budget import RequestBudget, Spent
 from prepare.describe.asking.teacher_questions import cycle_wording, description_text, most_tokens
-from prepare.describe.asking.teacher_server import TeacherServer
+from prepare.describe.asking.teacher_server import teacher_servers
 from prepare.describe.asking_images import UnfinishedImage, ask_about_images
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import (
@@ -26,6 +24,8 @@ from prepare.describe.output.described_folder import ANSWERS_FILE, SAMPLES_PAGE,
 from prepare.describe.output.described_tally import DescribedTally
 from prepare.describe.verifying.label_words import LabelWords, check_words, load_words
 from prepare.progress import progress_bar
+from prepare.servers.answer_log import open_log
+from prepare.servers.request_budget import RequestBudget, Spent
 from prepare.write.lock import only_run
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def describe_dataset(dataset: Path, settings: DescribeSettings) -> str:
         chosen = first_regions(images, settings.limit)
         for line in estimate(chosen, settings, log.spent, len(log.answers)):
             logger.info(line)
-        asker = RegionAsker(TeacherServer(settings, log, budget), settings)
+        asker = RegionAsker(teacher_servers(settings, log, budget), settings)
         tally = _ask(chosen, asker, words)
         write_described(output, dataset, tally, budget.spent, _guard_facts(settings))
         return _report(tally, found, budget.spent, sum(len(image.regions) for image in images), output)

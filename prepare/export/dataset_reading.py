@@ -96,7 +96,10 @@ def conversation_data(dataset: Path) -> ExportedData:
     """
     card = load_card(dataset)
     rows = {split: tuple(read_sound_rows(dataset / file)) for split, file in JSONL_FILES.items()}
-    names = {split: list(dict.fromkeys(row["images"][0] for row in found)) for split, found in rows.items()}
+    names = {
+        split: list(dict.fromkeys(name for row in found for name in row["images"]))
+        for split, found in rows.items()
+    }
     sizes = _measure(dataset, names)
     dropped: Counter[str] = Counter()
     dropped |= _calibration_images(dataset)

@@ -64,7 +64,7 @@ def _count_lines(path: Path) -> int:
 def _record(row: dict[str, Any], where: str) -> Record:
     try:
         record = parse_record(row)
-        if len(record.images) != 1:
+        if len(record.images) != 1 and not (record.is_replay and not record.images):
             raise ValueError(f"{len(record.images)} images")
     except ValueError as error:
         raise UserError(f"{where}: {error}: {REPAIR}") from error
@@ -93,12 +93,18 @@ def by_image(path: Path, dropped: Counter[str]) -> dict[str, ImageAnswers]:
     found: dict[str, ImageAnswers] = {}
     for row, record in read_record_rows(path):
         if not record.names_objects:
-            dropped[left_out.YES_NO if record.is_yes_no else left_out.REGION] += 1
+            dropped[_reason(record)] += 1
             continue
         image = found.setdefault(record.image, ImageAnswers())
         image.records.append(record)
         image.source = str(row.get("source") or image.source)
     return found
+
+
+def _reason(record: Record) -> str:
+    if record.is_replay:
+        return left_out.REPLAY
+    return left_out.YES_NO if record.is_yes_no else left_out.REGION
 
 
 def objects_in_answers(

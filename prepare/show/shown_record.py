@@ -47,9 +47,10 @@ class ShownBox:
 class ShownRecord:
     """What the page shows of a record.
 
-    `picture` is a data URL, `size` the training resolution, `tokens` the number of image tokens. In `text`,
-    plain pieces and special tokens alternate; the first piece is plain. `region` is in words what a question
-    for words is about, "" for other records.
+    `picture` is a data URL, `size` the training resolution, `tokens` the number of image tokens; a replayed
+    conversation can have no picture: then `image` and `picture` are "", and both sizes 0. In `text`, plain
+    pieces and special tokens alternate; the first piece is plain. `region` is in words what a question for
+    words is about, "" for other records.
     """
 
     line: int
@@ -74,6 +75,10 @@ def show_record(
         OSError: the image cannot be read.
     """
     record = parse_record(row)
+    if not record.images:
+        none = Size(0, 0)
+        text = tuple(_TOKEN.split(_chat_text(record, 0)))
+        return ShownRecord(line, "", "", none, none, 0, (), (), text)
     if not lies_inside(folder / record.image, folder):
         raise ValueError(f"{record.image} lies outside the data set's folder")
     if not is_regular(folder / record.image):

@@ -9,7 +9,8 @@ from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.record.contract import read_contract
-from grounding.record.conversation import parse_record
+from grounding.record.conversation import Record, parse_record
+from grounding.record.replay_mark import REPLAY_KEY
 from grounding.regions.region_mark import REGION_KEY
 from grounding.samples import Detection
 from grounding.yes_no.yes_no_mark import YES_NO_KEY
@@ -39,7 +40,7 @@ def count_files(files: dict[str, Path]) -> dict[str, Any]:
 
 
 def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
-    """Count the records of a file; of yes/no questions and of questions for words only their number.
+    """Count the records of a file; of those whose answers name no objects only their number, by kind.
 
     With `categories`, all other labels are computed phrases: they are counted together.
     """
@@ -56,7 +57,7 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}: run python -m prepare.check") from error
         if not record.names_objects:
-            others[YES_NO_KEY if record.is_yes_no else REGION_KEY] += 1
+            others[_kind(record)] += 1
             continue
         objects = record.read_answers(Size(GRID, GRID)).detections
         images.add(record.image)
@@ -72,7 +73,7 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
         "images": len(images),
         "records": len(lengths) + others.total(),
         "records_without_objects": boxes_per_record[0],
-        **{key: others[key] for key in (YES_NO_KEY, REGION_KEY) if others[key]},
+        **{key: others[key] for key in (YES_NO_KEY, REGION_KEY, REPLAY_KEY) if others[key]},
         "boxes": labels.total() + phrases,
         **({PHRASES_KEY: phrases} if categories else {}),
         "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},
@@ -83,6 +84,13 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
             "classes": {str(start): classes[start] for start in sorted(classes)},
         },
     }
+
+
+def _kind(record: Record) -> str:
+    """Return the mark of a record whose answers name no objects."""
+    if record.is_replay:
+        return REPLAY_KEY
+    return YES_NO_KEY if record.is_yes_no else REGION_KEY
 
 
 def _size_class(detection: Detection) -> int:

@@ -114,7 +114,7 @@ class BoxCurves:
                 Panel("truth", shown.detections, crowds=shown.crowds),
                 Panel(f"step {step}", found.detections, truth=shown.detections, crowds=shown.crowds),
             ]
-            image = open_image(question.request.image, shown.size)
+            image = open_image(question.request.picture, shown.size)
             yield np.asarray(with_legend(draw_panels(image, panels, heading=question.text)))
 
 

@@ -13,7 +13,7 @@ from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
 from grounding.layout import ALL_JSONL_FILES, ANNOTATIONS_FILES, CALIBRATION_SPLIT
 from grounding.record.checker import check_record
-from grounding.record.contract import Contract, contract_of
+from grounding.record.contract import Contract, contract_of, is_replay
 from grounding.record.conversation import asks_for_boxes
 from grounding.record.flaws import ACCEPTED_BY_TRAINING, BAD_IMAGES, Flaw
 from train.preflight.pair_data.pair_rows import check_pair
@@ -54,15 +54,21 @@ def _is_calibration_part(file: Path) -> bool:
 
 
 def cards(recipe: TrainRecipe) -> Iterator[str]:
-    """The cards of training and validation data have to promise the same prompts and answers."""
+    """The cards of training and validation data have to promise the same prompts and answers.
+
+    Replayed answers are to prompts of any kind, and promise nothing.
+    """
     found: dict[Path, Card] = {}
     for split in SPLITS:
         for folder in dict.fromkeys(file.parent for file in recipe.data_files(split)):
             if folder not in found and (folder / CARD_FILE).is_file():
                 try:
-                    found[folder] = load_card(folder)
+                    card = load_card(folder)
                 except UserError as error:
                     yield f"{split}_dataset_path: {error}"
+                    continue
+                if not is_replay(card):
+                    found[folder] = card
     first = next(iter(found.items()), None)
     for folder, card in found.items():
         for part in ("system_prompt", "answer_format"):

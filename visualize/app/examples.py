@@ -26,7 +26,7 @@ def find_examples(dataset: Path | None, folder: Path) -> list[Path]:
             questions = read_questions(dataset, "val", 4 * EXAMPLES)
         except UserError:  # the images may be gone while the card with the questions is still there
             return draw_examples(folder)
-        return list(dict.fromkeys(question.request.image for question in questions))[:EXAMPLES]
+        return list(dict.fromkeys(question.request.picture for question in questions))[:EXAMPLES]
     return draw_examples(folder)
 
 

@@ -46,6 +46,8 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
             record = _parse_complete(row)
         except ValueError as error:
             raise UserError(f"{path}, line {number}: {error}: run python -m prepare.check") from error
+        if not record.images:
+            continue  # a replayed conversation without a picture
         image = path.parent / record.image
         if not lies_inside(image, path.parent):
             raise UserError(f"{path}, line {number}: {record.image} lies outside the data set's folder")

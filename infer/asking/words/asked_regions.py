@@ -42,7 +42,7 @@ def read_region_questions(dataset: Path, split: str, limit: int | None = None) -
                 "again"
             )
         question_id = _question_id(record.image, request.user, asked)
-        size = size_of(request.image)
+        size = size_of(request.picture)
         questions.append(Question(question_id, record.image, size, request, record.region))
     if questions:
         log.info("%s: %d questions ask for words about a region", path, len(questions))

@@ -35,11 +35,11 @@ class BoxQuestionForm:
         picture = None
         if found and self.show != TEXT:
             try:
-                picture = read_pixels(item.request.image)
+                picture = read_pixels(item.request.picture)
             except UNREADABLE as error:
-                raise UserError(f"{item.request.image}: not usable as an image: {error}") from error
+                raise UserError(f"{item.request.picture}: not usable as an image: {error}") from error
         for number, detection in enumerate(found):
-            image, stated = item.request.image, ""
+            image, stated = item.request.picture, ""
             if picture is None:
                 stated = write_box(to_grid(detection.box, item.size), self.answer_format)
             else:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
@@ -25,6 +26,8 @@ from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import EngineSettings
 
 log = logging.getLogger(__name__)
+
+_SHOWN = 60
 
 
 class NoProbabilitiesError(UserError):
@@ -106,13 +109,13 @@ class OpenAIEngine:
             raise NoProbabilitiesError(f"{self.server}: {error}") from error
         except NotACompletionError as error:
             raise UserError(
-                f"{self.server}: the answer about {request.image} is no chat completion, {error}: "
+                f"{self.server}: the answer about {_about(request)} is no chat completion, {error}: "
                 f"'{self.chat.shown(error_text(body))}': base_url mostly ends in /v1"
             ) from error
         if (fewer := fewer_alternatives(self.settings, request, answer)) and not self.has_warned:
             self.has_warned = True
             log.warning("%s: %s", self.server, fewer)
-        self.chat.check_secrets(answer.text, request.image)
+        self.chat.check_secrets(answer.text, _about(request))
         if not self.settings.repeat_stop:
             return answer
         return without_repeats(answer, thinks=self.settings.thinks)
@@ -122,8 +125,8 @@ class OpenAIEngine:
         fields = {"model": self.model, **self._fields(request)}
         try:
             if told is not None:
-                return self.chat.post_live(_messages(request), fields, request.image, told)
-            return self.chat.post(_messages(request), fields, request.image)
+                return self.chat.post_live(_messages(request), fields, _about(request), told)
+            return self.chat.post(_messages(request), fields, _about(request))
         except StatusRefusalError as error:
             raise self._refusal(error, request) from error
 
@@ -146,7 +149,7 @@ class OpenAIEngine:
         ):
             return NoProbabilitiesError(f"{error}: {refused_probabilities(self.settings, request)}")
         if error.status < 500 and error.status != 429:
-            refusal = f"{request.image}: the server refuses the question ({error})"
+            refusal = f"{_about(request)}: the server refuses the question ({error})"
             if not self.grammar_fields:
                 return UserError(refusal)
             field = next(iter(self.grammar_fields))
@@ -156,10 +159,17 @@ class OpenAIEngine:
         return UserError(f"{error}: failed {self.settings.retries + 1} times, see the server's log")
 
 
+def _about(request: Request) -> Path | str:
+    """Return what names a question in messages."""
+    return request.image or f"'{request.user[:_SHOWN]}'"
+
+
 def _messages(request: Request) -> Any:
     """Return the chat messages, with the image as a data URL."""
-    image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
     messages = chat_messages(request)
+    if request.image is None:
+        return messages
+    image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
     shown = next(message for message in messages if message["role"] == "user")  # the first has the image
     shown["content"] = [image if part["type"] == "image" else part for part in shown["content"]]
     return messages

@@ -41,7 +41,8 @@ class Decoding:
     def source(self, request: Request) -> random.Random:
         """Return random numbers that depend on seed, question and draw, but not on the batch around them."""
         parts: tuple[object, ...] = (
-            *(self.seed, request.draw, request.image.name, request.system, request.user),
+            *(self.seed, request.draw, "" if request.image is None else request.image.name),
+            *(request.system, request.user),
             *((exchange.question, exchange.answer) for exchange in request.history),
         )
         return random.Random(hashlib.sha256(repr(parts).encode()).digest())

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -29,7 +30,7 @@ from infer.engines.paddle.row_answer import row_answer
 from infer.engines.protocol import RawAnswer, Request, chat_messages
 from infer.engines.settings import HEAD, MEGABYTE, EngineSettings
 from models.arithmetic import fast_arithmetic
-from models.family import Encoder, Family, LoadOptions, Prompt
+from models.family import EncodedImage, Encoder, Family, LoadOptions, Prompt
 from models.libraries import quiet
 from models.lookup import family_of_folder, find_family
 
@@ -149,7 +150,9 @@ class PaddleEngine:
         for request in requests:
             if self.prompt_limit is not None:
                 self.prompt_limit.check_text(request)
-            image = images.encode(request.image) if self.shares_images else request.image
+            image: Path | EncodedImage | None = request.image
+            if request.image is not None and self.shares_images:
+                image = images.encode(request.image)
             prompts.append(self.encoder.encode(image, chat_messages(request)))
             if self.prompt_limit is not None:
                 self.prompt_limit.check_prompt(prompts[-1])

@@ -32,7 +32,7 @@ class TorchSide:
             UserError: there is no such Python.
         """
         questions = [
-            {"image": str(each.request.image.resolve()), "messages": chat_messages(each.request)}
+            {"image": str(each.request.picture.resolve()), "messages": chat_messages(each.request)}
             for each in asked
         ]
         self.folder, self.count = folder, len(asked)

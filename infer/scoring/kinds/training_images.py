@@ -53,4 +53,6 @@ def _labels_of(row: dict[str, Any]) -> tuple[str, set[str]]:
             # The answer names each object with its box: no text has to be read.
             return str(images[0]), {str(label) for label in labels}
     record = parse_record(row)
+    if not record.images:  # a replayed conversation
+        return "", set()
     return record.image, {item.label for item in record.read_answers(Size(GRID, GRID)).detections}

@@ -9,7 +9,6 @@ from PIL import Image
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.asking.region_views import (
     fit_pixels,
     jpeg_url,
@@ -18,15 +17,16 @@ from prepare.describe.asking.region_views import (
     whole_picture_url,
 )
 from prepare.describe.asking.teacher_questions import ask_cycle, ask_description
-from prepare.describe.asking.teacher_server import TeacherServer
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import TeacherImage, TeacherRegion
+from prepare.servers.answer_log import LoggedAnswer
+from prepare.servers.asked_servers import AskedServers
 
 
 class RegionAsker:
     """Asks about regions; a picture is made only where a question is sent, and once for all of a region's."""
 
-    def __init__(self, server: TeacherServer, settings: DescribeSettings) -> None:
+    def __init__(self, server: AskedServers, settings: DescribeSettings) -> None:
         """Take the servers, and how they are asked."""
         self.server, self.settings = server, settings
 

@@ -1,182 +1,34 @@
-"""The servers: each question is looked up in the log, asked within the budget, and logged."""
+"""The servers of this command: the teacher, and the one that grounds descriptions."""
 
-import threading
-from datetime import datetime, timezone
-
-from grounding.errors import UserError
-from grounding.remote.chat_client import (
-    API_KEY_VARIABLE,
-    ChatClient,
-    NoAnswerError,
-    StatusRefusalError,
-    key_of_server,
-)
-from grounding.remote.completion_body import NotACompletionError, error_text, parse_completion
-from prepare.describe.asking.answer_log import SERVER_REFUSES, AnswerLog, LoggedAnswer
-from prepare.describe.asking.request_budget import QuestionCharge, RequestBudget
-from prepare.describe.asking.teacher_questions import CYCLE, TEACHER, TeacherQuestion
+from grounding.remote.chat_client import API_KEY_VARIABLE, ChatClient, key_of_server
+from prepare.describe.asking.teacher_questions import CYCLE, TEACHER
 from prepare.describe.describe_settings import DescribeSettings
+from prepare.servers.answer_log import AnswerLog
+from prepare.servers.asked_servers import AskedServer, AskedServers
+from prepare.servers.request_budget import RequestBudget
 
 CYCLE_KEY_VARIABLE = "CYCLE_API_KEY"
 """The key of a server of its own that grounds descriptions: it does not get the teacher's."""
 
-TRIALS = 3
-"""Questions that a server may refuse, one after the other, before it has answered any."""
 
+def teacher_servers(settings: DescribeSettings, log: AnswerLog, budget: RequestBudget) -> AskedServers:
+    """Return the servers; nothing is sent yet.
 
-class TeacherServer:
-    """Asks the teacher, and the server that grounds descriptions; several threads may ask.
-
-    A question that the log has an answer to is not sent. One that stays without an answer after its retries
-    is not logged: the next start asks it again. `failures` counts these; more than `most_failures` stop the
-    run. Until a server has answered once, it is asked one question at a time: a wrong key costs one request.
+    Raises:
+        UserError: a key or an address cannot be sent in a request.
     """
-
-    def __init__(self, settings: DescribeSettings, log: AnswerLog, budget: RequestBudget) -> None:
-        """Create the clients; nothing is sent yet.
-
-        Raises:
-            UserError: a key or an address cannot be sent in a request.
-        """
-        self.settings, self.log, self.budget = settings, log, budget
-        self.failures, self.last_failure = 0, ""
-        self.largest_ratio = 1.0
-        self._lock, self._first = threading.Lock(), threading.Lock()
-        self._tried, self._refused = set(log.known_servers), 0
-        self._stopped: UserError | None = None
-        teacher = _client(settings, settings.base_url, API_KEY_VARIABLE, settings.max_new_tokens)
-        cycle_url = settings.cycle.base_url
-        self._clients = {TEACHER: teacher, CYCLE: teacher}
-        if cycle_url is not None:
-            most = settings.cycle.max_new_tokens
-            self._clients[CYCLE] = _client(settings, cycle_url, CYCLE_KEY_VARIABLE, most)
-        elif settings.cycle.max_new_tokens > settings.max_new_tokens:
-            most = settings.cycle.max_new_tokens
-            self._clients[CYCLE] = _client(settings, settings.base_url, API_KEY_VARIABLE, most)
-
-    def ask(self, question: TeacherQuestion) -> LoggedAnswer | None:
-        """Return the answer to a question, None if there is none after all retries.
-
-        Raises:
-            BudgetSpentError: there is no room for the request.
-            UserError: the server does not know the key or the model, answers with the key, or too many
-                questions stay without an answer.
-        """
-        if (known := self.log.answers.get(question.key)) is not None:
-            return known
-        try:
-            if question.who in self._tried:
-                return self._ask(question)
-            with self._first:
-                if question.who not in self._tried:
-                    return self._try(question)
-            return self._ask(question)
-        except UserError as error:
-            self._stopped = error
-            raise
-
-    def _try(self, question: TeacherQuestion) -> LoggedAnswer | None:
-        """Ask a server for the first time.
-
-        Raises:
-            UserError: it does not answer, or refuses the first TRIALS questions.
-        """
-        refused = self._refused
-        answer = self._ask(question)
-        if answer is not None:
-            self._tried.add(question.who)
-        elif self._refused == refused or self._refused == TRIALS:
-            raise UserError(self.last_failure)
-        return answer
-
-    def _ask(self, question: TeacherQuestion) -> LoggedAnswer | None:
-        if self._stopped is not None:
-            raise self._stopped  # another thread's: nothing more is sent
-        client, key = self._clients[question.who], question.key
-        most = int(question.most_tokens * self.largest_ratio) + 1
-        charge = QuestionCharge(self.budget, most, lambda event: self.log.note(event, key, most))
-        tokens: int | None = None
-        try:
-            body = client.post(question.messages(), _fields(question), question.about, charge)
-            found = parse_completion(body)
-            client.check_secrets(found.text, question.about)
-            if found.prompt_tokens is not None:
-                tokens = found.prompt_tokens + (found.answer_tokens or 0)
-                self._learn(tokens, question)
-        except StatusRefusalError as error:
-            return self._refusal(error, question, charge)
-        except (NoAnswerError, NotACompletionError) as error:
-            said = str(error)
-            if isinstance(error, NotACompletionError):
-                said = f"{client.server}: no chat completion, {error}: '{client.shown(error_text(body))}'"
-            self._fail(said)
-            return None
-        finally:
-            taken = charge.finish(tokens)
-        answer = LoggedAnswer(found.text, found.is_cut, found.problem, taken, _now(), question.who)
-        self.log.add(key, answer)
-        return answer
-
-    def _learn(self, tokens: int, question: TeacherQuestion) -> None:
-        """Reserve more for the next questions where the server counts more than expected."""
-        with self._lock:
-            self.largest_ratio = max(self.largest_ratio, tokens / question.most_tokens)
-
-    def _refusal(
-        self, error: StatusRefusalError, question: TeacherQuestion, charge: QuestionCharge
-    ) -> LoggedAnswer | None:
-        """Return an answer that says that the server refuses this very question, None if it may mend.
-
-        Raises:
-            UserError: it refuses every question.
-        """
-        if error.status in (401, 403):
-            variable = API_KEY_VARIABLE
-            if question.who == CYCLE and self.settings.cycle.base_url is not None:
-                variable = CYCLE_KEY_VARIABLE
-            raise UserError(f"{error}: set the environment variable {variable}") from error
-        if error.status == 404:
-            raise UserError(
-                f"{error}: is model '{question.fields['model']}' in the server's list?"
-            ) from error
-        if error.status >= 500 or error.status in (408, 409, 429):
-            self._fail(f"{error}: failed {self.settings.retries + 1} times, see the server's log")
-            return None
-        self.last_failure = f"{question.about}: the server refuses the question ({error})"
-        if question.who not in self._tried:
-            self._refused += 1
-            return None  # not logged: it may refuse every question
-        answer = LoggedAnswer("", False, SERVER_REFUSES, 0, _now(), question.who)
-        self.log.add(question.key, answer)
-        return answer
-
-    def _fail(self, said: str) -> None:
-        """Count a question without an answer.
-
-        Raises:
-            UserError: there are too many.
-        """
-        with self._lock:
-            self.failures, self.last_failure = self.failures + 1, said
-            if self.failures >= self.settings.most_failures:
-                raise UserError(
-                    f"{said}: {self.failures} questions have no answer (most_failures): repeat the command "
-                    "when the server works, what was answered is kept"
-                )
+    teacher = _server(settings, settings.base_url, API_KEY_VARIABLE, settings.max_new_tokens)
+    servers = {TEACHER: teacher, CYCLE: teacher}
+    cycle_url, most = settings.cycle.base_url, settings.cycle.max_new_tokens
+    if cycle_url is not None:
+        servers[CYCLE] = _server(settings, cycle_url, CYCLE_KEY_VARIABLE, most)
+    elif most > settings.max_new_tokens:
+        servers[CYCLE] = _server(settings, settings.base_url, API_KEY_VARIABLE, most)
+    return AskedServers(servers, settings.most_failures, log, budget)
 
 
-def _client(settings: DescribeSettings, url: str, variable: str, most: int) -> ChatClient:
-    return ChatClient(
+def _server(settings: DescribeSettings, url: str, variable: str, most: int) -> AskedServer:
+    client = ChatClient(
         url, key_of_server(variable), timeout=settings.timeout, retries=settings.retries, max_tokens=most
     )
-
-
-def _fields(question: TeacherQuestion) -> dict[str, object]:
-    """Return the fields as the client takes them: those that OpenAI does not have apart."""
-    known = {"model", "max_tokens", "temperature", "top_p", "seed"}
-    extra = {name: value for name, value in question.fields.items() if name not in known}
-    return {name: question.fields[name] for name in question.fields.keys() & known} | {"extra_body": extra}
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return AskedServer(client, variable)

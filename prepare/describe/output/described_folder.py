@@ -14,12 +14,12 @@ from grounding.card import CARD_FILE
 from grounding.errors import UserError
 from grounding.files import link_or_copy, replacing, write_json, write_text
 from grounding.layout import ALL_JSONL_FILES
-from prepare.describe.asking.request_budget import Spent
 from prepare.describe.asking.teacher_questions import cycle_wording, description_text
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.output.described_tally import DescribedTally
 from prepare.describe.output.sample_page import render_samples
 from prepare.progress import watched
+from prepare.servers.request_budget import Spent
 
 DESCRIPTIONS_FILE = "descriptions.jsonl"
 DESCRIBED_FILE = "described.json"

@@ -5,10 +5,10 @@ from dataclasses import replace
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Box, Size
 from grounding.regions.led_back import led_back
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import CycleSettings
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.description import Description
+from prepare.servers.answer_log import LoggedAnswer
 
 
 def check_cycle(

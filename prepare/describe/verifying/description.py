@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from grounding.boxes import Box
-from prepare.describe.asking.answer_log import SERVER_REFUSES
 from prepare.describe.described_regions import TeacherImage, TeacherRegion
+from prepare.servers.answer_log import SERVER_REFUSES
 
 NO_ANSWER = "no answer after all retries"
 EMPTY = "empty"

@@ -7,10 +7,10 @@ from grounding.answers.spellings.plain_characters import without_wrapping
 from grounding.errors import printable
 from grounding.markup import find_markup
 from grounding.remote.completion_body import REFUSAL
-from prepare.describe.asking.answer_log import SERVER_REFUSES, LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.label_words import CJK, LabelWords, names_label, without_label
+from prepare.servers.answer_log import SERVER_REFUSES, LoggedAnswer
 
 QUOTES = "\"'“”‘’«»「」『』《》"
 FULL_STOPS = ".。．"

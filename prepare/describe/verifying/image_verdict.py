@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import TeacherRegion
 from prepare.describe.verifying.description import (
@@ -17,6 +16,7 @@ from prepare.describe.verifying.description import (
 )
 from prepare.describe.verifying.description_rules import clean_description, find_fault, normal_form
 from prepare.describe.verifying.label_words import LabelWords
+from prepare.servers.answer_log import LoggedAnswer
 
 Answers = Sequence[LoggedAnswer | None]
 """The answers about a region in the order of their samples, None where there is none."""

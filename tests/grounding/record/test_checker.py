@@ -39,8 +39,12 @@ def kinds(content: Any, contract: Contract = Contract()) -> set[str]:  # noqa: B
     return {flaw.kind for flaw in check_record(content, contract)}
 
 
+TALK = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "Fine."}]
+
 GOOD = [
     record(),
+    {"messages": TALK, "images": [], "replay": True},
+    saying("It is a cat.", replay=True),
     saying("<ref-object><bbox><bbox>", objects={"ref": ["cat"], "bbox": [[0, 0, 1, 1], [2, 2, 3, 3]]}),
     saying('[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]'),
     saying('```json\n[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]\n```'),
@@ -57,6 +61,11 @@ BAD = [
     (record(messages=record()["messages"][::-1]), flaws.BAD_MESSAGES),
     (record(messages=[{"role": "user", "content": None}]), flaws.BAD_MESSAGES),
     (record(images="images/1.jpg"), flaws.BAD_IMAGES),
+    ({"messages": TALK, "images": []}, flaws.BAD_IMAGES),
+    ({"messages": TALK, "images": None, "replay": True}, flaws.BAD_IMAGES),
+    ({"messages": TALK, "images": [], "replay": "yes"}, flaws.BAD_IMAGES),
+    (record(replay=True), flaws.BAD_REPLAY),
+    (saying("cat <bbox>", replay=True), flaws.BAD_REPLAY),
     (record(images=["images/1.jpg", "images/2.jpg"]), flaws.IMAGE_COUNT),
     (saying("<image>[]"), flaws.IMAGE_PLACE),
     (record(objects=[1]), flaws.BAD_OBJECTS),

@@ -35,6 +35,14 @@ def test_texts_and_image_are_read() -> None:
     assert request.max_answer_tokens is None
 
 
+def test_a_question_can_be_in_words_alone() -> None:
+    turns = ({"role": "user", "content": "How are you?"}, ANSWER, {"role": "user", "content": "Why?"})
+    request = ChatRequest.model_validate(body(*turns))
+    assert request.image is None
+    assert request.user == "Why?"
+    assert [exchange.question for exchange in request.history] == ["How are you?"]
+
+
 def test_a_conversation_is_read() -> None:
     more = {"role": "user", "content": "And a cat?"}
     listed = {"role": "assistant", "content": [{"type": "text", "text": "None."}]}
@@ -118,10 +126,9 @@ def test_unknown_fields_and_harmless_values_are_accepted() -> None:
         ),
         (body({"content": []}), "messages.0: Unable to extract tag using discriminator 'role'"),
         (body({"role": "system", "content": []}, user(PICTURE)), "messages.0.system.content"),
-        (body({"role": "user", "content": "no picture"}), "messages: expected exactly one image_url"),
+        (body({"role": "user", "content": []}), "messages.0.user.content: expected a text, an image_url"),
         (body({"role": "user", "content": 5}), "messages.0.user.content: Input should be a valid list"),
-        (body(user(TEXT)), "messages: expected exactly one image_url"),
-        (body(user(PICTURE, PICTURE)), "messages: expected exactly one image_url"),
+        (body(user(PICTURE, PICTURE)), "messages: expected at most one image_url"),
         (body(user(PICTURE, {"type": "text", "text": IMAGE_PLACEHOLDER})), "no text with <image>"),
         (body(user(PICTURE, {"type": "video_url", "video_url": {}})), "messages.0.user.content.1: Input tag"),
         (body(user(PICTURE, {"type": "text"})), "messages.0.user.content.1.text.text: Field required"),

@@ -228,12 +228,7 @@ def test_a_damaged_image_is_the_clients_fault(client: openai.OpenAI, requests: l
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, 400, "tools: this server does not"),
         ({"max_tokens": -1}, 400, "max_tokens: Input should be greater than or equal to 1"),
         ({"temperature": 0.7}, 400, "decodes greedily"),
-        (
-            {"messages": [{"role": "user", "content": "no picture"}]},
-            400,
-            "messages: expected exactly one image_url, in the first user message",
-        ),
-        ({"messages": [{"role": "user", "content": []}]}, 400, "exactly one image_url"),
+        ({"messages": [{"role": "user", "content": []}]}, 400, "expected a text, an image_url, or both"),
         ({"messages": 3}, 400, "messages: Input should be a valid list"),
         ({"messages": "x" * 2_000_000}, 413, "larger than 1 MB"),
     ],

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from infer.asking.dataset_questions import read_questions
+from infer.engines.kept import Kept
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.paddle.reading.prompt_reader import PromptReader
 from infer.engines.settings import EngineSettings
 from models.family import Prompt
 from models.qwen3_vl.positions import text_positions
@@ -99,11 +101,37 @@ def test_several_tokens_at_once_give_the_models_own_logits(
         np.testing.assert_allclose(last[0], expected, atol=1e-5 * np.abs(expected).max())
 
 
+TEXTS = ("Name a colour.", "How many legs has a spider, and how many has a cat? Answer with numbers alone.")
+
+
+@pytest.mark.parametrize("with_picture", [False, True])
+def test_prompts_without_a_picture_give_the_models_own_logits(
+    engine: PaddleEngine, prompts: list[Prompt], with_picture: bool
+) -> None:
+    """Alone, and in one batch with a prompt that has a picture; read at once, and with a shared reader."""
+    import paddle
+
+    asked = [engine.encoder.encode(None, [{"role": "user", "content": text}]) for text in TEXTS]
+    asked += prompts[:1] if with_picture else []
+    with paddle.no_grad():
+        forward = engine.family.forward_pass(engine.model)
+        reader = PromptReader(forward, asked, engine.decoding.pad_id, Kept(1 << 30))
+        for read in (forward.read_prompts(asked, engine.decoding.pad_id), reader.read(range(len(asked)))):
+            places = [position + 1 for position in read.positions]
+            logits = forward.extend([[300, 11]] * len(asked), places, read.cache)[:, 0]
+            for row, prompt in enumerate(asked):
+                for ours, more in ((read.logits, []), (logits, [300, 11])):
+                    expected = own_logits(engine.model, prompt, more)
+                    np.testing.assert_allclose(
+                        ours[row].numpy(), expected, atol=1e-5 * np.abs(expected).max()
+                    )
+
+
 def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt]) -> None:
     import paddle
 
     config = engine.model.config
-    for prompt in prompts:
+    for prompt in [*prompts, engine.encoder.encode(None, [{"role": "user", "content": TEXTS[0]}])]:
         expected, _ = engine.model.model.get_rope_index(
             paddle.to_tensor([prompt.token_ids]), prompt.image_grid_thw
         )

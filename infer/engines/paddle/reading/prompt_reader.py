@@ -31,7 +31,10 @@ class ReadPrefix:
     @property
     def size(self) -> int:
         """The bytes of logits, keys, values and image."""
-        return self.cache.size + bytes_of(self.logits) + bytes_of(self.prompt.pixel_values)
+        tensors = (
+            [self.logits] if self.prompt.pixel_values is None else [self.logits, self.prompt.pixel_values]
+        )
+        return self.cache.size + sum(map(bytes_of, tensors))
 
     def cut(self, tokens: int) -> "ReadPrefix":
         """Return its first tokens, with the whole image; their logits are not known."""

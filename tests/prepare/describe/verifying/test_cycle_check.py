@@ -3,11 +3,11 @@
 import pytest
 
 from grounding.boxes import Box, Size
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import CycleSettings
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.cycle_check import check_cycle
 from prepare.describe.verifying.description import Description
+from prepare.servers.answer_log import LoggedAnswer
 
 SIZE, REGION = Size(200, 100), Box(20, 10, 100, 60)
 CANDIDATE = Description(0, "the dog")

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepare.describe.asking.answer_log import SERVER_REFUSES, LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings, TextRules
 from prepare.describe.verifying import description as reasons
 from prepare.describe.verifying.description_rules import clean_description, find_fault, normal_form
 from prepare.describe.verifying.label_words import load_words
+from prepare.servers.answer_log import SERVER_REFUSES, LoggedAnswer
 
 ENGLISH = DescribeSettings(base_url="http://a/v1", model="m", output_dir="o")
 CHINESE = replace(ENGLISH, language="zh")

@@ -1,7 +1,6 @@
 """The descriptions of an image's regions against each other, and the choice of the best."""
 
 from grounding.boxes import Box
-from prepare.describe.asking.answer_log import LoggedAnswer
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import TeacherRegion
 from prepare.describe.verifying.description import (
@@ -13,6 +12,7 @@ from prepare.describe.verifying.description import (
     Description,
 )
 from prepare.describe.verifying.image_verdict import judge_texts, keep_best
+from prepare.servers.answer_log import LoggedAnswer
 
 SETTINGS = DescribeSettings(base_url="http://a/v1", model="m", output_dir="o")
 REGIONS = [TeacherRegion(Box(0, 0, 9, 9), "dog"), TeacherRegion(Box(9, 9, 18, 18), "dog")]

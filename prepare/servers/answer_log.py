@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from grounding.errors import UserError
-from prepare.describe.asking.request_budget import Spent
+from prepare.servers.request_budget import Spent
 
 SERVER_REFUSES = "refused by the server"
 """The problem of a question to which the server answers with an HTTP error that no retry mends."""

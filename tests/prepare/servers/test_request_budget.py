@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from prepare.describe.asking.request_budget import BudgetSpentError, QuestionCharge, RequestBudget, Spent
+from prepare.servers.request_budget import BudgetSpentError, QuestionCharge, RequestBudget, Spent
 
 
 def charge(budget: RequestBudget, tokens: int = 10, notes: list[str] | None = None) -> QuestionCharge:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
-from prepare.describe.asking.answer_log import LoggedAnswer, open_log
-from prepare.describe.asking.request_budget import Spent
+from prepare.servers.answer_log import LoggedAnswer, open_log
+from prepare.servers.request_budget import Spent
 
 ANSWER = LoggedAnswer("左边的狗\n", False, None, 70, "2026-01-01T00:00:00+00:00", "teacher")
 

@@ -1,0 +1,1 @@
+"""Asking servers many questions: the budget, the log of answers, and runs that resume."""
