@@ -64,6 +64,9 @@ SCORED_FILES = (SCORES_FILE, SCORES_REPORT_FILE, COCO_RESULTS_FILE, CYCLE_FILE)
 BOXES_FOLDER = "boxes"
 """In a training run's folder: what the model answered at each evaluation step."""
 
+KEEP_FOLDER = "keep"
+"""In a training run's folder: what the model has kept of old skills, and what its base answered."""
+
 BEST_FOLDER = "best"
 """In a training run's folder: the trained weights of the evaluation with the best boxes."""
 

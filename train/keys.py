@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 from models.libraries import hide_paddlefleet
+from train.keep.keep_settings import KEY as KEEP_KEY
 from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
 from train.objectives.near_start.near_start_settings import L2_KEY
 
@@ -47,6 +48,7 @@ OWN_KEYS = (
     Key(WEIGHT_KEY, float, 0.0),
     Key(TAU_KEY, float, DEFAULT_TAU),
     Key(L2_KEY, float, 0.0),
+    Key(KEEP_KEY, list | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

@@ -94,13 +94,19 @@ def score_predictions(predictions_path: Path, dataset: Path | None = None, draws
     return score(read_evaluation(predictions_path, dataset), draws)
 
 
-def score(evaluation: Evaluation, draws: int = DRAWS, *, with_kind_intervals: bool = False) -> Scores:
+def score(
+    evaluation: Evaluation,
+    draws: int = DRAWS,
+    *,
+    with_kind_intervals: bool = False,
+    with_meteor: bool = True,
+) -> Scores:
     """Return all scores, with intervals from this many bootstrap draws of the images (0: no intervals).
 
     The AP of each kind of picture has intervals only `with_kind_intervals`: they take several times as long
-    as everything else.
+    as everything else. METEOR is left out without `with_meteor`.
     """
-    measured = measure(evaluation)
+    measured = measure(evaluation, with_meteor=with_meteor)
     weights = evaluation.draw(draws) if draws else None
     drawn = Drawn({}) if weights is None else measured.resample(weights)
     trained, notes = _training_images(evaluation)

@@ -4,7 +4,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from grounding.layout import BOXES_FOLDER, TRAIN_RECIPE_FILE
+from grounding.layout import BOXES_FOLDER, KEEP_FOLDER, TRAIN_RECIPE_FILE
 from grounding.run_record import RUN_FILE
 from grounding.suites.suite_recipe import SUITES_FOLDER, TABLE_JSON, TABLE_TEXT
 from train.nodes import this_node
@@ -44,7 +44,8 @@ def is_finished(folder: Path) -> bool:
 
 def remove_run(folder: Path) -> None:
     """Remove an earlier run's weights, checkpoints and records: a later start would resume from them."""
-    shutil.rmtree(folder / BOXES_FOLDER, ignore_errors=True)
+    for answers in (BOXES_FOLDER, KEEP_FOLDER):
+        shutil.rmtree(folder / answers, ignore_errors=True)
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
     for pattern in EARLIER_FILES:

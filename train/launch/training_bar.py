@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
-from train.launch.trainer_log import BEST, BOXES, EVAL_LOSS, MEASURED, REWARD, STEP, TOTAL
+from train.launch.trainer_log import BEST, BOXES, EVAL_LOSS, KEEP, MEASURED, REWARD, STEP, TOTAL
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,7 +40,7 @@ class TrainingBar:
             self._step(shown, rate=float(found[2]), step=int(found[3]))
         if found := EVAL_LOSS.search(text):
             self._say(f"eval loss {float(found[1]):.4f}")
-        if found := BOXES.search(text) or BEST.search(text):
+        if found := BOXES.search(text) or KEEP.search(text) or BEST.search(text):
             self._say(found[0])
 
     def _measure(self, known: int, total: int) -> None:

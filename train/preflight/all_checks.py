@@ -18,6 +18,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
+from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
 from train.preflight.objective_keys.near_start_keys import near_start_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
@@ -43,6 +44,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     grpo_keys,
     coordinate_keys,
     near_start_keys,
+    keep_keys,
 )
 """Checks that need the recipe and nothing else."""
 
@@ -56,6 +58,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     model_fits_degrees,
     grpo_files,
     evaluation_suites,
+    keep_sets,
 )
 """Checks that depend on this machine and its files."""
 
@@ -134,5 +137,6 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
         yield line
         if too_large:
             problems.append(line)
+        yield from keep_line(recipe)
     if fate := output_fate(recipe):
         yield fate

@@ -99,9 +99,9 @@ class Measurements:
         return self.families if self.words is None else (*self.families, self.words)
 
 
-def measure(evaluation: Evaluation) -> Measurements:
-    """Measure all metrics of the questions that there are."""
+def measure(evaluation: Evaluation, *, with_meteor: bool = True) -> Measurements:
+    """Measure all metrics of the questions that there are; METEOR can be left out."""
     count = len(evaluation.predictions)
     families = tuple(family.measure(evaluation) for family in FAMILIES) if count else ()
-    words = measure_descriptions(evaluation) if evaluation.descriptions else None
+    words = measure_descriptions(evaluation, with_meteor=with_meteor) if evaluation.descriptions else None
     return Measurements(families, words, count)

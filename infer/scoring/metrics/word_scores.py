@@ -96,8 +96,11 @@ class MeasuredWords:
         return Drawn(drawn)
 
 
-def measure_descriptions(evaluation: Evaluation) -> MeasuredWords:
-    """Measure the answers about regions; metrics without a region or a program are left out."""
+def measure_descriptions(evaluation: Evaluation, *, with_meteor: bool = True) -> MeasuredWords:
+    """Measure the answers about regions; metrics without a region or a program are left out.
+
+    METEOR starts a program of 2 GB that takes seconds: a training leaves it out.
+    """
     regions = evaluation.descriptions
     english = [place for place, item in enumerate(regions) if not item.is_chinese]
     chinese = [place for place, item in enumerate(regions) if item.is_chinese]
@@ -119,7 +122,7 @@ def measure_descriptions(evaluation: Evaluation) -> MeasuredWords:
         if len(pairs) >= FEWEST:
             scores = cider_scores([text for _, text in pairs], [phrases for phrases, _ in pairs])
             cider[f"cider{ending}"] = _ratio(scores, places, len(regions))
-        if pairs and not ending:
+        if pairs and not ending and with_meteor:
             try:
                 rows = meteor_statistics(tuple(pairs))
             except NoMeteorError as error:

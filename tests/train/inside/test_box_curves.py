@@ -14,7 +14,8 @@ from grounding.errors import UserError
 from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
-from train.inside.box_curves import curve_values, true_answers
+from train.inside.asked_dataset import true_answers
+from train.inside.box_curves import curve_values
 from train.inside.inference_mode import inference_mode
 from train.preflight.all_checks import check_recipe
 

@@ -58,6 +58,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resum
     initialise_fleet_for_resume,
 )
 from train.inside.patches.paddleformers_1_2.on_demand.learn_from_rollouts import learn_from_rollouts
+from train.inside.patches.paddleformers_1_2.on_demand.measure_kept_skills import measure_kept_skills
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.on_demand.sharpen_coordinates import sharpen_coordinates
 from train.inside.patches.paddleformers_1_2.on_demand.stay_near_start import stay_near_start
@@ -84,6 +85,8 @@ from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records im
 from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs import (
     show_pictures_with_pairs,
 )
+from train.keep.keep_settings import KEY as KEEP_KEY
+from train.keep.keep_settings import read_keep_entries
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.objectives.near_start.near_start_settings import read_near_start
@@ -156,6 +159,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best
         yield partial(draw_box_curves, Path(recipe["eval_dataset_path"]), samples, keep_best=keep_best)
+    if entries := read_keep_entries(recipe.get(KEEP_KEY)):
+        yield partial(measure_kept_skills, entries)
     if settings is not None:
         yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))

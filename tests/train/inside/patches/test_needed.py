@@ -112,6 +112,12 @@ def test_coordinates_are_sharpened_where_a_recipe_weighs_them(monkeypatch: pytes
     assert set(names({"grounding_coordinate_loss": 0.1})) - set(names({})) == {"sharpen_coordinates"}
 
 
+def test_kept_skills_are_measured_where_a_recipe_names_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    assert names({"grounding_keep": []}) == names({"grounding_keep": None}) == names({})
+    assert set(names({"grounding_keep": ["data/old"]})) - set(names({})) == {"measure_kept_skills"}
+
+
 def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=8, has_gpu=True)
     assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
@@ -140,6 +146,7 @@ def test_every_patch_is_used_somewhere() -> None:
         "sharpen_coordinates",
         "share_one_folder",
         "draw_box_curves",
+        "measure_kept_skills",
         "start_adapters_alike",
         "initialise_fleet_for_resume",
     }

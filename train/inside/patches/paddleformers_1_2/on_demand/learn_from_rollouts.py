@@ -25,7 +25,7 @@ def learn_from_rollouts(settings: GrpoSettings, files: Sequence[Path]) -> str:
     """Let every trainer that is made from now on learn from answers to the questions of these files."""
     from paddleformers.cli.train.sft.sft_trainer import SFTTrainer
 
-    from train.inside.box_curves import encoder_of
+    from train.inside.asked_dataset import encoder_of
     from train.objectives.grpo.learning import Asking, GrpoTraining
 
     build, compute_loss, log = SFTTrainer.__init__, SFTTrainer.compute_loss, SFTTrainer.log

@@ -1,0 +1,1 @@
+"""What a fine-tuning keeps of old skills, as a run records it."""
