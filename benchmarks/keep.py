@@ -49,6 +49,9 @@ LEARNING_STEPS, LEARNING_RATE = 900, 3e-3
 STEPS, RATE, LORA_RATE = 150, 1e-3, 3e-3
 """The tuning on new shapes, of 8 records a step."""
 
+REPLAYED = 240
+"""Questions about old pictures that the start answers."""
+
 L2 = 0.01
 """The strength of L2-SP."""
 
@@ -155,12 +158,16 @@ def main() -> int:
 
 
 def begin(seed: Seed) -> Measured:
-    """Train the model that knows the old shapes, and let it answer what is replayed."""
+    """Train the model that knows the old shapes, let it answer what is replayed, and measure it."""
     base = seed.home / "base"
     timed_call(base, "train.tiny", base, f"seed={seed.number}")
     old = seed.folder / OLD.name
     keys = {"max_steps": LEARNING_STEPS, "learning_rate": f"{LEARNING_RATE:.6f}"}
     seconds = train(seed.start, "tiny_full", base, seed.number, {old: 1.0}, old, keys)
+    timed_call(
+        seed.replay, "prepare.replay", seed.start, old, f"output_dir={seed.replay}", f"limit={REPLAYED}",
+        "val_share=0", f"max_new_tokens={MOST_TOKENS}", f"seed={seed.number}",
+        "serve.device=cpu")  # fmt: skip
     return Measured(seed.number, START, seconds, *scores(seed, seed.start))
 
 
