@@ -47,6 +47,7 @@ def processor_seconds_of_children() -> float:
         "prepare.show",
         "prepare.stats",
         "train",
+        "train.blend",
         "train.box_head",
         "train.check",
         "train.plan",
