@@ -14,7 +14,7 @@ from typing import Any
 from models.libraries import hide_paddlefleet
 from train.keep.keep_settings import KEY as KEEP_KEY
 from train.objectives.coordinates.coordinate_settings import DEFAULT_TAU, TAU_KEY, WEIGHT_KEY
-from train.objectives.near_start.near_start_settings import L2_KEY
+from train.objectives.near_start.near_start_settings import EWC_KEY, L2_KEY
 
 NONE_TYPE = type(None)
 
@@ -49,6 +49,7 @@ OWN_KEYS = (
     Key(TAU_KEY, float, DEFAULT_TAU),
     Key(L2_KEY, float, 0.0),
     Key(KEEP_KEY, list | None, None),
+    Key(EWC_KEY, dict | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

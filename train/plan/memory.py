@@ -32,6 +32,7 @@ from train.plan.activations import count_activations
 from train.plan.coordinate_memory import count_coordinates
 from train.plan.gpu_layout import GpuLayout, spread_over_gpus
 from train.plan.loss import count_loss
+from train.plan.near_start_memory import keeps_start, needs_fisher
 from train.plan.sampling_memory import count_sampling, needs_start_copy
 from train.plan.trainable import trained_tensors
 from train.recipe import TrainRecipe
@@ -48,6 +49,8 @@ MASTER_WEIGHT, MOMENTS, FLOAT32, FLOAT16 = 4, 8, 4, 2
 
 START_COPY, SAMPLING = "frozen start", "sampling, beyond the two above"
 """The parts of runs that compare with their start, and that learn from sampled answers."""
+FISHER = "Fisher information"
+"""The part of runs with grounding_ewc."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class MemoryPlan:
     backward pass ends. `peak` is the larger one of the loss with a block of logits and of one recomputed
     layer, as the two are never in memory together. `tokens` is the longest micro-batch. `start_copy` is the
     frozen model of the start, with which the stage VL-DPO and grounding_grpo.kl compare; with LoRA the
-    adapter is switched off for that. `sampling` is what sampled answers need while nothing is learned.
+    adapter is switched off for that; or the start of the weights that this GPU's optimizer steps, which
+    grounding_l2_to_start and grounding_ewc keep. `sampling` is what sampled answers need while nothing is
+    learned. `fisher` is the Fisher information of the latter.
     """
 
     parameters: int
@@ -74,6 +79,7 @@ class MemoryPlan:
     peak: int
     start_copy: int = 0
     sampling: int = 0
+    fisher: int = 0
     reserve: int = RESERVE
 
     @property
@@ -90,6 +96,8 @@ class MemoryPlan:
             parts[START_COPY] = self.start_copy
         if self.sampling:
             parts[SAMPLING] = max(0, self.sampling - self.activations - self.peak)
+        if self.fisher:
+            parts[FISHER] = self.fisher
         return {**parts, "reserve (an allowance)": self.reserve}
 
     @property
@@ -116,6 +124,8 @@ class MemoryPlan:
             advice[START_COPY] = "fine_tuning: LoRA, whose start is the model without its adapter"
         if self.sampling:
             advice[SAMPLING] = "less grounding_grpo.at_once"
+        if self.fisher:
+            advice[FISHER] = "grounding_l2_to_start, which needs none, or more tensor_model_parallel_size"
         largest = max(advice, key=lambda name: self.parts[name])
         return f"most of it is {largest}: {advice[largest]}"
 
@@ -173,9 +183,31 @@ def plan_memory(
         optimizer=_optimizer_bytes(recipe, trained, spread),
         activations=activations.stored,
         peak=max(loss.peak + count_coordinates(recipe, config, loss.head_gradient), activations.one_layer),
-        start_copy=_spread(model, spread) * weight if needs_start_copy(recipe) else 0,
+        start_copy=_start_bytes(recipe, model, trained, spread),
         sampling=count_sampling(recipe, config, spread),
+        fisher=_fisher_bytes(recipe, model, trained, spread),
     )
+
+
+def _start_bytes(
+    recipe: TrainRecipe, model: Iterable[Tensor], trained: Iterable[Tensor], spread: GpuLayout
+) -> int:
+    """Count the copy of the start on one GPU: of the whole model, or of what its optimizer steps."""
+    if needs_start_copy(recipe):
+        return _spread(model, spread) * weight_bytes(recipe)
+    return _spread(trained, spread) * weight_bytes(recipe) // spread.sharding if keeps_start(recipe) else 0
+
+
+def _fisher_bytes(
+    recipe: TrainRecipe, model: Iterable[Tensor], trained: Iterable[Tensor], spread: GpuLayout
+) -> int:
+    """Count the Fisher information on one GPU: of what its optimizer steps, or of all adapted weights."""
+    if not needs_fisher(recipe):
+        return 0
+    if not recipe.is_lora:
+        return _spread(trained, spread) * weight_bytes(recipe) // spread.sharding
+    adapted = {tensor.name.removesuffix(".lora_A") for tensor in trained}
+    return _spread((tensor for tensor in model if tensor.name in adapted), spread) * weight_bytes(recipe)
 
 
 def _as_held(recipe: TrainRecipe, tensor: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
 from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
-from train.preflight.objective_keys.near_start_keys import near_start_keys
+from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
 from train.recipe import (
@@ -59,6 +59,7 @@ PLACE_CHECKS: tuple[Check, ...] = (
     grpo_files,
     evaluation_suites,
     keep_sets,
+    near_start_files,
 )
 """Checks that depend on this machine and its files."""
 

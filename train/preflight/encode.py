@@ -108,17 +108,17 @@ def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
 def _encode_within(dataset: Any, example: dict[str, Any], limit: int) -> tuple[int | None, Any, str]:
     """Encode a record; return its length without the limit, the sequence that the run keeps, or why not."""
     dataset.max_seq_len = NO_LIMIT
-    sequence, fault = _encode(dataset, example)
+    sequence, fault = encode_record(dataset, example)
     if sequence is None:
         return None, None, fault
     length = len(sequence.token_ids)
     if length > limit - dataset.num_reserved_tokens_for_each_dialog:
         dataset.max_seq_len = limit
-        sequence, _ = _encode(dataset, example)
+        sequence, _ = encode_record(dataset, example)
     return length, sequence, TOO_LONG
 
 
-def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
+def encode_record(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
     """Encode a record; if the run would drop it, return None and the reason.
 
     PaddleFormers drops a record on any exception. The example is copied, because the data set replaces the

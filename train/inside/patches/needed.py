@@ -154,7 +154,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     if (coordinates := read_coordinates(recipe)) is not None:
         yield partial(sharpen_coordinates, coordinates)
     if (penalties := read_near_start(recipe)) is not None:
-        yield partial(stay_near_start, penalties)
+        yield partial(stay_near_start, penalties, str(recipe["model_name_or_path"]))
     settings = read_grpo(recipe.get(KEY))
     if samples := int(recipe.get("grounding_eval_samples", 0)):
         keep_best = settings is not None and settings.keep_best

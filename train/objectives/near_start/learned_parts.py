@@ -41,16 +41,19 @@ class LearnedPart:
 
     def add_to_gradient(self, gradient: Any) -> None:
         """Add a float32 gradient of this part's shape to the one that the optimizer will use."""
+        import paddle
+
         parameter = self.parameter
-        if hasattr(parameter, "main_grad"):  # float32, of amp_master_grad
-            if parameter.main_grad is None:
-                parameter.main_grad = gradient
+        with paddle.no_grad():
+            if hasattr(parameter, "main_grad"):  # float32, of amp_master_grad
+                if parameter.main_grad is None:
+                    parameter.main_grad = gradient
+                else:
+                    parameter.main_grad.add_(gradient)
+            elif parameter.grad is None:
+                parameter.grad = gradient.astype(parameter.dtype)
             else:
-                parameter.main_grad.add_(gradient)
-        elif parameter.grad is None:
-            parameter.grad = gradient.astype(parameter.dtype)
-        else:
-            parameter.grad.add_(gradient.astype(parameter.grad.dtype))
+                parameter.grad.add_(gradient.astype(parameter.grad.dtype))
 
 
 def learned_parts(optimizer: Any) -> dict[str, LearnedPart]:

@@ -1,10 +1,22 @@
-"""Checks of grounding_l2_to_start: what it does not go with. Its range is in limits/number_ranges.py."""
+"""Checks of grounding_l2_to_start and grounding_ewc: what they do not go with, and the file of the latter.
+
+The range of grounding_l2_to_start is in limits/number_ranges.py.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+from grounding.errors import UserError
+from models.hub_downloads import is_hub_id
 from train.keys import BACKEND_KEY, Backend
-from train.objectives.near_start.near_start_settings import L2_KEY, usable_near_start
+from train.objectives.near_start.fisher_file import check_fisher, read_fisher_card
+from train.objectives.near_start.near_start_settings import (
+    EWC_KEY,
+    L2_KEY,
+    read_near_start,
+    usable_near_start,
+)
 from train.recipe import PREFERENCES, TrainRecipe
 
 WHOLE = (None, 1, 0, -1)
@@ -29,13 +41,36 @@ NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
 
 def near_start_keys(recipe: TrainRecipe) -> Iterator[str]:
     """With a penalty around the start, each key must be one with which the penalty is right."""
-    if usable_near_start(recipe.values) is None:
+    try:
+        read_near_start({**recipe.values, L2_KEY: 0.0})
+    except ValueError as error:  # of grounding_ewc
+        yield str(error)
+    settings = usable_near_start(recipe.values)
+    if settings is None:
         return
+    key = L2_KEY if settings.l2 else EWC_KEY
     if recipe.get("stage") == PREFERENCES:
-        yield f"{L2_KEY}: stage {PREFERENCES} keeps the model near its start itself: leave it out"
+        yield f"{key}: stage {PREFERENCES} keeps the model near its start itself: leave it out"
     for stage in ("stage2", "stage3"):
         if stage in str(recipe.values.get("sharding")):
-            yield f"sharding: {stage} does not go with {L2_KEY}, gradients are divided: write stage1"
+            yield f"sharding: {stage} does not go with {key}, gradients are divided: write stage1"
     for name, allowed, why in NOT_SUPPORTED:
         if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {L2_KEY}, {why}: leave one of them out"
+            yield f"{name}: {value} does not go with {key}, {why}: leave one of them out"
+
+
+def near_start_files(recipe: TrainRecipe) -> Iterator[str]:
+    """The Fisher information must be that of the model from which the run starts.
+
+    That of a model on a hub is compared when the run has fetched it.
+    """
+    settings = usable_near_start(recipe.values)
+    if settings is None or settings.ewc is None:
+        return
+    try:
+        if is_hub_id(recipe.model) or not Path(recipe.model).is_dir():
+            read_fisher_card(settings.ewc.fisher)
+        else:
+            check_fisher(settings.ewc.fisher, Path(recipe.model))
+    except UserError as error:
+        yield f"{EWC_KEY}.fisher: {error}"

@@ -1,5 +1,6 @@
 """The penalty on the effective weights of an adapter, without forming them."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from train.objectives.near_start.adapter_penalty import AdapterPenalty
 from train.objectives.near_start.learned_parts import LearnedPart, learned_parts
-from train.objectives.near_start.near_start_settings import NearStartSettings
+from train.objectives.near_start.near_start_settings import EwcSettings, NearStartSettings
 from train.objectives.near_start.penalty_sums import PenaltySums
-from train.objectives.near_start.weight_penalty import L2_CURVE
+from train.objectives.near_start.weight_penalty import EWC_CURVE, L2_CURVE
 
+BOTH = NearStartSettings(l2=0.3, ewc=EwcSettings(Path("fisher.safetensors"), 0.7))
 L2, INPUTS, RANK, OUTPUTS = 0.3, 6, 2, 5
 
 
@@ -37,27 +39,42 @@ def optimizer_of(model: Any) -> Any:
     )
 
 
-def test_value_and_gradients_are_those_of_the_whole_change(model: Any) -> None:
-    penalty, sums = AdapterPenalty(model, NearStartSettings(L2)), PenaltySums()
-    changes = [layer.scaling * layer.lora_A.matmul(layer.lora_B) for layer in model]
+@pytest.fixture
+def fisher(model: Any) -> dict[str, Any]:
+    import paddle
+
+    numbers = np.random.default_rng(4)
+    return {
+        layer.weight.name: paddle.to_tensor(numbers.random((INPUTS, OUTPUTS)).astype("float32"))
+        for layer in model
+    }
+
+
+def test_values_and_gradients_are_those_of_the_whole_change(model: Any, fisher: dict[str, Any]) -> None:
+    changes = {layer.weight.name: layer.scaling * layer.lora_A.matmul(layer.lora_B) for layer in model}
     assert [layer.scaling for layer in model] == [2.0, 2.0]
-    term = sum(L2 / 2 * change.square().sum() for change in changes)
-    term.backward()
+    squares = {name: change.square() for name, change in changes.items()}
+    terms = {
+        L2_CURVE: sum(0.3 / 2 * square.sum() for square in squares.values()),
+        EWC_CURVE: sum(0.7 / 2 * (fisher[name] * square).sum() for name, square in squares.items()),
+    }
+    sum(terms.values()).backward()
     factors = [factor for layer in model for factor in (layer.lora_A, layer.lora_B)]
     wanted = [factor.grad.numpy() for factor in factors]
     for factor in factors:
         factor.clear_gradient(False)
+    penalty, sums = AdapterPenalty(model, BOTH, fisher), PenaltySums()
     sums.add(penalty.add_gradients(learned_parts(optimizer_of(model))))
-    assert sums.take() == {L2_CURVE: pytest.approx(term.item(), rel=1e-6)}
+    assert sums.take() == {curve: pytest.approx(term.item(), rel=1e-6) for curve, term in terms.items()}
     for factor, gradient in zip(factors, wanted, strict=True):
-        np.testing.assert_allclose(factor.grad.numpy(), gradient, rtol=1e-5)
+        np.testing.assert_allclose(factor.grad.numpy(), gradient, rtol=1e-5, atol=1e-6)
 
 
-def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any) -> None:
+def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any, fisher: dict[str, Any]) -> None:
     """Each steps some factors, or slices of them; the values add up, and so do the gradients."""
     import paddle
 
-    penalty = AdapterPenalty(model, NearStartSettings(L2))
+    penalty = AdapterPenalty(model, BOTH, fisher)
     whole = PenaltySums()
     whole.add(penalty.add_gradients(learned_parts(optimizer_of(model))))
     wanted = {each.name: each.grad.numpy().flatten() for each in model.parameters() if each.grad is not None}
@@ -67,7 +84,8 @@ def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any) -> N
         {first.lora_A.name: (first.lora_A, (5, INPUTS * RANK)), second.lora_A.name: (second.lora_A, None)},
         {second.lora_B.name: (second.lora_B, None)},
     ]
-    total, found = 0.0, {name: np.zeros_like(value) for name, value in wanted.items()}
+    total: dict[str, float] = {L2_CURVE: 0.0, EWC_CURVE: 0.0}
+    found = {name: np.zeros_like(value) for name, value in wanted.items()}
     for share in shares:
         parts = {}
         for name, (factor, span) in share.items():
@@ -76,11 +94,11 @@ def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any) -> N
             parts[name] = LearnedPart(own, span=span)
         sums = PenaltySums()
         sums.add(penalty.add_gradients(parts))
-        total += sums.take()[L2_CURVE]
+        total = {curve: total[curve] + value for curve, value in sums.take().items()}
         for name, part in parts.items():
             first_number, end = part.span or (0, found[name].size)
             found[name][first_number:end] += part.parameter.grad.numpy().flatten()
-    assert total == pytest.approx(whole.take()[L2_CURVE], rel=1e-6)
+    assert total == pytest.approx(whole.take(), rel=1e-6)
     for name, gradient in wanted.items():
         np.testing.assert_allclose(found[name], gradient, rtol=1e-5)
 

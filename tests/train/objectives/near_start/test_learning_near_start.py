@@ -1,4 +1,4 @@
-"""Training near the start through `python -m train`: full and LoRA, resumed, two processes."""
+"""Training near the start by `python -m train`: full and LoRA, resumed, two processes, both penalties."""
 
 import re
 import shutil
@@ -11,22 +11,36 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.train.conftest import TrainHere, read_losses
+from train.fisher.fisher_pass import measure_fisher
+from train.fisher.fisher_settings import FisherSettings
 
 STEPS = 8
 L2 = 30.0
-CURVE = re.compile(r" l2_to_start: ([\d.e-]+)")
+EWC_WEIGHT = 1.0e4
+CURVES = ("l2_to_start", "ewc")
 WAYS = [{}, {"fine_tuning": "LoRA", "lora_rank": 4, "learning_rate": 3.0e-2}]
 
 
+@pytest.fixture(scope="module")
+def fisher(tiny_model: Path, drawn_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Fisher information of the start."""
+    file = tmp_path_factory.mktemp("fisher") / "fisher.safetensors"
+    measure_fisher(tiny_model, drawn_data, FisherSettings(limit=2, output=str(file)))
+    return file
+
+
 @pytest.fixture
-def train(make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path) -> Callable[..., Path]:
-    """Train with the penalty, and return the run's folder."""
+def train(
+    make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path, fisher: Path
+) -> Callable[..., Path]:
+    """Train with both penalties, and return the run's folder."""
 
     def run(name: str, **changes: Any) -> Path:
         folder = tmp_path / name
         recipe = make_recipe(
             **{
                 "grounding_l2_to_start": L2,
+                "grounding_ewc": {"fisher": str(fisher), "weight": EWC_WEIGHT},
                 "output_dir": str(folder),
                 "logging_dir": str(folder / "visualdl"),
                 "max_steps": STEPS,
@@ -43,9 +57,10 @@ def train(make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Pat
     return run
 
 
-def curve(run: Path) -> list[float]:
-    """The penalty of every step, from the log."""
-    return [float(value) for value in CURVE.findall((run / "logs" / "train.log").read_text(encoding="utf-8"))]
+def curve(run: Path, name: str = "l2_to_start") -> list[float]:
+    """The value of a penalty at every step, from the log."""
+    log = (run / "logs" / "train.log").read_text(encoding="utf-8")
+    return [float(value) for value in re.findall(rf" {name}: ([\d.e-]+)", log)]
 
 
 def distance(run: Path, start: Path) -> float:
@@ -59,7 +74,7 @@ def distance(run: Path, start: Path) -> float:
 
 
 def test_a_large_penalty_keeps_the_weights_at_the_start(train: Callable[..., Path], tiny_model: Path) -> None:
-    run = train("run")
+    run = train("run", grounding_ewc=...)
     logged = curve(run)
     assert len(logged) == len(read_losses(run)) == STEPS
     assert logged[0] == 0.0
@@ -72,9 +87,10 @@ def test_a_large_penalty_keeps_the_weights_at_the_start(train: Callable[..., Pat
 @pytest.mark.parametrize("way", WAYS)
 def test_two_processes_learn_what_one_does(train: Callable[..., Path], way: dict[str, Any]) -> None:
     one, two = (train(f"run{parts}", **way, tensor_model_parallel_size=parts) for parts in (1, 2))
-    assert len(curve(one)) == STEPS
-    assert max(curve(one)) > 0.01
-    assert curve(two) == pytest.approx(curve(one), rel=1e-3)
+    for name in CURVES:
+        assert len(curve(one, name)) == STEPS
+        assert max(curve(one, name)) > 0.01
+        assert curve(two, name) == pytest.approx(curve(one, name), rel=1e-3)
     assert read_losses(two) == pytest.approx(read_losses(one), abs=1e-4)
 
 
@@ -84,18 +100,22 @@ def test_a_resumed_run_has_the_losses_of_an_undisturbed_one(
     train: Callable[..., Path], way: dict[str, Any]
 ) -> None:
     run = train("run", **way)
-    expected, losses = curve(run), read_losses(run)
+    expected, losses = [curve(run, name) for name in CURVES], read_losses(run)
     shutil.rmtree(run / f"checkpoint-{STEPS}")
     for name in ("train_results.json", *(path.name for path in run.glob("*.safetensors"))):
         (run / name).unlink()
     train("run", **way)
-    assert curve(run)[STEPS:] == expected[STEPS // 2 :]
+    for name, before in zip(CURVES, expected, strict=True):
+        assert curve(run, name)[STEPS:] == before[STEPS // 2 :]
     assert read_losses(run)[STEPS:] == losses[STEPS // 2 :]
 
 
 @pytest.mark.slow
 def test_without_weight_a_run_has_the_losses_of_one_without_the_key(train: Callable[..., Path]) -> None:
-    off, without = (train("off", grounding_l2_to_start=0.0), train("without", grounding_l2_to_start=...))
+    off, without = (
+        train("off", grounding_l2_to_start=0.0, grounding_ewc=None),
+        train("without", grounding_l2_to_start=..., grounding_ewc=...),
+    )
     assert read_losses(off) == read_losses(without)
     assert len(read_losses(off)) == STEPS
     assert curve(off) == curve(without) == []

@@ -1,5 +1,6 @@
 """The penalty on weights, against its closed form, a term of the loss, and slices of parameters."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 
 from train.objectives.near_start.learned_parts import LearnedPart, learned_parts
-from train.objectives.near_start.near_start_settings import NearStartSettings
+from train.objectives.near_start.near_start_settings import EwcSettings, NearStartSettings
 from train.objectives.near_start.penalty_sums import PenaltySums
-from train.objectives.near_start.weight_penalty import L2_CURVE, WeightPenalty
+from train.objectives.near_start.weight_penalty import EWC_CURVE, L2_CURVE, WeightPenalty
 
 L2 = 0.5
+EWC = EwcSettings(Path("fisher.safetensors"), 3.0)
+FISHER = [[2.0, 1.0], [0.5, 0.0]]
 START, MOVED = [[1.0, -2.0], [0.5, 4.0]], [[1.5, -2.0], [0.5, 2.0]]
 
 
@@ -51,6 +54,52 @@ def test_value_and_gradient_are_those_computed_by_hand(layer: Any) -> None:
     sums.add(penalty.add_gradients(learned_parts(optimizer)))
     assert layer.weight.grad.numpy().tolist() == [[0.5, 0.0], [0.0, -2.0]]  # added to the one that is there
     assert layer.bias.grad is None
+
+
+def fisher_of(layer: Any) -> dict[str, Any]:
+    import paddle
+
+    return {layer.weight.name: paddle.to_tensor(FISHER)}
+
+
+def test_each_weight_is_held_by_its_information(layer: Any) -> None:
+    """weight F (theta - theta_0): 3 x 2 x 0.5 for the first one; the last has no information, and moves."""
+    import paddle
+
+    penalty = WeightPenalty(layer, NearStartSettings(ewc=EWC), fisher_of(layer))
+    sums = PenaltySums()
+    layer.weight.set_value(paddle.to_tensor(MOVED))
+    sums.add(penalty.add_gradients(learned_parts(optimizer_of(layer))))
+    assert layer.weight.grad.numpy().tolist() == [[3.0, 0.0], [0.0, 0.0]]
+    assert sums.take() == {EWC_CURVE: 3.0 / 2 * 2.0 * 0.5**2}
+
+
+def test_both_penalties_add_up_and_are_two_curves(layer: Any) -> None:
+    import paddle
+
+    penalty = WeightPenalty(layer, NearStartSettings(L2, EWC), fisher_of(layer))
+    sums = PenaltySums()
+    layer.weight.set_value(paddle.to_tensor(MOVED))
+    sums.add(penalty.add_gradients(learned_parts(optimizer_of(layer))))
+    assert layer.weight.grad.numpy().tolist() == [[3.25, 0.0], [0.0, -1.0]]
+    assert sums.take() == {L2_CURVE: L2 / 2 * 4.25, EWC_CURVE: 0.75}
+
+
+def test_quadratic_losses_of_two_tasks_meet_where_they_should(layer: Any) -> None:
+    """The least of |theta - new|^2 / 2 + weight / 2 F (theta - start)^2 is known for each weight."""
+    import paddle
+
+    penalty = WeightPenalty(layer, NearStartSettings(ewc=EWC), fisher_of(layer))
+    optimizer = paddle.optimizer.SGD(0.1, parameters=[layer.weight])
+    new = paddle.to_tensor(MOVED)
+    for _ in range(200):
+        ((layer.weight - new).square().sum() / 2).backward()
+        penalty.add_gradients(learned_parts(optimizer))
+        optimizer.step()
+        optimizer.clear_grad()
+    pull = EWC.weight * np.array(FISHER)
+    wanted = (np.array(MOVED) + pull * np.array(START)) / (1 + pull)
+    np.testing.assert_allclose(layer.weight.numpy(), wanted, rtol=1e-5)
 
 
 def test_steps_are_those_of_a_term_of_the_loss(layer: Any) -> None:
@@ -134,7 +183,8 @@ def test_a_process_adds_the_gradients_of_its_slices(layer: Any, rank: int) -> No
     import paddle
 
     layer.bias.stop_gradient = False
-    penalty = WeightPenalty(layer, NearStartSettings(L2))
+    fisher = fisher_of(layer) | {layer.bias.name: paddle.zeros([2])}
+    penalty = WeightPenalty(layer, NearStartSettings(L2, EWC), fisher)
     optimizer, gradients = sharded(layer, rank)
     penalty.keep_own(learned_parts(optimizer))
     layer.weight.set_value(paddle.to_tensor(MOVED))
@@ -143,10 +193,10 @@ def test_a_process_adds_the_gradients_of_its_slices(layer: Any, rank: int) -> No
     sums.add(penalty.add_gradients(learned_parts(optimizer)))
     own, names = (slice(0, 4), {layer.weight.name}) if rank == 0 else (slice(4, 8), {layer.bias.name})
     wanted = np.zeros(8)
-    wanted[own] = np.array([0.25, 0, 0, -1, 1, 0, 0, 0])[own]
+    wanted[own] = np.array([3.25, 0, 0, -1, 1, 0, 0, 0])[own]
     assert gradients.numpy().tolist() == wanted.tolist()
-    assert penalty.start.keys() == names
-    assert sums.take() == {L2_CURVE: [L2 / 2 * 4.25, L2 / 2 * 4.0][rank]}
+    assert penalty.start.keys() == penalty.fisher.keys() == names
+    assert sums.take() == {L2_CURVE: [L2 / 2 * 4.25, L2 / 2 * 4.0][rank], EWC_CURVE: [0.75, 0.0][rank]}
 
 
 def test_a_slice_of_a_part_of_a_weight_is_cut_at_its_place() -> None:

@@ -2,9 +2,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from train.preflight.objective_keys.near_start_keys import near_start_keys
+from models.folder_files import fingerprint_model
+from train.objectives.near_start.fisher_file import AGAIN, FisherCard, save_fisher
+from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
 from train.recipe import TrainRecipe, resolve_recipe
 
 ON = {"grounding_l2_to_start": 0.1}
@@ -60,3 +63,39 @@ def test_values_outside_of_their_range_are_left_to_the_check_of_numbers(
     make_recipe: Callable[..., Path],
 ) -> None:
     assert problems(make_recipe, grounding_l2_to_start=-1, sharding="stage3") == []
+
+
+EWC = {"grounding_ewc": {"fisher": "fisher.safetensors", "weight": 10.0}}
+
+
+def test_ewc_is_checked_alike(make_recipe: Callable[..., Path]) -> None:
+    assert problems(make_recipe, **EWC) == []
+    [problem] = problems(make_recipe, **EWC, sharding="stage3")
+    assert "stage3 does not go with grounding_ewc" in problem
+    [problem] = problems(make_recipe, grounding_ewc={"weight": 10.0}, sharding="stage3")
+    assert problem.startswith("grounding_ewc.fisher: is missing")
+
+
+def test_the_file_must_be_there_and_that_of_the_model(
+    make_recipe: Callable[..., Path], tiny_model: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "fisher.safetensors"
+    settings = {"grounding_ewc": {"fisher": str(file), "weight": 10.0}}
+
+    def found(**changes: Any) -> list[str]:
+        return list(near_start_files(TrainRecipe(resolve_recipe(make_recipe(**settings, **changes)))))
+
+    assert found() == [f"grounding_ewc.fisher: {file}: no such file: {AGAIN}"]
+    save_fisher(
+        {"weight": np.zeros(1, "float32")}, card_of(fingerprint_model(tiny_model, None, tiny_model)), file
+    )
+    assert found() == []
+    save_fisher({"weight": np.zeros(1, "float32")}, card_of("other"), file)
+    [problem] = found()
+    assert problem.startswith(f"grounding_ewc.fisher: {file}: was measured at another checkpoint than")
+    assert found(model_name_or_path="Qwen/Qwen3-VL-8B-Instruct") == []  # compared when it is fetched
+    assert list(near_start_files(TrainRecipe(resolve_recipe(make_recipe())))) == []
+
+
+def card_of(checkpoint: str) -> FisherCard:
+    return FisherCard(checkpoint, data="", records=1, tokens=1, dropped=0, settings={})

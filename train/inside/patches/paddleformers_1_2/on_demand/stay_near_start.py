@@ -9,13 +9,18 @@ Patch: the gradients of the penalties (train/objectives/near_start/) are added t
 Remove: when PaddleFormers has such penalties.
 """
 
+from pathlib import Path
 from typing import Any
 
+from train.inside.inference_mode import bare_model
 from train.objectives.near_start.near_start_settings import NearStartSettings
 
 
-def stay_near_start(settings: NearStartSettings) -> str:
-    """Let every trainer that is made from now on add the gradients of the penalties."""
+def stay_near_start(settings: NearStartSettings, model: str) -> str:
+    """Let every trainer that is made from now on add the gradients of the penalties.
+
+    `model` is the folder or hub id of the start.
+    """
     from paddleformers.cli.train.sft.sft_trainer import SFTTrainer
 
     from train.objectives.near_start.learned_parts import learned_parts
@@ -25,7 +30,7 @@ def stay_near_start(settings: NearStartSettings) -> str:
 
     def build_with_start(self: Any, *args: Any, **kwargs: Any) -> None:
         build(self, *args, **kwargs)
-        self.grounding_near_start = _penalty(self, settings)
+        self.grounding_near_start = _penalty(self, settings, model)
         self.grounding_penalty_sums = PenaltySums()
         self.add_callback(_divide_start(self))
 
@@ -47,19 +52,25 @@ def stay_near_start(settings: NearStartSettings) -> str:
     return "stay_near_start"
 
 
-def _penalty(trainer: Any, settings: NearStartSettings) -> Any:
+def _penalty(trainer: Any, settings: NearStartSettings, model: str) -> Any:
     from paddleformers.peft import LoRAModel
 
+    from models.hub_downloads import is_hub_id, named_folder
     from train.objectives.near_start.adapter_penalty import AdapterPenalty
+    from train.objectives.near_start.fisher_file import check_fisher, load_fisher
     from train.objectives.near_start.weight_penalty import WeightPenalty
 
+    fisher = None
+    if settings.ewc is not None:
+        check_fisher(settings.ewc.fisher, named_folder(model) if is_hub_id(model) else Path(model))
+        fisher = load_fisher(bare_model(trainer.model), settings.ewc.fisher)
     if isinstance(trainer.model, LoRAModel):
-        return AdapterPenalty(trainer.model, settings, _groups(trainer.args)[0])
-    return WeightPenalty(trainer.model, settings)
+        return AdapterPenalty(trainer.model, settings, fisher, _groups(trainer.args)[0])
+    return WeightPenalty(trainer.model, settings, fisher)
 
 
 def _groups(arguments: Any) -> tuple[Any, Any]:
-    """Return the processes that share a model, and those that share its optimizer; None for this one alone."""
+    """Return the processes that share a model, and those that share its optimizer; None for one process."""
     from paddle.distributed import fleet
 
     splits, shards = arguments.tensor_model_parallel_size > 1, arguments.sharding_parallel_size > 1

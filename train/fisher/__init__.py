@@ -1,0 +1,1 @@
+"""The diagonal Fisher information of a checkpoint, which grounding_ewc needs."""
