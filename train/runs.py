@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError, print_result, run_command
+from grounding.keep.keep_record import TOKENS_KEPT
+from grounding.keep.run_gains import read_run_gains
 from grounding.layout import EXPORT_FOLDER
 from grounding.run_record import FAILED, FINISHED, RUN_FILE, RUNNING, RunRecord, read_run
 from grounding.tables import format_table
@@ -15,8 +17,12 @@ from train.launch.run_folder import is_finished, log_of
 from train.launch.trainer_log import read_progress
 
 HEADER = ("run", "model", "method", "steps", "loss", "AP50", "started (UTC)", "minutes", "state")
+GAINS_HEADER = ("run", "set", "is", "score", "start", "now", "change")
+SHARES = ("AP50", "f1_50", "words_exact", TOKENS_KEPT)
 EPILOG = """Interrupted and failed runs resume: repeat the command that started them.
 AP50 is the last score that `python -m infer` has measured for the run's checkpoint.
+Runs with grounding_keep have rows in a second table: what they gained on their new data set and lost
+on their old ones, from the start to the last evaluation (with intervals: python -m infer.compare RUN).
 
 example:
   python -m train.runs checkpoints/demo"""
@@ -42,6 +48,7 @@ def runs_table(folder: Path) -> str:
         UserError: no such folder.
     """
     rows: list[tuple[str, ...]] = []
+    gained: list[tuple[str, ...]] = []
     for run in find_runs(folder):
         name = str(run.relative_to(folder)) if run != folder else run.name
         try:
@@ -51,9 +58,35 @@ def runs_table(folder: Path) -> str:
             continue
         if record:
             rows.append((name, *describe_run(run, record)))
+            gained += [(name, *cells) for cells in describe_gains(run)]
     if not rows:
         return f"no runs under {folder} yet: make train\n"
-    return format_table(HEADER, rows, numbers=False) + "\n"
+    tables = [format_table(HEADER, rows, numbers=False)]
+    tables += [format_table(GAINS_HEADER, gained, numbers=False)] if gained else []
+    return "\n\n".join(tables) + "\n"
+
+
+def describe_gains(run: Path) -> Iterator[tuple[str, ...]]:
+    """Yield a run's cells, after its name, of each set that it measures, and of KL(tuned || base)."""
+    try:
+        found = read_run_gains(run)
+    except UserError as error:
+        yield (str(error), *[""] * (len(GAINS_HEADER) - 2))
+        return
+    for gain in found.gains if found else ():
+        is_share = gain.score in SHARES
+        shown = [f"{value:.1%}" if is_share else f"{value:.3f}" for value in (gain.before, gain.after)]
+        change = gain.after - gain.before
+        yield (
+            gain.name,
+            gain.role,
+            gain.score,
+            *shown,
+            f"{change * 100:+.1f}" if is_share else f"{change:+.3f}",
+        )
+    if found:
+        moved = f"{found.divergence:.4f}"
+        yield (f"all, at step {found.step}", "", "KL(tuned || base)", "0.0000", moved, f"+{moved}")
 
 
 def describe_run(run: Path, record: RunRecord) -> tuple[str, ...]:

@@ -23,6 +23,16 @@ TOKENS_KEPT = "tokens_kept"
 """The share of the tokens of the base's answers that the tuned model ranks first, too."""
 
 
+CURVES = {
+    "AP50": "AP50",
+    "f1_50": "F1_50",
+    "cider": "CIDEr",
+    "cider_zh": "CIDEr_zh",
+    "words_exact": "words_exact",
+}
+"""The name of a curve by the key of the score: those of boxes, then those of words about regions."""
+
+
 @dataclass(frozen=True)
 class KeptSet:
     """A set that must not get worse: its name, its kind, and the data set's folder or the file of prompts."""

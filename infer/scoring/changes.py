@@ -65,6 +65,19 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
         UserError: predictions or annotations that cannot be read.
     """
     (before, first), *_, (after, last) = runs.items()
+    old, new, common = common_evaluations(first, last, dataset)
+    return Changes(before, after, common, metric_changes(old, new), tuple(image_changes(old, new)))
+
+
+def common_evaluations(
+    first: Path, last: Path, dataset: Path | None = None
+) -> tuple[Evaluation, Evaluation, int]:
+    """Return the evaluations of two runs on what both have answered, and the number of their images.
+
+    Raises:
+        NotComparableError: predictions are missing, or no data set or no image is common to both.
+        UserError: predictions or annotations that cannot be read.
+    """
     paths = [folder / PREDICTIONS_FILE for folder in (first, last)]
     if missing := [path for path in paths if not path.is_file()]:
         raise NotComparableError(f"{missing[0]} is missing")
@@ -77,7 +90,7 @@ def find_changes(runs: Mapping[str, Path], dataset: Path | None) -> Changes:
     old, new = with_common_regions(*(read_evaluation(path, dataset, common, limit) for path in paths))
     if not (common or old.descriptions):
         raise NotComparableError("no image was answered and no region described in both")
-    return Changes(before, after, len(common), metric_changes(old, new), tuple(image_changes(old, new)))
+    return old, new, len(common)
 
 
 def _has_descriptions(predictions: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from grounding.errors import UserError
+from grounding.keep.keep_record import KeepPoint, KeptSet, add_point, curves_file
 from grounding.run_record import RunRecord, add_scores, read_run, write_run
 from train.checkpoints import seal
 from train.launch.manifest import record_end, record_start
@@ -169,3 +170,32 @@ def test_the_record_is_plain_json(tmp_path: Path, recipe: dict[str, str]) -> Non
     content = json.loads((tmp_path / "run.json").read_text())
     assert content["starts"][0]["state"] == "running"
     assert replace(record_of(tmp_path), starts=()).model == "base"
+
+
+def test_what_runs_gained_and_lost_is_a_second_table(tmp_path: Path, recipe: dict[str, str]) -> None:
+    for name in ("a", "b", "odd"):
+        record_start(recipe, tmp_path / name, None, CPU, "mark")
+    assert len(runs_table(tmp_path).splitlines()) == 5  # nothing is measured
+    sets = (KeptSet("old", "data set", "data/old"), KeptSet("talk", "general prompts", "talk.jsonl"))
+    for step, old, talk in ((0, 0.75, 1.0), (20, 0.7, 0.95), (40, 0.5, 0.9)):
+        own = {"old": {"AP50": old, "F1_50": 0.1, "KL": 0.3}, "talk": {"tokens_kept": talk, "KL": 0.1}}
+        add_point(tmp_path / "a", sets, KeepPoint(step, own, step / 80))
+        scores = tmp_path / "a" / "boxes" / f"step-{step}" / "scores.json"
+        scores.parent.mkdir(parents=True)
+        scores.write_text(json.dumps({"AP50": None, "f1_50": step / 50}))
+        (scores.parent / "infer.yaml").write_text("dataset: data/mine\n")
+    add_point(tmp_path / "b", sets, KeepPoint(0, {}, 0.0))  # nothing to compare with yet
+    curves_file(tmp_path / "odd").parent.mkdir()
+    curves_file(tmp_path / "odd").write_text("[]")
+    _, _, _, _, _, empty, header, rule, *lines = runs_table(tmp_path).splitlines()
+    assert empty == ""
+    assert header.split() == ["run", "set", "is", "score", "start", "now", "change"]
+    assert [line.split() for line in lines[:3]] == [
+        ["a", "mine", "new", "f1_50", "0.0%", "80.0%", "+80.0"],
+        ["a", "old", "old", "AP50", "75.0%", "50.0%", "-25.0"],
+        ["a", "talk", "old", "tokens_kept", "100.0%", "90.0%", "-10.0"],
+    ]
+    assert " ".join(lines[3].split()) == "a all, at step 40 KL(tuned || base) 0.0000 0.5000 +0.5000"
+    assert lines[4].startswith("odd")
+    assert "curves.json: not what a run has kept" in lines[4]
+    assert len(lines) == 5

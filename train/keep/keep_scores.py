@@ -2,14 +2,7 @@
 
 from collections.abc import Mapping
 
-CURVES = {
-    "AP50": "AP50",
-    "f1_50": "F1_50",
-    "cider": "CIDEr",
-    "cider_zh": "CIDEr_zh",
-    "words_exact": "words_exact",
-}
-"""The name of a curve by the key of the score: those of boxes, then those of words about regions."""
+from grounding.keep.keep_record import CURVES
 
 READABLE, UNREADABLE = "readable", "unreadable"
 

@@ -67,9 +67,10 @@ def keep_sets(recipe: TrainRecipe) -> Iterator[str]:
     resumed = recipe.values.get("resume_from_checkpoint")
     is_anew = bool(recipe.values.get("overwrite_output_dir"))
     if resumed or (numbered_checkpoints(folder) and not is_anew):
+        place = base_answers_folder(folder)
         yield (
-            f"{KEY}: the run resumes, and {base_answers_folder(folder)} has no answers of its base: copy that "
-            "folder from the run that began it, or start anew with overwrite_output_dir=true"
+            f"{KEY}: the run resumes, and {place} has no answers of its base: copy that folder from the run "
+            "that began it, or start anew with overwrite_output_dir=true"
         )
 
 
