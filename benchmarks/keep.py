@@ -55,7 +55,12 @@ REPLAYED = 240
 L2 = 0.01
 """The strength of L2-SP."""
 
-FISHER_FILE = "fisher.safetensors"
+EWC, FISHER_FILE, FISHER_RECORDS = 1e3, "fisher.safetensors", 256
+"""The strength of EWC; and the records about old pictures by which it tells what each weight matters."""
+
+ALPHAS = (0.25, 0.5, 0.75)
+"""The shares of tuned weights that are tried where they are blended with the start's."""
+
 
 LEAST_KEPT, LEAST_REACHED, MOST_FORGETFUL = 0.95, 0.98, 0.60
 START = "(start)"
@@ -77,13 +82,17 @@ class Arm:
 
 
 PLAIN = Arm("full")
+REPLAY = Arm("full, 10 % replayed", replayed=0.1)
 ARMS = (
     PLAIN,
     Arm("LoRA", "tiny_lora", LORA_RATE),
     Arm("full, 5 % replayed", replayed=0.05),
-    Arm("full, 10 % replayed", replayed=0.1),
+    REPLAY,
     Arm("full, L2-SP", keys={"grounding_l2_to_start": L2}),
+    Arm("full, EWC", ewc=EWC),
 )
+BLENDED = (PLAIN, REPLAY)
+"""Arms whose weights are blended with the start's."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,9 @@ def main() -> int:
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         starts = list(pool.map(begin, seeds))
         tasks = [(seed, arm) for seed in seeds for arm in ARMS]
-        measured = starts + list(pool.map(tune, *zip(*tasks, strict=True)))
+        tuned = list(pool.map(tune, *zip(*tasks, strict=True)))
+        tasks = [(seed, arm) for seed in seeds for arm in BLENDED]
+        measured = [*starts, *tuned, *pool.map(blend, *zip(*tasks, strict=True))]
     print(table(measured))
     missed = missed_goals(measured)
     print("\n".join(missed or ["every goal is reached"]))
@@ -168,6 +179,9 @@ def begin(seed: Seed) -> Measured:
         seed.replay, "prepare.replay", seed.start, old, f"output_dir={seed.replay}", f"limit={REPLAYED}",
         "val_share=0", f"max_new_tokens={MOST_TOKENS}", f"seed={seed.number}",
         "serve.device=cpu")  # fmt: skip
+    timed_call(
+        seed.fisher, "train.fisher", seed.start, old, f"output={seed.fisher / FISHER_FILE}",
+        f"limit={FISHER_RECORDS}", f"max_pixels={MAX_PIXELS}", f"seed={seed.number + 1}")  # fmt: skip
     return Measured(seed.number, START, seconds, *scores(seed, seed.start))
 
 
@@ -183,6 +197,22 @@ def tune(seed: Seed, arm: Arm) -> Measured:
         read_seconds(seed.fisher) if arm.ewc else 0
     )
     return Measured(seed.number, arm.name, seconds, *scores(seed, model))
+
+
+def blend(seed: Seed, arm: Arm) -> Measured:
+    """Blend an arm's weights with the start's, and return the best point by the rule of `train.blend`."""
+    model = seed.model(arm)
+    folder = model.with_name(f"{model.name}_blended")
+    seconds = timed_call(
+        folder, "train.blend", seed.start, model, f"new={seed.folder / NEW.name}",
+        f"old={seed.folder / OLD.name}", "alphas=" + ",".join(map(str, (0.0, *ALPHAS, 1.0))),
+        f"least_old={LEAST_KEPT}", f"output_dir={folder}", "infer.device=cpu", "infer.batch_size=64",
+        f"infer.max_new_tokens={MOST_TOKENS}")  # fmt: skip
+    points = json.loads((folder / "blend.json").read_text(encoding="utf-8"))
+    best = next(point for point in points["points"] if point["share"] == points["best"])
+    return Measured(
+        seed.number, f"{arm.name}, blended", seconds + read_seconds(model), best["mean_old"], best["mean_new"]
+    )
 
 
 def read_seconds(folder: Path) -> float:
