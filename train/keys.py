@@ -38,7 +38,15 @@ class Backend(enum.Enum):
     FLEET = "fleet"
 
 
+class LoraTargets(enum.Enum):
+    """The matrices that get an adapter: all that PaddleFormers adapts, or those of attention among them."""
+
+    ALL = "all"
+    ATTENTION = "attention"
+
+
 BACKEND_KEY = "grounding_backend"
+LORA_TARGETS_KEY = "grounding_lora_targets"
 SUITES_KEY = "grounding_eval_suites"
 OWN_KEYS = (
     Key("grounding_eval_samples", int, 0),
@@ -50,6 +58,7 @@ OWN_KEYS = (
     Key(L2_KEY, float, 0.0),
     Key(KEEP_KEY, list | None, None),
     Key(EWC_KEY, dict | None, None),
+    Key(LORA_TARGETS_KEY, LoraTargets, LoraTargets.ALL.value),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

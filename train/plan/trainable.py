@@ -6,13 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from models.shapes import Split, Tensor
-from train.keys import quiet_imports
+from train.keys import LORA_TARGETS_KEY, LoraTargets, quiet_imports
 from train.recipe import TrainRecipe
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
 
 EXPERTS = ".mlp.experts"
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "attn.qkv", "attn.proj")
+"""Parts of PaddleFormers' patterns for matrices of attention, of language model and vision tower."""
 
 
 class _ShapeModel:
@@ -42,12 +45,24 @@ def trained_tensors(
         freeze = str(recipe.get("freeze_config") or "")
         if recipe.is_lora:
             targets = utils.get_lora_target_modules(model)
+            if adapts_attention_alone(recipe.values):
+                targets = attention_targets(targets)
             if freeze:
                 targets = utils.get_multimodel_lora_target_modules(model, targets, freeze)
             return list(_adapters(tensors, targets, recipe.number("lora_rank")))
         if freeze:
             utils.freeze_model_parameters(model, freeze)
     return [tensor for tensor in tensors if not model.parameters[tensor.name].stop_gradient]
+
+
+def adapts_attention_alone(values: Mapping[str, Any]) -> bool:
+    """Tell whether a recipe's adapters are on attention alone."""
+    return values.get(LORA_TARGETS_KEY) == LoraTargets.ATTENTION.value
+
+
+def attention_targets(targets: Sequence[str]) -> list[str]:
+    """Return those of PaddleFormers' patterns for adapters that are for matrices of attention."""
+    return [target for target in targets if any(part in target for part in ATTENTION)]
 
 
 def _adapters(tensors: Sequence[Tensor], targets: Sequence[str], rank: int) -> Iterator[Tensor]:

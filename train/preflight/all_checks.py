@@ -19,6 +19,7 @@ from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
 from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
+from train.preflight.objective_keys.kept_knowledge import forgetting_line
 from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
 from train.preflight.objective_keys.preference_keys import preference_keys
 from train.preflight.places import cpu_keys, data_files, model_folder, output_fate, output_folder
@@ -139,5 +140,6 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
         if too_large:
             problems.append(line)
         yield from keep_line(recipe)
+    yield from forgetting_line(recipe)
     if fate := output_fate(recipe):
         yield fate

@@ -8,7 +8,7 @@ from typing import Any
 from grounding.layout import JSONL_FILES
 from grounding.recipe.schema import suggestion
 from models.lookup import FAMILIES
-from train.keys import known_keys, type_problem
+from train.keys import LORA_TARGETS_KEY, known_keys, type_problem
 from train.recipe import PREFERENCES, SPLITS, TrainRecipe, uses_fleet
 
 RENAMED = {"attn_impl": "_attn_implementation", "sharding_degree": "sharding_parallel_size"}
@@ -154,6 +154,16 @@ def box_curve_keys(recipe: TrainRecipe) -> Iterator[str]:
         yield f"eval_dataset_path: '{path}': grounding_eval_samples needs a prepared data set's val.jsonl"
 
 
+def adapter_keys(recipe: TrainRecipe) -> Iterator[str]:
+    """The choice of matrices for adapters needs adapters, and new ones."""
+    if LORA_TARGETS_KEY not in recipe.values:
+        return
+    if not recipe.is_lora:
+        yield f"{LORA_TARGETS_KEY}: does nothing without fine_tuning: LoRA: leave it out"
+    elif recipe.values.get("lora_path"):
+        yield f"{LORA_TARGETS_KEY}: the adapter of lora_path has its matrices already: leave it out"
+
+
 KEY_CHECKS = (
     unknown_keys,
     wrong_types,
@@ -167,5 +177,6 @@ KEY_CHECKS = (
     data_keys,
     late_writing,
     box_curve_keys,
+    adapter_keys,
 )
 """Every check of this file."""

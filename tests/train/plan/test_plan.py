@@ -15,6 +15,7 @@ from grounding.errors import UserError
 from models import hub_downloads
 from models.lookup import find_family, model_config, published_configs
 from models.shapes import Tensor
+from train.inside.patches.paddleformers_1_2.on_demand.adapt_attention_alone import adapt_attention_alone
 from train.plan.__main__ import main
 from train.plan.gpu_layout import GpuLayout, fewest_gpus, spread_over_gpus
 from train.plan.memory import GIB, MemoryPlan, plan_memory
@@ -112,14 +113,22 @@ def test_experts_are_counted_as_the_real_class_has_them(tmp_path: Path) -> None:
     assert sorted(tensor.size for tensor in trained_tensors(lora, config, counted)) == real["adapters"]
 
 
+@pytest.mark.parametrize("targets", ["all", "attention"])
 @pytest.mark.parametrize("freeze", ["", "freeze_vision", "freeze_llm freeze_vision", "freeze_aligner"])
-def test_what_is_trained_is_what_paddleformers_trains(variants: dict[str, Path], freeze: str) -> None:
+def test_what_is_trained_is_what_paddleformers_trains(
+    variants: dict[str, Path], freeze: str, targets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from paddleformers.cli.train.dpo import workflow as preferences
+    from paddleformers.cli.train.sft import workflow
     from paddleformers.cli.utils import (
         freeze_model_parameters,
-        get_lora_target_modules,
         get_multimodel_lora_target_modules,
+        llm_utils,
     )
     from paddleformers.peft import LoRAConfig, LoRAModel
+
+    for module in (llm_utils, workflow, preferences):  # set back after the test
+        monkeypatch.setattr(module, "get_lora_target_modules", module.get_lora_target_modules)
 
     folder = variants["untied"]
     config = model_config(str(folder))
@@ -132,10 +141,13 @@ def test_what_is_trained_is_what_paddleformers_trains(variants: dict[str, Path],
     assert {tensor.name: tensor.size for tensor in trained_tensors(full, config, tensors(config))} == wanted
 
     model = build(folder)
-    targets = get_multimodel_lora_target_modules(model, get_lora_target_modules(model), freeze)
-    adapted = LoRAModel(model, LoRAConfig(target_modules=targets, r=4, lora_alpha=8, dtype="float32"))
+    if targets == "attention":
+        assert adapt_attention_alone() == "adapt_attention_alone"
+    chosen = get_multimodel_lora_target_modules(model, workflow.get_lora_target_modules(model), freeze)
+    adapted = LoRAModel(model, LoRAConfig(target_modules=chosen, r=4, lora_alpha=8, dtype="float32"))
     real = [parameter.size for parameter in adapted.parameters() if not parameter.stop_gradient]
-    lora = TrainRecipe({"fine_tuning": "LoRA", "lora_rank": 4, "freeze_config": freeze})
+    values = {"fine_tuning": "LoRA", "lora_rank": 4, "freeze_config": freeze}
+    lora = TrainRecipe(values | ({} if targets == "all" else {"grounding_lora_targets": targets}))
     assert sorted(tensor.size for tensor in trained_tensors(lora, config, tensors(config))) == sorted(real)
 
 

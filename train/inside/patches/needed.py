@@ -53,6 +53,7 @@ from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use
 from train.inside.patches.paddleformers_1_2.gloo.wrap_optimizer_without_norm_log import (
     wrap_optimizer_without_norm_log,
 )
+from train.inside.patches.paddleformers_1_2.on_demand.adapt_attention_alone import adapt_attention_alone
 from train.inside.patches.paddleformers_1_2.on_demand.draw_box_curves import draw_box_curves
 from train.inside.patches.paddleformers_1_2.on_demand.initialise_fleet_for_resume import (
     initialise_fleet_for_resume,
@@ -90,6 +91,7 @@ from train.keep.keep_settings import read_keep_entries
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.objectives.near_start.near_start_settings import read_near_start
+from train.plan.trainable import adapts_attention_alone
 from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
@@ -163,6 +165,8 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield partial(measure_kept_skills, entries)
     if settings is not None:
         yield partial(learn_from_rollouts, settings, TrainRecipe(recipe).data_files("train"))
+    if adapts_attention_alone(recipe):
+        yield adapt_attention_alone
     yield partial(start_adapters_alike, int(recipe.get("seed", 42)))
     if processes == 1:
         yield initialise_fleet_for_resume

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from grounding.recipe.schema import suggestion
-from train.keys import BACKEND_KEY, Backend, quiet_imports
+from train.keys import BACKEND_KEY, LORA_TARGETS_KEY, Backend, LoraTargets, quiet_imports
 from train.plan.gpu_layout import STAGES
 from train.recipe import SPLITS, TrainRecipe
 
@@ -21,6 +21,7 @@ GRANULARITIES = ("full", "selective", "core_attn", "full_attn")
 
 ONE_WORD: Mapping[str, tuple[str, ...]] = {
     BACKEND_KEY: tuple(backend.value for backend in Backend),
+    LORA_TARGETS_KEY: tuple(targets.value for targets in LoraTargets),
     "compute_type": ("bf16", "fp16", "float32", "wint4", "wint8", "wint4/8", "nf4"),  # finetuning_args.py:311
     "fp16_opt_level": ("O0", "O1", "O2"),  # trainer/training_args.py:590
     "ckpt_quant_stage": ("O0", "O1", "O2"),  # trainer/training_args.py:1119

@@ -118,6 +118,12 @@ def test_kept_skills_are_measured_where_a_recipe_names_sets(monkeypatch: pytest.
     assert set(names({"grounding_keep": ["data/old"]})) - set(names({})) == {"measure_kept_skills"}
 
 
+def test_adapters_are_on_attention_alone_where_a_recipe_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    assert names({"grounding_lora_targets": "all"}) == names({})
+    assert set(names({"grounding_lora_targets": "attention"})) - set(names({})) == {"adapt_attention_alone"}
+
+
 def test_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch, processes=8, has_gpu=True)
     assert names({"stage": "VL-SFT"}) == [*EVERY, *PLAIN, "start_adapters_alike"]
@@ -144,6 +150,7 @@ def test_every_patch_is_used_somewhere() -> None:
     used |= {
         "learn_from_rollouts",
         "sharpen_coordinates",
+        "adapt_attention_alone",
         "share_one_folder",
         "draw_box_curves",
         "measure_kept_skills",
