@@ -86,6 +86,7 @@ REPLAY = Arm("full, 10 % replayed", replayed=0.1)
 ARMS = (
     PLAIN,
     Arm("LoRA", "tiny_lora", LORA_RATE),
+    Arm("LoRA on attention", "tiny_lora", LORA_RATE, {"grounding_lora_targets": "attention"}),
     Arm("full, 5 % replayed", replayed=0.05),
     REPLAY,
     Arm("full, L2-SP", keys={"grounding_l2_to_start": L2}),
