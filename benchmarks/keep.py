@@ -149,6 +149,10 @@ def main() -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "keep")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--arms", nargs="+", choices=[*(arm.name for arm in ARMS), *map(blended, BLENDED)], metavar="ARM",
+        help="beside the first: " + "; ".join([*(arm.name for arm in ARMS[1:]), *map(blended, BLENDED)]).replace("%", "%%"),
+    )  # fmt: skip
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of each arm ({STEPS})")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, a core each (2)")
     given = parser.parse_args()
@@ -159,10 +163,12 @@ def main() -> int:
     seeds = [Seed(number, folder, given.steps) for number in given.seeds]
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         starts = list(pool.map(begin, seeds))
-        tasks = [(seed, arm) for seed in seeds for arm in ARMS]
+        wanted = [arm for arm in ARMS if not given.arms or arm == PLAIN or arm.name in given.arms]
+        tasks = [(seed, arm) for seed in seeds for arm in wanted]
         tuned = list(pool.map(tune, *zip(*tasks, strict=True)))
-        tasks = [(seed, arm) for seed in seeds for arm in BLENDED]
-        measured = [*starts, *tuned, *pool.map(blend, *zip(*tasks, strict=True))]
+        wanted = [arm for arm in BLENDED if not given.arms or blended(arm) in given.arms]
+        tasks = [(seed, arm) for seed in seeds for arm in wanted]
+        measured = [*starts, *tuned, *pool.map(_blend_one, tasks)]
     print(table(measured))
     missed = missed_goals(measured)
     print("\n".join(missed or ["every goal is reached"]))
@@ -180,9 +186,6 @@ def begin(seed: Seed) -> Measured:
         seed.replay, "prepare.replay", seed.start, old, f"output_dir={seed.replay}", f"limit={REPLAYED}",
         "val_share=0", f"max_new_tokens={MOST_TOKENS}", f"seed={seed.number}",
         "serve.device=cpu")  # fmt: skip
-    timed_call(
-        seed.fisher, "train.fisher", seed.start, old, f"output={seed.fisher / FISHER_FILE}",
-        f"limit={FISHER_RECORDS}", f"max_pixels={MAX_PIXELS}", f"seed={seed.number + 1}")  # fmt: skip
     return Measured(seed.number, START, seconds, *scores(seed, seed.start))
 
 
@@ -191,18 +194,34 @@ def tune(seed: Seed, arm: Arm) -> Measured:
     model, new = seed.model(arm), seed.folder / NEW.name
     data = {new: 1.0 - arm.replayed} | ({seed.replay: arm.replayed} if arm.replayed else {})
     keys = {"max_steps": seed.steps, "learning_rate": f"{arm.rate:.6f}", **arm.keys}
+    before = read_seconds(seed.replay) if arm.replayed else 0.0
     if arm.ewc:
+        before += measure_fisher(seed)
         keys["grounding_ewc"] = f"{{fisher: {seed.fisher / FISHER_FILE}, weight: {arm.ewc:g}}}"
     seconds = train(model, arm.recipe, seed.start, seed.number, data, new, keys)
-    seconds += (read_seconds(seed.replay) if arm.replayed else 0) + (
-        read_seconds(seed.fisher) if arm.ewc else 0
-    )
-    return Measured(seed.number, arm.name, seconds, *scores(seed, model))
+    return Measured(seed.number, arm.name, before + seconds, *scores(seed, model))
+
+
+def measure_fisher(seed: Seed) -> float:
+    """Measure what each weight of the start matters for the old shapes, and return the seconds."""
+    return timed_call(
+        seed.fisher, "train.fisher", seed.start, seed.folder / OLD.name,
+        f"output={seed.fisher / FISHER_FILE}", f"limit={FISHER_RECORDS}", f"max_pixels={MAX_PIXELS}",
+        f"seed={seed.number + 1}")  # fmt: skip
+
+
+def blended(arm: Arm) -> str:
+    """Return the name of an arm's best blend with the start."""
+    return f"{arm.name}, blended"
+
+
+def _blend_one(task: tuple[Seed, Arm]) -> Measured:
+    return blend(*task)
 
 
 def blend(seed: Seed, arm: Arm) -> Measured:
     """Blend an arm's weights with the start's, and return the best point by the rule of `train.blend`."""
-    model = seed.model(arm)
+    model, tuned = seed.model(arm), tune(seed, arm)
     folder = model.with_name(f"{model.name}_blended")
     seconds = timed_call(
         folder, "train.blend", seed.start, model, f"new={seed.folder / NEW.name}",
@@ -211,9 +230,7 @@ def blend(seed: Seed, arm: Arm) -> Measured:
         f"infer.max_new_tokens={MOST_TOKENS}")  # fmt: skip
     points = json.loads((folder / "blend.json").read_text(encoding="utf-8"))
     best = next(point for point in points["points"] if point["share"] == points["best"])
-    return Measured(
-        seed.number, f"{arm.name}, blended", seconds + read_seconds(model), best["mean_old"], best["mean_new"]
-    )
+    return Measured(seed.number, blended(arm), seconds + tuned.seconds, best["mean_old"], best["mean_new"])
 
 
 def read_seconds(folder: Path) -> float:
