@@ -149,9 +149,10 @@ def main() -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "keep")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    names = [*(arm.name for arm in ARMS), *map(blended, BLENDED)]
     parser.add_argument(
-        "--arms", nargs="+", choices=[*(arm.name for arm in ARMS), *map(blended, BLENDED)], metavar="ARM",
-        help="beside the first: " + "; ".join([*(arm.name for arm in ARMS[1:]), *map(blended, BLENDED)]).replace("%", "%%"),
+        "--arms", nargs="+", choices=names, metavar="ARM",
+        help=f"beside the first: {'; '.join(names[1:])} (all)".replace("%", "%%"),
     )  # fmt: skip
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of each arm ({STEPS})")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, a core each (2)")
