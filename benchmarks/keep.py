@@ -52,13 +52,13 @@ STEPS, RATE, LORA_RATE = 150, 1e-3, 3e-3
 REPLAYED = 240
 """Questions about old pictures that the start answers."""
 
-L2 = 0.01
+L2 = 0.1
 """The strength of L2-SP."""
 
 EWC, FISHER_FILE, FISHER_RECORDS = 1e3, "fisher.safetensors", 256
 """The strength of EWC; and the records about old pictures by which it tells what each weight matters."""
 
-ALPHAS = (0.25, 0.5, 0.75)
+ALPHAS = (0.25, 0.5, 0.75, 0.85, 0.9)
 """The shares of tuned weights that are tried where they are blended with the start's."""
 
 
@@ -82,12 +82,12 @@ class Arm:
 
 
 PLAIN = Arm("full")
-REPLAY = Arm("full, 10 % replayed", replayed=0.1)
+REPLAY = Arm("full, 20 % replayed", replayed=0.2)
 ARMS = (
     PLAIN,
     Arm("LoRA", "tiny_lora", LORA_RATE),
     Arm("LoRA on attention", "tiny_lora", LORA_RATE, {"grounding_lora_targets": "attention"}),
-    Arm("full, 5 % replayed", replayed=0.05),
+    Arm("full, 10 % replayed", replayed=0.1),
     REPLAY,
     Arm("full, L2-SP", keys={"grounding_l2_to_start": L2}),
     Arm("full, EWC", ewc=EWC),
@@ -165,10 +165,10 @@ def main() -> int:
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         starts = list(pool.map(begin, seeds))
         wanted = [arm for arm in ARMS if not given.arms or arm == PLAIN or arm.name in given.arms]
-        tasks = [(seed, arm) for seed in seeds for arm in wanted]
+        tasks = [(seed, arm) for arm in wanted for seed in seeds]
         tuned = list(pool.map(tune, *zip(*tasks, strict=True)))
         wanted = [arm for arm in BLENDED if not given.arms or blended(arm) in given.arms]
-        tasks = [(seed, arm) for seed in seeds for arm in wanted]
+        tasks = [(seed, arm) for arm in wanted for seed in seeds]
         measured = [*starts, *tuned, *pool.map(_blend_one, tasks)]
     print(table(measured))
     missed = missed_goals(measured)
@@ -223,7 +223,7 @@ def _blend_one(task: tuple[Seed, Arm]) -> Measured:
 def blend(seed: Seed, arm: Arm) -> Measured:
     """Blend an arm's weights with the start's, and return the best point by the rule of `train.blend`."""
     model, tuned = seed.model(arm), tune(seed, arm)
-    folder = model.with_name(f"{model.name}_blended")
+    folder = model.with_name(f"{model.name}_blended_{len(ALPHAS)}")
     seconds = timed_call(
         folder, "train.blend", seed.start, model, f"new={seed.folder / NEW.name}",
         f"old={seed.folder / OLD.name}", "alphas=" + ",".join(map(str, (0.0, *ALPHAS, 1.0))),
