@@ -187,7 +187,7 @@ def test_what_runs_gained_and_lost_is_a_second_table(tmp_path: Path, recipe: dic
     add_point(tmp_path / "b", sets, KeepPoint(0, {}, 0.0))  # nothing to compare with yet
     curves_file(tmp_path / "odd").parent.mkdir()
     curves_file(tmp_path / "odd").write_text("[]")
-    _, _, _, _, _, empty, header, rule, *lines = runs_table(tmp_path).splitlines()
+    _, _, _, _, _, empty, header, _rule, *lines = runs_table(tmp_path).splitlines()
     assert empty == ""
     assert header.split() == ["run", "set", "is", "score", "start", "now", "change"]
     assert [line.split() for line in lines[:3]] == [

@@ -83,7 +83,7 @@ class AskedDataset:
             for text in true_answers(dataset, samples, test)
         )
 
-    def chats(self) -> list[tuple[Path, list[dict[str, Any]]]]:
+    def chats(self) -> list[tuple[Path | None, list[dict[str, Any]]]]:
         """Return the picture and the chat messages of each question."""
         return [(item.request.image, chat_messages(item.request)) for item in self.questions]
 
