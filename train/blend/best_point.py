@@ -46,6 +46,8 @@ def choose_point(points: Sequence[PointScores], settings: BlendSettings) -> Blen
         f"the highest new {settings.metric} of the points that keep {settings.least_old:.0%} of the old one "
         f"({least:.4f} of {base.mean_old:.4f})"
     )
+    if not base.mean_old:
+        rule += ": BASE does not do the old task at all, and there is nothing to keep"
     kept = [point for point in points if point.mean_old >= least - 1e-12]
     best = max(kept, key=lambda point: (point.mean_new, point.mean_old, -point.share))
     return BlendChoice(best, rule)

@@ -77,7 +77,9 @@ def test_the_folder_is_a_data_set_that_the_next_steps_take(
         "four three",
     ]
     history = [body["messages"] for body in server.bodies if len(body["messages"]) == 3]
-    assert [[turn["role"] for turn in turns] for turns in history] == [["user", "assistant", "user"]]
+    assert [[turn["content"] for turn in turns] for turns in history] == [
+        ["one two", "two one", "three four"]
+    ]
 
     folder = Path(made.output_dir)
     card = load_card(folder)

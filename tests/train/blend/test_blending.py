@@ -111,6 +111,10 @@ def test_the_rule() -> None:
         return choose_point(points, BlendSettings(new="n", old="o", least_old=least_old)).best.share
 
     assert [best(share) for share in (1, 0.96, 0.95, 0)] == [0, 0.6, 0.6, 1]
+    nothing = [PointScores(share, {"a": share}, {"c": 0.0}) for share in (0, 0.5, 1)]
+    choice = choose_point(nothing, BlendSettings(new="n", old="o"))
+    assert choice.best.share == 1
+    assert "there is nothing to keep" in choice.rule
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,10 @@ def test_what_is_trained_is_what_paddleformers_trains(
         assert adapt_attention_alone() == "adapt_attention_alone"
     chosen = get_multimodel_lora_target_modules(model, workflow.get_lora_target_modules(model), freeze)
     adapted = LoRAModel(model, LoRAConfig(target_modules=chosen, r=4, lora_alpha=8, dtype="float32"))
-    real = [parameter.size for parameter in adapted.parameters() if not parameter.stop_gradient]
+    learned = {name: each.size for name, each in adapted.named_parameters() if not each.stop_gradient}
+    if targets == "attention":
+        assert all("attn" in name for name in learned)
+    real = list(learned.values())
     values = {"fine_tuning": "LoRA", "lora_rank": 4, "freeze_config": freeze}
     lora = TrainRecipe(values | ({} if targets == "all" else {"grounding_lora_targets": targets}))
     assert sorted(tensor.size for tensor in trained_tensors(lora, config, tensors(config))) == sorted(real)

@@ -177,6 +177,31 @@ def test_a_record_of_text_alone_is_trained(make_recipe: Callable[..., Path], pre
     assert check_recipe(make_recipe(**data_keys(prepared)))
 
 
+def test_replayed_answers_have_any_system_prompt_and_may_have_no_image(
+    make_recipe: Callable[..., Path], prepared: Path, tmp_path: Path
+) -> None:
+    talk = [{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "Fine."}]
+    row = {"messages": talk, "images": [], "replay": True}
+    folder = tmp_path / "replay"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text(json.dumps(row) + "\n")
+    both = {
+        **data_keys(prepared),
+        "train_dataset_path": f"{prepared / 'train.jsonl'},{folder / 'train.jsonl'}",
+        "train_dataset_type": "messages,messages",
+        "train_dataset_prob": "0.9,0.1",
+        "mix_strategy": "interleave_over",
+    }
+    counts = {"train": {"images": 0, "records": 1}}
+    for kind in ("replay", "coco_json"):
+        save_card(Card("", {}, "objects", (), "none", {"source": {"kind": kind}}, counts), folder)
+        if kind == "replay":
+            assert check_recipe(make_recipe(**both))
+        else:
+            with pytest.raises(UserError, match="its system_prompt"):
+                check_recipe(make_recipe(**both))
+
+
 def test_nobody_trains_on_the_calibration_part(make_recipe: Callable[..., Path], prepared: Path) -> None:
     part = prepared / "calibration.jsonl"
     shutil.copyfile(prepared / "train.jsonl", part)
