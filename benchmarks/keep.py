@@ -55,7 +55,7 @@ REPLAYED = 240
 L2 = 0.1
 """The strength of L2-SP."""
 
-EWC, FISHER_FILE, FISHER_RECORDS = 1e3, "fisher.safetensors", 256
+EWC, FISHER_FILE, FISHER_RECORDS = 1e2, "fisher.safetensors", 256
 """The strength of EWC; and the records about old pictures by which it tells what each weight matters."""
 
 ALPHAS = (0.25, 0.5, 0.75, 0.85, 0.9)
