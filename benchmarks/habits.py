@@ -37,11 +37,13 @@ SMALL, LARGE = 2, 4
 
 @dataclass(frozen=True)
 class World:
-    """How pictures are drawn: the keys of `prepare.shapes`, and the colour of the ground."""
+    """How pictures are drawn: the keys of `prepare.shapes`, the colour of the ground, and what is asked."""
 
     name: str
     keys: Mapping[str, object]
     ground: tuple[int, int, int] = GROUND
+    questions: tuple[str, ...] = QUESTIONS
+    negatives: float = 0.25
 
 
 def prepare_world(world: World, folder: Path) -> Path:
@@ -55,7 +57,8 @@ def prepare_world(world: World, folder: Path) -> Path:
             for path in sorted((source / "images").rglob("*.png")):
                 colour_ground(path, world.ground)
         call("prepare", "recipes/prepare/yolo.yaml", f"source.path={source}", f"output_dir={dataset}",
-             f"prompt=[{','.join(QUESTIONS)}]", "negatives.share=0.25", "seed=0")  # fmt: skip
+             f"prompt=[{','.join(world.questions)}]", f"negatives.share={world.negatives}",
+             "seed=0")  # fmt: skip
     return dataset
 
 

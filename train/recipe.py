@@ -11,7 +11,15 @@ from grounding.errors import UserError
 from grounding.files import write_text
 from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
-from train.keys import BACKEND_KEY, SUITES_KEY, Backend, known_keys, takes_words
+from train.keys import (
+    BACKEND_KEY,
+    LORA_TARGETS_KEY,
+    SUITES_KEY,
+    Backend,
+    LoraTargets,
+    known_keys,
+    takes_words,
+)
 
 WEIGHTS = ("*.safetensors", "*.pdparams")
 SPLITS = ("train", "eval")

@@ -90,7 +90,7 @@ def as_numbers(record: KeepRecord) -> list[float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [{}, LORA])
+@pytest.mark.parametrize("way", [{}])
 def test_two_processes_measure_what_one_does(
     train: Callable[..., Path], keep_sets: list[Any], way: dict[str, Any]
 ) -> None:
@@ -104,7 +104,7 @@ def test_two_processes_measure_what_one_does(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", [{}, LORA])
+@pytest.mark.parametrize("way", [LORA])
 def test_a_resumed_run_goes_on_with_its_base_and_measuring_changes_no_loss(
     train: Callable[..., Path], keep_sets: list[Any], way: dict[str, Any]
 ) -> None:
