@@ -13,10 +13,8 @@ from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
 from train.keys import (
     BACKEND_KEY,
-    LORA_TARGETS_KEY,
     SUITES_KEY,
     Backend,
-    LoraTargets,
     known_keys,
     takes_words,
 )
@@ -93,11 +91,6 @@ def uses_fleet(values: Mapping[str, Any]) -> bool:
 def learns_preferences(values: Mapping[str, Any]) -> bool:
     """Tell whether a recipe trains on pairs of a chosen and a rejected answer."""
     return bool(values.get("stage") == PREFERENCES)
-
-
-def adapts_attention_alone(values: Mapping[str, Any]) -> bool:
-    """Tell whether a recipe's adapters are on attention alone."""
-    return values.get(LORA_TARGETS_KEY) == LoraTargets.ATTENTION.value
 
 
 @dataclass(frozen=True)

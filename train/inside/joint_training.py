@@ -11,7 +11,7 @@ from train.objectives.joint_head.answer_boxes import NOT_TAUGHT
 from train.objectives.joint_head.box_batches import read_box_table, read_label_table
 from train.objectives.joint_head.growing_head import FIGURES, STATE_FILE, GrowingHead, load_state, save_state
 from train.objectives.joint_head.joint_settings import JointSettings
-from train.objectives.joint_head.wrong_boxes import make_wrong
+from train.objectives.joint_head.spoiled_boxes import make_wrong
 
 CURVES = "box_head_"
 """Before the names of the curves."""

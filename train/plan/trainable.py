@@ -6,16 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from models.shapes import Split, Tensor
+from train.adapter_targets import adapts_attention_alone, attention_targets
 from train.keys import quiet_imports
-from train.recipe import TrainRecipe, adapts_attention_alone
+from train.recipe import TrainRecipe
 
 ROW_PARALLEL = ("o_proj", "down_proj", "attn.proj", "linear_fc2")
 """Layers that tensor parallelism splits by their inputs; the others are split by their outputs."""
 
 EXPERTS = ".mlp.experts"
-
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj", "attn.qkv", "attn.proj")
-"""Parts of PaddleFormers' patterns for matrices of attention, of language model and vision tower."""
 
 
 class _ShapeModel:
@@ -53,11 +51,6 @@ def trained_tensors(
         if freeze:
             utils.freeze_model_parameters(model, freeze)
     return [tensor for tensor in tensors if not model.parameters[tensor.name].stop_gradient]
-
-
-def attention_targets(targets: Sequence[str]) -> list[str]:
-    """Return those of PaddleFormers' patterns for adapters that are for matrices of attention."""
-    return [target for target in targets if any(part in target for part in ATTENTION)]
 
 
 def _adapters(tensors: Sequence[Tensor], targets: Sequence[str], rank: int) -> Iterator[Tensor]:

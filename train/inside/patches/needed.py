@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from train.adapter_targets import adapts_attention_alone
 from train.inside.patches.paddleformers_1_2.always.average_loss_over_all_steps import (
     average_loss_over_all_steps,
 )
@@ -93,7 +94,7 @@ from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.objectives.joint_head.joint_settings import read_joint
 from train.objectives.near_start.near_start_settings import read_near_start
-from train.recipe import TrainRecipe, adapts_attention_alone, learns_preferences, uses_fleet
+from train.recipe import TrainRecipe, learns_preferences, uses_fleet
 
 Patch = Callable[[], str]
 

@@ -4,5 +4,5 @@
                                   + mean over all boxes of the cross entropy of the match)
 
 L1 and GIoU are those of `models/heads/box_losses.py`. A box matches an object of its answer from an IoU of
-0.5 on, with the right label. Sources of the wrong boxes are in `wrong_boxes.py`.
+0.5 on, with the right label. Sources of the wrong boxes are in `spoiled_boxes.py`.
 """

@@ -13,7 +13,7 @@ from grounding.files import replacing
 from models.heads.box import LEAST_SPREAD, apply_box_head, head_inputs, kept_inside, new_parts, weight_shapes
 from models.heads.box_losses import box_head_loss, generalised_iou, plain_iou
 from train.objectives.joint_head.joint_settings import JointSettings
-from train.objectives.joint_head.wrong_boxes import SeenBoxes
+from train.objectives.joint_head.spoiled_boxes import SeenBoxes
 
 STATE_FILE = "state.safetensors"
 """In box_head/ of each of PaddleFormers' checkpoints, and of the run until its head is finished."""

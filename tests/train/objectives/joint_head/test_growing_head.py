@@ -16,7 +16,7 @@ from train.objectives.joint_head.growing_head import (
     save_state,
 )
 from train.objectives.joint_head.joint_settings import JointSettings
-from train.objectives.joint_head.wrong_boxes import SeenBoxes
+from train.objectives.joint_head.spoiled_boxes import SeenBoxes
 
 WIDTH, TOKENS, BOXES = 6, 40, 12
 SETTINGS = JointSettings(hidden=5, learning_rate=0.1, apart=False, answers=0.5, into_model=True)

@@ -15,7 +15,7 @@ def adapt_attention_alone() -> str:
     from paddleformers.cli.train.sft import workflow
     from paddleformers.cli.utils import llm_utils
 
-    from train.plan.trainable import attention_targets
+    from train.adapter_targets import attention_targets
 
     choose = llm_utils.get_lora_target_modules
 

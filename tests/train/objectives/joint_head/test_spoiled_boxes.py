@@ -7,7 +7,7 @@ import pytest
 from grounding.boxes import Box, iou
 from train.objectives.joint_head.box_batches import BoxRow
 from train.objectives.joint_head.joint_settings import JointSettings
-from train.objectives.joint_head.wrong_boxes import SeenBoxes, make_wrong
+from train.objectives.joint_head.spoiled_boxes import SeenBoxes, make_wrong
 
 DIGITS = list(range(100, 110))
 LENGTH = 1000
