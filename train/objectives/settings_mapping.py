@@ -9,7 +9,7 @@ from grounding.recipe.schema import suggestion
 Settings = TypeVar("Settings")
 
 
-def read_settings(key: str, schema: type[Settings], given: Any, example: str) -> Settings:
+def settings_of_mapping(key: str, schema: type[Settings], given: Any, example: str) -> Settings:
     """Read a mapping into a dataclass whose fields all have defaults; lists of two numbers become pairs.
 
     Raises:

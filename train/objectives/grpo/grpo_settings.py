@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grounding.recipe.schema import setting
-from train.objectives.settings_mapping import read_settings
+from train.objectives.settings_mapping import settings_of_mapping
 
 KEY = "grounding_grpo"
 BOXES = "boxes"
@@ -77,7 +77,7 @@ def read_grpo(given: Any) -> GrpoSettings | None:
     """
     if given is None:
         return None
-    return read_settings(KEY, GrpoSettings, given, "{group: 8}")
+    return settings_of_mapping(KEY, GrpoSettings, given, "{group: 8}")
 
 
 def _is_file_and_function(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from grounding.recipe.schema import setting
 from models.heads.box_losses import LossWeights
-from train.objectives.settings_mapping import read_settings
+from train.objectives.settings_mapping import settings_of_mapping
 
 JOINT_KEY = "grounding_box_head"
 _SHARES = ("answers", "jittered", "wrong", "relabelled", "jitter")
@@ -97,7 +97,7 @@ def read_joint(recipe: Mapping[str, Any]) -> JointSettings | None:
     given = recipe.get(JOINT_KEY)
     if given is None or given is False:
         return None
-    return read_settings(JOINT_KEY, JointSettings, {} if given is True else given, "true, or {weight: 1.0}")
+    return settings_of_mapping(JOINT_KEY, JointSettings, {} if given is True else given, "true, or {weight: 1.0}")
 
 
 def usable_joint(recipe: Mapping[str, Any]) -> JointSettings | None:
