@@ -97,7 +97,8 @@ def read_joint(recipe: Mapping[str, Any]) -> JointSettings | None:
     given = recipe.get(JOINT_KEY)
     if given is None or given is False:
         return None
-    return settings_of_mapping(JOINT_KEY, JointSettings, {} if given is True else given, "true, or {weight: 1.0}")
+    values = {} if given is True else given
+    return settings_of_mapping(JOINT_KEY, JointSettings, values, "true, or {weight: 1.0}")
 
 
 def usable_joint(recipe: Mapping[str, Any]) -> JointSettings | None:
