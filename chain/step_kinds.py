@@ -86,10 +86,13 @@ KINDS: Mapping[str, StepKind] = {
     "prepare": StepKind(RECIPE, _output_dir, is_expensive=True),
     "prepare.each": StepKind(RECIPE, _output_dir, is_expensive=True),
     "prepare.describe": _derived(),
+    "prepare.replay": _derived(),
     "train.tiny": StepKind(PLACE),
     "train": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(SUITES_KEY,)),
     "train.export": StepKind(RECIPE, _export_folder),
     "train.box_head": StepKind(RECIPE, _box_head_folder),
+    "train.fisher": StepKind(WORDS, flag=("output={}",)),
+    "train.blend": _derived(),
     "infer": _ANSWERS,
     "infer.parallel": _ANSWERS,
     "infer.suite": StepKind(
