@@ -237,6 +237,12 @@ def train_tiny(
     return run
 
 
+def logged_curve(run: Path, name: str) -> list[float]:
+    """The values of a curve at every step, from the log."""
+    log = (run / "logs" / "train.log").read_text(encoding="utf-8")
+    return [float(value) for value in re.findall(rf" {name}: ([\d.e-]+)", log)]
+
+
 def read_losses(folder: Path) -> list[float]:
     """Return the loss of every step, from the log of a run that was started once."""
     text = (folder / "logs" / "train.log").read_text(encoding="utf-8")
@@ -244,6 +250,36 @@ def read_losses(folder: Path) -> list[float]:
 
 
 STEPS, SAVE_STEPS = 24, 8
+SHORT_STEPS = 8
+
+
+@pytest.fixture
+def train_short(
+    make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path
+) -> Callable[..., Path]:
+    """Train SHORT_STEPS steps, with a checkpoint in the middle, and return the run's folder."""
+
+    def train(name: str, **changes: Any) -> Path:
+        folder = tmp_path / name
+        steps = changes.get("max_steps", SHORT_STEPS)
+        recipe = make_recipe(
+            **{
+                "output_dir": str(folder),
+                "logging_dir": str(folder / "visualdl"),
+                "max_steps": steps,
+                "save_steps": steps // 2,
+                "save_total_limit": 2,
+                "warmup_ratio": 0.0,
+                **changes,
+            }
+        )
+        code, said = train_here([recipe], [])
+        assert code == 0, said
+        return folder
+
+    return train
+
+
 SLOW = {"gradient_accumulation_steps": 8}
 """Steps that take long enough to be interrupted between two of them."""
 

@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grounding.keep.keep_record import KeepRecord, read_keep
-from tests.train.conftest import TrainHere, read_losses
+from tests.train.conftest import read_losses
 from tests.train.inside.test_box_curves import read_log
 from train.keep.base_distributions import has_base
 
@@ -19,31 +20,10 @@ SETS = ["old", "words", "general"]
 
 
 @pytest.fixture
-def train(make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path) -> Callable[..., Path]:
-    """Train with the meter, and return the run's folder."""
-
-    def run(name: str, **changes: Any) -> Path:
-        folder = tmp_path / name
-        recipe = make_recipe(
-            **{
-                "output_dir": str(folder),
-                "logging_dir": str(folder / "visualdl"),
-                "max_steps": STEPS,
-                "save_steps": STEPS // 2,
-                "save_total_limit": 2,
-                "warmup_ratio": 0.0,
-                "do_eval": True,
-                "evaluation_strategy": "steps",
-                "eval_steps": STEPS // 2,
-                "per_device_eval_batch_size": 4,
-                **changes,
-            }
-        )
-        code, said = train_here([recipe], [])
-        assert code == 0, said
-        return folder
-
-    return run
+def train(train_short: Callable[..., Path]) -> Callable[..., Path]:
+    """Train with evaluations, and return the run's folder."""
+    evaluated = {"do_eval": True, "evaluation_strategy": "steps", "eval_steps": STEPS // 2}
+    return partial(train_short, max_steps=STEPS, **evaluated, per_device_eval_batch_size=4)
 
 
 def record_of(run: Path) -> KeepRecord:

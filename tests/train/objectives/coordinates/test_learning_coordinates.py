@@ -3,46 +3,22 @@
 import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.train.conftest import TrainHere, read_losses
+from tests.train.conftest import SHORT_STEPS, logged_curve, read_losses
 
-STEPS = 8
-CURVE = re.compile(r" coordinate_loss: ([\d.e-]+)")
+CURVE = "coordinate_loss"
 WAYS = [{}, {"fine_tuning": "LoRA", "lora_rank": 4}]
 
 
 @pytest.fixture
-def train(make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path) -> Callable[..., Path]:
+def train(train_short: Callable[..., Path]) -> Callable[..., Path]:
     """Train with the loss, and return the run's folder."""
-
-    def run(name: str, **changes: Any) -> Path:
-        folder = tmp_path / name
-        recipe = make_recipe(
-            **{
-                "grounding_coordinate_loss": 0.5,
-                "output_dir": str(folder),
-                "logging_dir": str(folder / "visualdl"),
-                "max_steps": STEPS,
-                "save_steps": STEPS // 2,
-                "save_total_limit": 2,
-                "warmup_ratio": 0.0,
-                **changes,
-            }
-        )
-        code, said = train_here([recipe], [])
-        assert code == 0, said
-        return folder
-
-    return run
-
-
-def curve(run: Path) -> list[float]:
-    """The coordinate_loss of every step, from the log."""
-    return [float(value) for value in CURVE.findall((run / "logs" / "train.log").read_text(encoding="utf-8"))]
+    return partial(train_short, grounding_coordinate_loss=0.5)
 
 
 def test_a_run_lowers_the_loss_of_coordinates_and_draws_it(
@@ -55,10 +31,10 @@ def test_a_run_lowers_the_loss_of_coordinates_and_draws_it(
     lines = (drawn_data / "train.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
     two_records.write_text("".join(lines[:2]), encoding="utf-8")
     files = {"train_dataset_path": str(two_records), "eval_dataset_path": str(two_records)}
-    evaluated_at_end = {"do_eval": True, "evaluation_strategy": "steps", "eval_steps": STEPS}
+    evaluated_at_end = {"do_eval": True, "evaluation_strategy": "steps", "eval_steps": SHORT_STEPS}
     run = train("run", **files, **evaluated_at_end, learning_rate=1.0e-3)
-    logged, losses = curve(run), read_losses(run)
-    assert len(logged) == len(losses) == STEPS
+    logged, losses = logged_curve(run, CURVE), read_losses(run)
+    assert len(logged) == len(losses) == SHORT_STEPS
     assert logged[-1] < logged[0] * 0.7
     [file] = (run / "visualdl").rglob("vdlrecords.*")
     drawn = [
@@ -77,8 +53,8 @@ def test_a_run_lowers_the_loss_of_coordinates_and_draws_it(
 @pytest.mark.parametrize("way", WAYS)
 def test_two_processes_learn_what_one_does(train: Callable[..., Path], way: dict[str, Any]) -> None:
     one, two = (train(f"run{parts}", **way, tensor_model_parallel_size=parts) for parts in (1, 2))
-    assert len(curve(one)) == STEPS
-    assert curve(two) == pytest.approx(curve(one), abs=1e-4)
+    assert len(logged_curve(one, CURVE)) == SHORT_STEPS
+    assert logged_curve(two, CURVE) == pytest.approx(logged_curve(one, CURVE), abs=1e-4)
     assert read_losses(two) == pytest.approx(read_losses(one), abs=1e-4)
 
 
@@ -88,13 +64,13 @@ def test_a_resumed_run_has_the_losses_of_an_undisturbed_one(
     train: Callable[..., Path], way: dict[str, Any]
 ) -> None:
     run = train("run", **way)
-    expected = curve(run)
-    shutil.rmtree(run / f"checkpoint-{STEPS}")
+    expected = logged_curve(run, CURVE)
+    shutil.rmtree(run / f"checkpoint-{SHORT_STEPS}")
     for name in ("train_results.json", *(path.name for path in run.glob("*.safetensors"))):
         (run / name).unlink()
     train("run", **way)
-    again = curve(run)[STEPS:]
-    assert again == expected[STEPS // 2 :]
+    again = logged_curve(run, CURVE)[SHORT_STEPS:]
+    assert again == expected[SHORT_STEPS // 2 :]
 
 
 @pytest.mark.slow
@@ -104,5 +80,5 @@ def test_without_weight_a_run_has_the_losses_of_one_without_the_key(train: Calla
         train("without", grounding_coordinate_loss=...),
     )
     assert read_losses(off) == read_losses(without)
-    assert len(read_losses(off)) == STEPS
-    assert curve(off) == curve(without) == []
+    assert len(read_losses(off)) == SHORT_STEPS
+    assert logged_curve(off, CURVE) == logged_curve(without, CURVE) == []

@@ -1,8 +1,8 @@
 """Training near the start by `python -m train`: full and LoRA, resumed, two processes, both penalties."""
 
-import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.train.conftest import TrainHere, read_losses
+from tests.train.conftest import SHORT_STEPS, logged_curve, read_losses
 from train.fisher.fisher_pass import measure_fisher
 from train.fisher.fisher_settings import FisherSettings
 
-STEPS = 8
 L2 = 30.0
 EWC_WEIGHT = 1.0e4
 CURVES = ("l2_to_start", "ewc")
@@ -30,37 +29,10 @@ def fisher(tiny_model: Path, drawn_data: Path, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
-def train(
-    make_recipe: Callable[..., Path], train_here: TrainHere, tmp_path: Path, fisher: Path
-) -> Callable[..., Path]:
+def train(train_short: Callable[..., Path], fisher: Path) -> Callable[..., Path]:
     """Train with both penalties, and return the run's folder."""
-
-    def run(name: str, **changes: Any) -> Path:
-        folder = tmp_path / name
-        recipe = make_recipe(
-            **{
-                "grounding_l2_to_start": L2,
-                "grounding_ewc": {"fisher": str(fisher), "weight": EWC_WEIGHT},
-                "output_dir": str(folder),
-                "logging_dir": str(folder / "visualdl"),
-                "max_steps": STEPS,
-                "save_steps": STEPS // 2,
-                "save_total_limit": 2,
-                "warmup_ratio": 0.0,
-                **changes,
-            }
-        )
-        code, said = train_here([recipe], [])
-        assert code == 0, said
-        return folder
-
-    return run
-
-
-def curve(run: Path, name: str = "l2_to_start") -> list[float]:
-    """The value of a penalty at every step, from the log."""
-    log = (run / "logs" / "train.log").read_text(encoding="utf-8")
-    return [float(value) for value in re.findall(rf" {name}: ([\d.e-]+)", log)]
+    ewc = {"fisher": str(fisher), "weight": EWC_WEIGHT}
+    return partial(train_short, grounding_l2_to_start=L2, grounding_ewc=ewc)
 
 
 def distance(run: Path, start: Path) -> float:
@@ -75,8 +47,8 @@ def distance(run: Path, start: Path) -> float:
 
 def test_a_large_penalty_keeps_the_weights_at_the_start(train: Callable[..., Path], tiny_model: Path) -> None:
     run = train("run", grounding_ewc=...)
-    logged = curve(run)
-    assert len(logged) == len(read_losses(run)) == STEPS
+    logged = logged_curve(run, "l2_to_start")
+    assert len(logged) == len(read_losses(run)) == SHORT_STEPS
     assert logged[0] == 0.0
     first_step = (2 * logged[1] / L2) ** 0.5  # each of Adam's steps without a penalty goes as far
     assert 0 < distance(run, tiny_model) < first_step / 2
@@ -88,9 +60,9 @@ def test_a_large_penalty_keeps_the_weights_at_the_start(train: Callable[..., Pat
 def test_two_processes_learn_what_one_does(train: Callable[..., Path], way: dict[str, Any]) -> None:
     one, two = (train(f"run{parts}", **way, tensor_model_parallel_size=parts) for parts in (1, 2))
     for name in CURVES:
-        assert len(curve(one, name)) == STEPS
-        assert max(curve(one, name)) > 0.01
-        assert curve(two, name) == pytest.approx(curve(one, name), rel=1e-3)
+        assert len(logged_curve(one, name)) == SHORT_STEPS
+        assert max(logged_curve(one, name)) > 0.01
+        assert logged_curve(two, name) == pytest.approx(logged_curve(one, name), rel=1e-3)
     assert read_losses(two) == pytest.approx(read_losses(one), abs=1e-4)
 
 
@@ -100,14 +72,14 @@ def test_a_resumed_run_has_the_losses_of_an_undisturbed_one(
     train: Callable[..., Path], way: dict[str, Any]
 ) -> None:
     run = train("run", **way)
-    expected, losses = [curve(run, name) for name in CURVES], read_losses(run)
-    shutil.rmtree(run / f"checkpoint-{STEPS}")
+    expected, losses = [logged_curve(run, name) for name in CURVES], read_losses(run)
+    shutil.rmtree(run / f"checkpoint-{SHORT_STEPS}")
     for name in ("train_results.json", *(path.name for path in run.glob("*.safetensors"))):
         (run / name).unlink()
     train("run", **way)
     for name, before in zip(CURVES, expected, strict=True):
-        assert curve(run, name)[STEPS:] == before[STEPS // 2 :]
-    assert read_losses(run)[STEPS:] == losses[STEPS // 2 :]
+        assert logged_curve(run, name)[SHORT_STEPS:] == before[SHORT_STEPS // 2 :]
+    assert read_losses(run)[SHORT_STEPS:] == losses[SHORT_STEPS // 2 :]
 
 
 @pytest.mark.slow
@@ -117,5 +89,5 @@ def test_without_weight_a_run_has_the_losses_of_one_without_the_key(train: Calla
         train("without", grounding_l2_to_start=..., grounding_ewc=...),
     )
     assert read_losses(off) == read_losses(without)
-    assert len(read_losses(off)) == STEPS
-    assert curve(off) == curve(without) == []
+    assert len(read_losses(off)) == SHORT_STEPS
+    assert logged_curve(off, "l2_to_start") == logged_curve(without, "l2_to_start") == []
