@@ -4,8 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from train.launch.command import python_path
 from train.launch.processes import end_processes, new_mark
@@ -29,12 +29,13 @@ def run_step(words: Sequence[str], mark: str) -> int:
     with end_signals_interrupt():
         child = None
         try:
-            child = subprocess.Popen(
-                [sys.executable, "-m", *words],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            with _ctrl_c_heard():
+                child = subprocess.Popen(
+                    [sys.executable, "-m", *words],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             code = child.wait()
         except KeyboardInterrupt:
             if child is not None:
@@ -42,6 +43,16 @@ def run_step(words: Sequence[str], mark: str) -> int:
             end_step(mark)  # also a process that was being started, and what the command has left
             raise
     return code if code >= 0 else SIGNAL_CODE - code
+
+
+@contextmanager
+def _ctrl_c_heard() -> Iterator[None]:
+    """Let what is started here hear SIGINT, which shells tell jobs in the background to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _interrupt_child(child: "subprocess.Popen[bytes]") -> None:

@@ -197,10 +197,20 @@ def is_running(process: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_interrupts_the_command_and_ends_what_it_started(here: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "handler"),
+    [
+        (signal.SIGINT, "default_int_handler"),
+        (signal.SIGTERM, "default_int_handler"),
+        (signal.SIGTERM, "SIG_IGN"),  # of jobs that a shell starts in the background
+    ],
+)
+def test_a_signal_interrupts_the_command_and_ends_what_it_started(
+    here: Path, number: signal.Signals, handler: str
+) -> None:
     (here / "waiting.py").write_text(WAITING)
-    program = "from chain.step_process import run_step; run_step(['waiting'], 'a mark')"
+    program = f"import signal; signal.signal(signal.SIGINT, signal.{handler})\n"
+    program += "from chain.step_process import run_step; run_step(['waiting'], 'a mark')"
     process = subprocess.Popen(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{here}"},

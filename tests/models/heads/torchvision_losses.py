@@ -1,6 +1,6 @@
 """GIoU and L1 of torch and torchvision, run by the Python of .venv-torch: BOXES.npz OUT.npz.
 
-BOXES has `boxes` and `wanted`, (boxes, 4) in float32. OUT gets `giou`, `l1`, and the gradients of both.
+BOXES has `boxes` and `wanted`, (boxes, 4). OUT gets `giou`, `l1`, and the gradients of both.
 """
 
 import sys
@@ -20,7 +20,7 @@ def main(given: str, out: str) -> None:
     with np.load(given) as arrays:
         boxes, wanted = (torch.tensor(arrays[name]) for name in ("boxes", "wanted"))
     boxes.requires_grad_()
-    loss = generalized_box_iou_loss(boxes, wanted)
+    loss = generalized_box_iou_loss(boxes, wanted, eps=0.0)
     (giou_slope,) = torch.autograd.grad(loss.sum(), boxes)
     l1 = torch.nn.functional.l1_loss(boxes, wanted, reduction="none").sum(-1)
     (l1_slope,) = torch.autograd.grad(l1.sum(), boxes)
