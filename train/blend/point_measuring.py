@@ -2,10 +2,7 @@
 
 import json
 import logging
-import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
@@ -14,8 +11,7 @@ from grounding.suites.suite_recipe import TABLE_JSON
 from grounding.suites.suite_sets import SuiteSet, missing_parts
 from train.blend.best_point import PointScores, check_scores
 from train.blend.blend_settings import BlendSettings
-from train.launch.command import python_path
-from train.launch.watch import end_signals_interrupt
+from train.launch.child_command import run_to_end
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +50,8 @@ def measure_point(share: float, checkpoint: Path, folder: Path, settings: BlendS
     }
     write_text(folder / SUITE_FILE, json.dumps(suite, ensure_ascii=False, indent=2) + "\n")
     words = [str(folder / SUITE_FILE), f"checkpoint={checkpoint.resolve()}", f"output_dir={folder.resolve()}"]
-    if code := _run([sys.executable, "-m", "infer.suite", *words]):
+    # Its table goes to standard error, as ours is the result.
+    if code := run_to_end([sys.executable, "-m", "infer.suite", *words], stdout=sys.stderr):
         raise UserError(
             f"{folder}: alpha={share:g} was not scored (exit code {code}): see above, and repeat the command"
         )
@@ -73,20 +70,3 @@ def measure_point(share: float, checkpoint: Path, folder: Path, settings: BlendS
 def _table_values(path: Path, metric: str) -> dict[str, float | None]:
     rows = read_json(path)["rows"]
     return {row["name"]: row["values"].get(metric) for row in rows}
-
-
-def _run(command: Sequence[str]) -> int:
-    """Run a command to its end; its table goes to standard error, as ours is the result."""
-    with end_signals_interrupt():
-        child = subprocess.Popen(
-            command,
-            env={**os.environ, "PYTHONPATH": python_path()},
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-        )
-        try:
-            return child.wait()
-        finally:
-            if child.poll() is None:
-                child.terminate()
-                child.wait()

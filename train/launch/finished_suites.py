@@ -1,8 +1,6 @@
 """The suites of a train recipe, run on the finished checkpoint: each as inference's own command."""
 
 import logging
-import os
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +8,7 @@ from typing import Any
 
 from grounding.suites.suite_recipe import SUITES_FOLDER
 from train.keys import SUITES_KEY
-from train.launch.command import python_path
-from train.launch.watch import end_signals_interrupt
+from train.launch.child_command import run_to_end
 from train.nodes import this_node
 
 log = logging.getLogger(__name__)
@@ -35,23 +32,9 @@ def measure_finished(suites: Sequence[str], checkpoint: Path) -> int:
     for number, suite in enumerate(suites, start=1):
         place = checkpoint / SUITES_FOLDER / Path(suite).stem
         log.info("%s: suite %d of %d on %s", suite, number, len(suites), checkpoint)
-        if code := _run([sys.executable, "-m", "infer.suite", suite, f"checkpoint={checkpoint}"]):
+        if code := run_to_end([sys.executable, "-m", "infer.suite", suite, f"checkpoint={checkpoint}"]):
             log.error("%s: ended with exit code %d: repeat the command to resume", suite, code)
             failed = failed or code
         else:
             log.info("%s: %s", suite, place)
     return failed
-
-
-def _run(command: Sequence[str]) -> int:
-    """Run a command to its end; signals that end this process end it, too."""
-    with end_signals_interrupt():
-        child = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": python_path()}, stdin=subprocess.DEVNULL
-        )
-        try:
-            return child.wait()
-        finally:
-            if child.poll() is None:
-                child.terminate()
-                child.wait()

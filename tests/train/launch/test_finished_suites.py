@@ -38,7 +38,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(list(command[1:]))
         return 2 if "broken" in command[3] else 0
 
-    monkeypatch.setattr(finished_suites, "_run", run)
+    monkeypatch.setattr(finished_suites, "run_to_end", run)
     return commands
 
 
@@ -139,8 +139,8 @@ def test_a_signal_ends_the_suite_with_the_command(tmp_path: Path) -> None:
     waiting = f"import os, pathlib, time; {told}; time.sleep(99)"
     program.write_text(
         f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-        "from train.launch.finished_suites import _run\n"
-        f"_run([sys.executable, '-c', {waiting!r}])\n"
+        "from train.launch.child_command import run_to_end\n"
+        f"run_to_end([sys.executable, '-c', {waiting!r}])\n"
     )
     process = subprocess.Popen([sys.executable, str(program)], stderr=subprocess.DEVNULL)
     while not (started.is_file() and started.read_text()):

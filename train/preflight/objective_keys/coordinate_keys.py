@@ -1,21 +1,19 @@
 """Checks of grounding_coordinate_loss: what it does not go with. Its range is in limits/number_ranges.py."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from train.keys import BACKEND_KEY, Backend
 from train.objectives.coordinates.coordinate_settings import TAU_KEY, WEIGHT_KEY, usable_coordinates
+from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
 
-WHOLE = (None, 1, 0, -1)
-NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),
     ("grounding_grpo", (None,), "sampled answers are learned by their rewards"),
-    ("pipeline_model_parallel_size", WHOLE, "the stages of a pipeline pass labels on alone"),
-    ("context_parallel_size", WHOLE, "the labels of a sequence are divided"),
-    ("sep_parallel_size", WHOLE, "the labels of a sequence are divided"),
+    ("pipeline_model_parallel_size", UNDIVIDED, "the stages of a pipeline pass labels on alone"),
+    ("context_parallel_size", UNDIVIDED, "the labels of a sequence are divided"),
+    ("sep_parallel_size", UNDIVIDED, "the labels of a sequence are divided"),
 )
-"""A key, the values that it may have, and why no other."""
 
 
 def coordinate_keys(recipe: TrainRecipe) -> Iterator[str]:
@@ -26,6 +24,4 @@ def coordinate_keys(recipe: TrainRecipe) -> Iterator[str]:
         return
     if recipe.get("stage") == PREFERENCES:
         yield f"{WEIGHT_KEY}: stage {PREFERENCES} compares whole answers: leave it out"
-    for name, allowed, why in NOT_SUPPORTED:
-        if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {WEIGHT_KEY}, {why}: leave one of them out"
+    yield from exclusion_problems(recipe, WEIGHT_KEY, NOT_SUPPORTED)

@@ -1,14 +1,13 @@
 """Checks of grounding_box_head: its settings, and what it does not go with."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from train.keys import BACKEND_KEY, Backend
 from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint
+from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
 
-UNDIVIDED = (None, 1, 0, -1)
-DOES_NOT_GO: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),
     ("grounding_grpo", (None,), "sampled answers are learned by their rewards"),
     ("pipeline_model_parallel_size", UNDIVIDED, "the stages of a pipeline pass labels on alone"),
@@ -16,7 +15,6 @@ DOES_NOT_GO: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("sep_parallel_size", UNDIVIDED, "the tokens of a box can be on two GPUs"),
     ("compute_type", (None, "bf16", "float32", "wint4", "wint8", "nf4"), "its loss would be scaled"),
 )
-"""A key, the values that it may have, and why no other."""
 
 
 def joint_head_keys(recipe: TrainRecipe) -> Iterator[str]:
@@ -30,6 +28,4 @@ def joint_head_keys(recipe: TrainRecipe) -> Iterator[str]:
         return
     if recipe.get("stage") == PREFERENCES:
         yield f"{JOINT_KEY}: stage {PREFERENCES} compares whole answers: leave it out"
-    for name, allowed, why in DOES_NOT_GO:
-        if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {JOINT_KEY}, {why}: leave one of them out"
+    yield from exclusion_problems(recipe, JOINT_KEY, NOT_SUPPORTED)

@@ -1,7 +1,6 @@
 """Checks of grounding_keep: that its sets are there, and what the meter does not go with."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from grounding.card import load_card
 from grounding.errors import UserError
@@ -15,17 +14,16 @@ from train.keep.base_distributions import NUMBER_BYTES, PROMPTS, TOKENS, base_an
 from train.keep.keep_prompts import read_keep_prompts
 from train.keep.keep_settings import KEY, KeepEntry, read_keep_entries
 from train.keys import BACKEND_KEY, Backend
+from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
 
-WHOLE = (None, 1, 0, -1)
-NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "a model of paddlefleet cannot be asked while it is trained"),
-    ("pipeline_model_parallel_size", WHOLE, "a stage of a pipeline cannot answer"),
-    ("context_parallel_size", WHOLE, "a part of a sequence cannot answer"),
-    ("sep_parallel_size", WHOLE, "a part of a sequence cannot answer"),
+    ("pipeline_model_parallel_size", UNDIVIDED, "a stage of a pipeline cannot answer"),
+    ("context_parallel_size", UNDIVIDED, "a part of a sequence cannot answer"),
+    ("sep_parallel_size", UNDIVIDED, "a part of a sequence cannot answer"),
     ("sequence_parallel", (None, False), "a single token cannot be divided"),
 )
-"""A key, the values that it may have, and why no other."""
 
 
 def keep_keys(recipe: TrainRecipe) -> Iterator[str]:
@@ -46,9 +44,7 @@ def keep_keys(recipe: TrainRecipe) -> Iterator[str]:
             f"{KEY}: the trainer of stage {PREFERENCES} draws no curves: leave it out, and compare with "
             "`python -m infer.compare` afterwards"
         )
-    for name, allowed, why in NOT_SUPPORTED:
-        if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {KEY}, {why}: leave one of them out"
+    yield from exclusion_problems(recipe, KEY, NOT_SUPPORTED)
     if "stage3" in str(recipe.values.get("sharding")):
         yield f"sharding: stage3 does not go with {KEY}, a part of the weights cannot answer: write stage1"
 

@@ -6,9 +6,9 @@ from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.record.contract import is_replay
 from models.lookup import find_family, shaped_config
+from train.keep.keep_settings import KEY as KEEP_KEY
 from train.recipe import TrainRecipe
 
-KEEP_KEY = "grounding_keep"
 CONCAT = "concat"
 """PaddleFormers' default for several files (paddleformers/datasets/reader/mix_datasets.py)."""
 

@@ -5,7 +5,6 @@ The range of grounding_l2_to_start is in limits/number_ranges.py.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from grounding.errors import UserError
 from models.hub_downloads import is_hub_id
@@ -17,11 +16,11 @@ from train.objectives.near_start.near_start_settings import (
     read_near_start,
     usable_near_start,
 )
+from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
 
-WHOLE = (None, 1, 0, -1)
 OFF = (None, False)
-NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have adapters of another form"),
     ("grounding_grpo", (None,), "grounding_grpo.kl keeps a policy near its start"),
     ("continue_training", (None, True), "random weights are no start to stay near"),
@@ -31,12 +30,11 @@ NOT_SUPPORTED: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("stage1_tensor_fusion", OFF, "parameters lose their names"),
     ("stage1_overlap", OFF, "parameters lose their names"),
     ("sharding_parallel_config", (None, ""), "its switches are keys of their own"),
-    ("pipeline_model_parallel_size", WHOLE, "it was not tested"),
-    ("context_parallel_size", WHOLE, "it was not tested"),
-    ("sep_parallel_size", WHOLE, "it was not tested"),
-    ("expert_model_parallel_size", WHOLE, "it was not tested"),
+    ("pipeline_model_parallel_size", UNDIVIDED, "it was not tested"),
+    ("context_parallel_size", UNDIVIDED, "it was not tested"),
+    ("sep_parallel_size", UNDIVIDED, "it was not tested"),
+    ("expert_model_parallel_size", UNDIVIDED, "it was not tested"),
 )
-"""A key, the values that it may have, and why no other."""
 
 
 def near_start_keys(recipe: TrainRecipe) -> Iterator[str]:
@@ -54,9 +52,7 @@ def near_start_keys(recipe: TrainRecipe) -> Iterator[str]:
     for stage in ("stage2", "stage3"):
         if stage in str(recipe.values.get("sharding")):
             yield f"sharding: {stage} does not go with {key}, gradients are divided: write stage1"
-    for name, allowed, why in NOT_SUPPORTED:
-        if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {key}, {why}: leave one of them out"
+    yield from exclusion_problems(recipe, key, NOT_SUPPORTED)
 
 
 def near_start_files(recipe: TrainRecipe) -> Iterator[str]:

@@ -1,8 +1,6 @@
 """What `python -m train.check` says about the digits that a run spreads by distance."""
 
-import json
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,15 +30,7 @@ def test_nothing_is_said_without_the_key(
 
 
 def test_answers_without_a_box_are_a_problem(
-    make_recipe: Callable[..., Path], drawn_data: Path, tmp_path: Path
+    make_recipe: Callable[..., Path], files_of_words: dict[str, str]
 ) -> None:
-    data = tmp_path / "words"
-    shutil.copytree(drawn_data / "images", data / "images")
-    rows = [json.loads(line) for line in (drawn_data / "train.jsonl").read_text().splitlines()]
-    for row in rows:
-        row["messages"][-1]["content"] = "There are 3 of 12."
-        del row["objects"]
-    (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = {"train_dataset_path": str(data / "train.jsonl"), "eval_dataset_path": str(data / "train.jsonl")}
     with pytest.raises(UserError, match="grounding_coordinate_loss: no answer of the first 48 records has"):
-        check_recipe(make_recipe(grounding_coordinate_loss=0.1, **recipe))
+        check_recipe(make_recipe(grounding_coordinate_loss=0.1, **files_of_words))
