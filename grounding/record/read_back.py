@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
-from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.box_pictures import IMAGE_ID_KEY
 from grounding.record.filling import fill_placeholders
 from grounding.record.flaws import LOST_IN_READING, Flaw
 
@@ -20,10 +22,14 @@ _SHOWN = 160
 
 @dataclass(frozen=True)
 class MeantObject:
-    """An object that an answer is meant to name, its box on the grid; `label` is None if any will do."""
+    """An object that an answer is meant to name, its box on the grid; `label` is None if any will do.
+
+    `picture` is the index of its image.
+    """
 
     label: str | None
     box: tuple[float, ...]
+    picture: int = 0
 
 
 Meant = tuple[MeantObject, ...]
@@ -41,6 +47,7 @@ def meant_by_placeholders(
     """
     given = objects or {}
     labels, boxes = iter(given.get("ref", ())), iter(given.get("bbox", ()))
+    pictures = iter(given.get(IMAGE_ID_KEY) or ())
     meant: list[Meant] = []
     for message in messages:
         found, label = [], None
@@ -48,31 +55,39 @@ def meant_by_placeholders(
             if mark == REF_PLACEHOLDER:
                 label = str(next(labels, mark)).strip()
             elif (box := next(boxes, None)) is not None:
-                found.append(MeantObject(label, tuple(int(number) for number in box)))
+                found.append(MeantObject(label, tuple(int(number) for number in box), next(pictures, 0)))
         if message["role"] == "assistant":
             meant.append(tuple(found))
     return meant
 
 
-def read_objects(text: str) -> Meant:
-    """Return the objects that the reader finds in an answer, on the grid."""
-    reading = read_answer(text, _ON_GRID)
+def read_objects(text: str, images: int = 1) -> Meant:
+    """Return the objects that the reader finds in an answer about so many images, on the grid."""
+    reading = read_answer(text, Asked((_ON_GRID,) * images))
     return tuple(
-        MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2))
+        MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2), found.picture)
         for found in reading.detections
     )
 
 
-def lost_in_reading(text: str, meant: Meant) -> str | None:
-    """Say how the objects that the reader finds in a text differ from those that are meant; None if not."""
+def lost_in_reading(text: str, meant: Meant, images: int = 1) -> str | None:
+    """Say how the objects that the reader finds in a text differ from those that are meant; None if not.
+
+    `images` is how many images the text is about.
+    """
     if leftover := _MARKS.search(text):
         return f"{leftover.group()} is left over in '{_shown(text)}'"
-    found = read_objects(text)
+    found = read_objects(text, images)
     if len(found) != len(meant):
         return f"{len(found)} of {len(meant)} objects are read in '{_shown(text)}'"
     for one, other in zip(found, meant, strict=True):
         if any(abs(x - y) > 1e-6 for x, y in zip(one.box, other.box, strict=True)):
             return f"box {list(other.box)} is read as {[round(x) for x in one.box]} in '{_shown(text)}'"
+        if one.picture != other.picture:
+            return (
+                f"box {list(other.box)} of image {other.picture + 1} is read as one of image "
+                f"{one.picture + 1} in '{_shown(text)}'"
+            )
         if other.label is not None and one.label != other.label:
             return f"label '{other.label}' is read as '{one.label}' in '{_shown(text)}'"
     return None
@@ -86,15 +101,16 @@ def check_reading_back(
     The record has passed the checks of its form, its labels and its boxes.
     """
     texts = fill_placeholders([message["content"] for message in messages], objects)
-    answers = [
-        (message["content"], text)
-        for message, text in zip(messages, texts, strict=True)
-        if message["role"] == "assistant"
-    ]
-    for (content, text), meant in zip(answers, meant_by_placeholders(messages, objects), strict=True):
-        if BOX_PLACEHOLDER not in content or _surely_reads_back(content, meant):
+    answers = []
+    shown = 0
+    for message, text in zip(messages, texts, strict=True):
+        shown += message["content"].count(IMAGE_PLACEHOLDER) if message["role"] == "user" else 0
+        if message["role"] == "assistant":
+            answers.append((message["content"], text, max(1, shown)))
+    for (content, text, images), meant in zip(answers, meant_by_placeholders(messages, objects), strict=True):
+        if BOX_PLACEHOLDER not in content or (images == 1 and _surely_reads_back(content, meant)):
             continue
-        if problem := lost_in_reading(text, meant):
+        if problem := lost_in_reading(text, meant, images):
             yield Flaw(LOST_IN_READING, problem)
 
 
