@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from grounding.answers.asked import Asked, as_asked
 from grounding.answers.forms import (
     DUPLICATE,
     FRACTIONS,
@@ -18,6 +19,7 @@ from grounding.answers.forms import (
     UNLABELLED,
     UPSIDE_DOWN,
 )
+from grounding.answers.picture_numbers import index_pictures
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox
 from grounding.boxes import GRID, Size, from_grid
@@ -35,8 +37,14 @@ class AnswerScale:
 ON_GRID = AnswerScale()
 
 
-def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: bool = False) -> Reading:
-    """Read the objects in a model's answer about an image of this size.
+def read_answer(
+    text: str,
+    asked: Size | Asked,
+    scale: AnswerScale | Sequence[AnswerScale] = ON_GRID,
+    *,
+    thinks: bool = False,
+) -> Reading:
+    """Read the objects in a model's answer about an image of this size, or about several pictures.
 
     Forms: grounding tokens, present or skipped by the decoder (`name(x1,y1),(x2,y2)`, several boxes under
     one name), also inside of JSON; JSON (fenced, in prose, in a string, with single quotes, comments or
@@ -45,15 +53,24 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
     of text; tags of other models; answers that say that there is nothing. Numbers with a percent sign are
     shares of the image, others are on the `scale`. With `thinks` the text begins inside of a thought.
 
+    Where several pictures were asked about, headings (`Image 2:`, `**Picture 2**`, `图2：`) or keys of JSON
+    (`image`) name the picture of each box, counted from 1. Each picture can have a `scale` of its own. A box
+    without a picture, or of one that is not there, is left out and reported.
+
     Coordinates outside the image are clipped and reported, a repeated object is kept and reported, any other
     bad piece is left out and reported. That all numbers are fractions is reported, too.
     """
-    findings = _Findings(size, scale)
-    for found in scan_answer(text, thinks=thinks):
-        if isinstance(found, str):
-            findings.problems.append(found)
+    asked = as_asked(asked)
+    scales = (scale,) * len(asked.sizes) if isinstance(scale, AnswerScale) else tuple(scale)
+    findings = _Findings(asked.sizes, scales)
+    found = scan_answer(text, thinks=thinks, about_several=asked.is_about_several)
+    for one in index_pictures(found, len(asked.sizes)) if asked.is_about_several else found:
+        if isinstance(one, str):
+            findings.problems.append(one)
+        elif isinstance(one, WrittenBox):
+            findings.add(one, text)
         else:
-            findings.add(found, text)
+            findings.add(one[0], text, one[1])
     if findings.are_fractions:
         findings.problems.append(FRACTIONS)
     return Reading(
@@ -68,29 +85,31 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
 class _Findings:
     """Detections, problems and spans that were read so far."""
 
-    size: Size
-    scale: AnswerScale
+    sizes: tuple[Size, ...]
+    scales: tuple[AnswerScale, ...]
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     spans: list[tuple[Span, ...]] = field(default_factory=list)
     confidences: list[float | None] = field(default_factory=list)
-    seen: set[tuple[str, float, float, float, float]] = field(default_factory=set)
+    seen: set[tuple[int, str, float, float, float, float]] = field(default_factory=set)
     largest: float = -math.inf
     has_fraction: bool = False
 
     @property
     def are_fractions(self) -> bool:
         """Whether no number is above 1, and one is written as a fraction, where the scale is larger."""
-        return self.has_fraction and self.largest <= 1 < min(self.scale.width, self.scale.height)
+        shortest = min(min(scale.width, scale.height) for scale in self.scales)
+        return self.has_fraction and self.largest <= 1 < shortest
 
-    def add(self, box: WrittenBox, text: str) -> None:
+    def add(self, box: WrittenBox, text: str, picture: int = 0) -> None:
         if not box.label:
             self.problems.append(UNLABELLED)
         self._watch_scale(box, text)
-        numbers = self._on_grid(box)
+        scale = self.scales[picture]
+        numbers = _on_grid(box, scale)
         lowest, highest = min(numbers), max(numbers)
         if lowest < 0 or highest > GRID or not math.isfinite(lowest + highest):
-            self.problems.append(OUT_OF_RANGE if self.scale == ON_GRID else OUT_OF_IMAGE)
+            self.problems.append(OUT_OF_RANGE if scale == ON_GRID else OUT_OF_IMAGE)
             if not (math.isfinite(lowest) and math.isfinite(highest)):
                 return
             numbers = [min(max(number, 0.0), float(GRID)) for number in numbers]
@@ -98,9 +117,9 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        box_in_image = from_grid(x1, y1, x2, y2, self.size)
-        detection = Detection(box.label, box_in_image, description=box.description)
-        key = (box.label, x1, y1, x2, y2)
+        box_in_image = from_grid(x1, y1, x2, y2, self.sizes[picture])
+        detection = Detection(box.label, box_in_image, description=box.description, picture=picture)
+        key = (picture, box.label, x1, y1, x2, y2)
         if key in self.seen:
             self.problems.append(DUPLICATE)
         self.seen.add(key)
@@ -118,14 +137,16 @@ class _Findings:
             character in ".．" for character in text[slice(*box.span)]
         )
 
-    def _on_grid(self, box: WrittenBox) -> Sequence[float]:
-        numbers: Sequence[float] = box.numbers
-        if box.order == "xywh":
-            x, y, width, height = numbers
-            numbers = x, y, x + width, y + height
-        if box.is_percent:
-            return [number * GRID / 100 for number in numbers]
-        if self.scale == ON_GRID:
-            return numbers
-        sides = (self.scale.width, self.scale.height)
-        return [number * GRID / side for number, side in zip(numbers, sides * 2, strict=True)]
+
+def _on_grid(box: WrittenBox, scale: AnswerScale) -> Sequence[float]:
+    numbers: Sequence[float] = box.numbers
+    if box.order == "xywh":
+        x, y, width, height = numbers
+        numbers = x, y, x + width, y + height
+    if box.is_percent:
+        return [number * GRID / 100 for number in numbers]
+    if scale == ON_GRID:
+        return numbers
+    return [
+        number * GRID / side for number, side in zip(numbers, (scale.width, scale.height) * 2, strict=True)
+    ]
