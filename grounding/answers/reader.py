@@ -9,10 +9,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from grounding.answers.candidate_numbers import NamedNumber, find_numbers
 from grounding.answers.forms import (
+    CANDIDATE_TWICE,
     DUPLICATE,
     FRACTIONS,
     NO_AREA,
+    NO_SUCH_CANDIDATE,
     OUT_OF_IMAGE,
     OUT_OF_RANGE,
     UNLABELLED,
@@ -20,7 +23,7 @@ from grounding.answers.forms import (
 )
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox
-from grounding.boxes import GRID, Size, from_grid
+from grounding.boxes import GRID, Box, Size, from_grid
 from grounding.samples import Detection, Reading, Span
 
 
@@ -35,7 +38,14 @@ class AnswerScale:
 ON_GRID = AnswerScale()
 
 
-def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: bool = False) -> Reading:
+def read_answer(
+    text: str,
+    size: Size,
+    scale: AnswerScale = ON_GRID,
+    *,
+    thinks: bool = False,
+    candidates: Sequence[Box] = (),
+) -> Reading:
     """Read the objects in a model's answer about an image of this size.
 
     Forms: grounding tokens, present or skipped by the decoder (`name(x1,y1),(x2,y2)`, several boxes under
@@ -45,15 +55,19 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
     of text; tags of other models; answers that say that there is nothing. Numbers with a percent sign are
     shares of the image, others are on the `scale`. With `thinks` the text begins inside of a thought.
 
+    An answer names the candidates of its question, whose boxes are given in pixels, by their numbers from 1:
+    a number alone means that box, and one beside a box that the answer corrects it.
+
     Coordinates outside the image are clipped and reported, a repeated object is kept and reported, any other
     bad piece is left out and reported. That all numbers are fractions is reported, too.
     """
-    findings = _Findings(size, scale)
-    for found in scan_answer(text, thinks=thinks):
+    findings = _Findings(size, scale, candidates)
+    numbered = find_numbers(text, are_listed=bool(candidates))
+    for found in scan_answer(numbered.text, thinks=thinks):
         if isinstance(found, str):
             findings.problems.append(found)
         else:
-            findings.add(found, text)
+            findings.add(*numbered.read(found), text)
     if findings.are_fractions:
         findings.problems.append(FRACTIONS)
     return Reading(
@@ -61,6 +75,7 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
         tuple(findings.problems),
         tuple(findings.spans),
         tuple(findings.confidences),
+        tuple(findings.numbers) if any(number is not None for number in findings.numbers) else (),
     )
 
 
@@ -70,10 +85,13 @@ class _Findings:
 
     size: Size
     scale: AnswerScale
+    candidates: Sequence[Box]
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     spans: list[tuple[Span, ...]] = field(default_factory=list)
     confidences: list[float | None] = field(default_factory=list)
+    numbers: list[int | None] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
     seen: set[tuple[str, float, float, float, float]] = field(default_factory=set)
     largest: float = -math.inf
     has_fraction: bool = False
@@ -83,9 +101,15 @@ class _Findings:
         """Whether no number is above 1, and one is written as a fraction, where the scale is larger."""
         return self.has_fraction and self.largest <= 1 < min(self.scale.width, self.scale.height)
 
-    def add(self, box: WrittenBox, text: str) -> None:
+    def add(self, box: WrittenBox, named: NamedNumber | None, text: str) -> None:
+        number = self._known(named)
+        if named is not None and not named.is_corrected and number is None:
+            return
         if not box.label:
             self.problems.append(UNLABELLED)
+        if number is not None and named is not None and not named.is_corrected:
+            self._keep(box, self.candidates[number], number)
+            return
         self._watch_scale(box, text)
         numbers = self._on_grid(box)
         lowest, highest = min(numbers), max(numbers)
@@ -98,12 +122,27 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        box_in_image = from_grid(x1, y1, x2, y2, self.size)
-        detection = Detection(box.label, box_in_image, description=box.description)
-        key = (box.label, x1, y1, x2, y2)
+        self._keep(box, from_grid(x1, y1, x2, y2, self.size), number)
+
+    def _known(self, named: NamedNumber | None) -> int | None:
+        """Return the place of a candidate that is named, None if there is no such candidate."""
+        if named is None:
+            return None
+        if not 0 < named.number <= len(self.candidates):
+            self.problems.append(NO_SUCH_CANDIDATE)
+            return None
+        if named.number in self.used:
+            self.problems.append(CANDIDATE_TWICE)
+        self.used.add(named.number)
+        return named.number - 1
+
+    def _keep(self, box: WrittenBox, in_image: Box, number: int | None) -> None:
+        detection = Detection(box.label, in_image, description=box.description)
+        key = (box.label, *in_image.xyxy)
         if key in self.seen:
             self.problems.append(DUPLICATE)
         self.seen.add(key)
+        self.numbers.append(number)
         self.detections.append(detection)
         self.confidences.append(box.confidence)
         spans = (box.label_span, box.span)

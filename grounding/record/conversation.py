@@ -5,6 +5,7 @@ from typing import Any
 
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
+from grounding.candidates.candidate_list import CandidateList, read_candidates
 from grounding.record.filling import fill_placeholders
 from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import Region, asks_for_words, read_region
@@ -26,7 +27,8 @@ class Record:
 
     `is_yes_no` records ask whether a box is right, and records with a `region` for words about it, before
     they may go on with other questions; these answers name no objects. Nor do those of records that replay
-    (`is_replay`) a model's own words, which alone may have no image.
+    (`is_replay`) a model's own words, which alone may have no image. `candidates` are those that the first
+    question lists, None without any.
     """
 
     images: tuple[str, ...]
@@ -34,6 +36,7 @@ class Record:
     is_yes_no: bool = False
     region: Region | None = None
     is_replay: bool = False
+    candidates: CandidateList | None = None
 
     @property
     def image(self) -> str:
@@ -55,8 +58,9 @@ class Record:
 
         `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid. The reading has no spans.
         """
+        candidates = () if self.candidates is None else self.candidates.boxes_in(size)
         if self.names_objects:
-            readings = [read_answer(text, size) for text in self.answers]
+            readings = [read_answer(text, size, candidates=candidates) for text in self.answers]
         else:  # what follows in words is right, too
             later = () if self.region is None else self.answers[1:]
             readings = [reading for text in later if (reading := read_answer(text, size)).detections]
@@ -81,11 +85,11 @@ def parse_record(row: dict[str, Any]) -> Record:
             raise ValueError("images is not a list of paths")
         if not all(isinstance(role, str) for role in roles):
             raise ValueError("a role is not a text")
-        region = read_region(row)
+        region, candidates = read_region(row), read_candidates(row)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
-    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region, is_replay)
+    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region, is_replay, candidates)
 
 
 def asks_for_boxes(row: Any) -> bool:
