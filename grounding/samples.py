@@ -13,7 +13,8 @@ class Detection:
     """One object: its label, its box in original pixels, and its score, None if it has none.
 
     `features` are what an answer's tokens tell about it, kept only while a calibration is fitted.
-    `description` is what an answer says of it beside its label.
+    `description` is what an answer says of it beside its label. `picture` is the index, from 0, of its
+    picture among those of the question; the box is in pixels of that picture.
     """
 
     label: str
@@ -21,6 +22,7 @@ class Detection:
     score: float | None = None
     features: tuple[float, ...] = field(default=(), compare=False, repr=False)
     description: str | None = None
+    picture: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Numbers of candidates in answers: `dog#3` in grounding tokens, `{"candidate": 3, "label": "dog"}` in JSON.
 
 A number alone means the candidate's own box; with a box beside it, the answer corrects the candidate. The
-scanner knows boxes alone. Therefore each number without a box is replaced by a box before the text is scanned,
-and places in the text that was scanned are led back to those in the answer.
+scanner knows boxes alone. Therefore each number without a box is replaced by a box before the text is
+scanned, and places in the text that was scanned are led back to those in the answer.
 """
 
 import re

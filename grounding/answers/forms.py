@@ -35,6 +35,18 @@ CONTAINER_KEYS = frozenset(
 EMPTY_ANSWER = "empty answer"
 NO_BOX = "no box in the answer"
 TRUNCATED = "truncated"
+PICTURE_HEADING = "Image {number}: "
+"""Before the objects of each picture in a text with grounding tokens, where a question has several."""
+
+PICTURE_KEY = "image"
+"""The key under which each object of a JSON answer has the number of its picture, where there are several."""
+
+PICTURE_UNNAMED = "box without its picture"
+PICTURE_UNCLEAR = "box whose picture is unclear"
+PICTURE_MISSING = "box of a picture that is not there"
+PICTURES_FROM_0 = "pictures counted from 0"
+"""What can be wrong with the picture of a box; its box is left out, but for the last one."""
+
 UNLABELLED = "box without a label"
 LABEL_ONLY = "label without a box"
 NOT_FOUR_NUMBERS = "not four numbers"

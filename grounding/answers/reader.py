@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from grounding.answers.candidate_numbers import NamedNumber, find_numbers
+from grounding.answers.asked import Asked, as_asked
+from grounding.answers.candidate_numbers import NumberedAnswer, find_numbers
 from grounding.answers.forms import (
     CANDIDATE_TWICE,
     DUPLICATE,
@@ -21,6 +22,7 @@ from grounding.answers.forms import (
     UNLABELLED,
     UPSIDE_DOWN,
 )
+from grounding.answers.picture_numbers import index_pictures
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox
 from grounding.boxes import GRID, Box, Size, from_grid
@@ -40,13 +42,12 @@ ON_GRID = AnswerScale()
 
 def read_answer(
     text: str,
-    size: Size,
-    scale: AnswerScale = ON_GRID,
+    asked: Size | Asked,
+    scale: AnswerScale | Sequence[AnswerScale] = ON_GRID,
     *,
     thinks: bool = False,
-    candidates: Sequence[Box] = (),
 ) -> Reading:
-    """Read the objects in a model's answer about an image of this size.
+    """Read the objects in a model's answer about an image of this size, or about several pictures.
 
     Forms: grounding tokens, present or skipped by the decoder (`name(x1,y1),(x2,y2)`, several boxes under
     one name), also inside of JSON; JSON (fenced, in prose, in a string, with single quotes, comments or
@@ -55,19 +56,28 @@ def read_answer(
     of text; tags of other models; answers that say that there is nothing. Numbers with a percent sign are
     shares of the image, others are on the `scale`. With `thinks` the text begins inside of a thought.
 
-    An answer names the candidates of its question, whose boxes are given in pixels, by their numbers from 1:
-    a number alone means that box, and one beside a box that the answer corrects it.
+    Where several pictures were asked about, headings (`Image 2:`, `**Picture 2**`, `图2：`) or keys of JSON
+    (`image`) name the picture of each box, counted from 1. Each picture can have a `scale` of its own. A box
+    without a picture, or of one that is not there, is left out and reported.
+
+    An answer names the candidates of its question by their numbers from 1: a number alone means the box of
+    the candidate, and one beside a box that the answer corrects it.
 
     Coordinates outside the image are clipped and reported, a repeated object is kept and reported, any other
     bad piece is left out and reported. That all numbers are fractions is reported, too.
     """
-    findings = _Findings(size, scale, candidates)
-    numbered = find_numbers(text, are_listed=bool(candidates))
-    for found in scan_answer(numbered.text, thinks=thinks):
-        if isinstance(found, str):
-            findings.problems.append(found)
+    asked = as_asked(asked)
+    scales = (scale,) * len(asked.sizes) if isinstance(scale, AnswerScale) else tuple(scale)
+    numbered = find_numbers(text, are_listed=bool(asked.candidates))
+    findings = _Findings(asked, scales, numbered)
+    found = scan_answer(numbered.text, thinks=thinks, about_several=asked.is_about_several)
+    for one in index_pictures(found, len(asked.sizes)) if asked.is_about_several else found:
+        if isinstance(one, str):
+            findings.problems.append(one)
+        elif isinstance(one, WrittenBox):
+            findings.add(one)
         else:
-            findings.add(*numbered.read(found), text)
+            findings.add(*one)
     if findings.are_fractions:
         findings.problems.append(FRACTIONS)
     return Reading(
@@ -83,38 +93,43 @@ def read_answer(
 class _Findings:
     """Detections, problems and spans that were read so far."""
 
-    size: Size
-    scale: AnswerScale
-    candidates: Sequence[Box]
+    asked: Asked
+    scales: tuple[AnswerScale, ...]
+    numbered: NumberedAnswer
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     spans: list[tuple[Span, ...]] = field(default_factory=list)
     confidences: list[float | None] = field(default_factory=list)
     numbers: list[int | None] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
-    seen: set[tuple[str, float, float, float, float]] = field(default_factory=set)
+    seen: set[tuple[int, str, float, float, float, float]] = field(default_factory=set)
     largest: float = -math.inf
     has_fraction: bool = False
 
     @property
     def are_fractions(self) -> bool:
         """Whether no number is above 1, and one is written as a fraction, where the scale is larger."""
-        return self.has_fraction and self.largest <= 1 < min(self.scale.width, self.scale.height)
+        shortest = min(min(scale.width, scale.height) for scale in self.scales)
+        return self.has_fraction and self.largest <= 1 < shortest
 
-    def add(self, box: WrittenBox, named: NamedNumber | None, text: str) -> None:
-        number = self._known(named)
-        if named is not None and not named.is_corrected and number is None:
+    def add(self, box: WrittenBox, picture: int = 0) -> None:
+        """Add a box of the scanned text, or the candidate that it stands for."""
+        box, named = self.numbered.read(box)
+        number = None if named is None else self._known(named.number)
+        is_alone = named is not None and not named.is_corrected
+        if is_alone and number is None:
             return
         if not box.label:
             self.problems.append(UNLABELLED)
-        if number is not None and named is not None and not named.is_corrected:
-            self._keep(box, self.candidates[number], number)
+        if is_alone and number is not None:
+            self._keep(box, self.asked.candidates[number], 0, number)
             return
-        self._watch_scale(box, text)
-        numbers = self._on_grid(box)
+        self._watch_scale(box, self.numbered.original)
+        scale = self.scales[picture]
+        numbers = _on_grid(box, scale)
         lowest, highest = min(numbers), max(numbers)
         if lowest < 0 or highest > GRID or not math.isfinite(lowest + highest):
-            self.problems.append(OUT_OF_RANGE if self.scale == ON_GRID else OUT_OF_IMAGE)
+            self.problems.append(OUT_OF_RANGE if scale == ON_GRID else OUT_OF_IMAGE)
             if not (math.isfinite(lowest) and math.isfinite(highest)):
                 return
             numbers = [min(max(number, 0.0), float(GRID)) for number in numbers]
@@ -122,23 +137,21 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        self._keep(box, from_grid(x1, y1, x2, y2, self.size), number)
+        self._keep(box, from_grid(x1, y1, x2, y2, self.asked.sizes[picture]), picture, number)
 
-    def _known(self, named: NamedNumber | None) -> int | None:
-        """Return the place of a candidate that is named, None if there is no such candidate."""
-        if named is None:
-            return None
-        if not 0 < named.number <= len(self.candidates):
+    def _known(self, number: int) -> int | None:
+        """Return the place of the candidate with a number, None if there is no such candidate."""
+        if not 0 < number <= len(self.asked.candidates):
             self.problems.append(NO_SUCH_CANDIDATE)
             return None
-        if named.number in self.used:
+        if number in self.used:
             self.problems.append(CANDIDATE_TWICE)
-        self.used.add(named.number)
-        return named.number - 1
+        self.used.add(number)
+        return number - 1
 
-    def _keep(self, box: WrittenBox, in_image: Box, number: int | None) -> None:
-        detection = Detection(box.label, in_image, description=box.description)
-        key = (box.label, *in_image.xyxy)
+    def _keep(self, box: WrittenBox, in_image: Box, picture: int, number: int | None) -> None:
+        detection = Detection(box.label, in_image, description=box.description, picture=picture)
+        key = (picture, box.label, *in_image.xyxy)
         if key in self.seen:
             self.problems.append(DUPLICATE)
         self.seen.add(key)
@@ -157,14 +170,16 @@ class _Findings:
             character in ".．" for character in text[slice(*box.span)]
         )
 
-    def _on_grid(self, box: WrittenBox) -> Sequence[float]:
-        numbers: Sequence[float] = box.numbers
-        if box.order == "xywh":
-            x, y, width, height = numbers
-            numbers = x, y, x + width, y + height
-        if box.is_percent:
-            return [number * GRID / 100 for number in numbers]
-        if self.scale == ON_GRID:
-            return numbers
-        sides = (self.scale.width, self.scale.height)
-        return [number * GRID / side for number, side in zip(numbers, sides * 2, strict=True)]
+
+def _on_grid(box: WrittenBox, scale: AnswerScale) -> Sequence[float]:
+    numbers: Sequence[float] = box.numbers
+    if box.order == "xywh":
+        x, y, width, height = numbers
+        numbers = x, y, x + width, y + height
+    if box.is_percent:
+        return [number * GRID / 100 for number in numbers]
+    if scale == ON_GRID:
+        return numbers
+    return [
+        number * GRID / side for number, side in zip(numbers, (scale.width, scale.height) * 2, strict=True)
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grounding.answers import forms
+from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import NUMBER_KEY
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Box, Size
@@ -111,7 +112,7 @@ def _is_well_described(row: dict[str, Any]) -> bool:
 def _check_reading(
     text: str, labels: frozenset[str] | None, candidates: Sequence[Box] = ()
 ) -> Iterator[Flaw]:
-    reading = read_answer(text, _ON_GRID, candidates=candidates)
+    reading = read_answer(text, Asked((_ON_GRID,), tuple(candidates)))
     for problem in reading.problems:
         yield Flaw(_KINDS.get(problem, BAD_ANSWER), excerpt(text))
     for detection in reading.detections:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.answers.forms import CANDIDATE_TWICE, NO_SUCH_CANDIDATE
 from grounding.answers.reader import read_answer
@@ -71,7 +72,7 @@ def meant_by_placeholders(
 
 def read_objects(text: str, candidates: Sequence[Box] = ()) -> Meant:
     """Return the objects that the reader finds in an answer, on the grid, as are the candidates."""
-    reading = read_answer(text, _ON_GRID, candidates=candidates)
+    reading = read_answer(text, Asked((_ON_GRID,), tuple(candidates)))
     return tuple(
         MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2))
         for found in reading.detections
@@ -115,7 +116,9 @@ def check_reading_back(
             continue
         if problem := lost_in_reading(text, meant, candidates):
             yield Flaw(LOST_IN_READING, problem)
-        if wrong := WRONG_NUMBERS.intersection(read_answer(text, _ON_GRID, candidates=candidates).problems):
+        if wrong := WRONG_NUMBERS.intersection(
+            read_answer(text, Asked((_ON_GRID,), tuple(candidates))).problems
+        ):
             yield Flaw(BAD_NUMBER, f"{min(wrong)}: {_shown(text)}")
 
 
