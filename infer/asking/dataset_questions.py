@@ -154,7 +154,7 @@ def _request(record: Record, dataset: Path, where: str) -> Request:
     system = turns.pop(0).text if turns and turns[0].role == "system" else ""
     if not turns or turns[0].role != "user" or turns[0].text.count(IMAGE_PLACEHOLDER) != 1:
         raise UserError(f"{where}: no user message with one {IMAGE_PLACEHOLDER}: prepare the data set again")
-    return Request(dataset / record.image, system, turns[0].text)
+    return Request((dataset / record.image,), system, turns[0].text)
 
 
 def _annotated_images(path: Path) -> dict[str, list[tuple[int, Size]]]:

@@ -55,9 +55,9 @@ class AskOnce:
             replace(item.request, alternatives=max(alternatives, item.request.alternatives))
             for item in requests
         ]
-        by_image: dict[Path | None, list[int]] = {}
+        by_image: dict[tuple[Path, ...], list[int]] = {}
         for number, request in enumerate(asked):
-            by_image.setdefault(request.image, []).append(number)
+            by_image.setdefault(request.images, []).append(number)
         order = [number for numbers in by_image.values() for number in numbers]
         parsed: dict[int, ParsedAnswer] = {}
         for start in range(0, len(order), self.batch_size):

@@ -135,4 +135,4 @@ def write_crops(
         path = folder / f"{index}_{number}.png"
         crop = picture.crop(region.xyxy)
         crop.save(path, compress_level=1)
-        yield SizedRequest(replace(item.request, image=path), Size(*crop.size))
+        yield SizedRequest(replace(item.request, images=(path,)), Size(*crop.size))

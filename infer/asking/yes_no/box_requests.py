@@ -47,7 +47,7 @@ class BoxQuestionForm:
                 draw_shown_box(picture, detection.box, self.show).save(image, compress_level=1)
             yield replace(
                 item.request,
-                image=image,
+                images=(image,),
                 user=IMAGE_PLACEHOLDER + self.wording.ask_about_box(detection.label, stated),
                 draw=0,
                 alternatives=ALTERNATIVES,

@@ -22,7 +22,7 @@ def found(label: str, *sides: float, features: tuple[float, ...] = FEATURES) -> 
 
 
 def known_answers(objects: list[Detection], crowds: list[Detection]) -> KnownAnswers:
-    question = Question(1, "a.png", Size(100, 100), Request(Path("a.png"), "", ""))
+    question = Question(1, "a.png", Size(100, 100), Request((Path("a.png"),), "", "<image>"))
     return KnownAnswers("calibration", (question,), (tuple(objects),), (tuple(crowds),))
 
 

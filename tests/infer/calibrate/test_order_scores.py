@@ -21,7 +21,7 @@ def answers_of(
     """Return judged boxes (question, label, box, mean_logprob); each question has one object at RIGHT."""
     count = len(labels)
     questions = tuple(
-        Question(7, "a.png", Size(100, 100), Request(Path("a.png"), "", "")) for _ in range(count)
+        Question(7, "a.png", Size(100, 100), Request((Path("a.png"),), "", "<image>")) for _ in range(count)
     )
     known = KnownAnswers(
         "calibration", questions, tuple((Detection(label, RIGHT),) for label in labels), ((),) * count

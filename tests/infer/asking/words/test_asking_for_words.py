@@ -33,7 +33,7 @@ class Echo:
 
 
 def request(name: str) -> Request:
-    return Request(Path(f"{name}.png"), "", name)
+    return Request((), "", name)
 
 
 def test_words_are_asked_once_each_without_a_grammar_in_batches() -> None:
