@@ -9,6 +9,7 @@ from grounding.answers.forms import PICTURE_KEY
 from grounding.answers.spellings.said_pictures import is_picture_key
 from grounding.answers.spellings.written_boxes import WrittenBox
 from grounding.boxes import grid_has_area, to_grid
+from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.markup import REF_PLACEHOLDER
 from grounding.record.box_pictures import IMAGE_ID_KEY
 from grounding.record.checker import check_record
@@ -20,6 +21,7 @@ from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     RECORD_FLAWED,
     RECORD_WITH_BAD_BOX,
+    RECORD_WITH_CANDIDATES,
     UnusableBoxError,
     UnusableQueryError,
 )
@@ -60,6 +62,8 @@ def rewrite_record(
         UnusableQueryError: one box cannot be used (without it, placeholders and objects would not match), or
             training would drop, skip or garble the record.
     """
+    if CANDIDATES_KEY in (query.record or {}):
+        raise UnusableQueryError(RECORD_WITH_CANDIDATES)
     frames = [frame for _, frame in pictures]
     objects = reader.read(query, *frames)
     if len(objects.trainable) != len(query.objects.boxes):

@@ -219,7 +219,7 @@ def test_a_killed_suite_resumes_with_the_same_bytes(prepared: Path, checkpoint: 
 
 class FailingEngine(ScriptedEngine):
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
-        if "set01" in str(requests[0].image):
+        if "set01" in str(requests[0].picture):
             raise UserError("the server does not answer")
         return super().answer(requests)
 
@@ -233,4 +233,4 @@ def test_a_set_whose_engine_fails_is_asked_again_by_the_next_run(
     assert [row.name for row in table.rows] == ["set00", "set02"]
     table, engine = run(path, f"checkpoint={checkpoint}")
     assert not table.problems
-    assert {request.image.parent.parent.name for request in engine.asked} == {"set01"}
+    assert {request.picture.parent.parent.name for request in engine.asked} == {"set01"}
