@@ -1,9 +1,11 @@
-"""Checks of grounding_box_head: its settings, and what it does not go with."""
+"""Checks of grounding_box_head: its settings, its data, and what it does not go with."""
 
 from collections.abc import Iterator
 
+from grounding.errors import UserError
+from grounding.files import read_jsonl
 from train.keys import BACKEND_KEY, Backend
-from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint
+from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint, usable_joint
 from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
 
@@ -29,3 +31,21 @@ def joint_head_keys(recipe: TrainRecipe) -> Iterator[str]:
     if recipe.get("stage") == PREFERENCES:
         yield f"{JOINT_KEY}: stage {PREFERENCES} compares whole answers: leave it out"
     yield from exclusion_problems(recipe, JOINT_KEY, NOT_SUPPORTED)
+
+
+def joint_head_pictures(recipe: TrainRecipe) -> Iterator[str]:
+    """A head learns from records about one picture: its answers do not say which picture a box is in."""
+    if usable_joint(recipe.values) is None:
+        return
+    for file in recipe.data_files("train"):
+        try:
+            for line, row in read_jsonl(file):
+                images = row.get("images")
+                if isinstance(images, list) and len(images) > 1:
+                    yield (
+                        f"{JOINT_KEY}: {file}, line {line} has {len(images)} pictures, and a head reads "
+                        "boxes of one picture: leave the key out, or the records"
+                    )
+                    break
+        except UserError:
+            continue  # the check of the records says so
