@@ -102,8 +102,10 @@ def of_training(folder: Path, records: Path, model: Any) -> dict[str, Any]:
     for number, sequence in enumerate(sequences):
         batch = batch_of(dataset, model, [[sequence]])
         labels = batch.pop("labels")[0]
+        learned = labels != -100
         with paddle.no_grad():
-            loss = paddle.nn.functional.cross_entropy(model.eval()(**batch).logits[0], labels)
+            logits = model.eval()(**batch).logits[0]
+        loss = paddle.nn.functional.cross_entropy(logits[learned], labels[learned])
         found |= {f"ids {number}": np.array(sequence.token_ids), f"labels {number}": labels.numpy()}
         found |= {f"positions {number}": batch["position_ids"].numpy()[:, 0], f"loss {number}": float(loss)}
     return found

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from grounding.errors import UserError
-from grounding.files import read_jsonl
 from train.keys import BACKEND_KEY, Backend
 from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint, usable_joint
 from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
+from train.record_pictures import first_with_several
 
 NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),
@@ -38,14 +37,9 @@ def joint_head_pictures(recipe: TrainRecipe) -> Iterator[str]:
     if usable_joint(recipe.values) is None:
         return
     for file in recipe.data_files("train"):
-        try:
-            for line, row in read_jsonl(file):
-                images = row.get("images")
-                if isinstance(images, list) and len(images) > 1:
-                    yield (
-                        f"{JOINT_KEY}: {file}, line {line} has {len(images)} pictures, and a head reads "
-                        "boxes of one picture: leave the key out, or the records"
-                    )
-                    break
-        except UserError:
-            continue  # the check of the records says so
+        if (several := first_with_several(file)) is not None:
+            line, count = several
+            yield (
+                f"{JOINT_KEY}: {file}, line {line} has {count} pictures, and a head reads boxes of one "
+                "picture: leave the key out, or the records"
+            )
