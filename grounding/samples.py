@@ -55,10 +55,12 @@ class Reading:
 
     `spans` has the parts of the text that each detection was read from: its label, if any, and its box.
     Several boxes can share a label. `confidences` are what the text states about each detection, in [0, 1],
-    None where it states nothing.
+    None where it states nothing. `candidates` are the places, from 0, of the question's candidates that the
+    detections name or correct, None for a new box; () without any.
     """
 
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
     spans: tuple[tuple[Span, ...], ...] = field(default=(), compare=False)
     confidences: tuple[float | None, ...] = field(default=(), compare=False)
+    candidates: tuple[int | None, ...] = field(default=(), compare=False)

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
-from grounding.boxes import Size
+from grounding.boxes import Box, Size
 
 
 @dataclass(frozen=True)
 class Asked:
     """The pictures that the boxes of an answer are about: their sizes in pixels, in their order.
 
-    Answers count pictures from 1 (`Image 2`), and `Detection.picture` from 0.
+    Answers count pictures from 1 (`Image 2`), and `Detection.picture` from 0. `candidates` are the numbered
+    boxes that the question lists, in pixels of the first picture: answers count them from 1.
     """
 
     sizes: tuple[Size, ...]
+    candidates: tuple[Box, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sizes:

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from grounding.answers.asked import Asked, as_asked
+from grounding.answers.candidate_numbers import NumberedAnswer, find_numbers
 from grounding.answers.forms import (
+    CANDIDATE_TWICE,
     DUPLICATE,
     FRACTIONS,
     NO_AREA,
+    NO_SUCH_CANDIDATE,
     OUT_OF_IMAGE,
     OUT_OF_RANGE,
     UNLABELLED,
@@ -22,7 +25,7 @@ from grounding.answers.forms import (
 from grounding.answers.picture_numbers import index_pictures
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox
-from grounding.boxes import GRID, Size, from_grid
+from grounding.boxes import GRID, Box, Size, from_grid
 from grounding.samples import Detection, Reading, Span
 
 
@@ -57,20 +60,24 @@ def read_answer(
     (`image`) name the picture of each box, counted from 1. Each picture can have a `scale` of its own. A box
     without a picture, or of one that is not there, is left out and reported.
 
+    An answer names the candidates of its question by their numbers from 1: a number alone means the box of
+    the candidate, and one beside a box that the answer corrects it.
+
     Coordinates outside the image are clipped and reported, a repeated object is kept and reported, any other
     bad piece is left out and reported. That all numbers are fractions is reported, too.
     """
     asked = as_asked(asked)
     scales = (scale,) * len(asked.sizes) if isinstance(scale, AnswerScale) else tuple(scale)
-    findings = _Findings(asked.sizes, scales)
-    found = scan_answer(text, thinks=thinks, about_several=asked.is_about_several)
+    numbered = find_numbers(text, are_listed=bool(asked.candidates))
+    findings = _Findings(asked, scales, numbered)
+    found = scan_answer(numbered.text, thinks=thinks, about_several=asked.is_about_several)
     for one in index_pictures(found, len(asked.sizes)) if asked.is_about_several else found:
         if isinstance(one, str):
             findings.problems.append(one)
         elif isinstance(one, WrittenBox):
-            findings.add(one, text)
+            findings.add(one)
         else:
-            findings.add(one[0], text, one[1])
+            findings.add(*one)
     if findings.are_fractions:
         findings.problems.append(FRACTIONS)
     return Reading(
@@ -78,6 +85,7 @@ def read_answer(
         tuple(findings.problems),
         tuple(findings.spans),
         tuple(findings.confidences),
+        tuple(findings.numbers) if any(number is not None for number in findings.numbers) else (),
     )
 
 
@@ -85,12 +93,15 @@ def read_answer(
 class _Findings:
     """Detections, problems and spans that were read so far."""
 
-    sizes: tuple[Size, ...]
+    asked: Asked
     scales: tuple[AnswerScale, ...]
+    numbered: NumberedAnswer
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     spans: list[tuple[Span, ...]] = field(default_factory=list)
     confidences: list[float | None] = field(default_factory=list)
+    numbers: list[int | None] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
     seen: set[tuple[int, str, float, float, float, float]] = field(default_factory=set)
     largest: float = -math.inf
     has_fraction: bool = False
@@ -101,10 +112,19 @@ class _Findings:
         shortest = min(min(scale.width, scale.height) for scale in self.scales)
         return self.has_fraction and self.largest <= 1 < shortest
 
-    def add(self, box: WrittenBox, text: str, picture: int = 0) -> None:
+    def add(self, box: WrittenBox, picture: int = 0) -> None:
+        """Add a box of the scanned text, or the candidate that it stands for."""
+        box, named = self.numbered.read(box)
+        number = None if named is None else self._known(named.number)
+        is_alone = named is not None and not named.is_corrected
+        if is_alone and number is None:
+            return
         if not box.label:
             self.problems.append(UNLABELLED)
-        self._watch_scale(box, text)
+        if is_alone and number is not None:
+            self._keep(box, self.asked.candidates[number], 0, number)
+            return
+        self._watch_scale(box, self.numbered.original)
         scale = self.scales[picture]
         numbers = _on_grid(box, scale)
         lowest, highest = min(numbers), max(numbers)
@@ -117,12 +137,25 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        box_in_image = from_grid(x1, y1, x2, y2, self.sizes[picture])
-        detection = Detection(box.label, box_in_image, description=box.description, picture=picture)
-        key = (picture, box.label, x1, y1, x2, y2)
+        self._keep(box, from_grid(x1, y1, x2, y2, self.asked.sizes[picture]), picture, number)
+
+    def _known(self, number: int) -> int | None:
+        """Return the place of the candidate with a number, None if there is no such candidate."""
+        if not 0 < number <= len(self.asked.candidates):
+            self.problems.append(NO_SUCH_CANDIDATE)
+            return None
+        if number in self.used:
+            self.problems.append(CANDIDATE_TWICE)
+        self.used.add(number)
+        return number - 1
+
+    def _keep(self, box: WrittenBox, in_image: Box, picture: int, number: int | None) -> None:
+        detection = Detection(box.label, in_image, description=box.description, picture=picture)
+        key = (picture, box.label, *in_image.xyxy)
         if key in self.seen:
             self.problems.append(DUPLICATE)
         self.seen.add(key)
+        self.numbers.append(number)
         self.detections.append(detection)
         self.confidences.append(box.confidence)
         spans = (box.label_span, box.span)

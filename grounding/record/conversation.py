@@ -6,6 +6,7 @@ from typing import Any
 from grounding.answers.asked import Asked, as_asked
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
+from grounding.candidates.candidate_list import CandidateList, read_candidates
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.box_pictures import pictures_of_boxes
 from grounding.record.filling import fill_placeholders
@@ -32,7 +33,8 @@ class Record:
     `is_yes_no` records ask whether a box is right, and records with a `region` for words about it, before
     they may go on with other questions; these answers name no objects. Nor do those of records that replay
     (`is_replay`) a model's own words, which alone may have no image. `box_pictures` has the index of its
-    image for each of the boxes that fill placeholders.
+    image for each of the boxes that fill placeholders. `candidates` are those that the first question lists,
+    None without any.
     """
 
     images: tuple[str, ...]
@@ -41,6 +43,7 @@ class Record:
     region: Region | None = None
     is_replay: bool = False
     box_pictures: tuple[int, ...] = ()
+    candidates: CandidateList | None = None
 
     @property
     def image(self) -> str:
@@ -79,7 +82,8 @@ class Record:
         asked = Asked((asked,) * max(1, len(self.images))) if asked == _ON_GRID else as_asked(asked)
         if self.images and len(asked.sizes) != len(self.images):
             raise ValueError(f"{len(asked.sizes)} sizes of {len(self.images)} images")
-        shown = [Asked(asked.sizes[: max(1, count)]) for count in self.shown]
+        candidates = () if self.candidates is None else self.candidates.boxes_in(asked.sizes[0])
+        shown = [Asked(asked.sizes[: max(1, count)], candidates) for count in self.shown]
         pairs = list(zip(self.answers, shown, strict=True))
         if self.names_objects:
             readings = [read_answer(text, about) for text, about in pairs]
@@ -107,12 +111,13 @@ def parse_record(row: dict[str, Any]) -> Record:
             raise ValueError("images is not a list of paths")
         if not all(isinstance(role, str) for role in roles):
             raise ValueError("a role is not a text")
-        region = read_region(row)
+        region, candidates = read_region(row), read_candidates(row)
         places = pictures_of_boxes(row.get("objects"), len(images))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
-    return Record(images, tuple(map(Turn, roles, texts)), asks_yes_or_no(row), region, is_replay, places)
+    turns = tuple(map(Turn, roles, texts))
+    return Record(images, turns, asks_yes_or_no(row), region, is_replay, places, candidates)
 
 
 def asks_for_boxes(row: Any) -> bool:
