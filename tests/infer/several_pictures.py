@@ -26,7 +26,11 @@ def _joined(rows: list[dict[str, Any]]) -> dict[str, Any]:
     question = "".join("<image>" for _ in rows) + "Task: Object Detection"
     answer = "\n".join(f"Image {number}: <ref-object><bbox>" for number in range(1, len(rows) + 1))
     return {
-        "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
+        "messages": [
+            *(message for message in rows[0]["messages"] if message["role"] == "system"),
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": answer},
+        ],
         "images": [row["images"][0] for row in rows],
         "objects": {
             "ref": [row["objects"]["ref"][0] for row in rows],

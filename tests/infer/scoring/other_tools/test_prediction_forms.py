@@ -453,7 +453,7 @@ def test_texts_about_several_pictures_are_read_as_one_prediction_each(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"image": "000102.png"}, "`image` names one picture of a question with 2: name all, in `images`"),
+        ({"image": "000102.png"}, "`image` names one picture of a question with 2: name all in `images`"),
         ({"image_id": 102}, "`image_id` names picture 2 of a question with 2: give the id of the first"),
         ({"images": ["000102.png", "000101.png"]}, "2 pictures that no question of the data set shows"),
         ({"images": ["000101.png", "gone.png"]}, "gone.png' is no image of the data set"),
