@@ -6,7 +6,7 @@ from functools import cache
 from itertools import takewhile
 
 from grounding.answers.forms import NOTHING_FOUND
-from grounding.answers.writer import write_answer
+from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import GRID, Box, Size
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -14,6 +14,10 @@ from grounding.samples import Detection
 _LABEL = "label-of-this-object"
 _DESCRIPTION = "description-of-this-object"
 _NUMBERS = (101, 102, 903, 904)
+_CANDIDATE = 777
+
+CANDIDATE = 4
+"""The place of a candidate's number among the pieces of an object, behind those of its box."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,21 @@ class AnswerForm:
         return self.pieces[-1]
 
 
+Pieces = tuple[str | int | None, ...]
+"""Fixed texts, numbers (0 to 3, or CANDIDATE) and label (None) of an object, in their order."""
+
+
+@cache
+def numbered_items(answer_format: str) -> tuple[Pieces, ...]:
+    """Return the pieces of an object that is named by a candidate's number, and of a corrected candidate."""
+    form = answer_form(answer_format)
+    items = []
+    for is_corrected in (False, True):
+        text = _written(answer_format, 1, use=CandidateUse(_CANDIDATE, is_corrected))
+        items.append(_pieces(text[len(form.opening) :].removesuffix(form.closing)))
+    return tuple(items)
+
+
 @cache
 def answer_form(answer_format: str) -> AnswerForm:
     """Return the form of a format's answers, taken from answers that the writer writes."""
@@ -51,9 +70,7 @@ def answer_form(answer_format: str) -> AnswerForm:
     closing = _common_beginning(rest[::-1], nothing[::-1])[::-1]
     item = rest.removesuffix(closing)
     separator = two.removeprefix(opening + item).removesuffix(item + closing)
-    slots: dict[str, int | None] = {_LABEL: None} | {str(number): n for n, number in enumerate(_NUMBERS)}
-    parts = re.split(f"({'|'.join(slots)})", item)
-    pieces = tuple(slots.get(part, part) for part in parts if part)
+    pieces = _pieces(item)
     described = _written(answer_format, 1, _DESCRIPTION)[len(opening) :].removesuffix(closing)
     before, behind = described.split(_DESCRIPTION)
     shared = _common_beginning(item, before)
@@ -63,10 +80,19 @@ def answer_form(answer_format: str) -> AnswerForm:
     )
 
 
-def _written(answer_format: str, count: int, description: str | None = None) -> str:
+def _pieces(item: str) -> Pieces:
+    slots: dict[str, int | None] = {_LABEL: None}
+    slots |= {str(number): n for n, number in enumerate((*_NUMBERS, _CANDIDATE))}
+    parts = re.split(f"({'|'.join(slots)})", item)
+    return tuple(slots.get(part, part) for part in parts if part)
+
+
+def _written(
+    answer_format: str, count: int, description: str | None = None, use: CandidateUse | None = None
+) -> str:
     size = Size(GRID, GRID)
     one = Detection(_LABEL, Box(*map(float, _NUMBERS)), description=description)
-    answer = write_answer(answer_format, [one] * count, size)
+    answer = write_answer(answer_format, [one] * count, size, [use] * count)
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from grounding.boxes import GRID
-from grounding.grammar.answer_form import AnswerForm, answer_form
+from grounding.grammar.answer_form import CANDIDATE, AnswerForm, Pieces, answer_form, numbered_items
 from grounding.grammar.description_text import DescriptionText
 from grounding.grammar.digits import can_have, leads, longer
 from grounding.grammar.free_labels import FreeLabel
@@ -42,10 +42,11 @@ class _Text:
 
 @dataclass(frozen=True)
 class _Number:
-    """x1, y1, x2 or y2, by its place in a box."""
+    """x1, y1, x2 or y2, by its place in a box, or a candidate's number, up to `most`."""
 
     place: int
     then: int
+    most: int = GRID
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,31 @@ class AnswerGrammar:
     Coordinates are integers 0..1000 without leading zeros, x1 < x2 and y1 < y2.
     """
 
-    def __init__(self, answer_format: str, labels: Sequence[str] = (), *, descriptions: bool = False) -> None:
+    def __init__(
+        self,
+        answer_format: str,
+        labels: Sequence[str] = (),
+        *,
+        descriptions: bool = False,
+        candidates: int = 0,
+    ) -> None:
         """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any.
 
-        With `descriptions`, an object can have one.
+        With `descriptions`, an object can have one. With so many `candidates`, an object can be named by the
+        number of one, from 1, in place of its box or before it.
+
+        Raises:
+            ValueError: descriptions and candidates, which no answer has together.
         """
+        if descriptions and candidates:
+            raise ValueError("answers that name candidates have no descriptions")
         self.form = answer_form(answer_format)
         is_json = answer_format == "json"
         rule: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
         label = _Text(rule, rule.reserve(rule.start) if labels else LABEL_ROOM, 0)
         self._parts = _parts(self.form, label)
+        if candidates:
+            _add_candidates(self._parts, self.form, numbered_items(answer_format), label, candidates)
         if descriptions:
             _add_description(self._parts, self.form)
         self.start = self._enter(0, None)
@@ -113,7 +129,7 @@ class AnswerGrammar:
             if listed is None:
                 return None
             return [*listed, *(self._first(part.then, corner) if part.rule.is_whole(inner) else ())]
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = [0x30 + digit for digit in range(10) if leads(longer(inner, digit), low, high)]
         is_whole = inner is not None and low <= inner <= high
         return [*digits, *(self._first(part.then, corner) if is_whole else ())]
@@ -145,7 +161,7 @@ class AnswerGrammar:
             return self._ahead(part.parts[0], count_tokens)
         if isinstance(part, _Text):
             return part.rule.reserve(inner) + self._ahead(part.then, count_tokens)
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
         return digits + self._ahead(part.then, count_tokens)
 
@@ -175,13 +191,15 @@ class AnswerGrammar:
 
     def _step_number(self, part: _Number, state: State, symbol: int) -> State | None:
         number, inner, corner = state
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         if 0x30 <= symbol <= 0x39:
             value = longer(inner, symbol - 0x30)
             return (number, value, corner) if leads(value, low, high) else None
         if inner is None or not low <= inner <= high:
             return None
-        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None)[part.place]
+        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None, corner)[
+            part.place
+        ]
         return self.step(self._enter(part.then, after), symbol)
 
     def _ahead(self, number: int, count_tokens: Callable[[Symbols], int]) -> int:
@@ -196,7 +214,7 @@ class AnswerGrammar:
         elif isinstance(part, _Text):
             own = part.room
         else:
-            own = len(str(GRID - 1 if part.place < 2 else GRID))
+            own = len(str(GRID - 1 if part.place < 2 else part.most))
         return own + self._ahead(part.then, count_tokens)
 
 
@@ -244,12 +262,82 @@ def _add_description(parts: list[_Part], form: AnswerForm) -> None:
     ]
 
 
+def _add_candidates(
+    parts: list[_Part], form: AnswerForm, numbered: Sequence[Pieces], label: _Text, most: int
+) -> None:
+    """Let an object be named by a candidate's number: the parts for that come last.
+
+    What the three kinds of objects begin with in common is one part, as a choice is made symbol by symbol.
+    """
+    item = 2 if form.opening else 1
+    after = item + len(form.pieces)
+    spelled = [_spelled(pieces) for pieces in (*numbered, form.pieces)]
+    whole = parts[item - 1]
+    assert isinstance(whole, _Choice)
+    begin = _add_tree(parts, spelled, label, after, most)
+    parts[item - 1] = _Choice((whole.parts[0], begin))
+    separator = parts[after + 1]
+    assert isinstance(separator, _Fixed)
+    parts[after + 1] = replace(separator, then=begin)
+
+
+_Spelled = tuple[int | str | None, ...]
+"""Symbols as numbers, places of numbers as texts, and the label (None)."""
+
+
+def _spelled(pieces: Pieces) -> _Spelled:
+    return tuple(
+        symbol
+        for piece in pieces
+        for symbol in (spell(piece) if isinstance(piece, str) else (piece if piece is None else str(piece),))
+    )
+
+
+def _add_tree(parts: list[_Part], items: Sequence[_Spelled], label: _Text, then: int, most: int) -> int:
+    """Add parts for one of several objects, which then goes on; return the number of their first part."""
+    items = list(dict.fromkeys(items))
+    if not any(items):
+        return then
+    firsts = list(dict.fromkeys(item[0] if item else None for item in items if item))
+    if len(firsts) > 1 or not all(items):
+        groups = [[item for item in items if item and item[0] == first] for first in firsts]
+        ends = [then] if not all(items) else []
+        choice = _Choice((*ends, *(_add_tree(parts, group, label, then, most) for group in groups)))
+        parts.append(choice)
+        return len(parts) - 1
+    first = firsts[0]
+    if isinstance(first, int):
+        length = len(_shared_symbols(items))
+        rest = _add_tree(parts, [item[length:] for item in items], label, then, most)
+        parts.append(_Fixed(_shared_symbols(items), rest))
+    else:
+        rest = _add_tree(parts, [item[1:] for item in items], label, then, most)
+        if first is None:
+            parts.append(replace(label, then=rest))
+        else:
+            place = int(first)
+            parts.append(_Number(place, rest, most if place == CANDIDATE else GRID))
+    return len(parts) - 1
+
+
+def _shared_symbols(items: Sequence[_Spelled]) -> Symbols:
+    """Return the symbols that all objects begin with."""
+    shared = []
+    for column in zip(*items, strict=False):
+        if len(set(column)) > 1 or not isinstance(column[0], int):
+            break
+        shared.append(column[0])
+    return tuple(shared)
+
+
 def _part(piece: str | int | None, label: _Text, then: int) -> _Part:
     if piece is None:
         return replace(label, then=then)
     return _Fixed(spell(piece), then) if isinstance(piece, str) else _Number(piece, then)
 
 
-def _bounds(place: int, corner: Any) -> tuple[int, int]:
+def _bounds(part: _Number, corner: Any) -> tuple[int, int]:
     """Return the least and the largest value of a number."""
-    return (0, GRID - 1) if place < 2 else (corner[place - 2] + 1, GRID)
+    if part.place == CANDIDATE:
+        return 1, part.most
+    return (0, GRID - 1) if part.place < 2 else (corner[part.place - 2] + 1, GRID)
