@@ -140,20 +140,26 @@ def _by_picture(whole: Prediction, row: dict[str, Any]) -> list[Prediction]:
         raise ValueError("a detection of a row with several pictures needs `picture`, from 0")
     if any(item.picture >= len(ids) for item in whole.detections):
         raise ValueError(f"a detection is in a picture after the last, which is {len(ids) - 1}")
+    images = [_place(_text(item.get("image", ""), "image")) for item in pictures]
+    split = split_by_picture(whole, ids)
+    return [replace(item, image=image) for item, image in zip(split, images, strict=True)]
+
+
+def split_by_picture(whole: Prediction, image_ids: tuple[int, ...]) -> list[Prediction]:
+    """Return a prediction about these pictures as one for each; problems and texts are those of the whole."""
     split = [
         tuple(replace(found, picture=0) for found in whole.detections if found.picture == place)
-        for place in range(len(ids))
+        for place in range(len(image_ids))
     ]
     return [
         replace(
             whole,
-            image_id=item["image_id"],
+            image_id=image_id,
             detections=found,
-            image=_place(_text(item.get("image", ""), "image")),
-            together=ids if len(ids) > 1 else (),
+            together=image_ids if len(image_ids) > 1 else (),
             found_elsewhere=len(whole.detections) - len(found),
         )
-        for item, found in zip(pictures, split, strict=True)
+        for image_id, found in zip(image_ids, split, strict=True)
     ]
 
 

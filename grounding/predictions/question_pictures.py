@@ -8,7 +8,8 @@ from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import is_regular, read_jsonl
 from grounding.layout import JSONL_FILES, SCORED_SPLIT
-from grounding.record.conversation import asks_for_boxes
+from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.record.conversation import asks_for_boxes, parse_record
 
 KnownImage = tuple[int, Size]
 """The id of an image in the annotations, and its size."""
@@ -49,15 +50,16 @@ def read_question_pictures(dataset: Path, annotations: Mapping[str, Any]) -> lis
     is a question of its own.
 
     Raises:
-        UserError: the records cannot be read.
+        UserError: a record cannot be read.
     """
     alone = [(image["id"],) for image in annotations["images"]]
     path = dataset / JSONL_FILES[SCORED_SPLIT]
     if not is_regular(path):
         return alone
-    shown = [_images_of(row, f"{path}, line {line}") for line, row in read_jsonl(path) if asks_for_boxes(row)]
-    if all(len(names) == 1 for names in shown):
+    rows = [(line, row) for line, row in read_jsonl(path) if asks_for_boxes(row)]
+    if all(_shows_one(row) for _, row in rows):
         return alone
+    shown = [_images_of(row, f"{path}, line {line}") for line, row in rows]
     try:
         known = AnnotatedImages(annotations)
     except KeyError:
@@ -68,8 +70,16 @@ def read_question_pictures(dataset: Path, annotations: Mapping[str, Any]) -> lis
     return groups if sorted(in_order) == sorted(image_id for (image_id,) in alone) else alone
 
 
+def _shows_one(row: Any) -> bool:
+    images = row.get("images") if isinstance(row, dict) else None
+    return isinstance(images, list) and len(images) <= 1
+
+
 def _images_of(row: Any, where: str) -> Sequence[str]:
-    images = row.get("images")
-    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
-        raise UserError(f"{where}: `images` is no list of paths: prepare the data set again")
-    return images
+    """Return the images that the first question of a record shows."""
+    try:
+        record = parse_record(row)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}: prepare the data set again") from error
+    first = next((turn.text for turn in record.turns if turn.role == "user"), "")
+    return record.images[: first.count(IMAGE_PLACEHOLDER)]
