@@ -12,10 +12,18 @@ from typing import Any
 
 from grounding.answers.candidate_numbers import NUMBER_KEY
 from grounding.answers.descriptions import ESCAPED
-from grounding.answers.forms import DESCRIPTION_KEYS
+from grounding.answers.forms import DESCRIPTION_KEYS, PICTURE_KEY
 from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.boxes import GRID
-from grounding.grammar.answer_form import CANDIDATE, AnswerForm, Pieces, answer_form, numbered_items
+from grounding.grammar.answer_form import (
+    CANDIDATE,
+    AnswerForm,
+    PictureForm,
+    Pieces,
+    answer_form,
+    numbered_items,
+    picture_form,
+)
 from grounding.grammar.description_text import FIRST_DIGITS, OTHER_DIGITS, SHORT_ESCAPES
 from grounding.grammar.free_labels import CharacterState, FreeLabel
 
@@ -30,32 +38,42 @@ high ::= [1-9] | [1-9] [0-9] | [1-9] [0-9] [0-9] | "1000"
 
 @lru_cache(maxsize=8)
 def grammar_ebnf(
-    answer_format: str, labels: tuple[str, ...] = (), *, descriptions: bool = False, candidates: int = 0
+    answer_format: str,
+    labels: tuple[str, ...] = (),
+    *,
+    descriptions: bool = False,
+    pictures: int = 1,
+    candidates: int = 0,
 ) -> str:
     """Return the answers of a format as EBNF, with any labels or those of a list, and maybe descriptions.
 
-    With so many `candidates`, an object can be named by the number of one.
+    Answers about several `pictures` name that of each object. With so many `candidates`, an object can be
+    named by the number of one.
     """
     form, is_json = answer_form(answer_format), answer_format == "json"
-    pieces = _rules_of(form.pieces)
+    pieces = _rules_of(form.pieces if pictures == 1 else picture_form(answer_format).pieces)
     described = ""
     if descriptions:
         pieces[-1:] = [_literal(form.undescribed), "ending"]
         described = "".join(_description(form))
-    item = _sequence(pieces)
+    items = [_sequence(pieces)]
     if candidates:
-        named = (_sequence(_rules_of(one)) for one in numbered_items(answer_format))
-        item = " | ".join((item, *named))
+        items += [_sequence(_rules_of(one)) for one in numbered_items(answer_format)]
         described += f"number ::= {' | '.join(_literal(str(n)) for n in range(1, candidates + 1))}\n"
     opening, closing = _literal(form.opening), _literal(form.closing)
-    several = _sequence((opening, f"item ({_literal(form.separator)} item)*", closing))
+    if pictures == 1:
+        several = _sequence((opening, f"item ({_literal(form.separator)} item)*", closing))
+        of_pictures = ""
+    else:
+        several = _sequence((opening, _literal(picture_form(answer_format).before), "pictures-1", closing))
+        of_pictures = "".join(_pictures(picture_form(answer_format), pictures))
     if labels:
         spelled = (json.dumps(name, ensure_ascii=False)[1:-1] if is_json else name for name in labels)
         label = f"label ::= {' | '.join(map(_literal, spelled))}\n"
     else:
         label = "".join(_free_label(is_json=is_json))
-    root = f"root ::= {_sequence((opening, _literal(form.nothing)))} | {several}\nitem ::= {item}\n"
-    return root + _NUMBERS + label + described
+    root = f"root ::= {_sequence((opening, _literal(form.nothing)))} | {several}\n"
+    return f"{root}{of_pictures}item ::= {' | '.join(items)}\n" + _NUMBERS + label + described
 
 
 _RULES: Mapping[str | int | None, str] = {
@@ -69,22 +87,37 @@ def _rules_of(pieces: Pieces) -> list[str]:
     return [_RULES[piece] if piece in _RULES else _literal(str(piece)) for piece in pieces]
 
 
+def _pictures(form: PictureForm, count: int) -> Iterator[str]:
+    """Yield the rules of the objects from each picture on, in the order of the pictures."""
+    items = "item" if form.same is None else f"item ({_literal(form.same)} item)*"
+    for number in range(1, count + 1):
+        own = f"{_literal(f'{number}{form.after}')} {items} more-{number}"
+        yield f"pictures-{number} ::= {own}{'' if number == count else f' | pictures-{number + 1}'}\n"
+        following = number if form.same is None else number + 1
+        more = (
+            f" | {_literal(form.following + form.before)} pictures-{following}" if following <= count else ""
+        )
+        yield f'more-{number} ::= ""{more}\n'
+
+
 def _sequence(parts: Iterable[str]) -> str:
     """Return parts one after the other, without empty ones."""
     return " ".join(part for part in parts if part != '""')
 
 
 def grammar_schema(
-    labels: Sequence[str] = (), *, descriptions: bool = False, candidates: int = 0
+    labels: Sequence[str] = (), *, descriptions: bool = False, pictures: int = 1, candidates: int = 0
 ) -> dict[str, Any]:
     """Return the answers in JSON as a JSON schema, with any labels or those of a list.
 
-    With so many `candidates`, an object can be named by the number of one.
+    Answers about several `pictures` name that of each object; the schema leaves their order open. With so
+    many `candidates`, an object can be named by the number of one.
     """
     number = {"type": "integer", "minimum": 0, "maximum": GRID}
     label = {"type": "string", "enum": list(labels)} if labels else {"type": "string"}
     box = {"type": "array", "items": number, "minItems": 4, "maxItems": 4}
-    needed = {"bbox_2d": box, "label": label}
+    picture = {"type": "integer", "minimum": 1, "maximum": pictures}
+    needed = {**({PICTURE_KEY: picture} if pictures > 1 else {}), "bbox_2d": box, "label": label}
     more = {DESCRIPTION_KEYS[0]: {"type": "string", "minLength": 1}} if descriptions else {}
     if not candidates:
         return {"type": "array", "items": _object_schema(needed, more)}
@@ -103,7 +136,7 @@ def _object_schema(needed: Mapping[str, Any], more: Mapping[str, Any]) -> dict[s
 
 
 def _literal(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def _description(form: AnswerForm) -> Iterator[str]:
@@ -191,19 +224,22 @@ def request_fields(
     labels: tuple[str, ...],
     *,
     descriptions: bool = False,
+    pictures: int = 1,
     candidates: int = 0,
 ) -> Mapping[str, Any]:
-    """Return the fields of a request that give a server the grammar, for a question with candidates or not.
+    """Return the fields of a request that give a server the grammar of answers to such questions.
 
     Sources: vLLM 0.12, "Structured Outputs"; SGLang, "Structured Outputs"; FastDeploy 2,
     "Structured Outputs"; OpenAI's reference of chat completions.
     """
     if field == "response_format":
-        form = grammar_schema(labels, descriptions=descriptions, candidates=candidates)
+        form = grammar_schema(labels, descriptions=descriptions, pictures=pictures, candidates=candidates)
         # Strict schemas require every key, and a description may be left out.
         schema = {"name": "answer", "strict": not descriptions, "schema": form}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    grammar = grammar_ebnf(answer_format, labels, descriptions=descriptions, candidates=candidates)
+    grammar = grammar_ebnf(
+        answer_format, labels, descriptions=descriptions, pictures=pictures, candidates=candidates
+    )
     if field == "vllm":
         return {"structured_outputs": {"grammar": grammar}}
     return {"ebnf" if field == "sglang" else "guided_grammar": grammar}
