@@ -14,18 +14,22 @@ from grounding.suites.suite_recipe import SuiteRecipe, check_name
 DOMAINS = ("in", "out")
 """Sets like the training data, and sets of another kind: the table has the difference of their means."""
 
-KEYS = ("dataset", "questions", "images", "domain")
+KEYS = ("dataset", "questions", "images", "domain", "group")
 
 
 @dataclass(frozen=True)
 class SuiteSet:
-    """A set of a suite: the folder of a prepared data set, or a file of yes/no questions and its images."""
+    """A set of a suite: the folder of a prepared data set, or a file of yes/no questions and its images.
+
+    Sets of one `group` have a mean of their own in the table, such as that of a published domain.
+    """
 
     name: str
     dataset: Path | None = None
     questions: Path | None = None
     images: Path | None = None
     domain: str | None = None
+    group: str | None = None
 
 
 def list_sets(suite: SuiteRecipe, path: Path) -> tuple[SuiteSet, ...]:
@@ -79,10 +83,11 @@ def _named_set(name: str, value: dict[str, Any]) -> SuiteSet:
         raise ValueError(
             f"sets.{name}: write dataset, the folder of a prepared data set; or questions and images, of POPE"
         )
-    domain = texts.pop("domain", None)
+    domain, group = texts.pop("domain", None), texts.pop("group", None)
     if domain is not None and domain not in DOMAINS:
         raise ValueError(f"sets.{name}.domain: '{domain}' is not one of {', '.join(DOMAINS)}")
-    return SuiteSet(name, domain=domain, **{key: Path(text).expanduser() for key, text in texts.items()})
+    paths = {key: Path(text).expanduser() for key, text in texts.items()}
+    return SuiteSet(name, domain=domain, group=group, **paths)
 
 
 def _folders(suite: SuiteRecipe) -> list[Path]:

@@ -25,10 +25,11 @@ def test_a_pattern_names_the_prepared_data_sets_by_their_folders(tmp_path: Path)
     for name in ("b", "a"):
         prepared(tmp_path / "sets" / name)
     (tmp_path / "sets" / "no_data_set").mkdir()
-    named = {"z": {"dataset": str(tmp_path / "sets" / "a"), "domain": "out"}}
+    named = {"z": {"dataset": str(tmp_path / "sets" / "a"), "domain": "out", "group": "Flora & Fauna"}}
     found = list_sets(suite(datasets=f"{tmp_path}/sets/*", sets=named), PATH)
     assert [one.name for one in found] == ["z", "a", "b"]
-    assert found[0].domain == "out"
+    assert (found[0].domain, found[0].group) == ("out", "Flora & Fauna")
+    assert found[1].domain is found[1].group is None
     assert found[2].dataset == tmp_path / "sets" / "b"
 
 
@@ -41,6 +42,8 @@ def test_a_pattern_names_the_prepared_data_sets_by_their_folders(tmp_path: Path)
         ({"a": {"dataset": "b", "images": "c"}}, "sets.a: write dataset"),
         ({"a": {"dataset": 3}}, "sets.a.dataset: a text"),
         ({"a": {"datset": "b"}}, "unknown key 'datset', did you mean 'dataset'"),
+        ({"a": {"dataset": "b", "group": ""}}, "sets.a.group: a text"),
+        ({"a": {"dataset": "b", "group": ["x"]}}, "sets.a.group: a text"),
         ({"a": {"dataset": "b", "domain": "inside"}}, "'inside' is not one of in, out"),
     ],
 )
