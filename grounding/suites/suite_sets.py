@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.card import CARD_FILE
+from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.recipe.schema import suggestion
+from grounding.record.contract import is_replay
 from grounding.suites.suite_recipe import SuiteRecipe, check_name
 
 DOMAINS = ("in", "out")
@@ -58,8 +59,18 @@ def list_sets(suite: SuiteRecipe, path: Path) -> tuple[SuiteSet, ...]:
 
 
 def missing_parts(one: SuiteSet) -> Iterator[str]:
-    """Yield what a set lacks: the message says what to do."""
+    """Yield what a set lacks: the message says what to do.
+
+    Raises:
+        UserError: its card cannot be read.
+    """
     if one.dataset is not None:
+        if (one.dataset / CARD_FILE).is_file() and is_replay(load_card(one.dataset)):
+            yield (
+                f"{one.dataset}: holds a model's answers to prompts (prepare.replay), which no score is made "
+                "from: name a data set with boxes, or name this one in grounding_keep"
+            )
+            return
         for name in (CARD_FILE, JSONL_FILES["val"], ANNOTATIONS_FILE):
             if not (one.dataset / name).is_file():
                 yield f"{one.dataset / name}: no such file: prepare the data set first (python -m prepare)"

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from grounding.card import Card, save_card
 from grounding.errors import UserError
 from grounding.suites.suite_recipe import SuiteRecipe
 from grounding.suites.suite_sets import SuiteSet, list_sets, missing_parts
@@ -16,8 +17,9 @@ def suite(**changes: Any) -> SuiteRecipe:
 
 def prepared(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    for name in ("card.json", "val.jsonl", "annotations_val.json"):
+    for name in ("val.jsonl", "annotations_val.json"):
         (folder / name).write_text("{}")
+    save_card(Card("", {}, "objects", (), "none", {}, {}), folder)
     return folder
 
 
@@ -65,5 +67,9 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "val.jsonl").unlink()
     (problem,) = missing_parts(SuiteSet("a", tmp_path / "a"))
     assert problem.startswith(f"{tmp_path / 'a' / 'val.jsonl'}: no such file")
+    replay = Card("", {}, "objects", (), "none", {"source": {"kind": "replay"}}, {})
+    save_card(replay, tmp_path / "a")
+    (problem,) = missing_parts(SuiteSet("a", tmp_path / "a"))
+    assert problem.startswith(f"{tmp_path / 'a'}: holds a model's answers to prompts")
     pope = SuiteSet("p", questions=tmp_path / "q.json", images=tmp_path / "images")
     assert len(list(missing_parts(pope))) == 2
