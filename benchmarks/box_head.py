@@ -183,7 +183,7 @@ def ask(recipe: InferRecipe, folder: Path) -> None:
     assert isinstance(engine, PaddleEngine)
     engine.judge, judge = None, engine.judge
     known = read_known_answers(recipe.dataset_path, CALIBRATED_ON)
-    images = [question.image for question in known.questions]
+    images = [(question.image,) for question in known.questions]
     judged = ask_and_judge(engine, known, images, replace(recipe, score=CALIBRATED), lambda _: None)
     fit = fit_weighing(judged.features, judged.right, judged.groups)
     calibration = Calibration(fit.weighing, FittedOn("", "", "", "", (), 0, 0, {}, {}), {})

@@ -85,8 +85,8 @@ class Encoder(Protocol):
         """
         ...
 
-    def encode(self, image: Path | EncodedImage | None, messages: Sequence[Mapping[str, Any]]) -> Prompt:
-        """Encode chat messages about one image, or about none, as training encodes them.
+    def encode(self, images: Sequence[Path | EncodedImage], messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages with images, in the order of their parts, as training encodes them.
 
         Raises:
             UserError: the image cannot be read.

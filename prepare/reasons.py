@@ -73,6 +73,8 @@ RECORD_SEVERAL_IMAGES = "record has several images"
 RECORD_UNMATCHED = "record's placeholders and objects differ in number"
 RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
 RECORD_LABEL_TOO_LONG = "record has a label longer than source.max_text"
+CANDIDATES_OF_OTHERS = "image of candidates.file that the data set does not have"
+RECORD_WITH_CANDIDATES = "record lists candidates: prepare it again from what it was made of"
 RECORD_FLAWED = "record is not one that training would take as it is"
 
 DAMAGE = frozenset(

@@ -1,13 +1,17 @@
 """The check of a record: would a training run take it as it is?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from grounding.answers.candidate_numbers import NUMBER_SIGN
+from grounding.boxes import GRID, Box, Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
     ACCEPTED_BY_TRAINING,
+    BAD_CANDIDATES,
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
@@ -34,6 +38,7 @@ from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
 from grounding.yes_no.yes_no_words import YES_AND_NO
 
 _PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}")
+_NUMBERED = re.compile(f"{_PLACEHOLDER.pattern}|(?<={REF_PLACEHOLDER}){NUMBER_SIGN}[0-9]")
 
 Messages = list[dict[str, str]]
 
@@ -67,7 +72,19 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         if objects or any(_PLACEHOLDER.search(message["content"]) for message in messages):
             yield Flaw(BAD_REPLAY, excerpt(objects or messages[-1]["content"]))
         return
-    yield from _check_named_objects(messages, objects, contract)
+    candidates = None
+    try:
+        candidates = read_candidates(row)
+    except ValueError as error:
+        yield Flaw(BAD_CANDIDATES, str(error))
+    if candidates is not None and candidates.without(_first_question(messages)) is None:
+        yield Flaw(BAD_CANDIDATES, excerpt(_first_question(messages)))
+    boxes = () if candidates is None else candidates.boxes_in(Size(GRID, GRID))
+    yield from _check_named_objects(messages, objects, contract, boxes)
+
+
+def _first_question(messages: Messages) -> str:
+    return next(message["content"] for message in messages if message["role"] == "user")
 
 
 def _are_paths(images: Any) -> bool:
@@ -78,15 +95,17 @@ def _are_paths(images: Any) -> bool:
     )
 
 
-def _check_named_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
+def _check_named_objects(
+    messages: Messages, objects: Any, contract: Contract, candidates: Sequence[Box] = ()
+) -> Iterator[Flaw]:
     """Check the objects that the answers name, and that the reader finds them."""
-    in_objects = list(_check_objects(messages, objects, contract))
+    in_objects = list(_check_objects(messages, objects, contract, are_numbered=bool(candidates)))
     yield from in_objects
     if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
-        yield from check_reading_back(messages, objects)
+        yield from check_reading_back(messages, objects, candidates)
     for message in messages:
         if message["role"] == "assistant" and not _PLACEHOLDER.search(message["content"]):
-            yield from check_answer_text(message["content"], contract)
+            yield from check_answer_text(message["content"], contract, candidates)
 
 
 def _find_bad_turn(messages: Any) -> str | None:
@@ -162,8 +181,13 @@ def _states_box(text: str, box: tuple[int, ...]) -> bool:
     return re.search(rf"(?<!\d){joined}(?!\d)", text) is not None
 
 
-def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
-    """Check `objects` against its placeholders, then each label and box."""
+def _check_objects(
+    messages: Messages, objects: Any, contract: Contract, *, are_numbered: bool = False
+) -> Iterator[Flaw]:
+    """Check `objects` against its placeholders, then each label and box.
+
+    Where candidates `are_numbered`, a label can have a number in place of a box.
+    """
     lists = objects if isinstance(objects, dict) else {}
     labels, boxes = (lists.get(key, []) for key in ("ref", "bbox"))
     are_lists = isinstance(labels, list) and isinstance(boxes, list)
@@ -174,7 +198,7 @@ def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iter
         return
     if contract.answer_format == "json" and boxes:
         yield Flaw(OTHER_FORMAT, excerpt(objects))
-    in_answers = _labels_with_a_box_in_answers(messages)
+    in_answers = _labels_with_a_box_in_answers(messages, are_numbered=are_numbered)
     for position, label in enumerate(labels):
         yield from check_label(label, contract.labels if position in in_answers else None)
     for box in boxes:
@@ -200,12 +224,12 @@ def _check_counts(messages: Messages, labels: list[Any], boxes: list[Any]) -> It
         has_label = has_label or REF_PLACEHOLDER in marks
 
 
-def _labels_with_a_box_in_answers(messages: Messages) -> set[int]:
-    """Return the positions, in `objects.ref`, of the labels that name a box of an answer."""
+def _labels_with_a_box_in_answers(messages: Messages, *, are_numbered: bool) -> set[int]:
+    """Return the positions, in `objects.ref`, of the labels that name a box of an answer, or a candidate."""
     found: set[int] = set()
     position = -1
     for message in messages:
-        for mark in _PLACEHOLDER.findall(message["content"]):
+        for mark in (_NUMBERED if are_numbered else _PLACEHOLDER).findall(message["content"]):
             if mark == REF_PLACEHOLDER:
                 position += 1
             elif message["role"] == "assistant":

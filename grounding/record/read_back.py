@@ -5,17 +5,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.answers.asked import Asked
+from grounding.answers.candidate_numbers import NUMBER_SIGN
+from grounding.answers.forms import CANDIDATE_TWICE, NO_SUCH_CANDIDATE
 from grounding.answers.reader import read_answer
-from grounding.boxes import GRID, Size
+from grounding.boxes import GRID, Box, Size
 from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.filling import fill_placeholders
-from grounding.record.flaws import LOST_IN_READING, Flaw
+from grounding.record.flaws import BAD_NUMBER, LOST_IN_READING, Flaw
 
 _MARKS = re.compile(f"{re.escape(REF_PLACEHOLDER)}|{re.escape(BOX_PLACEHOLDER)}")
+_NAMED_MARKS = re.compile(
+    rf"{_MARKS.pattern}|(?<={re.escape(REF_PLACEHOLDER)}){NUMBER_SIGN}[0-9]{{1,4}}(?!\d|{re.escape(BOX_PLACEHOLDER)})"
+)
+"""The same, and numbers of candidates that stand in place of a box."""
+
 _PLAIN_ANSWER = re.compile(rf"{REF_PLACEHOLDER}{BOX_PLACEHOLDER}(?:, {REF_PLACEHOLDER}{BOX_PLACEHOLDER})*")
 _PLAIN_LABEL = re.compile(r"[^<>|\"'`()\[\]{}]*")
 _ON_GRID = Size(GRID, GRID)
 _SHOWN = 160
+
+WRONG_NUMBERS = frozenset({NO_SUCH_CANDIDATE, CANDIDATE_TWICE})
+"""Problems of answers that name candidates."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,14 @@ Meant = tuple[MeantObject, ...]
 
 
 def meant_by_placeholders(
-    messages: Sequence[Mapping[str, str]], objects: Mapping[str, Any] | None
+    messages: Sequence[Mapping[str, str]],
+    objects: Mapping[str, Any] | None,
+    candidates: Sequence[Box] = (),
 ) -> list[Meant]:
     """Return for each assistant message the objects that its placeholders stand for, in their order.
 
-    A box has the label before it in its message. A box in a message without labels may have any.
+    A box has the label before it in its message. A box in a message without labels may have any. A number
+    behind a label stands for the box of a candidate, given on the grid; one that is not there is left out.
 
     Raises:
         ValueError, TypeError, AttributeError: `objects` is not of this form.
@@ -44,8 +58,10 @@ def meant_by_placeholders(
     meant: list[Meant] = []
     for message in messages:
         found, label = [], None
-        for mark in _MARKS.findall(message["content"]):
-            if mark == REF_PLACEHOLDER:
+        for mark in (_NAMED_MARKS if candidates else _MARKS).findall(message["content"]):
+            if mark.startswith(NUMBER_SIGN):
+                found += [MeantObject(label, each.xyxy) for each in candidates[int(mark[1:]) - 1 :][:1]]
+            elif mark == REF_PLACEHOLDER:
                 label = str(next(labels, mark)).strip()
             elif (box := next(boxes, None)) is not None:
                 found.append(MeantObject(label, tuple(int(number) for number in box)))
@@ -54,20 +70,20 @@ def meant_by_placeholders(
     return meant
 
 
-def read_objects(text: str) -> Meant:
-    """Return the objects that the reader finds in an answer, on the grid."""
-    reading = read_answer(text, _ON_GRID)
+def read_objects(text: str, candidates: Sequence[Box] = ()) -> Meant:
+    """Return the objects that the reader finds in an answer, on the grid, as are the candidates."""
+    reading = read_answer(text, Asked((_ON_GRID,), tuple(candidates)))
     return tuple(
         MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2))
         for found in reading.detections
     )
 
 
-def lost_in_reading(text: str, meant: Meant) -> str | None:
+def lost_in_reading(text: str, meant: Meant, candidates: Sequence[Box] = ()) -> str | None:
     """Say how the objects that the reader finds in a text differ from those that are meant; None if not."""
     if leftover := _MARKS.search(text):
         return f"{leftover.group()} is left over in '{_shown(text)}'"
-    found = read_objects(text)
+    found = read_objects(text, candidates)
     if len(found) != len(meant):
         return f"{len(found)} of {len(meant)} objects are read in '{_shown(text)}'"
     for one, other in zip(found, meant, strict=True):
@@ -79,7 +95,9 @@ def lost_in_reading(text: str, meant: Meant) -> str | None:
 
 
 def check_reading_back(
-    messages: Sequence[Mapping[str, str]], objects: Mapping[str, Any] | None
+    messages: Sequence[Mapping[str, str]],
+    objects: Mapping[str, Any] | None,
+    candidates: Sequence[Box] = (),
 ) -> Iterator[Flaw]:
     """Yield each answer whose objects do not come back from the text that its placeholders are filled to.
 
@@ -91,11 +109,17 @@ def check_reading_back(
         for message, text in zip(messages, texts, strict=True)
         if message["role"] == "assistant"
     ]
-    for (content, text), meant in zip(answers, meant_by_placeholders(messages, objects), strict=True):
-        if BOX_PLACEHOLDER not in content or _surely_reads_back(content, meant):
+    every = meant_by_placeholders(messages, objects, candidates)
+    for (content, text), meant in zip(answers, every, strict=True):
+        has_boxes = BOX_PLACEHOLDER in content or (candidates and REF_PLACEHOLDER in content)
+        if not has_boxes or _surely_reads_back(content, meant):
             continue
-        if problem := lost_in_reading(text, meant):
+        if problem := lost_in_reading(text, meant, candidates):
             yield Flaw(LOST_IN_READING, problem)
+        if wrong := WRONG_NUMBERS.intersection(
+            read_answer(text, Asked((_ON_GRID,), tuple(candidates))).problems
+        ):
+            yield Flaw(BAD_NUMBER, f"{min(wrong)}: {_shown(text)}")
 
 
 def _surely_reads_back(content: str, meant: Meant) -> bool:

@@ -11,7 +11,14 @@ from infer.scoring.evaluation import Evaluation
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.kinds.kind_scores import KindTable, score_kinds
 from infer.scoring.kinds.training_images import count_training_images
-from infer.scoring.metrics.catalogue import ALL_METRICS, METRICS_AS_SAVED, WORD_METRICS, Measurements, measure
+from infer.scoring.metrics.catalogue import (
+    ALL_METRICS,
+    METRICS_AS_SAVED,
+    PICTURE_METRICS,
+    WORD_METRICS,
+    Measurements,
+    measure,
+)
 from infer.scoring.metrics.metric import Drawn, Value
 from infer.scoring.metrics.presence import false_positives_by_choice
 from infer.scoring.metrics.quality import count_problems, count_unknown_labels
@@ -59,7 +66,7 @@ class Scores:
     def as_json(self) -> dict[str, Any]:
         """Return the contents of scores.json: metrics of every data set, tables, then optional metrics.
 
-        Metrics of words come last, and only where words were asked for.
+        Metrics of several pictures and of words come last, and only where there are such questions.
         """
         always, optional = (
             {
@@ -80,8 +87,8 @@ class Scores:
             "category_intervals": self.category_intervals,
             KINDS_KEY: self.by_kind,
         }
-        words = {key: self.values[key] for key in WORD_METRICS if key in self.values}
-        return {**always, **tables, **optional, **words}
+        others = {key: self.values[key] for key in (*PICTURE_METRICS, *WORD_METRICS) if key in self.values}
+        return {**always, **tables, **optional, **others}
 
 
 def score_predictions(predictions_path: Path, dataset: Path | None = None, draws: int = DRAWS) -> Scores:
@@ -113,6 +120,7 @@ def score(
     trained, notes = _training_images(evaluation)
     predictions, categories = evaluation.predictions, evaluation.categories
     unknown = count_unknown_labels(predictions, categories, evaluation.expressions)
+    notes += evaluation.notes_on_draws if draws else ()
     return Scores(
         values=measured.values,
         intervals=_intervals(drawn.values),

@@ -55,18 +55,21 @@ class PromptEncoder:
             raise UserError(f"{image}: not usable as an image: {error}") from error
         return EncodedImage(inputs["pixel_values"], inputs["image_grid_thw"])
 
-    def encode(self, image: Path | EncodedImage | None, messages: Sequence[Mapping[str, Any]]) -> Prompt:
-        """Encode chat messages about one image, or about none.
+    def encode(self, images: Sequence[Path | EncodedImage], messages: Sequence[Mapping[str, Any]]) -> Prompt:
+        """Encode chat messages with images, in the order of their parts.
 
         Raises:
             UserError: the image cannot be read, a text has a token that stands for an image, or the chat
                 template fails.
         """
         _check_texts(messages)
-        if image is None:
+        if len(images) > 1:
+            raise UserError("a question has several pictures, and the engine reads one")
+        if not images:
             text = self._written(messages)
             ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
             return Prompt(ids, None, None, text.rstrip().endswith(THOUGHT_START))
+        (image,) = images
         seen = image if isinstance(image, EncodedImage) else self.encode_image(image)
         tokens = math.prod(seen.image_grid_thw[0].tolist()) // self.processor.image_processor.merge_size**2
         text = self._written(messages)

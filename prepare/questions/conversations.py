@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grounding.boxes import grid_has_area, to_grid
+from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.markup import REF_PLACEHOLDER
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
@@ -16,6 +17,7 @@ from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     RECORD_FLAWED,
     RECORD_WITH_BAD_BOX,
+    RECORD_WITH_CANDIDATES,
     UnusableBoxError,
     UnusableQueryError,
 )
@@ -39,6 +41,8 @@ def rewrite_record(
         UnusableQueryError: one box cannot be used (without it, placeholders and objects would not match), or
             training would drop, skip or garble the record.
     """
+    if CANDIDATES_KEY in (query.record or {}):
+        raise UnusableQueryError(RECORD_WITH_CANDIDATES)
     objects = reader.read(query, frame)
     if len(objects.trainable) != len(query.objects.boxes):
         raise UnusableQueryError(RECORD_WITH_BAD_BOX)

@@ -1,13 +1,16 @@
 """The records of one image: each query becomes questions and answers, or a conversation that is kept."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from grounding.boxes import Size
 from grounding.markup import find_markup
 from grounding.samples import Sample
+from prepare.questions.candidates.candidate_lister import CandidateLister, ImageCandidates
 from prepare.questions.conversations import rewrite_record
 from prepare.questions.objects import ImageObjects, ObjectReader
-from prepare.questions.questioner import Questioner
+from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, RecordRow, make_record
 from prepare.questions.regions.region_questions import RegionQuestion, RegionQuestioner
 from prepare.questions.scoring_samples import query_sample, question_sample
@@ -34,7 +37,7 @@ class RecordMaker:
     """What turns annotations into records; the same for every image of a data set.
 
     `box_questioner` asks yes/no questions about training images, and `region_questioner` asks for words about
-    regions; None without such questions.
+    regions; None without such questions. `lister` lists candidates of a detector, None without any.
     """
 
     reader: ObjectReader
@@ -42,6 +45,7 @@ class RecordMaker:
     form: RecordFormat
     box_questioner: BoxQuestioner | None = None
     region_questioner: RegionQuestioner | None = None
+    lister: CandidateLister | None = None
 
 
 @dataclass
@@ -96,8 +100,9 @@ def make_records(
         samples = [query_sample(annotation, query, image, size, objects) for query, objects in asked]
         image_id = samples[0].image_id if annotation.image_id is None else annotation.image_id
         queries = [objects for _, objects in asked]
+        of_image = _candidates_of(annotation, image, size, queries, maker, made)
         for question in maker.questioner.ask(image_id, size, queries, made.dropped, is_val=is_val):
-            made.records.append(make_record(image, size, question, maker.form))
+            made.records.append(_make_record(image, size, question, maker, of_image, made, is_val=is_val))
             if question.is_computed:
                 made.counts[RELATION_COUNT] += 1
             if is_val:
@@ -115,6 +120,41 @@ def make_records(
     if not annotation.is_numbered:
         made.records = [{**record, "source": annotation.name} for record in made.records]
     return made
+
+
+def _candidates_of(
+    annotation: Annotation,
+    image: str,
+    size: Size,
+    queries: Sequence[ImageObjects],
+    maker: RecordMaker,
+    made: ImageRecords,
+) -> ImageCandidates | None:
+    """Return the candidates of an image, None without any."""
+    if maker.lister is None:
+        return None
+    objects = dict.fromkeys(item for query in queries for item in query.detections)
+    names, image_id = (annotation.name, image), annotation.image_id if annotation.is_numbered else None
+    return maker.lister.of_image(names, image_id, image, size, list(objects), made.counts, made.dropped)
+
+
+def _make_record(
+    image: str,
+    size: Size,
+    question: QuestionAnswer,
+    maker: RecordMaker,
+    of_image: ImageCandidates | None,
+    made: ImageRecords,
+    *,
+    is_val: bool,
+) -> RecordRow:
+    listed = None
+    if maker.lister is not None and of_image is not None:
+        listed = maker.lister.of_question(of_image, question.text, made.counts, is_val=is_val)
+    if maker.lister is None or listed is None:
+        return make_record(image, size, question, maker.form)
+    uses = maker.lister.uses(question.answer, listed, size)
+    return make_record(image, size, question, maker.form, listed, uses)
 
 
 def _refusal(annotation: Annotation, dropped: Counter[str]) -> UnusableImageError:

@@ -1,8 +1,10 @@
 """The card of a data set before it is prepared, and what makes two data sets the same."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
+from grounding.candidates.detector_results import fingerprint_files
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT
@@ -92,6 +94,10 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         del settings["regions"]
     elif recipe.regions.prompt is None:
         del settings["regions"]["prompt"]
+    if recipe.candidates.files:  # what is in the files counts, not their place
+        settings["candidates"]["file"] = fingerprint_files(map(Path, recipe.candidates.files))
+    else:
+        del settings["candidates"]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

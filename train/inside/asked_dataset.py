@@ -83,9 +83,9 @@ class AskedDataset:
             for text in true_answers(dataset, samples, test)
         )
 
-    def chats(self) -> list[tuple[Path | None, list[dict[str, Any]]]]:
-        """Return the picture and the chat messages of each question."""
-        return [(item.request.image, chat_messages(item.request)) for item in self.questions]
+    def chats(self) -> list[tuple[tuple[Path, ...], list[dict[str, Any]]]]:
+        """Return the pictures and the chat messages of each question."""
+        return [(item.request.images, chat_messages(item.request)) for item in self.questions]
 
     def recipe(self, folder: Path) -> InferRecipe:
         """Return the recipe of inference that asks the same questions into a folder."""

@@ -16,21 +16,21 @@ ROLES = ("user", "assistant")
 
 @dataclass(frozen=True)
 class KeepPrompt:
-    """Chat messages to be answered, their picture if there is one, and the base's answer if it is known.
+    """Chat messages to be answered, their pictures in order, and the base's answer if it is known.
 
-    With a picture, the first user message is a list of parts.
+    A user message with a picture is a list of parts.
     """
 
     messages: tuple[Mapping[str, Any], ...]
-    image: Path | None
+    images: tuple[Path, ...]
     answer: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the messages and of the picture's content."""
+        """A hash of the messages and of the pictures' content."""
         digest = hashlib.sha256(repr(self.messages).encode())
-        if self.image is not None:
-            digest.update(self.image.read_bytes())
+        for image in self.images:
+            digest.update(image.read_bytes())
         return digest.hexdigest()
 
 
@@ -89,7 +89,7 @@ def _read_row(row: Mapping[str, Any], folder: Path) -> KeepPrompt:
     *asked, answer = zip(roles, texts, strict=True)
     _check_places(asked, has_picture=image is not None)
     prompt = [{"role": role, "content": _parts(text)} for role, text in asked]
-    return KeepPrompt(tuple(prompt), image, answer[1])
+    return KeepPrompt(tuple(prompt), () if image is None else (image,), answer[1])
 
 
 def _picture(images: Any, folder: Path) -> Path | None:

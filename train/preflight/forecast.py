@@ -12,6 +12,7 @@ from train.objectives.grpo.update_steps import steps_of_update
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
 from train.plan.micro_batch import grpo_settings
+from train.plan.pictures import most_pictures
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
 from train.preflight.objective_keys.coordinate_share import coordinate_line, coordinate_problem
@@ -83,6 +84,11 @@ def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
         f"{shares[50]:,} tokens at the median, {shares[90]:,} at 90 %, {shares[99]:,} at 99 %, at most "
         f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
     )
+    if encoding.pictures > 1:
+        yield (
+            f"pictures: up to {encoding.pictures} in a record, which take up to {encoding.image_tokens:,} of "
+            "its tokens together"
+        )
     yield from coordinate_line(recipe, encoding.coordinates, encoding.learned)
     yield from joint_head_line(recipe, encoding.boxes, encoding.kept)
     if grpo_settings(recipe) is not None:
@@ -158,7 +164,11 @@ def memory_line(recipe: TrainRecipe, options: CheckOptions) -> tuple[str, bool]:
     """
     known = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB
     result = plan_memory(
-        recipe.values, shaped_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
+        recipe.values,
+        shaped_config(recipe.model),
+        recipe.gpus or None,
+        known or DEFAULT_GPU_MEMORY_GB,
+        most_pictures(recipe),
     )
     if recipe.get("device") == "cpu":
         needed = (result.total_bytes_per_gpu - RESERVE) / GIB

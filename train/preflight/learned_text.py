@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from grounding.boxes import GRID, Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.read_back import lost_in_reading, meant_by_placeholders, read_objects
 
@@ -27,10 +29,12 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
     answer without placeholders means what the reader finds in it as it stands in the record.
     """
     messages, objects = example["messages"], example.get("objects")
+    listed = read_candidates(example)
+    boxes = () if listed is None else listed.boxes_in(Size(GRID, GRID))
     answers = [message["content"] for message in messages if message["role"] == "assistant"]
     meant = [
-        objects_meant if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content else read_objects(content)
-        for content, objects_meant in zip(answers, meant_by_placeholders(messages, objects), strict=True)
+        each if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content else read_objects(content, boxes)
+        for content, each in zip(answers, meant_by_placeholders(messages, objects, boxes), strict=True)
     ]
     flags = example.get("label") or [1] * len(answers)
     taught = [each for each, flag in zip(meant, flags, strict=True) if flag]
@@ -39,5 +43,5 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
         yield f"{len(texts)} of its {len(taught)} answers are in the text that is learned"
         return
     for text, each in zip(texts, taught, strict=True):
-        if problem := lost_in_reading(text, each):
+        if problem := lost_in_reading(text, each, boxes):
             yield problem

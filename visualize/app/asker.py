@@ -92,7 +92,7 @@ class Asker:
             file = Path(folder) / "picture.png"
             picture.save(file, "PNG", compress_level=1)
             requests = [
-                SizedRequest(Request(file, self.wordings.system, IMAGE_PLACEHOLDER + text), size)
+                SizedRequest(Request((file,), self.wordings.system, IMAGE_PLACEHOLDER + text), size)
                 for text in texts
             ]
             ask: WayOfAsking = AskOnce(

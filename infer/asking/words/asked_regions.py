@@ -36,6 +36,11 @@ def read_region_questions(dataset: Path, split: str, limit: int | None = None) -
             continue
         where = f"{path}, line {line}"
         record, request = read_request(row, dataset, where)
+        if len(record.images) > 1:
+            raise UserError(
+                f"{where}: a question for words about a region shows one picture, and this one has "
+                f"{len(record.images)}: prepare the data set again"
+            )
         if record.region and not lies_inside(dataset / record.region.image, dataset):
             raise UserError(
                 f"{where}: {record.region.image} lies outside the data set's folder: prepare the data set "
@@ -43,7 +48,7 @@ def read_region_questions(dataset: Path, split: str, limit: int | None = None) -
             )
         question_id = _question_id(record.image, request.user, asked)
         size = size_of(request.picture)
-        questions.append(Question(question_id, record.image, size, request, record.region))
+        questions.append(Question.of_one(question_id, record.image, size, request, record.region))
     if questions:
         log.info("%s: %d questions ask for words about a region", path, len(questions))
     return questions

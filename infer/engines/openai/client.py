@@ -1,7 +1,7 @@
 """An engine for any server with OpenAI's chat completions: FastDeploy, vLLM, SGLang, ..."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,15 +161,19 @@ class OpenAIEngine:
 
 def _about(request: Request) -> Path | str:
     """Return what names a question in messages."""
-    return request.image or f"'{request.user[:_SHOWN]}'"
+    return next(iter(request.images), f"'{request.user[:_SHOWN]}'")
 
 
 def _messages(request: Request) -> Any:
-    """Return the chat messages, with the image as a data URL."""
-    messages = chat_messages(request)
-    if request.image is None:
-        return messages
-    image = {"type": "image_url", "image_url": {"url": data_url(request.image)}}
-    shown = next(message for message in messages if message["role"] == "user")  # the first has the image
-    shown["content"] = [image if part["type"] == "image" else part for part in shown["content"]]
-    return messages
+    """Return the chat messages, with each image as a data URL."""
+    urls = map(data_url, request.images)
+    return [message | {"content": _sent(message["content"], urls)} for message in chat_messages(request)]
+
+
+def _sent(content: str | list[dict[str, str]], urls: Iterator[str]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    return [
+        {"type": "image_url", "image_url": {"url": next(urls)}} if part["type"] == "image" else part
+        for part in content
+    ]

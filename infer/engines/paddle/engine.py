@@ -150,10 +150,10 @@ class PaddleEngine:
         for request in requests:
             if self.prompt_limit is not None:
                 self.prompt_limit.check_text(request)
-            image: Path | EncodedImage | None = request.image
-            if request.image is not None and self.shares_images:
-                image = images.encode(request.image)
-            prompts.append(self.encoder.encode(image, chat_messages(request)))
+            shown: Sequence[Path | EncodedImage] = request.images
+            if self.shares_images:
+                shown = [images.encode(image) for image in request.images]
+            prompts.append(self.encoder.encode(shown, chat_messages(request)))
             if self.prompt_limit is not None:
                 self.prompt_limit.check_prompt(prompts[-1])
         return prompts

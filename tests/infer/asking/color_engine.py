@@ -35,7 +35,7 @@ class ColorEngine:
         return [RawAnswer(self._answer(request), is_cut=False) for request in requests]
 
     def _answer(self, request: Request) -> str:
-        with Image.open(request.image) as image:
+        with Image.open(request.picture) as image:
             pixels, size = np.asarray(image), Size(*image.size)
         named = [name for name in COLORS if re.search(rf"\b{name}\b", request.user)] or list(COLORS)
         found = list(self.lies.get(request.draw, [])) if len(named) == len(COLORS) else []

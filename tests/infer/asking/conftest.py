@@ -40,5 +40,7 @@ def questions(tmp_path: Path) -> list[Question]:
             pixels[y1:y2, x1:x2] = COLORS[item.label]
         path = tmp_path / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        made.append(Question(number, path.name, SIZE, Request(path, "", "<image>Task: Object Detection")))
+        made.append(
+            Question.of_one(number, path.name, SIZE, Request((path,), "", "<image>Task: Object Detection"))
+        )
     return made

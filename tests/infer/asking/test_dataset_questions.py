@@ -57,11 +57,11 @@ def test_yes_no_questions_about_boxes_are_not_asked(
     ("changes", "message"),
     [
         ({"images": []}, r"val\.jsonl, line 1: not a training record \(images is not a list of paths\)"),
-        ({"images": ["a.png", "b.png"]}, "line 1: `images` must be a list of one path"),
-        ({"messages": [{"role": "user", "content": "Where?"}]}, "line 1: no user message with one <image>"),
+        ({"images": ["a.png", "b.png"]}, "line 1: 2 `images`, and 1 times <image> in the user's messages"),
+        ({"messages": [{"role": "user", "content": "Where?"}]}, "line 1: no user message with <image>"),
         (
             {"messages": [{"role": "assistant", "content": "<image>"}]},
-            "line 1: no user message with one <image>",
+            "line 1: no user message with <image>",
         ),
         ({"messages": [{"content": "<image>"}]}, r"line 1: not a training record \(role is missing\)"),
         ({"images": ["images/gone.png"]}, "line 1: no image"),

@@ -22,7 +22,7 @@ def found(label: str, *sides: float, features: tuple[float, ...] = FEATURES) -> 
 
 
 def known_answers(objects: list[Detection], crowds: list[Detection]) -> KnownAnswers:
-    question = Question(1, "a.png", Size(100, 100), Request(Path("a.png"), "", ""))
+    question = Question.of_one(1, "a.png", Size(100, 100), Request((Path("a.png"),), "", "<image>"))
     return KnownAnswers("calibration", (question,), (tuple(objects),), (tuple(crowds),))
 
 
@@ -43,7 +43,7 @@ def test_right_wrong_and_neither() -> None:
     assert [box.is_right for box in boxes] == [True, False, False, False, False]
     assert [box.is_judged for box in boxes] == [True, True, True, False, False]
     assert boxes[0].overlap == 0.8
-    answers = JudgedAnswers(known, ("hash",), tuple(boxes))
+    answers = JudgedAnswers(known, (("hash",),), tuple(boxes))
     assert answers.right.tolist() == [True, False, False]
     assert answers.features.shape == (3, len(FEATURE_NAMES))
 
@@ -52,7 +52,7 @@ def test_questions_about_one_picture_are_one_group(tmp_path: Path) -> None:
     data = write_doubtful_dataset(tmp_path / "data", {"calibration": 6})
     recipe = InferRecipe(checkpoint="x", dataset=str(data), output_dir="", score="calibrated", batch_size=4)
     known, engine, progress = read_known_answers(data, None), DoubtfulEngine(), []
-    answers = ask_and_judge(engine, known, ["a", "b", "a", "c", "b", "a"], recipe, progress.append)
+    answers = ask_and_judge(engine, known, [(each,) for each in "abacba"], recipe, progress.append)
     assert answers.groups.tolist() == [0, 1, 0, 2, 1, 0]
     assert progress == [4, 2]
     assert all(request.alternatives == 10 for request in engine.asked)

@@ -21,7 +21,8 @@ def answers_of(
     """Return judged boxes (question, label, box, mean_logprob); each question has one object at RIGHT."""
     count = len(labels)
     questions = tuple(
-        Question(7, "a.png", Size(100, 100), Request(Path("a.png"), "", "")) for _ in range(count)
+        Question.of_one(7, "a.png", Size(100, 100), Request((Path("a.png"),), "", "<image>"))
+        for _ in range(count)
     )
     known = KnownAnswers(
         "calibration", questions, tuple((Detection(label, RIGHT),) for label in labels), ((),) * count
@@ -34,7 +35,7 @@ def answers_of(
         )
         for place in range(count)
     }
-    return JudgedAnswers(known, tuple("ab"[:count]), tuple(judge_answers(known, parsed)))
+    return JudgedAnswers(known, tuple((each,) for each in "ab"[:count]), tuple(judge_answers(known, parsed)))
 
 
 def by_name(orders: list[ScoredOrder]) -> dict[str, float | None]:

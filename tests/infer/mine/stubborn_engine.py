@@ -105,7 +105,7 @@ class StubbornEngine:
             raise KeyboardInterrupt
         self.batches += 1
         self.asked += requests
-        return [RawAnswer(ANSWERS[int(item.image.stem)][item.draw % 2], is_cut=False) for item in requests]
+        return [RawAnswer(ANSWERS[int(item.picture.stem)][item.draw % 2], is_cut=False) for item in requests]
 
 
 def mine_in(folder: Path, checkpoint: Path) -> Path:

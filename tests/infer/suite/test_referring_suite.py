@@ -35,7 +35,7 @@ class ReferringEngine:
 
     def _answer(self, request: Request) -> str:
         number = next(number for number in range(4) if f"cat {number}" in request.user)
-        right = RIGHT_OUT if "phrases" in str(request.image) else RIGHT_IN
+        right = RIGHT_OUT if "phrases" in str(request.picture) else RIGHT_IN
         x1, y1, x2, y2 = box_of(number)
         grid = [x1 * 1000 // WIDTH, y1 * 1000 // HEIGHT, x2 * 1000 // WIDTH, y2 * 1000 // HEIGHT]
         box = grid if f"cat {number}" in right else [900, 900, 990, 990]

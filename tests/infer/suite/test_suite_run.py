@@ -292,7 +292,7 @@ class AlikeEngine(ScriptedEngine):
 
 class FailingEngine(ScriptedEngine):
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
-        if "set01" in str(requests[0].image):
+        if "set01" in str(requests[0].picture):
             raise UserError("the server does not answer")
         return super().answer(requests)
 
@@ -306,4 +306,4 @@ def test_a_set_whose_engine_fails_is_asked_again_by_the_next_run(
     assert [row.name for row in table.rows] == ["set00", "set02"]
     table, engine = run(path, f"checkpoint={checkpoint}")
     assert not table.problems
-    assert {request.image.parent.parent.name for request in engine.asked} == {"set01"}
+    assert {request.picture.parent.parent.name for request in engine.asked} == {"set01"}

@@ -111,7 +111,7 @@ def test_prompts_without_a_picture_give_the_models_own_logits(
     """Alone, and in one batch with a prompt that has a picture; read at once, and with a shared reader."""
     import paddle
 
-    asked = [engine.encoder.encode(None, [{"role": "user", "content": text}]) for text in TEXTS]
+    asked = [engine.encoder.encode([], [{"role": "user", "content": text}]) for text in TEXTS]
     asked += prompts[:1] if with_picture else []
     with paddle.no_grad():
         forward = engine.family.forward_pass(engine.model)
@@ -131,7 +131,7 @@ def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt
     import paddle
 
     config = engine.model.config
-    for prompt in [*prompts, engine.encoder.encode(None, [{"role": "user", "content": TEXTS[0]}])]:
+    for prompt in [*prompts, engine.encoder.encode([], [{"role": "user", "content": TEXTS[0]}])]:
         expected, _ = engine.model.model.get_rope_index(
             paddle.to_tensor([prompt.token_ids]), prompt.image_grid_thw
         )

@@ -60,7 +60,7 @@ class KnownEngine:
 
 
 def written(request: Request) -> str:
-    shift = (int(request.image.stem) * 37 + request.draw * 11) % 90
+    shift = (int(request.picture.stem) * 37 + request.draw * 11) % 90
     return f"red square({100 + shift},100),({500 + shift},500), cup(1,1),(9,9)"
 
 

@@ -62,7 +62,7 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     engine = PaddleEngine(EngineSettings(checkpoint=str(run), max_new_tokens=40))
     engine.decoding = replace(engine.decoding, end_ids=frozenset())  # a longer answer shows more
     user = f"{IMAGE_PLACEHOLDER}Task: Object Detection"
-    prompt = engine.encode(Request(picture, "You are a helpful assistant.", user))
+    prompt = engine.encode(Request((picture,), "You are a helpful assistant.", user))
     [row] = engine.generate([prompt])
     with paddle.no_grad():
         logits = engine.model(

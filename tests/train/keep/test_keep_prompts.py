@@ -27,11 +27,11 @@ def test_a_prompt_is_everything_before_the_last_answer(folder: Path) -> None:
     parts = [{"type": "image"}, {"type": "text", "text": "What is it?"}]
     first = {"role": "user", "content": parts}
     assert prompt.messages == (SYSTEM, first, {"role": "assistant", "content": "a dog"}, later[0])
-    assert prompt.image == folder / "a.png"
+    assert prompt.images == (folder / "a.png",)
     assert prompt.answer == "a cat"
     [prompt] = read(folder, {"messages": general_row("Hello.", "Hello!")["messages"][1:]})
-    assert (prompt.image, prompt.messages, prompt.answer) == (
-        None,
+    assert (prompt.images, prompt.messages, prompt.answer) == (
+        (),
         ({"role": "user", "content": "Hello."},),
         "Hello!",
     )

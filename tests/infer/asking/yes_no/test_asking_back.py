@@ -59,7 +59,7 @@ class DoubtingEngine(ColorEngine):
         assert request.alternatives == ALTERNATIVES
         assert request.max_tokens == 1
         label = next(name for name in COLORS if re.search(rf"\b{name}\b", request.user))
-        with Image.open(request.image) as image:
+        with Image.open(request.picture) as image:
             pixels = np.asarray(image.convert("RGB"))
         box = self._shown(request, pixels)
         x1, y1, x2, y2 = (round(side) for side in box.xyxy)
@@ -97,9 +97,9 @@ def test_boxes_are_scored_by_what_they_hold(
     assert scores(second) == pytest.approx({"blue": 0.25}, abs=0.002)
     assert engine.batches == [2, 4]
     backs = engine.requests[2:]
-    assert len({request.image for request in backs}) == (2 if show == "text" else 4)
-    assert all((request.image == questions[0].request.image) == (show == "text") for request in backs[:3])
-    assert not any(request.image.exists() for request in backs) or show == "text"
+    assert len({request.picture for request in backs}) == (2 if show == "text" else 4)
+    assert all((request.picture == questions[0].request.picture) == (show == "text") for request in backs[:3])
+    assert not any(request.picture.exists() for request in backs) or show == "text"
 
 
 def test_only_doubtful_boxes_are_asked_about_and_the_order_stays_sensible(
