@@ -46,7 +46,7 @@ def ask_prompts(
     """
     known = [_known(item, identities, settings, log) for item in asked]
     if all(answers is not None for answers in known):  # nothing to ask: no model is loaded
-        return [list(answers or ()) for answers in known]
+        return known
     with _server(checkpoint, settings) as server, ThreadPoolExecutor(settings.concurrency) as pool:
         servers = AskedServers({BASE: server}, settings.most_failures, log, budget)
         futures = [
@@ -57,7 +57,7 @@ def ask_prompts(
             with progress_bar(len(asked), "asking", "prompt") as progress:
                 results = []
                 for found, future in zip(known, futures, strict=True):
-                    results.append(list(found or ()) if future is None else future.result())
+                    results.append(found if future is None else future.result())
                     progress.update()
                 return results
         finally:
@@ -66,7 +66,7 @@ def ask_prompts(
 
 def _known(
     item: SeenPrompt, identities: Sequence[str], settings: ReplaySettings, log: AnswerLog
-) -> list[LoggedAnswer] | None:
+) -> list[LoggedAnswer | None] | None:
     """Return the answers to a prompt that the log has, None if one is missing."""
     logged = (_logged(item, identity, settings, log) for identity in identities)
     return next((answers for answers in logged if answers is not None), None)
@@ -74,7 +74,7 @@ def _known(
 
 def _logged(
     item: SeenPrompt, identity: str, settings: ReplaySettings, log: AnswerLog
-) -> list[LoggedAnswer] | None:
+) -> list[LoggedAnswer | None] | None:
     found: list[LoggedAnswer] = []
     for _ in item.prompt.questions:
         texts = tuple(answer.text for answer in found)
@@ -82,7 +82,7 @@ def _logged(
         if (answer := log.answers.get(question.key)) is None:
             return None
         found.append(answer)
-    return found
+    return [*found]
 
 
 def _ask(
