@@ -23,13 +23,14 @@ from prepare.sources.source import Source
 from prepare.write.image_files import ImageStore, bytes_to_write, check_image, image_name, write_image
 from prepare.write.overlap import overlap
 from prepare.write.shown_boxes import add_box_records
+from prepare.write.view_files import RECORDS_WITH_VIEWS, VIEWS_SHOWN, add_views
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
 IMAGES_OUTSIDE = "images_outside"
 """Counted only where there are some: images that source.outside=true took from outside source.path."""
 
-SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY, RELATION_COUNT)
+SOMETIMES = (IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY, RELATION_COUNT, RECORDS_WITH_VIEWS, VIEWS_SHOWN)
 """Counts that both splits have if one of them has them."""
 
 WORKERS = min(8, os.cpu_count() or 1)
@@ -140,6 +141,7 @@ def _prepare_image(
         facts = check_image(content, annotation.size, store.check_of(written))
         name = image_name(image_id, facts.extension)
         made = make_records(annotation, name, facts.frame, maker, is_val=is_val)
+        add_views(made, content, facts, store.folder, maker.questioner.recipe)
         add_box_records(made, content, facts, store.folder, maker.questioner.recipe)
     except UnusableImageError as error:
         return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)
