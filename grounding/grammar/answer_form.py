@@ -1,10 +1,11 @@
 """The pieces of an answer in each format, taken from answers that the writer writes."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
 
+from grounding.answers.asked import Asked
 from grounding.answers.forms import NOTHING_FOUND
 from grounding.answers.writer import write_answer
 from grounding.boxes import GRID, Box, Size
@@ -14,6 +15,8 @@ from grounding.samples import Detection
 _LABEL = "label-of-this-object"
 _DESCRIPTION = "description-of-this-object"
 _NUMBERS = (101, 102, 903, 904)
+_PICTURE = 6
+"""The index of a picture whose number is in no other piece of an answer."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,54 @@ def answer_form(answer_format: str) -> AnswerForm:
     )
 
 
-def _written(answer_format: str, count: int, description: str | None = None) -> str:
+@dataclass(frozen=True)
+class PictureForm:
+    """What an answer about several pictures has beside the pieces of an `AnswerForm`.
+
+    A picture's number stands between `before` and `after`, then come the `pieces` of its first object.
+    `same` stands between two objects of a picture, None if the second has its number again; `following`,
+    before the `before` of the next number.
+    """
+
+    before: str
+    after: str
+    pieces: tuple[str | int | None, ...]
+    same: str | None
+    following: str
+
+
+@cache
+def picture_form(answer_format: str) -> PictureForm:
+    """Return the form of a format's answers about several pictures, taken from what the writer writes."""
+    form = answer_form(answer_format)
+
+    def items(*pictures: int) -> str:
+        text = _written(answer_format, len(pictures), pictures=pictures)
+        return text.removeprefix(form.opening).removesuffix(form.closing)
+
+    plain = _written(answer_format, 1).removeprefix(form.opening).removesuffix(form.closing)
+    one = items(_PICTURE)
+    before, behind = one.split(str(_PICTURE + 1))
+    body = _common_beginning(behind[::-1], plain[::-1])[::-1]
+    first = str(form.pieces[0])[len(plain) - len(body) :]
+    more = items(_PICTURE, _PICTURE).removeprefix(one)
+    return PictureForm(
+        before,
+        behind.removesuffix(body),
+        (first, *form.pieces[1:]),
+        None if more.endswith(one) else more.removesuffix(body),
+        items(_PICTURE, _PICTURE + 1).removeprefix(one).partition(before)[0],
+    )
+
+
+def _written(
+    answer_format: str, count: int, description: str | None = None, *, pictures: tuple[int, ...] = ()
+) -> str:
     size = Size(GRID, GRID)
     one = Detection(_LABEL, Box(*map(float, _NUMBERS)), description=description)
-    answer = write_answer(answer_format, [one] * count, size)
+    detections = [replace(one, picture=picture) for picture in pictures] or [one] * count
+    asked = Asked((size,) * (_PICTURE + 2)) if pictures else size
+    answer = write_answer(answer_format, detections, asked)
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

@@ -84,6 +84,31 @@ def read_views(row: Any) -> Views | None:
     return Views(read, text)
 
 
+def without_views(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as if it showed its first image alone; a record whose images are no views, as it is.
+
+    Raises:
+        ValueError: the mark makes no sense, or the record does not show what it says.
+    """
+    views = read_views(row)
+    if views is None:
+        return row
+    messages, images = row["messages"], row.get("images")
+    if not isinstance(images, list):
+        raise ValueError(f"{VIEWS_KEY}: images is no list, and the whole image with its views is meant")
+    first = next((place for place, turn in enumerate(messages) if turn["role"] == "user"), 0)
+    question = messages[first]["content"]
+    if len(images) != 1 + len(views.regions) or not views.is_in(question):
+        raise ValueError(
+            f"{VIEWS_KEY}: {len(images)} images and the question {_brief(question)} are not the whole image "
+            f"and {len(views.regions)} views of it"
+        )
+    alone = {**messages[first], "content": IMAGE_PLACEHOLDER + question.removeprefix(views.text)}
+    shown = [*messages[:first], alone, *messages[first + 1 :]]
+    rest = {key: value for key, value in row.items() if key != VIEWS_KEY}
+    return {**rest, "messages": shown, "images": images[:1]}
+
+
 def language_of(question: str) -> str:
     """Return the language of a question: "zh" if it has more Chinese characters than Latin words, else "en"."""
     text = question.replace(IMAGE_PLACEHOLDER, "")

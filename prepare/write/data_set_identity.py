@@ -14,7 +14,7 @@ from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 from prepare.sources.source_settings import SourceSettings
 
-READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split", "groups")
+READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split", "groups", "headings")
 """Keys of the source that decide what its files mean."""
 
 Identity = dict[str, Any]
@@ -80,6 +80,7 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         "label",
         "val_split",
         "groups",
+        "headings",
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]

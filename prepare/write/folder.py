@@ -109,7 +109,7 @@ def finish_folder(folder: Path, splits: Mapping[str, PreparedSplit], card: Card)
             samples = [sample for image in prepared.images for sample in image.samples]
             write_json(folder / ANNOTATIONS_FILES[split], coco_annotations(samples, card.categories))
     images = (image for prepared in splits.values() for image in prepared.images)
-    _remove_strays(folder, {name for image in images for name in (image.image, *image.drawn)})
+    _remove_strays(folder, {name for image in images for name in (image.image, *image.others, *image.drawn)})
     os.sync()
     save_card(card, folder)
     (folder / MARKER).unlink(missing_ok=True)  # another run that found the card may have removed it

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from grounding.answers.spellings.loose_json import LooseText
-from grounding.answers.spellings.named_sides import as_number
+from grounding.answers.spellings.named_sides import as_number, plain_key
 from grounding.answers.spellings.prose_boxes import REFS
 from grounding.answers.spellings.written_boxes import SaidPicture
 
@@ -113,6 +113,11 @@ def picture_of_object(plain: Mapping[str, Any]) -> SaidPicture | None:
             if (number := _number_of_value(plain.get(key))) is not None:
                 return SaidPicture(number, counts_from_1)
     return None
+
+
+def is_picture_key(key: str) -> bool:
+    """Tell whether a key of a JSON object names its picture."""
+    return plain_key(key) in _KEYS
 
 
 def picture_of_name(text: str) -> SaidPicture | None:

@@ -12,7 +12,7 @@ from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.server_forms import grammar_ebnf, grammar_schema, request_fields
 from grounding.grammar.symbols import spell
 from grounding.samples import Detection
-from tests.grounding.grammar.written_answers import HARD_LABELS, nasty_labels, written
+from tests.grounding.grammar.written_answers import HARD_LABELS, nasty_labels, written, written_about
 
 LABELS = ("dog", 'a "b" \\ c', "红")
 
@@ -69,7 +69,8 @@ def parse(tokens: object, rules: dict[str, str]) -> list[list[tuple[str, object]
     for token in tokens:  # type: ignore[attr-defined]
         text, members, rule, mark = token.groups()
         if text is not None:
-            sequences[-1].append(("text", re.sub(r"\\(.)", r"\1", text)))
+            plain = re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text)
+            sequences[-1].append(("text", plain))
         elif members is not None:
             sequences[-1].append(("class", re.compile(f"[{members.replace('[', chr(92) + '[')}]", re.DOTALL)))
         elif rule is not None:
@@ -129,6 +130,27 @@ def test_the_ebnf_accepts_hard_labels(
 
 
 @formats
+@pytest.mark.parametrize("pictures", [2, 11])
+def test_the_ebnf_of_several_pictures_accepts_what_the_grammar_does(
+    answer_format: str, pictures: int
+) -> None:
+    accepts_text = acceptor(grammar_ebnf(answer_format, LABELS, pictures=pictures))
+    grammar = AnswerGrammar(answer_format, LABELS, pictures=pictures)
+    objects = [Detection("dog", Box(1, 2, 1000, 1000), picture=place) for place in (0, 0, 1, pictures - 1)]
+    good = written_about(answer_format, objects, pictures)
+    changed = [
+        good[:place] + change + good[place + 1 :]
+        for place in range(0, len(good), 3)
+        for change in ("", "2", "\n", ", ")
+        if not good[place].isdigit() or change == "2"
+    ]
+    texts = [good, written_about(answer_format, [], pictures), written(answer_format, objects[:1]), *changed]
+    for text in texts:
+        assert accepts_text(text) == grammar.accepts(spell(text)), text
+    assert accepts_text(good)
+
+
+@formats
 def test_the_ebnf_does_not_compare_corners(
     answer_format: str, accepts: dict[tuple[str, tuple[str, ...]], Callable[[str], bool]]
 ) -> None:
@@ -145,6 +167,11 @@ def test_the_schema_describes_answers_in_json() -> None:
     number = item["properties"]["bbox_2d"]["items"]
     assert (number["minimum"], number["maximum"]) == (0, 1000)
     assert item["properties"]["label"]["enum"] == list(LABELS)
+    several = grammar_schema(LABELS, pictures=3)["items"]
+    one = Detection("dog", Box(1, 2, 3, 1000), picture=1)
+    row = json.loads(written_about("json", [one], 3))[0]
+    assert list(row) == several["required"] == list(several["properties"])
+    assert several["properties"]["image"] == {"type": "integer", "minimum": 1, "maximum": 3}
     assert "enum" not in grammar_schema()["items"]["properties"]["label"]
 
 
