@@ -93,7 +93,7 @@ def test_descriptions_are_asked_about_the_whole_picture_and_judged(
 
 def test_of_several_boxes_the_surest_counts() -> None:
     ((item,), size) = read_given_descriptions([("line 1", ROWS[0])]), Size(100, 100)
-    question = Question(item.image_id, item.picture, size, Request((Path("a.png"),), "", "<image>dog"))
+    question = Question.of_one(item.image_id, item.picture, size, Request((Path("a.png"),), "", "<image>dog"))
     boxes = [Detection("dog", Box(0, 0, 9, 9), 0.2), Detection("dog", Box(10, 10, 50, 50), 0.9)]
     row = judged_row(item, question, ParsedAnswer("", tuple(boxes), ()))
     assert (row["box"], row["iou"]) == ([10, 10, 50, 50], 1)
