@@ -20,7 +20,7 @@ def test_the_region_of_a_drawn_answer_is_lit():
     picture = Image.new("RGB", (64, 64), (100, 100, 100))
     drawn = np.asarray(
         draw_answer(
-            picture, AnsweredQuestion("?", ParsedAnswer("", (), ()), 1.0, region=Box(0, 0, 32, 64)), ()
+            [picture], AnsweredQuestion("?", ParsedAnswer("", (), ()), 1.0, region=Box(0, 0, 32, 64)), ()
         )
     )
     assert drawn.shape == (640, 640, 3)
