@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from grounding.boxes import Box, Size
+from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer
 from visualize.app.answered_question import AnsweredQuestion
 from visualize.app.answers.answer_picture import draw_answer, shown_size
@@ -26,3 +27,20 @@ def test_the_region_of_a_drawn_answer_is_lit():
     assert drawn.shape == (640, 640, 3)
     assert (drawn[:, :320] == 100).all()
     assert (drawn[:, 330:] == 50).all()
+
+
+def test_several_pictures_stand_side_by_side_with_their_own_boxes():
+    dark, light = Image.new("RGB", (640, 640), (10, 10, 10)), Image.new("RGB", (640, 320), (200, 200, 200))
+    found = (Detection("cat", Box(100, 100, 300, 300), picture=1),)
+    asked = AnsweredQuestion("?", ParsedAnswer("", found, ()), 1.0, pictures=2)
+    drawn = np.asarray(draw_answer([dark, light], asked, ()))
+    assert drawn.shape[1] > 1280
+    assert drawn.shape[0] < 800
+    left, right = drawn[:, :650], drawn[:, 660:]
+    bottom = left[-600:, 20:600]
+    assert (bottom == 10).all()  # no box in the first picture
+    assert len(np.unique(right[-300:].reshape(-1, 3), axis=0)) > 1
+    three = draw_answer(
+        [dark, light, light], AnsweredQuestion("?", ParsedAnswer("", (), ()), 1, pictures=3), ()
+    )
+    assert three.height > 640 + 320
