@@ -101,12 +101,10 @@ def test_answers_in_words_are_no_answers_of_the_grammar(recipe: InferRecipe, dat
         check_grammar(recipe)
 
 
-def test_answers_about_several_pictures_have_a_grammar_of_their_own(
-    recipe: InferRecipe, dataset: Any
-) -> None:
+def test_answers_about_several_pictures_have_their_own_grammar(recipe: InferRecipe, dataset: Any) -> None:
     join_questions(dataset.path)
     check_grammar(recipe)
     path = dataset.path / "val.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("Image 2: ", "Image 9: "), encoding="utf-8")
-    with pytest.raises(UserError, match="line 1: 'Image 1: .* is no answer that grammar=objects"):
+    with pytest.raises(UserError, match=r"line 1: 'Image 1: .* is no answer that grammar=objects"):
         check_grammar(recipe)

@@ -37,10 +37,8 @@ def test_several_pictures_stand_side_by_side_with_their_own_boxes():
     assert drawn.shape[1] > 1280
     assert drawn.shape[0] < 800
     left, right = drawn[:, :650], drawn[:, 660:]
-    bottom = left[-600:, 20:600]
-    assert (bottom == 10).all()  # no box in the first picture
-    assert len(np.unique(right[-300:].reshape(-1, 3), axis=0)) > 1
-    three = draw_answer(
-        [dark, light, light], AnsweredQuestion("?", ParsedAnswer("", (), ()), 1, pictures=3), ()
-    )
+    assert (left[-600:-20, 20:600] == 10).all()  # no box in the first picture
+    assert len(np.unique(right[-300:-20, 20:600].reshape(-1, 3), axis=0)) > 1
+    nothing = AnsweredQuestion("?", ParsedAnswer("", (), ()), 1.0, pictures=3)
+    three = draw_answer([dark, light, light], nothing, ())
     assert three.height > 640 + 320
