@@ -18,6 +18,7 @@ from grounding.record.flaws import (
     BAD_OBJECTS,
     BAD_REGION,
     BAD_REPLAY,
+    BAD_VIEWS,
     BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
@@ -36,6 +37,7 @@ from grounding.record.pieces import check_answer_text, check_box, check_label, e
 from grounding.record.read_back import check_reading_back
 from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import asks_for_words, read_region
+from grounding.views.view_mark import without_views
 from grounding.yes_no.shown_box import TEXT
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
 from grounding.yes_no.yes_no_words import YES_AND_NO
@@ -75,6 +77,20 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         if objects or any(_PLACEHOLDER.search(message["content"]) for message in messages):
             yield Flaw(BAD_REPLAY, excerpt(objects or messages[-1]["content"]))
         return
+    try:
+        plain = without_views(row)
+    except ValueError as error:
+        yield Flaw(BAD_VIEWS, str(error))
+        return
+    yield from _check_question_for_boxes(plain, contract, len(images or ()) if plain is row else 1)
+
+
+def _check_question_for_boxes(row: dict[str, Any], contract: Contract, images: int) -> Iterator[Flaw]:
+    """Check the candidates that a question lists, and the objects that its answers name.
+
+    `images` is how many images the answers are about.
+    """
+    messages, objects = row["messages"], row.get("objects")
     candidates = None
     try:
         candidates = read_candidates(row)
@@ -83,7 +99,7 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
     if candidates is not None and candidates.without(_first_question(messages)) is None:
         yield Flaw(BAD_CANDIDATES, excerpt(_first_question(messages)))
     boxes = () if candidates is None else candidates.boxes_in(Size(GRID, GRID))
-    yield from _check_named_objects(messages, objects, contract, len(images or ()), boxes)
+    yield from _check_named_objects(messages, objects, contract, images, boxes)
 
 
 def _first_question(messages: Messages) -> str:

@@ -31,6 +31,7 @@ BAD_YES_NO = "yes/no question is not one turn with the answer that its mark says
 BAD_REPLAY = "replayed answer in words has objects or placeholders for them"
 BAD_REGION = "question for words has no first answer among the phrases of its mark"
 BAD_CANDIDATES = "question does not list the candidates of its mark"
+BAD_VIEWS = "question does not show the views of its mark"
 BAD_NUMBER = "number of a candidate that is not there, or used twice"
 TWICE_IN_ANSWER = "object is named twice in an answer"
 

@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ NOT_ABOUT_BOXES = {
     False: "%s: %d questions for words about a region are kept apart: their answers hold no boxes",
 }
 """What is said of records that are no questions about boxes, by whether they ask yes or no."""
+
+NumberedRow = tuple[int, Any]
+"""A row of the JSONL behind the number of its line, as `grounding.files.read_jsonl` yields them."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,18 @@ class Question:
 
 
 def read_questions(
-    dataset: Path, split: str, limit: int | None = None, *, or_words: bool = False
+    dataset: Path,
+    split: str,
+    limit: int | None = None,
+    *,
+    or_words: bool = False,
+    rows: Iterable[NumberedRow] | None = None,
 ) -> list[Question]:
     """Read the questions about boxes of a split in the order of its records, the first `limit` of them.
 
     Yes/no questions and questions for words are left out: their answers hold no boxes, and no score of boxes
-    would count them. With `or_words`, there may be none if the split has questions for words.
+    would count them. With `or_words`, there may be none if the split has questions for words. `rows` are the
+    split's, where they are read for something else, too.
 
     Raises:
         UserError: not a prepared data set, a record that is no question about pictures, or no question.
@@ -117,7 +126,7 @@ def read_questions(
     known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
     left_out: Counter[bool] = Counter()
-    for line, row in read_jsonl(path):
+    for line, row in read_jsonl(path) if rows is None else rows:
         if limit is not None and len(questions) == limit:
             break
         if not asks_for_boxes(row):

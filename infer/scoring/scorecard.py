@@ -43,7 +43,7 @@ class Scores:
     that the data set does not define the metric: no such object or question, or no scores. `intervals` are
     bootstrap intervals of the metrics that are means over the images. `limits` has `max_detections`, and how
     many images it cut. `by_kind` has a row for each band of each kind of pictures. `notes` say
-    what is missing.
+    what is missing. `drawn` has the values of each draw that the intervals come from, shape (draws,).
     """
 
     values: Mapping[str, Value]
@@ -57,6 +57,7 @@ class Scores:
     category_intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     by_kind: KindTable = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    drawn: Mapping[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def metrics(self) -> dict[str, float | int]:
@@ -134,6 +135,7 @@ def score(
         category_intervals={name: _intervals(row) for name, row in drawn.per_category.items()},
         by_kind=_by_kind(evaluation, measured, weights, trained, with_ap_intervals=with_kind_intervals),
         notes=(*notes, *(() if measured.words is None else measured.words.notes)),
+        drawn=drawn.values,
     )
 
 

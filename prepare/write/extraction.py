@@ -38,6 +38,7 @@ from prepare.write.image_files import (
 )
 from prepare.write.overlap import overlap
 from prepare.write.shown_boxes import add_box_records
+from prepare.write.view_files import RECORDS_WITH_VIEWS, VIEWS_SHOWN, add_views
 
 COUNTS = ("images", "records", "boxes", "boxes_in_answers", "boxes_clipped")
 
@@ -50,6 +51,7 @@ MOST_COUNT = "most_images"
 SOMETIMES = (
     *(IMAGES_OUTSIDE, YES_NO_KEY, REGION_KEY, RELATION_COUNT),
     *(SEVERAL_COUNT, MOST_COUNT, HEADINGS_COUNT),
+    *(RECORDS_WITH_VIEWS, VIEWS_SHOWN),
 )
 """Counts that both splits have if one of them has them."""
 
@@ -197,6 +199,7 @@ def _prepare_image(
         first, *others = checked
         shown = [(each.name, each.facts.frame) for each in others]
         made = make_records(annotation, first.name, first.facts.frame, maker, *shown, is_val=is_val)
+        add_views(made, first.content, first.facts, store.folder, maker.questioner.recipe)
         add_box_records(made, first.content, first.facts, store.folder, maker.questioner.recipe)
     except UnusableImageError as error:
         return Lost(error.reason, 1, f"{where} ({error.detail})" if error.detail else where, error.items)

@@ -26,9 +26,9 @@ from grounding.layout import (
 )
 from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
+from prepare.write.drawn_files import DRAWN_NAME
 from prepare.write.extraction import PreparedSplit
 from prepare.write.lock import LOCK_FILE
-from prepare.write.shown_boxes import DRAWN_NAME
 
 MARKER = ".preparing.json"
 

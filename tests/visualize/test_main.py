@@ -118,7 +118,7 @@ def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):
     objects = {"ref": ["cup", "cat"], "bbox": [[0, 0, 500, 500], [500, 500, 1000, 1000]]}
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "objects": objects}])
-    ((shown, question, yes_or_no),) = read_records(path, 1)
+    (((shown,), question, yes_or_no),) = read_records(path, 1)
     assert (question, yes_or_no) == ("Find all.", None)
     assert [detection.label for detection in shown.detections] == ["cup", "cat"]
     assert shown.problems == ()
@@ -129,7 +129,7 @@ def test_the_answer_of_a_yes_no_record_is_drawn(dataset, capsys):
     messages = [{"role": ("user", "assistant")[n], "content": texts[n]} for n in range(2)]
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "yes_no": "shifted"}])
-    ((shown, question, yes_or_no),) = read_records(path, 1)
+    (((shown,), question, yes_or_no),) = read_records(path, 1)
     assert (question, yes_or_no) == ("Is the white outline right?", "No")
     assert (shown.detections, shown.problems) == ((), ())
     pictures = []
@@ -220,7 +220,7 @@ def test_the_words_of_a_record_are_drawn_under_its_picture(dataset, capsys, show
     path = dataset / "train.jsonl"
     row = {"messages": messages, "images": ["images/7.png"], "region": MARK | {"show": show}}
     write_lines(path, [row])
-    ((shown, question, words),) = read_records(path, 1)
+    (((shown,), question, words),) = read_records(path, 1)
     assert (question, words, shown.problems) == ("What is it?", "the square", ())
     boxes = [(item.label, item.box.xyxy) for item in shown.detections]
     assert boxes == ([("方块", (8, 12, 32, 36))] if show == "text" else [])
