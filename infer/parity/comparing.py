@@ -108,9 +108,9 @@ def _questions(settings: ParitySettings, folder: Path) -> list[AskedPrompt]:
     if settings.dataset is None:
         if settings.prompts > (most := len(SIZES) * len(QUESTIONS)):
             raise UserError(f"prompts: {settings.prompts} is more than {most}: name a dataset, or ask fewer")
-        return frozen_prompts(folder, settings.prompts)
+        return frozen_prompts(folder, settings.prompts, settings.pictures)
     questions = read_questions(Path(settings.dataset), "val", settings.prompts)
-    return [AskedPrompt(question.request, question.size) for question in questions]
+    return [AskedPrompt(question.request, question.asked) for question in questions]
 
 
 @contextmanager
