@@ -44,7 +44,8 @@ def look_at_images(source: Source, places: Sequence[Place]) -> Iterator[ImageLoo
         if isinstance(batch, Lost):
             continue
         for annotation, data in batch:
-            files = [picture.file for picture in annotation.pictures] or [data]
+            files: list[ImageData] = [picture.file for picture in annotation.pictures]
+            files = files or [data]
             for alone, file in zip(annotation.each_picture(), files, strict=True):
                 yield _look(alone, file)
 
