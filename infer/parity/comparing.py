@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from infer.asking.dataset_questions import read_questions
+from infer.asking.given_candidates import without_candidates
 from infer.confidence.calibration import Calibration
 from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.devices import choose_device
@@ -109,7 +110,8 @@ def _questions(settings: ParitySettings, folder: Path) -> list[AskedPrompt]:
         if settings.prompts > (most := len(SIZES) * len(QUESTIONS)):
             raise UserError(f"prompts: {settings.prompts} is more than {most}: name a dataset, or ask fewer")
         return frozen_prompts(folder, settings.prompts)
-    questions = read_questions(Path(settings.dataset), "val", settings.prompts)
+    read = read_questions(Path(settings.dataset), "val", settings.prompts)
+    questions = [without_candidates(question) for question in read]
     return [AskedPrompt(question.request, question.size) for question in questions]
 
 
