@@ -60,7 +60,11 @@ def _check_records(recipe: InferRecipe) -> None:
     from tqdm import tqdm
 
     labels = recipe.answer_labels()
-    plain = AnswerGrammar(recipe.grammar, labels, descriptions=recipe.grammar_descriptions)
+    grammar_of = lru_cache(maxsize=64)(
+        lambda pictures: AnswerGrammar(
+            recipe.grammar, labels, descriptions=recipe.grammar_descriptions, pictures=pictures
+        )
+    )
     numbered = lru_cache(maxsize=64)(
         lambda candidates: AnswerGrammar(recipe.grammar, labels, candidates=candidates)
     )
@@ -73,10 +77,13 @@ def _check_records(recipe: InferRecipe) -> None:
             record = parse_record(row)
         except ValueError:
             continue  # the reader of questions names it
-        answers = record.answers
-        grammar = plain if record.candidates is None else numbered(len(record.candidates.items))
-        if answers and not grammar.accepts(spell(answers[0])):
-            described = AnswerGrammar(recipe.grammar, labels, descriptions=True)
+        if not (answers := record.answers):
+            continue
+        pictures = record.shown[0]
+        listed = record.candidates
+        grammar = grammar_of(pictures) if listed is None else numbered(len(listed.items))
+        if not grammar.accepts(spell(answers[0])):
+            described = AnswerGrammar(recipe.grammar, labels, descriptions=True, pictures=pictures)
             if described.accepts(spell(answers[0])):
                 raise UserError(
                     f"{path}, line {line}: the answer describes objects: set grammar_descriptions=true, or "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from grounding.files import replacing
-from train.cache.image_encoding import block_files, read_block_images
+from train.cache.image_encoding import BlockImage, block_files, read_block_images
 from train.cache.record_encoding import RECORD_BLOCKS, record_block_file
 from train.cache.record_outline import RecordOutline
 from train.cached.section import (
@@ -29,16 +29,13 @@ KEPT_COUNT = "kept"
 
 def write_image_table(folder: Path, blocks: int) -> None:
     """Write the table of all images and their names from the entries of the blocks."""
-    rows: list[Any] = []
+    parts = [np.empty(0, IMAGE)]
     with replacing(folder / IMAGE_NAMES) as names:
         for number in range(blocks):
-            for entry in read_block_images(folder, number) or []:
-                digest = list(bytes.fromhex(entry.digest))
-                rows.append(
-                    (number, entry.offset, entry.grid, entry.bytes, entry.changed_ns, digest, not entry.fault)
-                )
-                names.write(json.dumps(entry.name).encode() + b"\n")
-    _save(folder / IMAGES, np.array(rows, IMAGE))
+            entries = read_block_images(folder, number) or []
+            parts.append(np.array([_row(number, entry) for entry in entries], IMAGE))
+            names.write(b"".join(json.dumps(entry.name).encode() + b"\n" for entry in entries))
+    _save(folder / IMAGES, np.concatenate(parts))
 
 
 def write_record_tables(folder: Path, outline: RecordOutline, blocks: int) -> Counter[str]:
@@ -75,6 +72,11 @@ def sizes_of(folder: Path, image_blocks: int) -> dict[str, int]:
 def remove_record_blocks(folder: Path) -> None:
     """Remove the blocks of records: their content is in the tables, or it is made anew."""
     shutil.rmtree(folder / RECORD_BLOCKS, ignore_errors=True)
+
+
+def _row(block: int, entry: BlockImage) -> tuple[Any, ...]:
+    digest = list(bytes.fromhex(entry.digest))
+    return block, entry.offset, entry.grid, entry.bytes, entry.changed_ns, digest, not entry.fault
 
 
 def _counted(reasons: Any) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from train.cached.section import (
 )
 from train.cached.section_reader import forget_open_sections, open_section
 from train.keys import CACHE_KEY
+from train.preflight.cache_fit.cache_keys import cache_keys
 from train.preflight.cache_fit.record_encoder import open_encoder, settings_of_encoder
 from train.recipe import TrainRecipe
 
@@ -54,6 +56,8 @@ def make_cache(path: Path, words: list[str]) -> str:
     """
     options = read_cache_options(path, words)
     recipe = TrainRecipe(options.values)
+    if problems := list(cache_keys(replace(recipe, values={**recipe.values, CACHE_KEY: "a folder"}))):
+        raise UserError(f"{path}: {'; '.join(problems)}")
     dataset = open_encoder(recipe)
     settings = settings_of_encoder(dataset, recipe)
     lines = []

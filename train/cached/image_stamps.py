@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from grounding.files import BLOCK, is_regular
 from train.cached.section_reader import Section
 
 DIGEST_BYTES = 16
@@ -19,17 +20,23 @@ def file_stamp(path: Path) -> tuple[int, int]:
     """Return a file's size in bytes and its time of change in nanoseconds; NO_FILE twice if there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a Path would double the time)
-    except OSError:
+    except (OSError, ValueError):  # a name that no file system takes
         return NO_FILE, NO_FILE
     return status.st_size, status.st_mtime_ns
 
 
 def content_digest(path: Path) -> bytes:
-    """Return the digest of a file's content; zeros if it cannot be read."""
+    """Return the digest of a file's content; zeros if it is no regular file, or cannot be read."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    if not is_regular(path):
+        return bytes(DIGEST_BYTES)
     try:
-        return hashlib.blake2b(path.read_bytes(), digest_size=DIGEST_BYTES).digest()
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
     except OSError:
         return bytes(DIGEST_BYTES)
+    return digest.digest()
 
 
 def is_same_image(path: Path, entry: Mapping[str, Any]) -> bool:

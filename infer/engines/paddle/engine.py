@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -144,14 +143,18 @@ class PaddleEngine:
 
     def _encode(self, requests: Sequence[Request]) -> list[Prompt]:
         """Encode requests, each image once."""
-        images = ImageEncoder(self.encoder.encode_image, self.kept)
+        encode_image = self.encoder.encode_image
+        if self.shares_images:
+            encode_image = ImageEncoder(encode_image, self.kept).encode
         prompts = []
         for request in requests:
             if self.prompt_limit is not None:
                 self.prompt_limit.check_text(request)
-            shown: Sequence[Path | EncodedImage] = request.images
-            if self.shares_images:
-                shown = [images.encode(image) for image in request.images]
+            shown: list[EncodedImage] = []
+            for image in request.images:
+                shown.append(encode_image(image))
+                if self.prompt_limit is not None:
+                    self.prompt_limit.check_images(shown)
             prompts.append(self.encoder.encode(shown, chat_messages(request)))
             if self.prompt_limit is not None:
                 self.prompt_limit.check_prompt(prompts[-1])

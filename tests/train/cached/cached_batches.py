@@ -7,7 +7,7 @@ import hashlib
 import json
 import sys
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +26,7 @@ from train.cache.cache_making import make_cache
 from train.cached.cached_datasets import read_from_cache
 from train.cached.cached_positions import with_cached_positions
 from train.inside.patches.paddleformers_1_2.always import skip_trained_records_unencoded as skipping
+from train.preflight import run_data
 from train.preflight.run_data import training_dataset
 from train.recipe import TrainRecipe
 
@@ -34,13 +35,12 @@ PACKED = {"packing": True, "max_seq_len": 400}
 BOTH = {"train_dataset_type": "messages,messages", "train_dataset_prob": "0.7,0.3"}
 WAYS: list[dict[str, Any]] = [
     {},
-    {"batches": 50, "workers": 1},
+    {"batches": 45, "seed": 7, "workers": 2},
     {"max_seq_len": 110},
     {"random_shuffle": False},
-    {"seed": 7, "workers": 2},
     {"processor_use_fast": False},
     {"truncation_strategy": "right", "max_seq_len": 90},
-    {"workers": 1, **PACKED},
+    PACKED,
     {"binpacking": False, **PACKED},
     {"binpacking": False, "greedy_intokens": False, **PACKED},
     {"mix_strategy": "interleave_over", **BOTH},
@@ -124,7 +124,11 @@ def refuse_images(plugin: Any, image: str) -> Any:
 
 def main() -> None:
     """Print the digests of each way, without the cache and with it."""
-    path, cache = Path(sys.argv[1]), Path(sys.argv[2])
+    path, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    run_data.load_tokenizer, run_data.load_processor = (
+        cache(run_data.load_tokenizer),
+        cache(run_data.load_processor),
+    )
     values = yaml.safe_load(path.read_text())
     one, two = values.pop("both")
     values["train_dataset_path"] = str(one)
@@ -134,8 +138,8 @@ def main() -> None:
     without = [read(given, way, mm_collate_fn) for way, given in ways]
     for words in ((), ("processor_use_fast=false",), ("truncation_strategy=right", "max_seq_len=90")):
         path.write_text(yaml.safe_dump({**values, **BOTH, "train_dataset_path": f"{one},{two}"}))
-        sys.stdout.write(make_cache(path, [f"grounding_cache={cache}", "processes=1", *words]) + "\n")
-    read_from_cache(cache)
+        sys.stdout.write(make_cache(path, [f"grounding_cache={folder}", "processes=1", *words]) + "\n")
+    read_from_cache(folder)
     MMPluginMixin._img_download = refuse_images
     for (way, given), expected in zip(ways, without, strict=True):
         found = read(given, way, with_cached_positions(mm_collate_fn))

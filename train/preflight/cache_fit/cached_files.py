@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from grounding.errors import UserError
-from models.hub_downloads import is_hub_id
 from train.cached.cached_datasets import data_set_files, matching_sections, refuse_random_stand_ins
 from train.cached.image_stamps import find_changed_image
 from train.cached.section_reader import forget_open_sections, open_section
 from train.keys import CACHE_KEY
 from train.preflight.cache_fit.cache_keys import cache_keys
 from train.preflight.cache_fit.record_encoder import open_encoder, settings_of_encoder
+from train.preflight.forecast import model_on_disk
 from train.recipe import SPLITS, TrainRecipe
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,14 @@ def cached_files(recipe: TrainRecipe) -> Iterator[str]:
 
     That of a model on a hub is compared when the run has fetched it.
     """
-    if cache_of(recipe) is None or any(cache_keys(recipe)) or is_hub_id(recipe.model):
-        return
+    folder = model_on_disk(recipe.model) if cache_of(recipe) and not any(cache_keys(recipe)) else None
+    if folder is None or not folder.is_dir():
+        return  # the check of the model says so
     forget_open_sections()
     try:
-        sections = _sections(recipe)
-        for file, folder in sections.items():
-            changed = find_changed_image(open_section(str(folder)), Path(file).parent)
+        sections = _sections(replace(recipe, values={**recipe.values, "model_name_or_path": str(folder)}))
+        for file, section in sections.items():
+            changed = find_changed_image(open_section(str(section)), Path(file).parent)
             if changed is not None:
                 yield (
                     f"{CACHE_KEY}: image {changed} of {file} has changed since it was cached: repeat "
@@ -40,7 +42,7 @@ def cached_files(recipe: TrainRecipe) -> Iterator[str]:
     except UserError as error:
         yield f"{CACHE_KEY}: {error}"
         return
-    cards = [open_section(str(folder)).card for folder in sections.values()]
+    cards = [open_section(str(section)).card for section in sections.values()]
     records, size = sum(sum(card.counts.values()) for card in cards), sum(card.bytes for card in cards)
     log.info("cache: %s records with their images, %.1f MB", f"{records:,}", size / MEGABYTE)
 
