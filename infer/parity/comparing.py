@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
+from infer.asking.candidates.given_candidates import without_candidates
 from infer.asking.dataset_questions import read_questions
-from infer.asking.given_candidates import without_candidates
 from infer.confidence.calibration import Calibration
 from infer.engines.checkpoint import Checkpoint
 from infer.engines.paddle.devices import choose_device
