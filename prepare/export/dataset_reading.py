@@ -74,7 +74,7 @@ def _check_boxes(images: Mapping[str, ImageAnswers], dataset: Path) -> None:
     Raises:
         UserError: there are such answers.
     """
-    if any(record.candidates is not None for image in images.values() for record in image.records):
+    if any(record.candidates is not None for image in images.values() for record, _ in image.records):
         raise UserError(
             f"{dataset}: answers of train name candidates, whose boxes are a detector's and not the "
             "source's: prepare the data set without candidates.file to export its boxes"
