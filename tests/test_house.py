@@ -38,6 +38,7 @@ def processor_seconds_of_children() -> float:
     [
         "chain",
         "prepare",
+        "prepare.cache",
         "prepare.check",
         "prepare.describe",
         "prepare.each",
@@ -50,6 +51,7 @@ def processor_seconds_of_children() -> float:
         "train",
         "train.blend",
         "train.box_head",
+        "train.cache",
         "train.check",
         "train.plan",
         "train.tiny",
