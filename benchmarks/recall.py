@@ -176,7 +176,7 @@ def judged(engine: Engine, recipe: InferRecipe, way: str, split: str, images: in
         tuple(tuple(objects.get(number, ())) for number in ids),
         tuple(tuple(crowds.get(number, ())) for number in ids),
     )
-    names = tuple(str(number) for number in ids)
+    names = tuple((str(number),) for number in ids)
     if way == "missed":
         return JudgedAnswers(known, names, tuple(judge_answers(known, ask_missed(engine, recipe, known))))
     return ask_and_judge(engine, known, names, replace(recipe, recall=way))

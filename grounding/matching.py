@@ -18,7 +18,7 @@ AT_50, AT_75, AT_95 = 0, 5, 9
 
 @dataclass(frozen=True)
 class Matches:
-    """The detections of one image, matched with its objects.
+    """The detections of one question, matched with its objects.
 
     `ious` has the IoU of each detection with its matched object, 0 without one. `in_crowd` has the share of
     each detection's area that lies in a crowd region of its label. Both are in the order of the detections.
@@ -53,11 +53,12 @@ class Matches:
 def match_detections(
     detections: Sequence[Detection], objects: Sequence[Detection], crowds: Sequence[Detection] = ()
 ) -> Matches:
-    """Match detections with the objects of one image.
+    """Match detections with the objects of one question.
 
-    Only pairs with one label can match. The matching is greedy: the pair with the highest IoU is matched
-    first, then the best pair of the remaining boxes, and so on down to an IoU of 0.5. Pairs with equal IoUs
-    are matched in the order of the detections, then of the objects.
+    Only pairs with one label can match, of one picture where the question has several. The matching is
+    greedy: the pair with the highest IoU is matched first, then the best pair of the remaining boxes, and so
+    on down to an IoU of 0.5. Pairs with equal IoUs are matched in the order of the detections, then of the
+    objects.
 
     Scores play no part, because detections may have none. Unlike a matching with the most pairs, the greedy
     one never gives up a better pair, so the matching at a higher threshold is the part of this one that
@@ -67,7 +68,10 @@ def match_detections(
     for row, _, overlap in pair_by_label(detections, objects, float(IOU_THRESHOLDS[AT_50])):
         ious[row] = overlap
     in_crowd = (
-        max((share_inside(item.box, crowd.box) for crowd in crowds if crowd.label == item.label), default=0.0)
+        max(
+            (share_inside(item.box, crowd.box) for crowd in crowds if _kind(crowd) == _kind(item)),
+            default=0.0,
+        )
         for item in detections
     )
     return Matches(
@@ -81,16 +85,24 @@ def match_detections(
 def pair_by_label(
     found: Sequence[Detection], wanted: Sequence[Detection], threshold: float
 ) -> list[tuple[int, int, float]]:
-    """Match the boxes of each label as `pair_boxes` does; return (index in found, index in wanted, IoU)."""
+    """Match the boxes of each label in each picture as `pair_boxes` does.
+
+    Returns (index in found, index in wanted, IoU) of each pair.
+    """
     pairs: list[tuple[int, int, float]] = []
-    for label in dict.fromkeys(item.label for item in wanted):
-        rows = [row for row, item in enumerate(found) if item.label == label]
-        columns = [column for column, item in enumerate(wanted) if item.label == label]
+    for kind in dict.fromkeys(map(_kind, wanted)):
+        rows = [row for row, item in enumerate(found) if _kind(item) == kind]
+        columns = [column for column, item in enumerate(wanted) if _kind(item) == kind]
         boxes = [found[row].box for row in rows], [wanted[column].box for column in columns]
         pairs += [
             (rows[row], columns[column], overlap) for row, column, overlap in pair_boxes(*boxes, threshold)
         ]
     return pairs
+
+
+def _kind(item: Detection) -> tuple[str, int]:
+    """Return what two boxes of one object have in common: the label, and the picture."""
+    return item.label, item.picture
 
 
 def pair_boxes(found: list[Box], wanted: list[Box], threshold: float) -> list[tuple[int, int, float]]:

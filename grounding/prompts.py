@@ -39,7 +39,10 @@ REGION_FAMILIES = {
 NO_OBJECTS = (*YES_NO_FAMILIES, *REGION_FAMILIES.values())
 """Families whose answers name no objects."""
 
-NO_PROMPTS = (MORE, *NO_OBJECTS)
+CANDIDATES = "candidates"
+"""The family of texts that introduce the candidates of a question, which stand in place of {candidates}."""
+
+NO_PROMPTS = (MORE, CANDIDATES, *NO_OBJECTS)
 """Families that a recipe's `prompt` cannot name: their questions come with others."""
 
 WORDINGS_FILE = Path(__file__).with_name("wordings.yaml")
@@ -173,6 +176,15 @@ def region_wordings(language: str, *, states_box: bool, names_label: bool) -> tu
     """
     family = load_wordings()[REGION_FAMILIES[states_box, names_label]]
     return tuple(wording for key in _languages(language) for wording in family[key])
+
+
+def candidate_wordings(language: str) -> tuple[Wording, ...]:
+    """Return the texts that introduce a question's candidates in a recipe's `language`.
+
+    Raises:
+        UserError: no such language.
+    """
+    return tuple(wording for key in _languages(language) for wording in load_wordings()[CANDIDATES][key])
 
 
 def _languages(language: str) -> tuple[str, ...]:

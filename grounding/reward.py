@@ -15,6 +15,9 @@ from grounding.answers.forms import (
     NO_AREA,
     NO_BOX,
     NOT_FOUR_NUMBERS,
+    PICTURE_MISSING,
+    PICTURE_UNCLEAR,
+    PICTURE_UNNAMED,
     POINT,
     TRUNCATED,
     UPSIDE_DOWN,
@@ -26,7 +29,10 @@ from grounding.samples import Detection, Reading
 UNREADABLE = frozenset({EMPTY_ANSWER, NO_BOX, TRUNCATED})
 """The problems of an answer that is worth nothing, whatever else is in it."""
 
-LOST_PIECES = (LABEL_ONLY, NOT_FOUR_NUMBERS, POINT, UPSIDE_DOWN, NO_AREA)
+LOST_PIECES = (
+    *(LABEL_ONLY, NOT_FOUR_NUMBERS, POINT, UPSIDE_DOWN, NO_AREA),
+    *(PICTURE_UNNAMED, PICTURE_UNCLEAR, PICTURE_MISSING),
+)
 """The problems of a piece that names an object without a usable box: each counts as a wrong box."""
 
 
@@ -35,7 +41,8 @@ def answer_reward(reading: Reading, wanted: Sequence[Detection], problems: Colle
 
     `wanted` are all objects that the question asks for, () where it asks for an absent one. An answer that is
     unreadable or cut gets 0; `problems` are further ones that the reading does not know, such as TRUNCATED
-    for an answer that reached its length limit. Pieces without a usable box count as wrong boxes.
+    for an answer that reached its length limit. Pieces without a usable box count as wrong boxes. Of several
+    pictures, a box in another picture than its object is wrong.
     """
     named = [*reading.problems, *problems]
     if UNREADABLE.intersection(named):
@@ -61,8 +68,8 @@ def boxes_reward(found: Sequence[Detection], wanted: Sequence[Detection], wrong:
 def soft_f1(found: Sequence[Detection], wanted: Sequence[Detection], wrong: int = 0) -> float:
     """Return twice the IoU of all pairs divided by the number of boxes on both sides, 1 without any.
 
-    Boxes of one label are paired one to one, such that the sum of their IoUs is largest (Kuhn, The Hungarian
-    Method for the Assignment Problem, 1955; scipy.optimize.linear_sum_assignment).
+    Boxes of one label in one picture are paired one to one, such that the sum of their IoUs is largest (Kuhn,
+    The Hungarian Method for the Assignment Problem, 1955; scipy.optimize.linear_sum_assignment).
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -70,10 +77,10 @@ def soft_f1(found: Sequence[Detection], wanted: Sequence[Detection], wrong: int 
     if total == 0:
         return 1.0
     overlap = 0.0
-    for label in {item.label for item in wanted}:
+    for kind in dict.fromkeys((item.label, item.picture) for item in wanted):
         ious = iou_matrix(
-            [item.box for item in found if item.label == label],
-            [item.box for item in wanted if item.label == label],
+            [item.box for item in found if (item.label, item.picture) == kind],
+            [item.box for item in wanted if (item.label, item.picture) == kind],
         )
         overlap += float(ious[linear_sum_assignment(ious, maximize=True)].sum())
     return 2 * overlap / total

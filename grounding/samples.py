@@ -13,7 +13,8 @@ class Detection:
     """One object: its label, its box in original pixels, and its score, None if it has none.
 
     `features` are what an answer's tokens tell about it, kept only while a calibration is fitted.
-    `description` is what an answer says of it beside its label.
+    `description` is what an answer says of it beside its label. `picture` is the index, from 0, of its
+    picture among those of the question; the box is in pixels of that picture.
     """
 
     label: str
@@ -21,6 +22,7 @@ class Detection:
     score: float | None = None
     features: tuple[float, ...] = field(default=(), compare=False, repr=False)
     description: str | None = None
+    picture: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,12 @@ class Reading:
 
     `spans` has the parts of the text that each detection was read from: its label, if any, and its box.
     Several boxes can share a label. `confidences` are what the text states about each detection, in [0, 1],
-    None where it states nothing.
+    None where it states nothing. `candidates` are the places, from 0, of the question's candidates that the
+    detections name or correct, None for a new box; () without any.
     """
 
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
     spans: tuple[tuple[Span, ...], ...] = field(default=(), compare=False)
     confidences: tuple[float | None, ...] = field(default=(), compare=False)
+    candidates: tuple[int | None, ...] = field(default=(), compare=False)

@@ -10,6 +10,7 @@ from grounding.errors import UserError
 from grounding.regions.region_mark import REGION_KEY
 from prepare.draw import Draw, draw_candidates
 from prepare.drops import DropLog, check_usable
+from prepare.questions.candidates.candidate_lister import IMAGES, CandidateLister, open_candidates
 from prepare.questions.image_records import RecordMaker
 from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ObjectReader
@@ -18,6 +19,7 @@ from prepare.questions.record_lines import record_format
 from prepare.questions.regions.described_objects import TextSearch
 from prepare.questions.regions.region_questions import RegionQuestioner
 from prepare.questions.yes_no.box_questions import BoxQuestioner
+from prepare.reasons import CANDIDATES_OF_OTHERS
 from prepare.recipe import PrepareRecipe
 from prepare.source_types import Annotation
 from prepare.sources.source import Source
@@ -69,7 +71,8 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
         BoxQuestioner(recipe, recipe.yes_no_wordings, statistics) if recipe.yes_no.share else None
     )
     region_questioner = RegionQuestioner(recipe) if recipe.regions.share else None
-    maker = RecordMaker(reader, questioner, record_format(recipe), box_questioner, region_questioner)
+    lister = open_candidates(recipe, card.categories)
+    maker = RecordMaker(reader, questioner, record_format(recipe), box_questioner, region_questioner, lister)
     is_resumed = begin_folder(folder, card)
     store = ImageStore(folder, ImageCheck(recipe.verify, recipe.exif), is_resumed)
     log = DropLog(recipe.max_bad_share, dropped, planned=sum(draw.sizes.values()))
@@ -79,6 +82,8 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     _warn_of_shortage(splits, draw)
     _warn_of_few_texts(splits, recipe)
     log.check()
+    if lister is not None:
+        _check_candidates(lister, splits, dropped)
     split, purpose = ("val", "test") if recipe.test_set else ("train", "training")
     check_usable(splits[split].images, source.folder, dropped, purpose)
     counts = {split: prepared.counts for split, prepared in splits.items()}
@@ -115,6 +120,25 @@ def _draw(
             f"phrase, a description or attributes: {remedy}leave regions.share out"
         )
     return draw
+
+
+def _check_candidates(
+    lister: CandidateLister, splits: dict[str, PreparedSplit], dropped: Counter[str]
+) -> None:
+    """Count the rows of the file that are not used; refuse a file without any image of the data set.
+
+    Raises:
+        UserError: the candidates are those of other images.
+    """
+    dropped.update(lister.results.faults)
+    if unused := lister.results.unused_images:
+        dropped[CANDIDATES_OF_OTHERS] += unused
+    if not any(prepared.counts.get(IMAGES) for prepared in splits.values()):
+        first = next((image.image for prepared in splits.values() for image in prepared.images), "none")
+        raise UserError(
+            f"candidates.file: {lister.results.where} has none of the data set's images (the first is "
+            f"{first}, the file's first is {lister.results.first_image}): give the results for these images"
+        )
 
 
 def _warn_of_few_texts(splits: dict[str, PreparedSplit], recipe: PrepareRecipe) -> None:

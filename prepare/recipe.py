@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.recipe.schema import setting
+from grounding.views.view_settings import GLOBAL_AND_OBJECTS, ViewSettings
 from prepare.sources.source_settings import SourceSettings, check_word
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class CalibrationPart:
 
 
 @dataclass(frozen=True)
-class PrepareRecipe:
+class PrepareRecipe(ViewSettings):
     """Everything that decides what the data set holds."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -126,6 +128,7 @@ class PrepareRecipe:
     yes_no: YesNoQuestions = field(default_factory=YesNoQuestions)
     regions: DescribingQuestions = field(default_factory=DescribingQuestions)
     relations: RelationQuestions = field(default_factory=RelationQuestions)
+    candidates: CandidateQuestions = field(default_factory=CandidateQuestions)
     descriptions: bool = setting("answers state the source's description of each object that has one", False)
     order: str = setting("of an answer's objects: source, reading, or area", "source")
     min_grid_size: int = setting("answers leave out boxes with a shorter side, of 1000 steps", 1)
@@ -148,6 +151,8 @@ class PrepareRecipe:
         self._check_prompt()
         self._check_yes_no()
         self._check_regions()
+        self._check_candidates()
+        self._check_views()
         self._check_test_set()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
@@ -277,6 +282,47 @@ class PrepareRecipe:
         if unasked := sorted(named - known):
             raise ValueError(f"regions.prompt: {settings} never asks {unasked[0]}: leave it out")
 
+    def _check_candidates(self) -> None:
+        self.candidates.check()
+        if self.candidates.file is None:
+            return
+        if self.source.kind == "records":
+            raise ValueError(
+                "candidates.file: source.kind=records keeps conversations as they are, and adds none: leave "
+                "candidates.file out, or prepare the annotations that the records were made from"
+            )
+        if self.descriptions:
+            raise ValueError(
+                "candidates.file: an answer that names a candidate by number has no place for a description: "
+                "leave descriptions or candidates.file out"
+            )
+        if self.regions.dialogue:
+            raise ValueError(
+                "candidates.file: the second turn of a dialogue lists no candidates: set regions.dialogue=0, "
+                "or leave candidates.file out"
+            )
+
+    def _check_views(self) -> None:
+        self.check_views()
+        if not self.has_views:
+            return
+        if self.source.kind == "records":
+            raise ValueError(
+                "views: source.kind=records keeps conversations as they are, and adds no views: leave views "
+                "out, or prepare the annotations that the records were made from"
+            )
+        for key in ("yes_no", "regions"):
+            if getattr(self, key).share:
+                raise ValueError(
+                    f"views: questions of {key}.share show a picture of their own, without views: leave "
+                    f"{key}.share or views out"
+                )
+        if self.views == GLOBAL_AND_OBJECTS and self.candidates.file is None:
+            raise ValueError(
+                f"views: {GLOBAL_AND_OBJECTS} shows the surroundings of candidates: set candidates.file, or "
+                "views=global+tiles"
+            )
+
     def _check_test_set(self) -> None:
         if not self.test_set:
             return
@@ -348,6 +394,13 @@ class PrepareRecipe:
         )
 
     @property
+    def candidate_wordings(self) -> "tuple[Wording, ...]":
+        """The texts that introduce candidates; () without any."""
+        from grounding.prompts import candidate_wordings
+
+        return candidate_wordings(self.language) if self.candidates.files else ()
+
+    @property
     def continuation(self) -> "Wording":
         """The user's text between two turns of an answer."""
         from grounding.prompts import LANGUAGES, MORE, load_wordings
@@ -358,7 +411,10 @@ class PrepareRecipe:
     def prompts(self) -> dict[str, str]:
         """The templates by name, as the card keeps them."""
         turns = [self.continuation] if self.max_objects is not None and self.overflow == "turns" else []
-        asked = (*self.wordings, *turns, *self.yes_no_wordings, *self.region_wordings)
+        asked = (
+            *(*self.wordings, *turns, *self.yes_no_wordings, *self.region_wordings),
+            *self.candidate_wordings,
+        )
         return {wording.name: wording.template for wording in asked}
 
     @property

@@ -41,6 +41,7 @@ def processor_seconds_of_children() -> float:
         "prepare.cache",
         "prepare.check",
         "prepare.describe",
+        "prepare.detect",
         "prepare.each",
         "prepare.export",
         "prepare.inspect",

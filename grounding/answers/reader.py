@@ -9,18 +9,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from grounding.answers.asked import Asked, as_asked
+from grounding.answers.candidate_numbers import NumberedAnswer, find_numbers
 from grounding.answers.forms import (
+    CANDIDATE_TWICE,
     DUPLICATE,
     FRACTIONS,
     NO_AREA,
+    NO_SUCH_CANDIDATE,
     OUT_OF_IMAGE,
     OUT_OF_RANGE,
     UNLABELLED,
     UPSIDE_DOWN,
 )
+from grounding.answers.picture_numbers import index_pictures
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox
-from grounding.boxes import GRID, Size, from_grid
+from grounding.boxes import GRID, Box, Size, from_grid
 from grounding.samples import Detection, Reading, Span
 
 
@@ -35,8 +40,14 @@ class AnswerScale:
 ON_GRID = AnswerScale()
 
 
-def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: bool = False) -> Reading:
-    """Read the objects in a model's answer about an image of this size.
+def read_answer(
+    text: str,
+    asked: Size | Asked,
+    scale: AnswerScale | Sequence[AnswerScale] = ON_GRID,
+    *,
+    thinks: bool = False,
+) -> Reading:
+    """Read the objects in a model's answer about an image of this size, or about several pictures.
 
     Forms: grounding tokens, present or skipped by the decoder (`name(x1,y1),(x2,y2)`, several boxes under
     one name), also inside of JSON; JSON (fenced, in prose, in a string, with single quotes, comments or
@@ -45,15 +56,28 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
     of text; tags of other models; answers that say that there is nothing. Numbers with a percent sign are
     shares of the image, others are on the `scale`. With `thinks` the text begins inside of a thought.
 
+    Where several pictures were asked about, headings (`Image 2:`, `**Picture 2**`, `图2：`) or keys of JSON
+    (`image`) name the picture of each box, counted from 1. Each picture can have a `scale` of its own. A box
+    without a picture, or of one that is not there, is left out and reported.
+
+    An answer names the candidates of its question by their numbers from 1: a number alone means the box of
+    the candidate, and one beside a box that the answer corrects it.
+
     Coordinates outside the image are clipped and reported, a repeated object is kept and reported, any other
     bad piece is left out and reported. That all numbers are fractions is reported, too.
     """
-    findings = _Findings(size, scale)
-    for found in scan_answer(text, thinks=thinks):
-        if isinstance(found, str):
-            findings.problems.append(found)
+    asked = as_asked(asked)
+    scales = (scale,) * len(asked.sizes) if isinstance(scale, AnswerScale) else tuple(scale)
+    numbered = find_numbers(text, are_listed=bool(asked.candidates))
+    findings = _Findings(asked, scales, numbered)
+    found = scan_answer(numbered.text, thinks=thinks, about_several=asked.is_about_several)
+    for one in index_pictures(found, len(asked.sizes)) if asked.is_about_several else found:
+        if isinstance(one, str):
+            findings.problems.append(one)
+        elif isinstance(one, WrittenBox):
+            findings.add(one)
         else:
-            findings.add(found, text)
+            findings.add(*one)
     if findings.are_fractions:
         findings.problems.append(FRACTIONS)
     return Reading(
@@ -61,6 +85,7 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
         tuple(findings.problems),
         tuple(findings.spans),
         tuple(findings.confidences),
+        tuple(findings.numbers) if any(number is not None for number in findings.numbers) else (),
     )
 
 
@@ -68,29 +93,43 @@ def read_answer(text: str, size: Size, scale: AnswerScale = ON_GRID, *, thinks: 
 class _Findings:
     """Detections, problems and spans that were read so far."""
 
-    size: Size
-    scale: AnswerScale
+    asked: Asked
+    scales: tuple[AnswerScale, ...]
+    numbered: NumberedAnswer
     detections: list[Detection] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     spans: list[tuple[Span, ...]] = field(default_factory=list)
     confidences: list[float | None] = field(default_factory=list)
-    seen: set[tuple[str, float, float, float, float]] = field(default_factory=set)
+    numbers: list[int | None] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    seen: set[tuple[int, str, float, float, float, float]] = field(default_factory=set)
     largest: float = -math.inf
     has_fraction: bool = False
 
     @property
     def are_fractions(self) -> bool:
         """Whether no number is above 1, and one is written as a fraction, where the scale is larger."""
-        return self.has_fraction and self.largest <= 1 < min(self.scale.width, self.scale.height)
+        shortest = min(min(scale.width, scale.height) for scale in self.scales)
+        return self.has_fraction and self.largest <= 1 < shortest
 
-    def add(self, box: WrittenBox, text: str) -> None:
+    def add(self, box: WrittenBox, picture: int = 0) -> None:
+        """Add a box of the scanned text, or the candidate that it stands for."""
+        box, named = self.numbered.read(box)
+        number = None if named is None else self._known(named.number)
+        is_alone = named is not None and not named.is_corrected
+        if is_alone and number is None:
+            return
         if not box.label:
             self.problems.append(UNLABELLED)
-        self._watch_scale(box, text)
-        numbers = self._on_grid(box)
+        if is_alone and number is not None:
+            self._keep(box, self.asked.candidates[number], 0, number)
+            return
+        self._watch_scale(box, self.numbered.original)
+        scale = self.scales[picture]
+        numbers = _on_grid(box, scale)
         lowest, highest = min(numbers), max(numbers)
         if lowest < 0 or highest > GRID or not math.isfinite(lowest + highest):
-            self.problems.append(OUT_OF_RANGE if self.scale == ON_GRID else OUT_OF_IMAGE)
+            self.problems.append(OUT_OF_RANGE if scale == ON_GRID else OUT_OF_IMAGE)
             if not (math.isfinite(lowest) and math.isfinite(highest)):
                 return
             numbers = [min(max(number, 0.0), float(GRID)) for number in numbers]
@@ -98,12 +137,25 @@ class _Findings:
         if x2 <= x1 or y2 <= y1:
             self.problems.append(UPSIDE_DOWN if x2 < x1 or y2 < y1 else NO_AREA)
             return
-        box_in_image = from_grid(x1, y1, x2, y2, self.size)
-        detection = Detection(box.label, box_in_image, description=box.description)
-        key = (box.label, x1, y1, x2, y2)
+        self._keep(box, from_grid(x1, y1, x2, y2, self.asked.sizes[picture]), picture, number)
+
+    def _known(self, number: int) -> int | None:
+        """Return the place of the candidate with a number, None if there is no such candidate."""
+        if not 0 < number <= len(self.asked.candidates):
+            self.problems.append(NO_SUCH_CANDIDATE)
+            return None
+        if number in self.used:
+            self.problems.append(CANDIDATE_TWICE)
+        self.used.add(number)
+        return number - 1
+
+    def _keep(self, box: WrittenBox, in_image: Box, picture: int, number: int | None) -> None:
+        detection = Detection(box.label, in_image, description=box.description, picture=picture)
+        key = (picture, box.label, *in_image.xyxy)
         if key in self.seen:
             self.problems.append(DUPLICATE)
         self.seen.add(key)
+        self.numbers.append(number)
         self.detections.append(detection)
         self.confidences.append(box.confidence)
         spans = (box.label_span, box.span)
@@ -118,14 +170,16 @@ class _Findings:
             character in ".．" for character in text[slice(*box.span)]
         )
 
-    def _on_grid(self, box: WrittenBox) -> Sequence[float]:
-        numbers: Sequence[float] = box.numbers
-        if box.order == "xywh":
-            x, y, width, height = numbers
-            numbers = x, y, x + width, y + height
-        if box.is_percent:
-            return [number * GRID / 100 for number in numbers]
-        if self.scale == ON_GRID:
-            return numbers
-        sides = (self.scale.width, self.scale.height)
-        return [number * GRID / side for number, side in zip(numbers, sides * 2, strict=True)]
+
+def _on_grid(box: WrittenBox, scale: AnswerScale) -> Sequence[float]:
+    numbers: Sequence[float] = box.numbers
+    if box.order == "xywh":
+        x, y, width, height = numbers
+        numbers = x, y, x + width, y + height
+    if box.is_percent:
+        return [number * GRID / 100 for number in numbers]
+    if scale == ON_GRID:
+        return numbers
+    return [
+        number * GRID / side for number, side in zip(numbers, (scale.width, scale.height) * 2, strict=True)
+    ]

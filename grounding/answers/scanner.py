@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from grounding.answers.descriptions import Note, blank_spans, find_notes
-from grounding.answers.forms import BOX_KEYS, EMPTY_ANSWER, NO_BOX, POINT, TRUNCATED
+from grounding.answers.forms import (
+    BOX_KEYS,
+    EMPTY_ANSWER,
+    LABEL_ONLY,
+    NO_BOX,
+    PICTURE_UNCLEAR,
+    POINT,
+    TRUNCATED,
+)
 from grounding.answers.nothing_found import says_nothing
 from grounding.answers.spellings.json_boxes import JsonReader
 from grounding.answers.spellings.plain_characters import Piece, plain_piece, without_wrapping
@@ -21,8 +29,15 @@ from grounding.answers.spellings.prose_boxes import (
     is_half_box,
     read_points,
 )
+from grounding.answers.spellings.said_pictures import (
+    SaidPictures,
+    Section,
+    find_pictures,
+    picture_of_name,
+    without_picture,
+)
 from grounding.answers.spellings.tagged_boxes import read_tags
-from grounding.answers.spellings.written_boxes import Found, WrittenBox
+from grounding.answers.spellings.written_boxes import Found, SaidPicture, WrittenBox
 
 _SPECIAL_TOKEN = re.compile(r"<\|[a-z_]{1,40}\|>")
 _KEY = "|".join(sorted(BOX_KEYS, key=len, reverse=True)).replace("_", r"[\\]{0,4}[_ -]")
@@ -33,12 +48,18 @@ _STRUCTURE = re.compile(
 )
 
 
-def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
+_KEY_END = re.compile(r"""["'”]\s{0,9}:""")
+"""What follows the key of a JSON object, which can be the name of a picture."""
+
+
+def scan_answer(text: str, *, thinks: bool = False, about_several: bool = False) -> tuple[Found, ...]:
     """Return what a text holds, in its order: boxes with the places of their parts, and named problems.
 
     () says, without a problem, that nothing is there.
 
-    `thinks` says that the text begins inside of a thought, whose opening tag is in the prompt.
+    `thinks` says that the text begins inside of a thought, whose opening tag is in the prompt. An answer
+    `about_several` pictures is read in the parts that its headings make, and its boxes say in which picture
+    they are; without it, a heading is text like any other.
     """
     original = text.encode("utf-8", "replace").decode("utf-8")
     bare = without_wrapping(original, thinks=thinks)
@@ -50,7 +71,53 @@ def scan_answer(text: str, *, thinks: bool = False) -> tuple[Found, ...]:
     if says_nothing(stripped):
         return ()
     piece = plain_piece(bare, original)
+    if about_several:
+        return tuple(_read_sections(piece))
     return tuple(_read(piece)) or (_name_problem(piece.plain),)
+
+
+def _read_sections(piece: Piece) -> list[Found]:
+    """Read the parts of an answer about several pictures, each as an answer of its own."""
+    said = find_pictures(piece.plain)
+    found: list[Found] = []
+    for section in said.sections:
+        part = slice(section.start, section.end)
+        own = replace(piece, plain=piece.plain[part], original=piece.original[part], offset=section.start)
+        bare = _SPECIAL_TOKEN.sub("", own.plain).strip()
+        is_last, is_preface = section is said.sections[-1], section.number is None and len(said.sections) > 1
+        if not bare:
+            found += [TRUNCATED] if is_last and not is_preface else []
+        elif not says_nothing(bare):
+            read = _read(own) or [_name_problem(own.plain)]
+            if not (is_preface and set(read) <= {NO_BOX, LABEL_ONLY}):
+                found += [_in_picture(one, piece.plain, section, said) for one in read]
+    return found
+
+
+def _in_picture(found: Found, plain: str, section: Section, said: SaidPictures) -> Found:
+    """Return a box with the picture that its text names; a problem if it names several."""
+    if not isinstance(found, WrittenBox):
+        return found
+    if _KEY_END.match(plain, found.label_span[1]) and picture_of_name(found.label) is not None:
+        found = found._replace(label="", label_span=(found.span[0], found.span[0]))
+    numbers, heading, own = said.named_beside(found.span[0]), section.number, found.picture
+    if numbers and (label := without_picture(found.label)) and label != found.label:
+        start, end = found.label_span
+        found = found._replace(
+            label=label, label_span=(start, max(start, end - len(found.label) + len(label)))
+        )
+    if own is None:
+        numbers |= set() if heading is None else {heading}
+        if len(numbers) > 1 or None in numbers:
+            return PICTURE_UNCLEAR
+        return found._replace(
+            picture=next((SaidPicture(number) for number in numbers if number is not None), None)
+        )
+    if heading is None or own == SaidPicture(heading):
+        return found
+    if not own.counts_from_1 and heading - own.number in (0, 1):
+        return found._replace(picture=SaidPicture(heading))
+    return PICTURE_UNCLEAR
 
 
 def _read(piece: Piece) -> list[Found]:

@@ -50,12 +50,13 @@ def judge_detections(
 
     True positives are those of the scores (`grounding.matching`): pairs with one label, highest IoU first.
     Remaining predictions in a crowd region of their label are set aside. Pairs of the rest have wrong labels.
+    Only boxes of one picture make a pair.
     """
     judged: dict[int, JudgedObject] = {}
     missed = dict(enumerate(truth))
-    for label in dict.fromkeys(item.label for item in truth):
-        found = {row: item for row, item in enumerate(predictions) if item.label == label}
-        wanted = {column: item for column, item in missed.items() if item.label == label}
+    for name in dict.fromkeys(map(_name, truth)):
+        found = {row: item for row, item in enumerate(predictions) if _name(item) == name}
+        wanted = {column: item for column, item in missed.items() if _name(item) == name}
         for row, column, overlap in _pair_up(found, wanted, threshold):
             judged[row] = JudgedObject(
                 Outcome.TRUE_POSITIVE, predictions[row], iou=overlap, true_place=column
@@ -63,15 +64,18 @@ def judge_detections(
             del missed[column]
     left = {row: item for row, item in enumerate(predictions) if row not in judged}
     for row, item in left.items():
-        regions = [crowd.box for crowd in crowds if crowd.label == item.label]
+        regions = [crowd.box for crowd in crowds if _name(crowd) == _name(item)]
         if any(share_inside(item.box, region) >= threshold for region in regions):
             judged[row] = JudgedObject(Outcome.IN_CROWD, item)
     left = {row: item for row, item in left.items() if row not in judged}
-    for row, column, overlap in _pair_up(left, missed, threshold):
-        judged[row] = JudgedObject(
-            Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap, column
-        )
-        del missed[column]
+    for picture in dict.fromkeys(item.picture for item in left.values()):
+        here = {row: item for row, item in left.items() if item.picture == picture}
+        wanted = {column: item for column, item in missed.items() if item.picture == picture}
+        for row, column, overlap in _pair_up(here, wanted, threshold):
+            judged[row] = JudgedObject(
+                Outcome.WRONG_LABEL, predictions[row], truth[column].label, overlap, column
+            )
+            del missed[column]
     invented = {
         row: JudgedObject(Outcome.FALSE_POSITIVE, item) for row, item in left.items() if row not in judged
     }
@@ -95,6 +99,11 @@ def agreement(judged: Sequence[JudgedObject]) -> float:
     right = [item.iou for item in judged if item.outcome is Outcome.TRUE_POSITIVE]
     weight = {Outcome.WRONG_LABEL: 2, Outcome.IN_CROWD: 0}
     return mean_overlap(right, sum(weight.get(item.outcome, 1) for item in judged))
+
+
+def _name(item: Detection) -> tuple[int, str]:
+    """Return what two boxes of one object have in common: picture and label."""
+    return item.picture, item.label
 
 
 def _pair_up(

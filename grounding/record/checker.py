@@ -1,21 +1,29 @@
 """The check of a record: would a training run take it as it is?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from grounding.answers.candidate_numbers import NUMBER_SIGN
+from grounding.boxes import GRID, Box, Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.box_pictures import IMAGE_ID_KEY, pictures_of_boxes
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
     ACCEPTED_BY_TRAINING,
+    BAD_CANDIDATES,
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
     BAD_REGION,
     BAD_REPLAY,
+    BAD_VIEWS,
     BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
+    BOX_PICTURES,
+    BOX_UNPLACED,
     IMAGE_COUNT,
     IMAGE_PLACE,
     NOT_JSON,
@@ -29,11 +37,13 @@ from grounding.record.pieces import check_answer_text, check_box, check_label, e
 from grounding.record.read_back import check_reading_back
 from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import asks_for_words, read_region
+from grounding.views.view_mark import without_views
 from grounding.yes_no.shown_box import TEXT
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
 from grounding.yes_no.yes_no_words import YES_AND_NO
 
 _PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}")
+_NUMBERED = re.compile(f"{_PLACEHOLDER.pattern}|(?<={REF_PLACEHOLDER}){NUMBER_SIGN}[0-9]")
 
 Messages = list[dict[str, str]]
 
@@ -61,13 +71,39 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         yield from _check_yes_no(messages, objects, row[YES_NO_KEY])
         return
     if asks_for_words(row):
-        yield from _check_region(messages, objects, row, contract)
+        yield from _check_region(messages, objects, row, contract, len(images or ()))
         return
     if is_replayed(row):
         if objects or any(_PLACEHOLDER.search(message["content"]) for message in messages):
             yield Flaw(BAD_REPLAY, excerpt(objects or messages[-1]["content"]))
         return
-    yield from _check_named_objects(messages, objects, contract)
+    try:
+        plain = without_views(row)
+    except ValueError as error:
+        yield Flaw(BAD_VIEWS, str(error))
+        return
+    yield from _check_question_for_boxes(plain, contract, len(images or ()) if plain is row else 1)
+
+
+def _check_question_for_boxes(row: dict[str, Any], contract: Contract, images: int) -> Iterator[Flaw]:
+    """Check the candidates that a question lists, and the objects that its answers name.
+
+    `images` is how many images the answers are about.
+    """
+    messages, objects = row["messages"], row.get("objects")
+    candidates = None
+    try:
+        candidates = read_candidates(row)
+    except ValueError as error:
+        yield Flaw(BAD_CANDIDATES, str(error))
+    if candidates is not None and candidates.without(_first_question(messages)) is None:
+        yield Flaw(BAD_CANDIDATES, excerpt(_first_question(messages)))
+    boxes = () if candidates is None else candidates.boxes_in(Size(GRID, GRID))
+    yield from _check_named_objects(messages, objects, contract, images, boxes)
+
+
+def _first_question(messages: Messages) -> str:
+    return next(message["content"] for message in messages if message["role"] == "user")
 
 
 def _are_paths(images: Any) -> bool:
@@ -78,15 +114,39 @@ def _are_paths(images: Any) -> bool:
     )
 
 
-def _check_named_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
+def _check_named_objects(
+    messages: Messages, objects: Any, contract: Contract, images: int, candidates: Sequence[Box] = ()
+) -> Iterator[Flaw]:
     """Check the objects that the answers name, and that the reader finds them."""
-    in_objects = list(_check_objects(messages, objects, contract))
+    in_objects = [
+        *_check_pictures(objects, images),
+        *_check_objects(messages, objects, contract, are_numbered=bool(candidates)),
+    ]
     yield from in_objects
     if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
-        yield from check_reading_back(messages, objects)
+        yield from check_reading_back(messages, objects, candidates)
+    shown = 0
     for message in messages:
+        shown += message["content"].count(IMAGE_PLACEHOLDER) if message["role"] == "user" else 0
         if message["role"] == "assistant" and not _PLACEHOLDER.search(message["content"]):
-            yield from check_answer_text(message["content"], contract)
+            yield from check_answer_text(
+                message["content"], contract, candidates, images=shown if images > 1 else 1
+            )
+
+
+def _check_pictures(objects: Any, images: int) -> Iterator[Flaw]:
+    """Check which image each box is in; `images` is how many the record has."""
+    if not isinstance(objects, dict) or not isinstance(objects.get("bbox", []), list):
+        return  # another flaw
+    indices = objects.get(IMAGE_ID_KEY)
+    if indices is None:
+        if images > 1 and objects.get("bbox"):
+            yield Flaw(BOX_UNPLACED, excerpt(objects))
+        return
+    try:
+        pictures_of_boxes(objects, images)
+    except ValueError as error:
+        yield Flaw(BOX_PICTURES, f"{error}: {excerpt(indices)}")
 
 
 def _find_bad_turn(messages: Any) -> str | None:
@@ -130,7 +190,7 @@ def _check_yes_no(messages: Messages, objects: Any, kind: str) -> Iterator[Flaw]
 
 
 def _check_region(
-    messages: Messages, objects: Any, row: dict[str, Any], contract: Contract
+    messages: Messages, objects: Any, row: dict[str, Any], contract: Contract, images: int
 ) -> Iterator[Flaw]:
     """Check a question for words: its first answer is one that its mark knows to be true.
 
@@ -152,7 +212,7 @@ def _check_region(
     elif region.show == TEXT and not _states_box(question, region.box):
         yield Flaw(BAD_REGION, f"the question does not state {list(region.box)}: {excerpt(question)}")
     elif later:
-        yield from _check_named_objects(later, objects, contract)
+        yield from _check_named_objects(later, objects, contract, images)
     elif objects:
         yield Flaw(BAD_REGION, excerpt(objects))
 
@@ -162,8 +222,13 @@ def _states_box(text: str, box: tuple[int, ...]) -> bool:
     return re.search(rf"(?<!\d){joined}(?!\d)", text) is not None
 
 
-def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iterator[Flaw]:
-    """Check `objects` against its placeholders, then each label and box."""
+def _check_objects(
+    messages: Messages, objects: Any, contract: Contract, *, are_numbered: bool = False
+) -> Iterator[Flaw]:
+    """Check `objects` against its placeholders, then each label and box.
+
+    Where candidates `are_numbered`, a label can have a number in place of a box.
+    """
     lists = objects if isinstance(objects, dict) else {}
     labels, boxes = (lists.get(key, []) for key in ("ref", "bbox"))
     are_lists = isinstance(labels, list) and isinstance(boxes, list)
@@ -174,13 +239,13 @@ def _check_objects(messages: Messages, objects: Any, contract: Contract) -> Iter
         return
     if contract.answer_format == "json" and boxes:
         yield Flaw(OTHER_FORMAT, excerpt(objects))
-    in_answers = _labels_with_a_box_in_answers(messages)
+    in_answers = _labels_with_a_box_in_answers(messages, are_numbered=are_numbered)
     for position, label in enumerate(labels):
         yield from check_label(label, contract.labels if position in in_answers else None)
     for box in boxes:
         yield from check_box(box)
     if len(labels) == len(boxes):
-        yield from _find_repeated(labels, boxes)
+        yield from _find_repeated(labels, boxes, lists.get(IMAGE_ID_KEY))
 
 
 def _check_counts(messages: Messages, labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
@@ -200,12 +265,12 @@ def _check_counts(messages: Messages, labels: list[Any], boxes: list[Any]) -> It
         has_label = has_label or REF_PLACEHOLDER in marks
 
 
-def _labels_with_a_box_in_answers(messages: Messages) -> set[int]:
-    """Return the positions, in `objects.ref`, of the labels that name a box of an answer."""
+def _labels_with_a_box_in_answers(messages: Messages, *, are_numbered: bool) -> set[int]:
+    """Return the positions, in `objects.ref`, of the labels that name a box of an answer, or a candidate."""
     found: set[int] = set()
     position = -1
     for message in messages:
-        for mark in _PLACEHOLDER.findall(message["content"]):
+        for mark in (_NUMBERED if are_numbered else _PLACEHOLDER).findall(message["content"]):
             if mark == REF_PLACEHOLDER:
                 position += 1
             elif message["role"] == "assistant":
@@ -213,10 +278,11 @@ def _labels_with_a_box_in_answers(messages: Messages) -> set[int]:
     return found
 
 
-def _find_repeated(labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
+def _find_repeated(labels: list[Any], boxes: list[Any], pictures: Any) -> Iterator[Flaw]:
     seen: set[str] = set()
-    for pair in zip(labels, boxes, strict=True):
-        key = repr(pair)
+    has_pictures = isinstance(pictures, list) and len(pictures) == len(boxes)
+    for place, pair in enumerate(zip(labels, boxes, strict=True)):
+        key = repr((*pair, pictures[place] if has_pictures else 0))
         if key in seen:
             yield Flaw(TWICE_IN_ANSWER, excerpt(pair))
         seen.add(key)

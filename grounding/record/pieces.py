@@ -1,12 +1,14 @@
 """The checks of a record's pieces: a label, a box, and an answer that spells its boxes itself."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grounding.answers import forms
+from grounding.answers.asked import Asked
+from grounding.answers.candidate_numbers import NUMBER_KEY
 from grounding.answers.reader import read_answer
-from grounding.boxes import GRID, Size
+from grounding.boxes import GRID, Box, Size
 from grounding.files import parse_json
 from grounding.markup import BOX_START, find_markup
 from grounding.record.contract import Contract
@@ -14,9 +16,11 @@ from grounding.record.flaws import (
     BAD_ANSWER,
     BAD_DESCRIPTION,
     BAD_LABEL,
+    BAD_NUMBER,
     NOT_FOUR,
     NOT_INTEGER,
     OUT_OF_GRID,
+    PICTURE_UNREAD,
     TWICE_IN_ANSWER,
     UNKNOWN_LABEL,
     WITHOUT_AREA,
@@ -30,7 +34,11 @@ _KINDS = {
     forms.NOT_FOUR_NUMBERS: NOT_FOUR,
     forms.UNLABELLED: BAD_LABEL,
     forms.DUPLICATE: TWICE_IN_ANSWER,
+    forms.NO_SUCH_CANDIDATE: BAD_NUMBER,
+    forms.CANDIDATE_TWICE: BAD_NUMBER,
 }
+_PICTURE_PROBLEMS = frozenset({forms.PICTURE_UNNAMED, forms.PICTURE_UNCLEAR, forms.PICTURE_MISSING})
+
 _BOX_KEYS = forms.BOX_KEYS[:3]
 """The keys of a box of four numbers; under others, models write other forms."""
 
@@ -59,26 +67,42 @@ def check_box(box: Any) -> Iterator[Flaw]:
         yield Flaw(WITHOUT_AREA, excerpt(box))
 
 
-def check_answer_text(text: str, contract: Contract) -> Iterator[Flaw]:
-    """Yield what is wrong with an answer that spells its boxes itself: a JSON list, or grounding tokens."""
+def check_answer_text(
+    text: str, contract: Contract, candidates: Sequence[Box] = (), *, images: int = 1
+) -> Iterator[Flaw]:
+    """Yield what is wrong with an answer that spells its boxes itself: a JSON list, or grounding tokens.
+
+    `candidates` are those of its question, on the grid: answers can name them by number. `images` is how many
+    images it is about: with several, it has to name that of each box.
+    """
     if text.strip() in forms.NOTHING_FOUND.values():
         return
+    if images > 1:
+        for problem in _PICTURE_PROBLEMS.intersection(
+            read_answer(text, Asked((_ON_GRID,) * images)).problems
+        ):
+            yield Flaw(PICTURE_UNREAD, f"{problem}: {excerpt(text)}")
     rows = _json_rows(text)
-    if contract.is_verbatim and not (rows and all(_has_box(row) for row in rows)):
+    if contract.is_verbatim and not (rows and all(_has_box(row) or _is_number(row) for row in rows)):
         return
     if rows is not None:
-        yield from _check_rows(rows, contract)
+        yield from _check_rows(rows, contract, len(candidates))
     elif contract.answer_format == "json":
         yield Flaw(BAD_ANSWER, excerpt(text))
     elif contract.answer_format is not None or "bbox" in text or BOX_START in text:
-        yield from _check_reading(text, contract.labels)
+        yield from _check_reading(text, contract.labels, Asked((_ON_GRID,) * images, tuple(candidates)))
     # else it is plain text without boxes, and no card promised any
 
 
-def _check_rows(rows: list[dict[str, Any]], contract: Contract) -> Iterator[Flaw]:
+def _check_rows(rows: list[dict[str, Any]], contract: Contract, candidates: int) -> Iterator[Flaw]:
     seen: set[str] = set()
+    numbers = [row[NUMBER_KEY] for row in rows if candidates and NUMBER_KEY in row]
+    for number in numbers:
+        if type(number) is not int or not 0 < number <= candidates or numbers.count(number) > 1:
+            yield Flaw(BAD_NUMBER, excerpt(number))
     for row in rows:
-        yield from check_box(next((row[key] for key in _BOX_KEYS if key in row), None))
+        if _has_box(row) or not (candidates and _is_number(row)):
+            yield from check_box(next((row[key] for key in _BOX_KEYS if key in row), None))
         label = next((row[key] for key in forms.LABEL_KEYS if key in row), None)
         if not (contract.is_verbatim and label is None):  # a question can name the box
             yield from check_label(label, contract.labels)
@@ -96,9 +120,11 @@ def _is_well_described(row: dict[str, Any]) -> bool:
     return all(isinstance(text, str) and bool(text.strip()) for text in texts)
 
 
-def _check_reading(text: str, labels: frozenset[str] | None) -> Iterator[Flaw]:
-    reading = read_answer(text, _ON_GRID)
+def _check_reading(text: str, labels: frozenset[str] | None, asked: Asked) -> Iterator[Flaw]:
+    reading = read_answer(text, asked)
     for problem in reading.problems:
+        if problem in _PICTURE_PROBLEMS:
+            continue  # found already
         yield Flaw(_KINDS.get(problem, BAD_ANSWER), excerpt(text))
     for detection in reading.detections:
         yield from check_label(detection.label or "-", labels)
@@ -113,6 +139,11 @@ def _json_rows(text: str) -> list[dict[str, Any]] | None:
         return None
     rows = content if isinstance(content, list) else [content]
     return rows if all(isinstance(row, dict) for row in rows) else None
+
+
+def _is_number(row: dict[str, Any]) -> bool:
+    """Tell whether a row names a candidate."""
+    return NUMBER_KEY in row
 
 
 def _has_box(row: dict[str, Any]) -> bool:

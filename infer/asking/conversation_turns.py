@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.record.conversation import Record
 from infer.engines.protocol import Exchange, Request
 
@@ -9,11 +10,11 @@ from infer.engines.protocol import Exchange, Request
 def turn_requests(record: Record, dataset: Path) -> list[Request]:
     """Return a request for each user message of a record, in their order, with the trained answers before it.
 
-    The image's path is relative to `dataset`.
+    The images' paths are relative to `dataset`; a request has those up to its question.
 
     Raises:
-        ValueError: the turns are not questions with one answer each after an optional system message, or a
-            later question has a picture.
+        ValueError: the turns are not questions with one answer each after an optional system message.
+        UserError: a question has more places for images than the record has.
     """
     turns = list(record.turns)
     system = turns.pop(0).text if turns and turns[0].role == "system" else ""
@@ -21,9 +22,11 @@ def turn_requests(record: Record, dataset: Path) -> list[Request]:
     if not turns or roles != ["user", "assistant"] * (len(turns) // 2):
         raise ValueError(f"roles {', '.join(roles)} are not questions with one answer each")
     questions, answers = turns[::2], turns[1::2]
+    images = tuple(dataset / name for name in record.images)
     history: tuple[Exchange, ...] = ()
-    requests = []
+    requests, shown = [], 0
     for question, answer in zip(questions, answers, strict=True):
-        requests.append(Request(dataset / record.image, system, question.text, history=history))
+        shown += question.text.count(IMAGE_PLACEHOLDER)
+        requests.append(Request(images[:shown], system, question.text, history=history))
         history = (*history, Exchange(question.text, answer.text))
     return requests

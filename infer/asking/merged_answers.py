@@ -1,4 +1,4 @@
-"""Several answers about one image, merged into one."""
+"""Several answers to one question, merged into one."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,16 +10,23 @@ SAME_OBJECT = 0.5
 """Two boxes with the same label and at least this IoU are the same object."""
 
 
+def same_object_iou(one: Detection, other: Detection) -> float:
+    """Return the IoU of two boxes that can be one object's, 0 for other labels or other pictures."""
+    if one.label != other.label or one.picture != other.picture:
+        return 0.0
+    return iou(one.box, other.box)
+
+
 def suppress_overlaps(
     detections: Iterable[Detection], threshold: float = SAME_OBJECT
 ) -> tuple[Detection, ...]:
-    """Non-maximum suppression: of overlapping boxes with one label, keep the best.
+    """Non-maximum suppression: of overlapping boxes in one picture with one label, keep the best.
 
     The best has the highest score; among equal scores, and without scores, the first one is the best.
     """
     kept: list[Detection] = []
     for item in sorted(detections, key=lambda item: -(item.score or 0.0)):
-        if all(item.label != other.label or iou(item.box, other.box) < threshold for other in kept):
+        if all(same_object_iou(item, other) < threshold for other in kept):
             kept.append(item)
     return tuple(kept)
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
+from grounding.answers.asked import Asked, as_asked
 from grounding.answers.forms import EMPTY_ANSWER, TRUNCATED
 from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Box, Size
+from grounding.errors import UserError
 from grounding.samples import Detection, Reading
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import Features, box_features
 from infer.confidence.calibration import BeingFitted, Calibration
+from infer.confidence.candidate_features import with_candidates
 from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import CALIBRATED, HEAD
 
@@ -21,15 +25,50 @@ NOT_READ = "box that the box head could not read"
 
 @dataclass(frozen=True)
 class SizedRequest:
-    """A request about an image, or about a crop of one, and the size of that image in pixels."""
+    """A request, and the pictures that the boxes of its answer are about, by their sizes in pixels.
+
+    A size alone is that of the only picture. What a request shows can be something else, such as crops.
+    """
 
     request: Request
-    size: Size
+    about: Size | Asked
+
+    @property
+    def asked(self) -> Asked:
+        """The pictures that the boxes are about."""
+        return as_asked(self.about)
+
+    @property
+    def size(self) -> Size:
+        """The size of the only picture.
+
+        Raises:
+            ValueError: there are several.
+        """
+        (size,) = self.asked.sizes
+        return size
+
+    def plainly(self, request: Request) -> "SizedRequest":
+        """Return another request about the same pictures, which lists no candidates."""
+        return SizedRequest(replace(request, candidates=0), Asked(self.asked.sizes))
+
+    def file_of(self, found: Detection) -> Path:
+        """Return the file of the picture that a box of the answer is in.
+
+        Raises:
+            UserError: the request shows other pictures than those that boxes are about.
+        """
+        if len(self.request.images) != len(self.asked.sizes):
+            raise UserError(
+                f"a question shows {len(self.request.images)} pictures, and its boxes are about "
+                f"{len(self.asked.sizes)}: its boxes cannot be asked about"
+            )
+        return self.request.images[found.picture]
 
 
 @dataclass(frozen=True)
 class ParsedAnswer:
-    """The detections of an answer, in pixels of the request's image.
+    """The detections of an answer, each in pixels of its picture.
 
     `raw` is the answer's text; of several answers that were merged, it holds all of them. `problems` are the
     named problems of parsing and merging.
@@ -47,31 +86,33 @@ class WayOfAsking(Protocol):
     """
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
-        """Return an answer for each request, in their order and in the pixels of their images."""
+        """Return an answer for each request, in their order and in the pixels of their pictures."""
 
 
 def parse_raw_answer(
     answer: RawAnswer,
-    size: Size,
+    about: Size | Asked,
     score: str = "none",
-    scale: AnswerScale = ON_GRID,
+    scale: AnswerScale | Sequence[AnswerScale] = ON_GRID,
     *,
     thinks: bool = False,
     calibration: Calibration | BeingFitted | None = None,
 ) -> ParsedAnswer:
-    """Parse an engine's answer about an image of this size; `score` is the recipe's key.
+    """Parse an engine's answer about a picture of this size, or about several; `score` is the recipe's key.
 
-    With score=calibrated, `calibration` makes the scores. While it is fitted, the boxes keep their features,
-    and their score is mean_logprob. `thinks` says whether the request asks for a thought; the engine may know
-    better. A box that the engine's head has corrected takes the place of the written one. What a server sends
-    in place of an answer is not read: its name is the problem. Of an answer that the engine has stopped, the
-    reason is a problem, and not that its text ends early.
+    Each of several pictures can have a `scale` of its own. With score=calibrated, `calibration` makes the
+    scores. While it is fitted, the boxes keep their features, and their score is mean_logprob. `thinks` says
+    whether the request asks for a thought; the engine may know better. A box that the engine's head has
+    corrected takes the place of the written one. What a server sends in place of an answer is not read: its
+    name is the problem. Of an answer that the engine has stopped, the reason is a problem, and not that its
+    text ends early.
     """
     if answer.problem is not None:
         problems = [answer.problem, TRUNCATED] if answer.is_cut else [answer.problem]
         return ParsedAnswer(answer.text, (), tuple(problems))
     in_thought = thinks if answer.in_thought is None else answer.in_thought
-    reading = read_answer(answer.text, size, scale, thinks=in_thought)
+    asked = as_asked(about)
+    reading = read_answer(answer.text, asked, scale, thinks=in_thought)
     detections, problems = reading.detections, list(reading.problems)
     if answer.stopped is not None:
         problems = [problem for problem in problems if problem not in (TRUNCATED, EMPTY_ANSWER)]
@@ -79,22 +120,22 @@ def parse_raw_answer(
     if answer.is_cut and TRUNCATED not in problems:
         problems.append(TRUNCATED)
     if score != "none" and detections:
-        detections = _with_scores(reading, answer, size, score, calibration)
+        detections = _with_scores(reading, answer, asked, score, calibration)
         if any(found.score is None for found in detections):
             problems.append({"answer": NO_CONFIDENCE, HEAD: NOT_READ}.get(score, NO_SCORE))
     if answer.head_boxes:
-        detections = _corrected(detections, reading, answer, size)
+        detections = _corrected(detections, reading, answer, asked)
     return ParsedAnswer(answer.text, tuple(detections), tuple(problems))
 
 
 def _corrected(
-    detections: Sequence[Detection], reading: Reading, answer: RawAnswer, size: Size
+    detections: Sequence[Detection], reading: Reading, answer: RawAnswer, asked: Asked
 ) -> tuple[Detection, ...]:
-    """Return the detections with the boxes of the head, in pixels of the image."""
+    """Return the detections with the boxes of the head, each in pixels of its picture."""
     known = {box.span: box.shares for box in answer.head_boxes}
     corrected = [known.get(spans[-1]) if spans else None for spans in reading.spans]
     return tuple(
-        found if shares is None else replace(found, box=_in_pixels(shares, size))
+        found if shares is None else replace(found, box=_in_pixels(shares, asked.sizes[found.picture]))
         for found, shares in zip(detections, corrected, strict=True)
     )
 
@@ -105,14 +146,19 @@ def _in_pixels(shares: Sequence[float], size: Size) -> Box:
 
 
 def _with_scores(
-    reading: Reading, answer: RawAnswer, size: Size, score: str, calibration: Calibration | BeingFitted | None
+    reading: Reading,
+    answer: RawAnswer,
+    asked: Asked,
+    score: str,
+    calibration: Calibration | BeingFitted | None,
 ) -> tuple[Detection, ...]:
     """Return the detections of an answer with the score that the recipe's key names."""
     features: Sequence[Features | None] = [None] * len(reading.detections)
     scores: Sequence[float | None]
     if score == CALIBRATED:
         assert calibration is not None  # whoever asks with this score has one
-        features = box_features(reading, answer.tokens, size, is_cut=answer.is_cut)
+        features = box_features(reading, answer.tokens, asked, is_cut=answer.is_cut)
+        features = with_candidates(features, reading, asked, calibration.names)
     if score == "answer":
         scores = reading.confidences
     elif score == HEAD:

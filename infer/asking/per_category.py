@@ -1,7 +1,7 @@
 """One question for each category, for models that overlook objects when asked for everything at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grounding.card import Card
 from grounding.errors import UserError
@@ -41,7 +41,7 @@ class AskPerCategory:
         names = [category.name for category in self.card.categories]
         answers = self.ask(
             [
-                SizedRequest(reworded(item.request, self.wording, name), item.size)
+                replace(item, request=reworded(item.request, self.wording, name))
                 for item in requests
                 for name in names
             ]

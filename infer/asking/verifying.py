@@ -33,7 +33,7 @@ class AskAndVerify:
         returned = iter(
             self.ask_back(
                 [
-                    SizedRequest(reworded(item.request, self.wording, label), item.size)
+                    item.plainly(reworded(item.request, self.wording, label))
                     for item, names in zip(requests, labels, strict=True)
                     for label in names
                 ]
@@ -54,5 +54,6 @@ class AskAndVerify:
 
 
 def best_iou(found: Detection, others: Sequence[Detection]) -> float:
-    """Return the highest IoU of a box with other boxes; 0 without any."""
-    return max((iou(found.box, other.box) for other in others), default=0.0)
+    """Return the highest IoU of a box with other boxes of its picture; 0 without any."""
+    here = (other for other in others if other.picture == found.picture)
+    return max((iou(found.box, other.box) for other in here), default=0.0)

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grounding.boxes import Box, iou
+from grounding.boxes import Box
 from grounding.samples import Detection
-from infer.asking.merged_answers import SAME_OBJECT, merge_answers
+from infer.asking.merged_answers import SAME_OBJECT, merge_answers, same_object_iou
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 
 
@@ -21,7 +21,7 @@ class AskAndVote:
         """Sample all answers at once, and return the votes for each request."""
         answers = self.ask(
             [
-                SizedRequest(replace(item.request, draw=item.request.draw * self.draws + number), item.size)
+                replace(item, request=replace(item.request, draw=item.request.draw * self.draws + number))
                 for item in requests
                 for number in range(self.draws)
             ]
@@ -46,6 +46,7 @@ def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
             _median(group),
             len(group) / len(answers),
             description=next((item.description for item in group if item.description), None),
+            picture=group[0].picture,
         )
         for group in group_votes(answers)
         if 2 * len(group) >= len(answers)
@@ -55,18 +56,14 @@ def count_votes(answers: Sequence[Sequence[Detection]]) -> list[Detection]:
 def group_votes(answers: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
     """Return the boxes of each object, in the order of their first mention.
 
-    Boxes with one label and an IoU of at least SAME_OBJECT with the first one are votes for one object, at
-    most one vote per answer.
+    Boxes in one picture with one label and an IoU of at least SAME_OBJECT with the first one are votes for
+    one object, at most one vote per answer.
     """
     groups: list[list[Detection]] = []
     for detections in answers:
         free = list(groups)
         for item in detections:
-            near = [
-                (iou(item.box, group[0].box), -number, group)
-                for number, group in enumerate(free)
-                if group[0].label == item.label
-            ]
+            near = [(same_object_iou(item, group[0]), -number, group) for number, group in enumerate(free)]
             best = max(near, key=lambda pair: pair[:2], default=None)
             if best is not None and best[0] >= SAME_OBJECT:
                 best[2].append(item)

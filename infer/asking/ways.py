@@ -55,21 +55,21 @@ class AskOnce:
             replace(item.request, alternatives=max(alternatives, item.request.alternatives))
             for item in requests
         ]
-        by_image: dict[Path | None, list[int]] = {}
+        by_image: dict[tuple[Path, ...], list[int]] = {}
         for number, request in enumerate(asked):
-            by_image.setdefault(request.image, []).append(number)
+            by_image.setdefault(request.images, []).append(number)
         order = [number for numbers in by_image.values() for number in numbers]
         parsed: dict[int, ParsedAnswer] = {}
         for start in range(0, len(order), self.batch_size):
             batch = order[start : start + self.batch_size]
             answers = self.engine.answer([asked[number] for number in batch])
             for number, answer in zip(batch, answers, strict=True):
-                size = requests[number].size
+                pictures = requests[number].asked
                 parsed[number] = parse_raw_answer(
                     answer,
-                    size,
+                    pictures,
                     self.score,
-                    self.scale_of(size),
+                    [self.scale_of(size) for size in pictures.sizes],
                     thinks=self.thinks,
                     calibration=self.calibration,
                 )
@@ -92,7 +92,7 @@ def ask_batch(
     answers: dict[int, ParsedAnswer] = {}
     if about_boxes or not for_words:
         ask = choose_way(engine, recipe, calibration)
-        sized = [SizedRequest(questions[number].request, questions[number].size) for number in about_boxes]
+        sized = [SizedRequest(questions[number].request, questions[number].asked) for number in about_boxes]
         answers |= zip(about_boxes, ask(sized), strict=True)
     if for_words:
         requests = [questions[number].request for number in for_words]
@@ -133,7 +133,7 @@ def _sampled(once: AskOnce, recipe: InferRecipe) -> WayOfAsking:
     if recipe.recall == HIGH_RECALL:
         made = once.calibration if isinstance(once.calibration, Calibration) else None
         # The features of boxes are kept until answers are merged.
-        keeping = once if made is None else replace(once, calibration=BeingFitted())
+        keeping = once if made is None else replace(once, calibration=BeingFitted(made.names))
         has_scores = recipe.score != "none"
         return AskForMore(keeping, recipe.recall_answers, recipe.recall_temperature, has_scores, made)
     return once

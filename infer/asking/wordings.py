@@ -1,6 +1,7 @@
 """The wording of questions that the data set's records do not hold: in the words that the model knows."""
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +20,9 @@ from grounding.prompts import (
 from infer.engines.protocol import Request
 
 log = logging.getLogger(__name__)
+
+_NUMBERED_PICTURES = re.compile(rf"(?:[^<\n]{{0,20}}{re.escape(IMAGE_PLACEHOLDER)}\s*)+")
+"""Placeholders, each with a few words on its line, such as `Image 2: `."""
 
 DEFAULT_FAMILIES = {CATEGORY: ("category", "qwen_category"), EXPRESSION: ("expression", "qwen_expression")}
 """What a question is about -> family of wordings for answers as objects, and for answers in JSON."""
@@ -100,5 +104,15 @@ def _language(names: Sequence[str]) -> str:
 
 
 def reworded(request: Request, wording: Wording, about: str) -> Request:
-    """Return the request with another question about the same image: about this category or expression."""
-    return replace(request, user=f"{IMAGE_PLACEHOLDER}{wording.ask(about)}")
+    """Return the request with another question about the same pictures: about this category or expression."""
+    return replace(request, user=f"{_shown_pictures(request)}{wording.ask(about)}")
+
+
+def _shown_pictures(request: Request) -> str:
+    """Return the placeholders of a request's pictures, with the numbers before them if there are such."""
+    if len(request.images) == 1:
+        return IMAGE_PLACEHOLDER
+    shown = _NUMBERED_PICTURES.match(request.user)
+    if shown is not None and shown[0].count(IMAGE_PLACEHOLDER) == len(request.images):
+        return shown[0]
+    return IMAGE_PLACEHOLDER * len(request.images)

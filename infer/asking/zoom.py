@@ -56,7 +56,17 @@ class AskCloser:
     regions: str
 
     def __call__(self, requests: Sequence[SizedRequest]) -> list[ParsedAnswer]:
-        """Ask about the whole images, then about all their regions."""
+        """Ask about the whole images, then about all their regions.
+
+        Raises:
+            UserError: a question has several pictures.
+        """
+        for item in requests:
+            if item.asked.is_about_several:
+                raise UserError(
+                    f"zoom={self.regions}: asks about parts of one picture, and a question has "
+                    f"{len(item.asked.sizes)}: leave zoom out"
+                )
         answers = self.ask(requests)
         by_image = self._ask_about_regions(requests, answers)
         return [
@@ -135,4 +145,4 @@ def write_crops(
         path = folder / f"{index}_{number}.png"
         crop = picture.crop(region.xyxy)
         crop.save(path, compress_level=1)
-        yield SizedRequest(replace(item.request, image=path), Size(*crop.size))
+        yield SizedRequest(replace(item.request, images=(path,)), Size(*crop.size))

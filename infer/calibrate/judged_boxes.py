@@ -10,10 +10,13 @@ from grounding.matching import AT_50, IOU_THRESHOLDS, match_detections
 from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.calibrate.known_answers import KnownAnswers
+from infer.confidence.box_features import FEATURE_NAMES
 from infer.confidence.calibration import BeingFitted
+from infer.confidence.candidate_features import ALL_FEATURES
 from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
 from infer.runs.question_batches import ask_questions
+from infer.scoring.resampling.bootstrap import linked
 
 RIGHT_IOU = float(IOU_THRESHOLDS[AT_50])
 
@@ -39,10 +42,10 @@ class JudgedBox:
 
 @dataclass(frozen=True)
 class JudgedAnswers:
-    """All boxes of the answers to known questions. `images` has the content of each question's image."""
+    """All boxes of the answers to known questions. `images` has the contents of each question's pictures."""
 
     known: KnownAnswers
-    images: tuple[str, ...]
+    images: tuple[tuple[str, ...], ...]
     boxes: tuple[JudgedBox, ...]
 
     @property
@@ -62,15 +65,24 @@ class JudgedAnswers:
 
     @property
     def groups(self) -> npt.NDArray[np.int64]:
-        """The number of each judged box's image, shape (boxes,); one image has one number."""
-        numbers = {image: number for number, image in enumerate(dict.fromkeys(self.images))}
-        return np.array([numbers[self.images[box.question]] for box in self.judged], dtype=np.int64)
+        """The number of each judged box's image, shape (boxes,); one image has one number.
+
+        Images that one question shows have one number, and so have those that such questions link.
+        """
+        units = linked((image for images in self.images for image in images), self.images)
+        numbers = {unit: number for number, unit in enumerate(dict.fromkeys(units.values()))}
+        return np.array([numbers[units[self.images[box.question][0]]] for box in self.judged], dtype=np.int64)
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """The contents of all pictures, each once, sorted."""
+        return tuple(sorted({image for images in self.images for image in images}))
 
 
 def ask_and_judge(
     engine: Engine,
     known: KnownAnswers,
-    images: Sequence[str],
+    images: Sequence[tuple[str, ...]],
     recipe: InferRecipe,
     progress: Callable[[int], object] = lambda answered: None,
 ) -> JudgedAnswers:
@@ -80,7 +92,9 @@ def ask_and_judge(
     """
     answers: dict[int, ParsedAnswer] = {}
     places = range(len(known.questions))
-    for found in ask_questions(engine, known.questions, places, recipe, BeingFitted()):
+    has_candidates = any(question.candidates is not None for question in known.questions)
+    fitted = BeingFitted(ALL_FEATURES if has_candidates else FEATURE_NAMES)
+    for found in ask_questions(engine, known.questions, places, recipe, fitted):
         answers |= found
         progress(len(found))
     return JudgedAnswers(known, tuple(images), tuple(judge_answers(known, answers)))

@@ -1,7 +1,8 @@
 """The questions that a calibration is fitted on, each with the objects that a right answer names."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grounding.card import load_card
@@ -52,8 +53,17 @@ def _annotated(dataset: Path, limit: int | None) -> KnownAnswers:
     return KnownAnswers(
         CALIBRATION_SPLIT,
         tuple(questions),
-        tuple(tuple(objects.get(question.image_id, ())) for question in questions),
-        tuple(tuple(crowds.get(question.image_id, ())) for question in questions),
+        tuple(_of_pictures(question, objects) for question in questions),
+        tuple(_of_pictures(question, crowds) for question in questions),
+    )
+
+
+def _of_pictures(question: Question, by_image: Mapping[int, Sequence[Detection]]) -> tuple[Detection, ...]:
+    """Return the objects in the pictures of a question, each with the place of its picture."""
+    return tuple(
+        replace(item, picture=place)
+        for place, picture in enumerate(question.pictures)
+        for item in by_image.get(picture.image_id, ())
     )
 
 

@@ -1,6 +1,7 @@
 """Make the calibration of a checkpoint: ask, judge, fit, cross-validate, save."""
 
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tqdm import tqdm
 
 from grounding.card import Card, load_card
 from grounding.errors import UserError
+from infer.asking.given_candidates import with_given_candidates
 from infer.calibrate.fitting import Fit, fit_weighing
 from infer.calibrate.held_out_report import format_orders, measure_orders, measured_figures
 from infer.calibrate.judged_boxes import JudgedAnswers, ask_and_judge
@@ -38,8 +40,10 @@ def make_calibration(recipe: InferRecipe, open_engine: EngineOpener) -> str:
     _check_place(recipe, path)
     card = load_card(recipe.dataset_path)
     known = read_known_answers(recipe.dataset_path, recipe.limit)
-    contents = hash_images((question.request.picture for question in known.questions), "reading images")
-    answers = _ask(recipe, open_engine, known, [contents[item.request.picture] for item in known.questions])
+    known = replace(known, questions=tuple(with_given_candidates(known.questions, recipe)))
+    shown = [question.request.images for question in known.questions]
+    contents = hash_images((image for images in shown for image in images), "reading images")
+    answers = _ask(recipe, open_engine, known, [tuple(contents[each] for each in images) for images in shown])
     fit = fit_weighing(answers.features, answers.right, answers.groups)
     calibrated = [rounded(value) for value in fit.held_out.tolist()]
     orders = score_orders(answers, calibrated, [category.name for category in card.categories])
@@ -68,7 +72,7 @@ def _check_place(recipe: InferRecipe, path: Path) -> None:
 
 
 def _ask(
-    recipe: InferRecipe, open_engine: EngineOpener, known: KnownAnswers, images: list[str]
+    recipe: InferRecipe, open_engine: EngineOpener, known: KnownAnswers, images: list[tuple[str, ...]]
 ) -> JudgedAnswers:
     engine = open_engine(recipe)
     with tqdm(total=len(known.questions), unit="image", desc="calibrate") as bar:
@@ -81,7 +85,7 @@ def _fitted_on(recipe: InferRecipe, card: Card, answers: JudgedAnswers, checkpoi
         dataset=card.source_fingerprint,
         split=answers.known.split,
         answer_format=card.answer_format,
-        images=tuple(sorted(set(answers.images))),
+        images=answers.contents,
         boxes=len(answers.judged),
         right=int(answers.right.sum()),
         keys=answer_keys(recipe),
@@ -94,6 +98,6 @@ def _summary(answers: JudgedAnswers, fit: Fit, path: Path) -> str:
     judged, left = len(answers.judged), len(answers.boxes) - len(answers.judged)
     return (
         f"{path}: {kind}, fitted on {judged} boxes ({answers.right.mean():.1%} right) of "
-        f"{len(set(answers.images))} images of {answers.known.split}, {left} boxes left out; "
+        f"{len(answers.contents)} images of {answers.known.split}, {left} boxes left out; "
         "the table is of images that were held out in turn"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from grounding.predictions.prediction_rows import Prediction
@@ -49,14 +50,14 @@ def score_orders(
 
 
 def _annotations(answers: JudgedAnswers, ids: Mapping[str, int]) -> dict[str, Any]:
-    """Return the objects of the questions as COCO annotations; each question is an image of its own."""
-    known = answers.known
+    """Return the objects of the questions as COCO annotations; each picture is an image of its own."""
+    known, numbers = answers.known, _image_numbers(answers)
     images = [
-        {"id": place, "width": question.size.width, "height": question.size.height}
-        for place, question in enumerate(known.questions)
+        {"id": number, "width": picture.size.width, "height": picture.size.height}
+        for number, picture in enumerate(each for question in known.questions for each in question.pictures)
     ]
     objects = [
-        (place, item, is_crowd)
+        (numbers[place] + item.picture, item, is_crowd)
         for place in range(len(known.questions))
         for items, is_crowd in ((known.objects[place], 0), (known.crowds[place], 1))
         for item in items
@@ -79,6 +80,12 @@ def _annotations(answers: JudgedAnswers, ids: Mapping[str, int]) -> dict[str, An
     }
 
 
+def _image_numbers(answers: JudgedAnswers) -> list[int]:
+    """Return the number of each question's first picture; the others follow it."""
+    counts = (len(question.pictures) for question in answers.known.questions)
+    return list(accumulate(counts, initial=0))[:-1]
+
+
 def _category(item: Detection, ids: Mapping[str, int]) -> str:
     return item.label if item.label in ids else EXPRESSION
 
@@ -88,12 +95,14 @@ def _predictions(answers: JudgedAnswers, ids: Mapping[str, int], scores: Sequenc
 
     It is no category, and no expression that was asked about: no metric counts such a box.
     """
-    found: dict[int, list[Detection]] = {place: [] for place in range(len(answers.known.questions))}
+    numbers = _image_numbers(answers)
+    count = sum(len(question.pictures) for question in answers.known.questions)
+    found: dict[int, list[Detection]] = {number: [] for number in range(count)}
     for box, score in zip(answers.boxes, scores, strict=True):
         if box.detection.label in ids or _is_expression(box, answers):
             detection = replace(box.detection, label=_category(box.detection, ids), score=score)
-            found[box.question].append(detection)
-    return [Prediction(place, tuple(detections), ()) for place, detections in found.items()]
+            found[numbers[box.question] + detection.picture].append(replace(detection, picture=0))
+    return [Prediction(number, tuple(detections), ()) for number, detections in found.items()]
 
 
 def _is_expression(box: JudgedBox, answers: JudgedAnswers) -> bool:

@@ -7,6 +7,7 @@ likely tokens gives the same ones. They are rounded: further digits depend on th
 import math
 from collections.abc import Sequence
 
+from grounding.answers.asked import Asked, as_asked
 from grounding.answers.spellings.loose_json import read_shares
 from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.boxes import Size, iou
@@ -65,8 +66,8 @@ good_overlap_resized: the same with the middle guess, where another first corner
 begin_min: smallest log-probability of the tokens between the object before and this one: go on, or end?
 place, place_share, objects: the logarithm of the box's number in the answer, its share of them, and the
     logarithm of how many there are.
-repeats: earlier boxes of the answer with the same label and an IoU of at least REPEATED.
-largest_overlap: largest IoU with any other box of the answer, whatever its label.
+repeats: earlier boxes in the same picture with the same label and an IoU of at least REPEATED.
+largest_overlap: largest IoU with any other box of the answer in the same picture, whatever its label.
 size, elongation: logarithm of the box's side (root of its area as a share of the image), and of the longer
     side over the shorter one.
 is_cut: 1 if the answer was cut at its longest length.
@@ -83,13 +84,13 @@ Features = tuple[float, ...]
 
 
 def box_features(
-    reading: Reading, tokens: Sequence[Token], size: Size, *, is_cut: bool
+    reading: Reading, tokens: Sequence[Token], asked: Size | Asked, *, is_cut: bool
 ) -> list[Features | None]:
-    """Return the features of each detection of an answer about an image of this size, as FEATURE_NAMES.
+    """Return the features of each detection of an answer about these pictures, as FEATURE_NAMES.
 
     `reading` was read from the joined text of the tokens. None stands for a detection without a token.
     """
-    found = TokenPlaces(tokens)
+    found, sizes = TokenPlaces(tokens), as_asked(asked).sizes
     text = in_plain_characters("".join(token.text for token in tokens))
     numbers = range(1, len(reading.detections) + 1)
     features: list[Features | None] = []
@@ -104,7 +105,7 @@ def box_features(
             *_of_box(found, text, spans[-1]),
             _of_begin(tokens, before, min(part.start for part in places)),
             *_of_place(reading.detections, number),
-            *_of_shape(reading.detections[number - 1], size),
+            *_of_shape(own := reading.detections[number - 1], sizes[own.picture]),
             float(is_cut),
         )
         features.append(tuple(round(value, DIGITS) + 0.0 for value in values))
@@ -186,7 +187,7 @@ def _of_begin(tokens: Sequence[Token], before: int, start: int) -> float:
 
 def _of_place(detections: Sequence[Detection], number: int) -> tuple[float, ...]:
     own = detections[number - 1]
-    overlaps = [iou(own.box, other.box) for other in detections]
+    overlaps = [iou(own.box, other.box) if other.picture == own.picture else 0.0 for other in detections]
     repeats = sum(
         overlap >= REPEATED and other.label == own.label
         for overlap, other in zip(overlaps[: number - 1], detections, strict=False)

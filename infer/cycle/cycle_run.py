@@ -120,8 +120,8 @@ def _asked_back(
                 size = upright_size(opened)
         except UNREADABLE as error:
             raise UserError(f"{picture}: not readable as an image: prepare the data set again") from error
-        request = Request(picture, card.system_prompt, f"{IMAGE_PLACEHOLDER}{wording.ask(item.words)}")
-        yield AskedBack(item, Question(item.image_id, item.picture, size, request))
+        request = Request((picture,), card.system_prompt, f"{IMAGE_PLACEHOLDER}{wording.ask(item.words)}")
+        yield AskedBack(item, Question.of_one(item.image_id, item.picture, size, request))
 
 
 def judged_row(item: GivenDescription, question: Question, answered: ParsedAnswer) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _requests(bench: Described, regions: Sequence[BenchRegion]) -> Iterator[Requ
             raise UserError(f"{region.picture}: not readable as an image: {error}") from error
         box = write_box(to_grid(region.box.clipped(size), size), "objects")
         question = settings.wording.replace("{box}", box)
-        yield Request(shown, settings.system, f"{IMAGE_PLACEHOLDER}{question}", is_free_form=True)
+        yield Request((shown,), settings.system, f"{IMAGE_PLACEHOLDER}{question}", is_free_form=True)
 
 
 def _save_once(path: Path, picture: Any) -> None:

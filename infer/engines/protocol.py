@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from grounding.errors import UserError
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.samples import Span
 
@@ -22,18 +23,20 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Request:
-    """One question: the image's file, the system message ("" for none) and the user message.
+    """One question: the images' files, the system message ("" for none) and the user message.
 
-    A question in words alone has no image (None). Otherwise, the user message holds
-    `grounding.markup.IMAGE_PLACEHOLDER` where the image belongs; in a conversation, the first one of its
-    `history` does, which holds the turns before the question. Where answers are sampled, `draw` numbers the
+    A question in words alone has no image. Otherwise, the user messages hold
+    `grounding.markup.IMAGE_PLACEHOLDER` where each image belongs, in the order of `images`: the message to be
+    answered, and those of its `history`, the turns before it. These are the pictures that the model sees,
+    whichever picture its boxes are about. Where answers are sampled, `draw` numbers the
     answers to the same question: each number gives another answer. With `alternatives`, tokens come with so
     many of the most likely tokens at their place. An answer has at most `max_tokens` tokens, and no more than
     the engine's own limit. Its tokens are chosen at `temperature`, None for the engine's own. `is_free_form`
-    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply.
+    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply. The
+    question lists so many `candidates`, which the grammar lets answers name by number.
     """
 
-    image: Path | None
+    images: tuple[Path, ...]
     system: str
     user: str
     draw: int = 0
@@ -42,28 +45,33 @@ class Request:
     temperature: float | None = None
     is_free_form: bool = False
     history: tuple[Exchange, ...] = ()
+    candidates: int = 0
 
     def __post_init__(self) -> None:
-        """Check that the picture is in the first turn.
+        """Check that each image has its place.
 
         Raises:
-            ValueError: a later question has a picture, or one without an image has its place.
+            UserError: there are more or fewer places than images.
         """
-        if self.image is None and IMAGE_PLACEHOLDER in self.questions[0]:
-            raise ValueError(f"{IMAGE_PLACEHOLDER} stands for an image, and there is none")
-        if any(IMAGE_PLACEHOLDER in question for question in self.questions[1:]):
-            raise ValueError(f"{IMAGE_PLACEHOLDER} belongs into the first question of a conversation alone")
+        places = sum(question.count(IMAGE_PLACEHOLDER) for question in self.questions)
+        if places != len(self.images):
+            raise UserError(
+                f"the user messages have {IMAGE_PLACEHOLDER} {places} times for {len(self.images)} pictures: "
+                "each stands for one picture"
+            )
 
     @property
     def picture(self) -> Path:
-        """The image's file, of a question that has one.
+        """The image's file, of a question about one picture: what is not made for several asks for it.
 
         Raises:
-            ValueError: it has none.
+            UserError: it has none, or several.
         """
-        if self.image is None:
-            raise ValueError("a question in words alone has no image")
-        return self.image
+        if len(self.images) != 1:
+            raise UserError(
+                f"a question has {len(self.images)} pictures: what was asked for is made for one picture"
+            )
+        return self.images[0]
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -153,22 +161,21 @@ def forget(engine: Engine) -> None:
 
 
 def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the request as chat messages; the image is a part in place of its placeholder.
+    """Return the request as chat messages; each image is a part in place of its placeholder.
 
-    The first user message is a list of parts, a text where there is no image; the later messages of a
-    conversation are texts.
+    A user message with an image is a list of parts; all others are texts.
     """
-    first, *later = request.questions
+    first, *later = (_content(question) for question in request.questions)
     system = [{"role": "system", "content": request.system}] if request.system else []
-    messages: list[dict[str, Any]] = [*system, {"role": "user", "content": _parts(first, request.image)}]
+    messages: list[dict[str, Any]] = [*system, {"role": "user", "content": first}]
     for exchange, question in zip(request.history, later, strict=True):
         messages += [{"role": "assistant", "content": exchange.answer}, {"role": "user", "content": question}]
     return messages
 
 
-def _parts(first: str, image: Path | None) -> str | list[dict[str, str]]:
-    if image is None:
-        return first
-    before, _, after = first.partition(IMAGE_PLACEHOLDER)
-    parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
+def _content(question: str) -> str | list[dict[str, str]]:
+    if IMAGE_PLACEHOLDER not in question:
+        return question
+    first, *others = ({"type": "text", "text": text} for text in question.split(IMAGE_PLACEHOLDER))
+    parts = [first, *(part for text in others for part in ({"type": "image"}, text))]
     return [part for part in parts if part.get("text") != ""]

@@ -8,6 +8,7 @@ expressions do not.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from grounding.answers.asked import Asked
 from grounding.answers.writer import write_answer
 from grounding.boxes import GRID, Size
 from grounding.card import Card
@@ -80,21 +81,21 @@ class CategoryQuestions:
     def write(
         self,
         request: Request,
-        image: str,
+        images: Sequence[str],
         label: str,
         objects: Sequence[Detection],
         negative: str | None = None,
     ) -> dict[str, object]:
         """Return the record that asks about a label, as `request` asks about everything.
 
-        `objects` are those with the label, on the 0..1000 grid; () for a label that is absent, for which
-        `negative` says how it was chosen.
+        `images` are those that it shows. `objects` are those with the label, on the 0..1000 grid; () for a
+        label that is absent, for which `negative` says how it was chosen.
         """
-        wording = draw_wording(self.wordings, image, label)
-        answer = write_answer(self.card.answer_format, objects, Size(GRID, GRID))
+        wording = draw_wording(self.wordings, images[0], label)
+        answer = write_answer(self.card.answer_format, objects, Asked((Size(GRID, GRID),) * len(images)))
         asked = reworded(request, wording, label)
         messages = [*question_messages(asked), answer_message(answer.content)]
-        row: dict[str, object] = {"messages": messages, "images": [image]}
+        row: dict[str, object] = {"messages": messages, "images": [*images]}
         if answer.objects:
             row["objects"] = answer.objects
         return row if negative is None else {**row, NEGATIVE_KEY: negative}

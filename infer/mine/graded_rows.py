@@ -4,7 +4,10 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.answers.asked import Asked
+from grounding.boxes import GRID, Size
 from grounding.record.conversation import parse_record
+from grounding.samples import Detection
 from infer.mine.grades import Grade, grade_answer
 from infer.mine.hardness import QuestionGrades
 from infer.sampling.graded_answers import GradedQuestion
@@ -30,8 +33,7 @@ def grade_question(sampled: GradedQuestion) -> GradedRecord:
     """
     known = sampled.known
     named = set(known.wanted)
-    later = [item for item in parse_record(known.row).read_answers(known.question.size).detections
-             if item not in named]  # fmt: skip
+    later = [item for item in _all_objects(known) if item not in named]
     grades = tuple(
         grade_answer(known.wanted, answer.detections, answer.problems, later) for answer in sampled.answers
     )
@@ -39,9 +41,22 @@ def grade_question(sampled: GradedQuestion) -> GradedRecord:
     return GradedRecord(known, rewards, QuestionGrades(known.wanted, grades))
 
 
+def _all_objects(known: KnownQuestion) -> list[Detection]:
+    """Return the objects of all turns that are in the pictures of the first question.
+
+    Pictures that later turns show are of no matter: their sizes do not count.
+    """
+    pictures = known.question.asked.sizes
+    record = parse_record(known.row)
+    sizes = pictures + (Size(GRID, GRID),) * (len(record.images) - len(pictures))
+    found = record.read_answers(Asked(sizes) if len(sizes) > 1 else sizes[0]).detections
+    return [item for item in found if item.picture < len(pictures)]
+
+
 def graded_line(record: GradedRecord) -> dict[str, Any]:
     """Return the row of a graded question; boxes are in original pixels.
 
+    Of a question about several pictures, `pictures` has all, and each object says in which it is, from 0.
     `reward` is the mean of the answers' rewards (grounding/reward.py), and `line` that of the question in
     train.jsonl, from 1.
     """
@@ -51,6 +66,7 @@ def graded_line(record: GradedRecord) -> dict[str, Any]:
         "image": known.question.image,
         "width": known.question.size.width,
         "height": known.question.size.height,
+        **({"pictures": _pictures(known)} if known.question.is_about_several else {}),
         "question": known.question.text,
         "reward": statistics.fmean(record.rewards),
         "rewards": list(record.rewards),
@@ -60,6 +76,7 @@ def graded_line(record: GradedRecord) -> dict[str, Any]:
             {
                 "label": item.detection.label,
                 "box": list(item.detection.box.xyxy),
+                **({"picture": item.detection.picture} if known.question.is_about_several else {}),
                 "hardness": item.hardness,
                 "unstable": item.is_unstable,
                 "grades": {grade.value: item.grades[grade] for grade in Grade if item.grades[grade]},
@@ -69,3 +86,10 @@ def graded_line(record: GradedRecord) -> dict[str, Any]:
         "invented": grades.invented,
         "copied": sum(answer.copied for answer in grades.answers),
     }
+
+
+def _pictures(known: KnownQuestion) -> list[dict[str, Any]]:
+    return [
+        {"image": picture.image, "width": picture.size.width, "height": picture.size.height}
+        for picture in known.question.pictures
+    ]

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from grounding.answers.forms import LOOPED, REPEATED
-from grounding.boxes import iou
 from grounding.predictions.outcomes import JudgedObject, Outcome, judge_detections
 from grounding.samples import Detection
-from infer.asking.merged_answers import SAME_OBJECT
+from infer.asking.merged_answers import SAME_OBJECT, same_object_iou
 
 LOOSE_IOU, RIGHT_IOU = 0.3, 0.6
 """From the first overlap on, a box is about an object; from the second on, it is right."""
@@ -86,4 +85,4 @@ def _grade(item: JudgedObject) -> Grade:
 
 
 def _is_copy(item: Detection, other: Detection) -> bool:
-    return item.label == other.label and iou(item.box, other.box) >= SAME_OBJECT
+    return same_object_iou(item, other) >= SAME_OBJECT

@@ -1,6 +1,7 @@
 """The records of the mined data set: hard ones with their weights, and hard negatives."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def hard_rows(records: Sequence[GradedRecord], card: Card, settings: MineSetting
 def negative_rows(
     records: Sequence[GradedRecord], card: Card, dataset: Path, settings: MineSettings
 ) -> Iterator[Row]:
-    """Yield questions about categories that a hard record's image does not show, with the weight 1.
+    """Yield questions about categories that a hard record's images do not show, with the weight 1.
 
     If the data set has no question about one category, each comes with one about a category that is there:
     a model that sees such questions with the answer "nothing" alone would learn to give that one.
@@ -48,22 +49,23 @@ def negative_rows(
     hard = [record for record in records if record.grades.hardness >= settings.hard_from]
     if not settings.negatives or names is None:
         return
-    by_image: dict[str, list[GradedRecord]] = {}
+    by_images: dict[tuple[str, ...], list[GradedRecord]] = {}
     for record in hard:
-        by_image.setdefault(record.known.question.image, []).append(record)
+        shown = tuple(picture.image for picture in record.known.question.pictures)
+        by_images.setdefault(shown, []).append(record)
     neighbours = find_neighbours([record.grades for record in records])
     absentees = Absentees(names, neighbours, settings.negatives, settings.unannotated)
     questions = CategoryQuestions(card)
-    objects = _objects_of(dataset, by_image)
-    for image, asked in by_image.items():
-        there = objects[image]
+    objects = _objects_of(dataset, {image for images in by_images for image in images})
+    for images, asked in by_images.items():
+        there = _in_all(objects, images)
         request = asked[0].known.question.request
         found = absentees.find([record.grades for record in asked], frozenset(there))
         for label, choice in found.items():
-            yield {**questions.write(request, image, label, (), choice), WEIGHT_KEY: 1}
-        shown = [label for label in _hardest_labels(asked) if there.get(label)] if questions.are_new else []
-        for label in shown[: len(found)]:
-            yield {**questions.write(request, image, label, there[label]), WEIGHT_KEY: 1}
+            yield {**questions.write(request, images, label, (), choice), WEIGHT_KEY: 1}
+        labels = [label for label in _hardest_labels(asked) if there.get(label)] if questions.are_new else []
+        for label in labels[: len(found)]:
+            yield {**questions.write(request, images, label, there[label]), WEIGHT_KEY: 1}
 
 
 def repeated(rows: Sequence[Row]) -> Iterator[Row]:
@@ -72,7 +74,18 @@ def repeated(rows: Sequence[Row]) -> Iterator[Row]:
         yield from (row for row in rows if row[WEIGHT_KEY] > time)
 
 
-def _objects_of(dataset: Path, images: Mapping[str, object]) -> dict[str, dict[str, list[Detection]]]:
+def _in_all(
+    objects: Mapping[str, Mapping[str, Sequence[Detection]]], images: Sequence[str]
+) -> dict[str, list[Detection]]:
+    """Return label -> objects in any of these images, each with the place of its image."""
+    found: dict[str, list[Detection]] = {}
+    for place, image in enumerate(images):
+        for label, items in objects[image].items():
+            found.setdefault(label, []).extend(replace(item, picture=place) for item in items)
+    return found
+
+
+def _objects_of(dataset: Path, images: Collection[str]) -> dict[str, dict[str, list[Detection]]]:
     """Return image -> label -> objects that any record of the training split names, boxes on the grid.
 
     Raises:
@@ -87,12 +100,13 @@ def _objects_of(dataset: Path, images: Mapping[str, object]) -> dict[str, dict[s
             record = parse_record(row)
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}: prepare the data set again") from error
-        if record.image not in found:
+        if not any(image in found for image in record.images):
             continue
         for item in record.read_answers(Size(GRID, GRID)).detections:
-            of_label = found[record.image].setdefault(item.label, [])
-            if item not in of_label:
-                of_label.append(item)
+            if (image := record.images[item.picture]) in found:
+                of_label = found[image].setdefault(item.label, [])
+                if (alone := replace(item, picture=0)) not in of_label:
+                    of_label.append(alone)
     return found
 
 

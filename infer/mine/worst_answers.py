@@ -1,16 +1,16 @@
 """The hardest questions of a mined data set, with the worst and the best answer to each, for a page."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.files import check_types, read_jsonl
-from grounding.predictions.prediction_rows import Prediction, parse_detection, parse_prediction
+from grounding.predictions.prediction_rows import Prediction, parse_detection, parse_predictions
 from grounding.samples import Detection
 from infer.mine.graded_rows import GRADED_FILE
 from infer.sampling.sampling_run import SAMPLES_FILE
@@ -18,7 +18,7 @@ from infer.sampling.sampling_run import SAMPLES_FILE
 
 @dataclass(frozen=True)
 class WorstAnswers:
-    """A hard question: its image with the true objects, and two of its answers.
+    """A picture of a hard question: the true objects in it, and what two of the answers say of it.
 
     `summary` says what is wrong with the answers, for instance "blue triangle: missed 4".
     """
@@ -33,6 +33,12 @@ class WorstAnswers:
     best: Prediction
 
 
+class _Picture(TypedDict):
+    image: str
+    width: int
+    height: int
+
+
 class _GradedRow(TypedDict):
     line: int
     image: str
@@ -42,6 +48,7 @@ class _GradedRow(TypedDict):
     reward: float
     hardness: float
     objects: list[dict[str, Any]]
+    pictures: NotRequired[list[_Picture]]
     invented: dict[str, float]
     copied: int
 
@@ -52,20 +59,21 @@ class _SampledRow(TypedDict):
 
 
 def read_worst_answers(folder: Path) -> list[WorstAnswers]:
-    """Return the questions of a mined data set, the hardest first; `image_id` counts them from 1.
+    """Return the pictures of a mined data set's questions, the hardest question first.
 
-    Of equally hard questions, that with the lower mean reward comes first, then the order of the data set.
+    `image_id` counts them from 1; the pictures of one question follow each other. Of equally hard questions,
+    that with the lower mean reward comes first, then the order of the data set.
 
     Raises:
         UserError: the folder is no mined data set, or its files do not belong together.
     """
     rows = list(_read_rows(folder))
     rows.sort(key=lambda pair: (-pair[0]["hardness"], pair[0]["reward"], pair[0]["line"]))
-    found = []
-    for place, (graded, sampled) in enumerate(rows, start=1):
+    found: list[WorstAnswers] = []
+    for graded, sampled in rows:
         where = f"{folder / GRADED_FILE}, the row of line {graded['line']}"
         try:
-            found.append(_answers_of(place, graded, sampled, where))
+            found += _answers_of(len(found) + 1, graded, sampled, where)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{where}: {error!r}: mine again with overwrite=true") from error
     return found
@@ -87,24 +95,32 @@ def _read_rows(folder: Path) -> Iterator[tuple[_GradedRow, _SampledRow]]:
         raise UserError(f"{paths[0]} and {paths[1].name}: {error}: mine again with overwrite=true") from error
 
 
-def _answers_of(place: int, graded: _GradedRow, sampled: _SampledRow, where: str) -> WorstAnswers:
+def _answers_of(number: int, graded: _GradedRow, sampled: _SampledRow, where: str) -> Iterator[WorstAnswers]:
+    """Yield the pictures of a question, numbered from `number`, each with its part of the answers."""
     answers = sorted(sampled["answers"], key=lambda answer: float(answer["reward"]))
-    question = graded["question"]
+    alone: _Picture = {"image": graded["image"], "width": graded["width"], "height": graded["height"]}
+    pictures = graded.get("pictures") or [alone]
+    numbered = [
+        {"image_id": number + place, "image": picture["image"]} for place, picture in enumerate(pictures)
+    ]
 
-    def prediction(answer: dict[str, Any]) -> Prediction:
-        row = {"image_id": place, "image": graded["image"], "question": question, **answer}
-        return parse_prediction(row, where)
+    def predictions(answer: dict[str, Any]) -> list[Prediction]:
+        row = {**numbered[0], "question": graded["question"], **answer}
+        return parse_predictions(row | {"pictures": numbered} if len(pictures) > 1 else row, where)
 
-    return WorstAnswers(
-        graded["image"],
-        Size(graded["width"], graded["height"]),
-        tuple(map(parse_detection, graded["objects"])),
-        graded["hardness"],
-        graded["reward"],
-        _summary(graded),
-        prediction(answers[0]),
-        prediction(answers[-1]),
-    )
+    objects = tuple(map(parse_detection, graded["objects"]))
+    worst, best = predictions(answers[0]), predictions(answers[-1])
+    for place, picture in enumerate(pictures):
+        yield WorstAnswers(
+            picture["image"],
+            Size(picture["width"], picture["height"]),
+            tuple(replace(item, picture=0) for item in objects if item.picture == place),
+            graded["hardness"],
+            graded["reward"],
+            _summary(graded),
+            worst[place],
+            best[place],
+        )
 
 
 def _summary(graded: _GradedRow) -> str:

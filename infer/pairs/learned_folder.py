@@ -19,15 +19,23 @@ from infer.pairs.learned_rows import Row
 from infer.pairs.pair_settings import PairSettings
 from infer.sampling.derived_folder import link_images
 from infer.sampling.graded_answers import GradedQuestion
+from infer.scoring.resampling.bootstrap import linked
 
 REPORT_FILE = "report.txt"
 
 
 def held_out_images(graded: Sequence[GradedQuestion], share: float, seed: int) -> frozenset[str]:
-    """Choose the images that are kept apart: the share of all, one at least, and never all of them."""
-    images = sorted({item.known.question.image for item in graded}, key=lambda name: _mark(name, seed))
-    count = min(max(1, round(share * len(images))), len(images) - 1) if share > 0 else 0
-    return frozenset(images[:count])
+    """Choose the images that are kept apart: the share of all, one at least, and never all of them.
+
+    Images that one question shows stay together, and so do those that such questions link: otherwise an
+    image that is kept apart would be seen in training beside another one.
+    """
+    shown = [[picture.image for picture in item.known.question.pictures] for item in graded]
+    units = linked((name for names in shown for name in names), shown)
+    chosen = sorted(set(units.values()), key=lambda name: _mark(name, seed))
+    count = min(max(1, round(share * len(chosen))), len(chosen) - 1) if share > 0 else 0
+    apart = set(chosen[:count])
+    return frozenset(name for name, unit in units.items() if unit in apart)
 
 
 def _mark(name: str, seed: int) -> str:
@@ -55,7 +63,8 @@ def write_learned(
     counts = {}
     for split, part in rows.items():
         write_jsonl(folder / JSONL_FILES[split], part)
-        counts[split] = {"images": len({row["images"][0] for row in part}), "records": len(part)}
+        shown = {image for row in part for image in row["images"]}
+        counts[split] = {"images": len(shown), "records": len(part)}
     write_text(folder / REPORT_FILE, f"{report}\n")
     made = replace(
         card,

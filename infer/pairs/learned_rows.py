@@ -25,16 +25,16 @@ def pair_row(known: KnownQuestion, pair: AnswerPair) -> Row:
         "messages": question_messages(known.question.request),
         CHOSEN_KEY: [answer_message(pair.chosen.answer.text)],
         REJECTED_KEY: [answer_message(pair.rejected.text)],
-        "images": [known.question.image],
+        "images": [picture.image for picture in known.question.pictures],
         "rewards": [pair.chosen.answer.reward, pair.rejected.reward],
     }
 
 
 def best_row(known: KnownQuestion, answer: GradedAnswer, card: Card) -> Row:
     """Return the record that teaches an answer, written in the answer format of the data set."""
-    written = write_answer(card.answer_format, answer.detections, known.question.size)
+    written = write_answer(card.answer_format, answer.detections, known.question.asked)
     row: Row = {
         "messages": [*question_messages(known.question.request), answer_message(written.content)],
-        "images": [known.question.image],
+        "images": [picture.image for picture in known.question.pictures],
     }
     return row if written.objects is None else row | {"objects": written.objects}

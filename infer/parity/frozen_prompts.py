@@ -58,7 +58,7 @@ def frozen_prompts(folder: Path, count: int) -> list[AskedPrompt]:
 def _prompts(paths: list[Path]) -> Iterator[AskedPrompt]:
     for system, question in QUESTIONS:
         for path, size in zip(paths, SIZES, strict=True):
-            request = Request(path, system, f"{IMAGE_PLACEHOLDER}{question}")
+            request = Request((path,), system, f"{IMAGE_PLACEHOLDER}{question}")
             yield AskedPrompt(request, Size(*size))
 
 

@@ -42,10 +42,14 @@ def grade(known: KnownQuestion, answer: ParsedAnswer) -> GradedAnswer:
 
 
 def graded_row(known: KnownQuestion, answers: Sequence[GradedAnswer]) -> dict[str, Any]:
-    """Return the answers to one question as a row of JSON lines; boxes are in original pixels."""
+    """Return the answers to one question as a row of JSON lines; boxes are in original pixels.
+
+    Of a question about several pictures, `images` has all, and each detection says in which it is, from 0.
+    """
     return {
         "image_id": known.question.image_id,
         "image": known.question.image,
+        **({"images": _images_of(known)} if known.question.is_about_several else {}),
         "question": known.question.text,
         "answers": [
             {
@@ -53,12 +57,21 @@ def graded_row(known: KnownQuestion, answers: Sequence[GradedAnswer]) -> dict[st
                 "reward": answer.reward,
                 "problems": list(answer.problems),
                 "detections": [
-                    {"label": found.label, "box": list(found.box.xyxy)} for found in answer.detections
+                    {
+                        "label": found.label,
+                        "box": list(found.box.xyxy),
+                        **({"picture": found.picture} if known.question.is_about_several else {}),
+                    }
+                    for found in answer.detections
                 ],
             }
             for answer in answers
         ],
     }
+
+
+def _images_of(known: KnownQuestion) -> list[str]:
+    return [picture.image for picture in known.question.pictures]
 
 
 def read_graded_row(known: KnownQuestion, row: dict[str, Any]) -> GradedQuestion:

@@ -42,7 +42,7 @@ def read_known_questions(dataset: Path, limit: int | None = None) -> list[KnownQ
     conversation, the first turn is taken.
 
     Raises:
-        UserError: not a prepared data set, or a record that is no question about exactly one image.
+        UserError: not a prepared data set, or a record that is no question about pictures.
     """
     questions = read_questions(dataset, SAMPLED_SPLIT, limit)
     path = dataset / JSONL_FILES[SAMPLED_SPLIT]
@@ -51,5 +51,5 @@ def read_known_questions(dataset: Path, limit: int | None = None) -> list[KnownQ
     for question, (line, row) in zip(questions, rows, strict=False):  # `limit` ends the questions earlier
         if not (answers := parse_record(row).answers):
             raise UserError(f"{path}, line {line}: no answer in it to grade by: prepare the data set again")
-        known.append(KnownQuestion(question, line, row, answers[0], read_answer(answers[0], question.size)))
+        known.append(KnownQuestion(question, line, row, answers[0], read_answer(answers[0], question.asked)))
     return known

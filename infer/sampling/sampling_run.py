@@ -121,7 +121,7 @@ def _ask(
 
     def sample(batch: Sequence[int]) -> list[list[GradedAnswer]]:
         requests = [
-            SizedRequest(replace(known[place].question.request, draw=draw), known[place].question.size)
+            SizedRequest(replace(known[place].question.request, draw=draw), known[place].question.asked)
             for place in batch
             for draw in range(settings.answers)
         ]

@@ -1,6 +1,7 @@
 """Predictions beside the ground truth: what every metric is measured on."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,9 +14,12 @@ from grounding.predictions.annotations import category_by_image
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
-from infer.scoring.resampling.bootstrap import SEED, draw_images
+from infer.scoring.resampling.bootstrap import SEED, draw_images, linked
 from infer.scoring.resampling.ratios import FloatArray
 from infer.scoring.words.given_descriptions import GivenDescription
+
+MOST_TOGETHER = 0.5
+"""Share of the pictures in one group from which on the draws say little."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,45 @@ class Evaluation:
     def draw(self, draws: int, seed: int = SEED) -> FloatArray:
         """Return how often each bootstrap draw holds each answer, shape (draws, predictions + descriptions).
 
-        All answers about one picture are drawn together.
+        All answers about one picture are drawn together, and so are the pictures of one question: its answer
+        says which objects are in which of them, so that they are not independent. Questions that share a
+        picture are therefore drawn together, too.
         """
-        files = {image["id"]: image.get("file_name", image["id"]) for image in self.annotations["images"]}
+        files = self._files
         by_path = {f"{IMAGES_FOLDER}/{name}": name for name in files.values()}
         described = [by_path.get(item.picture, item.picture) for item in self.descriptions]
-        return draw_images([*(files[item.image_id] for item in self.predictions), *described], draws, seed)
+        units = self._units
+        return draw_images(
+            [
+                *(units[files[item.image_id]] for item in self.predictions),
+                *(units.get(name, name) for name in described),
+            ],
+            draws,
+            seed,
+        )
+
+    @property
+    def notes_on_draws(self) -> tuple[str, ...]:
+        """A note if so many questions share pictures that draws differ by little, and intervals are wrong."""
+        units = Counter(self._units[self._files[item.image_id]] for item in self.predictions)
+        most = max(units.values(), default=0)
+        if not any(item.together for item in self.predictions) or most <= MOST_TOGETHER * units.total():
+            return ()
+        return (
+            f"intervals: {most:,} of {units.total():,} pictures hang together by questions with several "
+            f"pictures, so that only {len(units):,} groups can be drawn: the intervals are not reliable",
+        )
+
+    @cached_property
+    def _files(self) -> dict[int, Hashable]:
+        """The file of each image, by image id."""
+        return {image["id"]: image.get("file_name", image["id"]) for image in self.annotations["images"]}
+
+    @cached_property
+    def _units(self) -> dict[Hashable, Hashable]:
+        """For each file, the one that stands for all that are drawn with it."""
+        files = self._files
+        links = {item.together for item in self.predictions if item.together}
+        return linked(
+            files.values(), ([files[each] for each in link if each in files] for link in sorted(links))
+        )

@@ -7,6 +7,7 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, dataset_of_predictions
 from grounding.predictions.annotations import expressions_by_image, objects_by_image, read_annotations
+from grounding.predictions.question_pictures import read_question_pictures
 from infer.recipe import saved_recipe
 from infer.run_settings import MAX_DETECTIONS
 from infer.scoring.evaluation import Evaluation
@@ -39,7 +40,8 @@ def read_evaluation(
     card = load_card(dataset)
     annotations = read_annotations(dataset / ANNOTATIONS_FILE)
     reading = habits.recipe(recipe, dataset, predictions_path.parent)
-    given = read_given_predictions(predictions_path, annotations, reading, habits.boxes)
+    asked = read_question_pictures(dataset, annotations)
+    given = read_given_predictions(predictions_path, annotations, reading, habits.boxes, asked)
     predictions = given.predictions
     images_in_data_set = len(annotations["images"])
     if only is not None:

@@ -26,7 +26,7 @@ def likely_cause(predictions: Sequence[Prediction], scores: Scores) -> str | Non
     There is one if most of the answers with boxes are in other units, or any is and the AP50 is 0.
     """
     for problem, what, meaning, units in _CAUSES:
-        answers = [item for item in predictions if item.detections or item.problems]
+        answers = [item for item in predictions if item.place == 0 and _says_something(item)]
         found = sum(problem in item.problems for item in answers)
         if found > MOST * len(answers) or (found and scores.values.get("AP50") == 0):
             return (
@@ -34,3 +34,7 @@ def likely_cause(predictions: Sequence[Prediction], scores: Scores) -> str | Non
                 f"ask again with answer_units={units}; another tool's texts: --answer-units {units}"
             )
     return None
+
+
+def _says_something(answer: Prediction) -> bool:
+    return bool(answer.detections or answer.found_elsewhere or answer.problems)

@@ -125,7 +125,7 @@ def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> R
         file.write(chat.image)
         file.flush()
     return Request(
-        None if chat.image is None else Path(file.name),
+        () if chat.image is None else (Path(file.name),),
         chat.system,
         chat.user,
         alternatives=chat.top_logprobs,
@@ -161,4 +161,6 @@ async def _left(reader: HttpRequest) -> None:
 
 def _refusal(error: UserError, wanted: Request) -> RefusedError:
     said = str(error)
-    return RefusedError(400, said if wanted.image is None else said.replace(str(wanted.image), "the image"))
+    for image in wanted.images:
+        said = said.replace(str(image), "the image")
+    return RefusedError(400, said)

@@ -19,7 +19,7 @@ from prepare.export.record_objects import NamedObjects, join_objects
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedExpression:
     """An entry of `images` in the annotations: a question about an image, with the objects that answer it.
 
     `expression` is the referring expression that it asks for, None if it asks for categories.
@@ -31,7 +31,7 @@ class Asked:
     objects: tuple[ExportedObject, ...]
 
 
-def read_asked(dataset: Path, card: Card) -> dict[int, Asked]:
+def read_asked(dataset: Path, card: Card) -> dict[int, AskedExpression]:
     """Return the entries of annotations_val.json by id, boxes in original pixels.
 
     Raises:
@@ -56,15 +56,17 @@ def read_asked(dataset: Path, card: Card) -> dict[int, Asked]:
     }
 
 
-def _asked(path: Path, entry: Mapping[str, Any], objects: list[ExportedObject], names: set[str]) -> Asked:
+def _asked(
+    path: Path, entry: Mapping[str, Any], objects: list[ExportedObject], names: set[str]
+) -> AskedExpression:
     if "file_name" not in entry:
         raise UserError(f"{path}: image {entry['id']} has no file_name: {REPAIR}")
     size = Size(entry["width"], entry["height"]) if {"width", "height"} <= entry.keys() else None
     asked = entry.get("asked")
-    return Asked(entry["file_name"], size, None if asked in names else asked, tuple(objects))
+    return AskedExpression(entry["file_name"], size, None if asked in names else asked, tuple(objects))
 
 
-def check_sizes(asked: Iterable[Asked], sizes: Mapping[str, Size], dataset: Path) -> None:
+def check_sizes(asked: Iterable[AskedExpression], sizes: Mapping[str, Size], dataset: Path) -> None:
     """Check that the annotations were made for the images that are there.
 
     Raises:
@@ -79,10 +81,10 @@ def check_sizes(asked: Iterable[Asked], sizes: Mapping[str, Size], dataset: Path
             )
 
 
-def true_objects(asked: Iterable[Asked]) -> NamedObjects:
+def true_objects(asked: Iterable[AskedExpression]) -> NamedObjects:
     """Return the objects of one image from all of its entries; an object of several entries is one object."""
 
-    def parts(entry: Asked) -> NamedObjects:
+    def parts(entry: AskedExpression) -> NamedObjects:
         if entry.expression is None:
             return NamedObjects(entry.objects)
         return NamedObjects((), tuple(_named(item, entry.expression) for item in entry.objects))
@@ -95,8 +97,8 @@ def _named(item: ExportedObject, expression: str) -> ExportedObject:
 
 
 def read_run_answers(
-    place: Path, dataset: Path, asked: Mapping[int, Asked]
-) -> dict[str, list[tuple[Asked, Prediction]]]:
+    place: Path, dataset: Path, asked: Mapping[int, AskedExpression]
+) -> dict[str, list[tuple[AskedExpression, Prediction]]]:
     """Return a run's predictions, each with its question, by image; `place` is the file or its folder.
 
     Raises:
@@ -106,7 +108,7 @@ def read_run_answers(
     if not path.is_file():
         raise UserError(f"{path}: no such file: run `python -m infer` first")
     dataset_of_predictions(path, dataset)  # refuses the answers about another split
-    found: dict[str, list[tuple[Asked, Prediction]]] = {}
+    found: dict[str, list[tuple[AskedExpression, Prediction]]] = {}
     for prediction in read_predictions(path):
         if prediction.image_id not in asked:
             raise UserError(
@@ -121,7 +123,7 @@ def read_run_answers(
 
 
 def predicted_objects(
-    answers: Iterable[tuple[Asked, Prediction]], size: Size, card: Card, dropped: Counter[str]
+    answers: Iterable[tuple[AskedExpression, Prediction]], size: Size, card: Card, dropped: Counter[str]
 ) -> NamedObjects:
     """Return what a run found in one image, clipped to it; what cannot be used is counted in `dropped`."""
     names = {category.name for category in card.categories}
@@ -131,7 +133,7 @@ def predicted_objects(
 
 
 def _predicted(
-    entry: Asked, prediction: Prediction, size: Size, names: set[str], dropped: Counter[str]
+    entry: AskedExpression, prediction: Prediction, size: Size, names: set[str], dropped: Counter[str]
 ) -> NamedObjects:
     if not prediction.is_readable:
         dropped[left_out.UNREADABLE] += 1

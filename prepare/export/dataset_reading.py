@@ -15,7 +15,7 @@ from grounding.layout import ALL_JSONL_FILES, CALIBRATION_SPLIT, IMAGES_FOLDER, 
 from grounding.record.contract import contract_of
 from prepare.export import left_out
 from prepare.export.annotated_objects import (
-    Asked,
+    AskedExpression,
     check_sizes,
     predicted_objects,
     read_asked,
@@ -126,8 +126,8 @@ def _title(dataset: Path) -> str:
     return dataset.resolve().name
 
 
-def _asked_by_image(entries: Iterable[Asked]) -> dict[str, list[Asked]]:
-    found: dict[str, list[Asked]] = {}
+def _asked_by_image(entries: Iterable[AskedExpression]) -> dict[str, list[AskedExpression]]:
+    found: dict[str, list[AskedExpression]] = {}
     for entry in entries:
         found.setdefault(entry.image, []).append(entry)
     return found

@@ -1,11 +1,13 @@
 """Records: the rows of the JSONL files, in PaddleFormers' `messages` format."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grounding.answers.writer import write_answer
+from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import Size
+from grounding.candidates.candidate_list import CANDIDATES_KEY, CandidateList
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.prompts import SYSTEM_PROMPT
 from prepare.questions.order import split_turns
@@ -35,19 +37,34 @@ def record_format(recipe: PrepareRecipe) -> RecordFormat:
     return RecordFormat(recipe.answer_format, recipe.max_objects, recipe.continuation.template)
 
 
-def make_record(image: str, size: Size, question: QuestionAnswer, form: RecordFormat) -> RecordRow:
-    """Return a question about an image with its answer; `image` is relative to the JSONL's folder."""
+def make_record(
+    image: str,
+    size: Size,
+    question: QuestionAnswer,
+    form: RecordFormat,
+    listed: CandidateList | None = None,
+    uses: Sequence[CandidateUse | None] = (),
+) -> RecordRow:
+    """Return a question about an image with its answer; `image` is relative to the JSONL's folder.
+
+    The candidates that are `listed` stand below the question; the answer names its objects by `uses` of them.
+    """
     messages = [{"role": "system", "content": SYSTEM_PROMPT}]
     objects: dict[str, list[Any]] = {}
     text = IMAGE_PLACEHOLDER + question.text
+    text = text if listed is None else listed.add_to(text, form.answer_format)
+    done = 0
     for detections in split_turns(question.answer, form.turn_objects):
-        answer = write_answer(form.answer_format, detections, size)
+        own_uses = uses[done : done + len(detections)]
+        answer = write_answer(form.answer_format, detections, size, own_uses)
+        done += len(detections)
         messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer.content}]
         for key, values in (answer.objects or {}).items():
             objects.setdefault(key, []).extend(values)
         text = form.continuation
     record: RecordRow = {"messages": messages, "images": [image]}
-    return {**record, "objects": objects} if objects else record
+    record = {**record, "objects": objects} if objects else record
+    return record if listed is None else {**record, CANDIDATES_KEY: listed.as_json()}
 
 
 def make_line(record: RecordRow) -> str:

@@ -43,7 +43,7 @@ def server(running: ChatServer, monkeypatch: pytest.MonkeyPatch) -> ChatServer:
 def request_of_a_picture(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
     image.write_bytes(PIXEL)
-    return Request(image, "", "<image>Where is it?")
+    return Request((image,), "", "<image>Where is it?")
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS.values(), ids=list(BEHAVIOURS))

@@ -196,7 +196,7 @@ def test_a_chat_template_that_fails_is_one_line(
     Image.new("RGB", (64, 64)).save(picture)
     messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Where?"}]}]
     with pytest.raises(UserError, match=f"{folder}: not usable as a chat template"):
-        PromptEncoder(folder).encode(picture, messages)
+        PromptEncoder(folder).encode([picture], messages)
 
 
 @pytest.mark.parametrize("template", [5, [], {}, "", None])

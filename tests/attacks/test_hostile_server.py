@@ -43,7 +43,7 @@ def dataset(tmp_path: Path) -> SmallDataset:
 def question(tmp_path: Path) -> Request:
     image = tmp_path / "picture.png"
     image.write_bytes(PIXEL)
-    return Request(image, "", "<image>Where is it?")
+    return Request((image,), "", "<image>Where is it?")
 
 
 def ask(base_url: str, question: Request, **keys: object) -> list[RawAnswer]:

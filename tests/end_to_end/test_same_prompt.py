@@ -172,7 +172,7 @@ def trained(requests: list[Any], tmp_path_factory: pytest.TempPathFactory) -> tu
     """Return the checkpoint folder as training leaves it, and what training saw."""
     folder = tmp_path_factory.mktemp("run")
     base, checkpoint, encoded = folder / "base", folder / "checkpoint", folder / "encoded.npz"
-    jsonl = requests[0].image.parents[1] / "train.jsonl"
+    jsonl = requests[0].picture.parents[1] / "train.jsonl"
     commands = [["-m", "train.tiny", base], [__file__, base, jsonl, checkpoint, encoded]]
     for command in commands:
         done = subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, capture_output=True, text=True)
@@ -192,7 +192,7 @@ def test_inference_and_app_encode_what_training_encoded(
     encoder = PromptEncoder(checkpoint)
     assert len(arrays) == 4 * len(SIZES)  # no record was skipped
     for number, request in enumerate(requests):
-        prompt = encoder.encode(request.image, chat_messages(request))
+        prompt = encoder.encode(request.images, chat_messages(request))
         token_ids, labels = arrays[f"token_ids_{number}"], arrays[f"labels_{number}"]
         length = int(np.argmax(labels != -100)) + 1  # labels are shifted: the last prompt token has one
         assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
@@ -201,8 +201,8 @@ def test_inference_and_app_encode_what_training_encoded(
         assert prompt.token_ids == token_ids[:length].tolist()
         assert prompt.image_grid_thw.tolist() == arrays[f"image_grid_thw_{number}"].tolist()
         assert np.array_equal(prompt.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
-        open_upload(request.image, 1, 1).save(tmp_path / "upload.png")
-        shown = encoder.encode(tmp_path / "upload.png", chat_messages(request))
+        open_upload(request.picture, 1, 1).save(tmp_path / "upload.png")
+        shown = encoder.encode([tmp_path / "upload.png"], chat_messages(request))
         assert np.array_equal(shown.pixel_values.numpy(), arrays[f"pixel_values_{number}"])
         answer = encoder.tokenizer.decode(token_ids[length:].tolist())
         begins = (
@@ -221,7 +221,7 @@ def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained
     from models.qwen3_vl.encoding import PromptEncoder
 
     checkpoint, arrays = trained
-    encoder, dataset = PromptEncoder(checkpoint), requests[0].image.parents[1]
+    encoder, dataset = PromptEncoder(checkpoint), requests[0].picture.parents[1]
     lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
     record = parse_record(json.loads(lines[TALK]))
     turns = turn_requests(record, dataset)
@@ -230,7 +230,7 @@ def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained
     starts = np.flatnonzero(np.diff(is_learned, prepend=0) == 1) + 1  # labels are shifted
     assert len(turns) == len(starts) == 3
     for turn, start, answer in zip(turns, starts.tolist(), record.answers, strict=True):
-        prompt = encoder.encode(turn.image, chat_messages(turn))
+        prompt = encoder.encode(turn.images, chat_messages(turn))
         assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
             token_ids[:start].tolist()
         )
@@ -246,10 +246,10 @@ def test_the_resolution_of_training_goes_with_the_checkpoint(
 
     large, patch = requests[1], 8
     messages = chat_messages(large)
-    trained_grid = PromptEncoder(trained[0]).encode(large.image, messages).image_grid_thw[0].tolist()
+    trained_grid = PromptEncoder(trained[0]).encode(large.images, messages).image_grid_thw[0].tolist()
     assert trained_grid[1] * trained_grid[2] * patch**2 <= MAX_PIXELS
     base_grid = (
-        PromptEncoder(trained[0].parent / "base").encode(large.image, messages).image_grid_thw[0].tolist()
+        PromptEncoder(trained[0].parent / "base").encode(large.images, messages).image_grid_thw[0].tolist()
     )
     assert base_grid[1] * base_grid[2] * patch**2 > MAX_PIXELS
 

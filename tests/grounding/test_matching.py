@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +100,12 @@ def test_pairs_by_label_name_the_places_of_both() -> None:
     pairs = pair_by_label(found, wanted, 0.5)
     assert [(row, column) for row, column, _ in pairs] == [(1, 2), (2, 0), (0, 1)]
     assert [overlap for _, _, overlap in pairs] == [1.0, 1.0, pytest.approx(81 / 119)]
+
+
+def test_another_picture_does_not_match() -> None:
+    there = Detection("a", Box(0, 0, 10, 10), picture=1)
+    here = replace(there, picture=0)
+    assert match_detections([here], [there]).count(AT_50) == (0, 1, 1)
+    assert match_detections([here], [there], [here]).in_crowd == (1.0,)
+    assert match_detections([here], [], [there]).in_crowd == (0.0,)
+    assert pair_by_label([here, there], [there, here], 0.5) == [(1, 0, 1.0), (0, 1, 1.0)]

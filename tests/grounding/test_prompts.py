@@ -23,6 +23,7 @@ PARAPHRASED = (
     *DESCRIBING,
 )
 PLACES = {
+    "candidates": ["candidates"],
     "yes_no": ["label"],
     "yes_no_text": ["box", "label"],
     "describe_box": ["box"],

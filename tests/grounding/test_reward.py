@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.reward_audit import ATTACKS, REWARDS, attacks_won, group_order
+from grounding.answers.asked import Asked
 from grounding.answers.forms import ANSWER_FORMATS, LABEL_ONLY, NOTHING_FOUND, TRUNCATED
 from grounding.answers.reader import read_answer
 from grounding.boxes import Box, Size
@@ -100,3 +101,36 @@ def test_no_attack_wins_and_groups_are_ordered() -> None:
     order = group_order({"ours": REWARDS["ours"]}, groups=40, seed=1)["ours"]
     assert all(order[policy].correlation >= 0.84 for policy in ("strong", "normal", "weak"))
     assert all(each.dead == 0 for each in order.values())
+
+
+@given(boxes(), boxes(), st.lists(st.integers(0, 2), min_size=12, max_size=12))
+def test_pictures_are_as_places_apart(found: Boxes, wanted: Boxes, drawn: list[int]) -> None:
+    """Boxes of several pictures are worth what they are worth far from each other in one picture."""
+    pictures = iter(drawn)
+    groups = [[replace(item, picture=next(pictures)) for item in items] for items in (found, wanted)]
+    apart = [[replace(item, box=moved(item), picture=0) for item in items] for items in groups]
+    assert boxes_reward(*groups) == pytest.approx(boxes_reward(*apart))
+
+
+def moved(item: Detection) -> Box:
+    shift = 5000 * item.picture
+    return Box(item.box.x1 + shift, item.box.y1, item.box.x2 + shift, item.box.y2)
+
+
+def test_a_box_in_the_wrong_picture_or_in_none_is_a_wrong_box() -> None:
+    asked = Asked((SIZE, SIZE))
+    wanted = (Detection("cup", Box(10, 10, 90, 90)), Detection("cup", Box(20, 20, 80, 80), picture=1))
+
+    def reward(text: str) -> float:
+        return answer_reward(read_answer(text, asked), wanted)
+
+    one, other = "cup(10,10),(90,90)", "cup(20,20),(80,80)"
+    assert reward(f"Image 1: {one}\nImage 2: {other}") == pytest.approx(1)
+    alone = reward(f"Image 1: {one}")
+    assert 0 < alone < 0.7
+    lost = [f"Image 3: {other}", f"Image 1: {one}", "Image 1: spoon(20,20),(80,80)"]
+    worse = [reward(f"Image 1: {one}\n{more}") for more in lost]
+    assert all(value < alone for value in worse)
+    assert worse[0] == pytest.approx(worse[1]) == pytest.approx(worse[2])
+    assert reward(f"{one}, {other}") == 0  # no picture is named
+    assert reward(f"Image 2: {one}\nImage 1: {other}") < alone

@@ -89,10 +89,10 @@ class DoubtfulEngine:
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Request) -> RawAnswer:
-        chance = random.Random(request.image.stem)
+        chance = random.Random(request.picture.stem)
         sure = 0.05 + 0.9 * chance.random() if self.certainty is None else self.certainty
         is_right = chance.random() < sure
-        truth = true_start(request.image.name)
+        truth = true_start(request.picture.name)
         x1 = truth if is_right else 700 - truth
         text = f"{LABEL}({x1},200),({x1 + 400},600)"
         place = text.index(str(x1))

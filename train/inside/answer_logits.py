@@ -85,7 +85,7 @@ class AnsweredPrompts:
             yield from answer_pieces(forward, encoded, answers, self.pad_id)
 
     def _encode(self, prompt: KeepPrompt) -> Prompt:
-        return self.askable.encoder.encode(prompt.image, prompt.messages)
+        return self.askable.encoder.encode(prompt.images, prompt.messages)
 
     def _precision(self) -> Any:
         return self.askable.trainer.autocast_smart_context_manager()

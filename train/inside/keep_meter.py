@@ -59,7 +59,7 @@ class KeepMeter:
             if (file := entry.prompts_file) is None:
                 asked = AskedDataset(self.askable, entry.path, entry.samples, with_words=True)
                 self.datasets[entry.name] = asked
-                self.prompts[entry.name] = [KeepPrompt(tuple(chat), image) for image, chat in asked.chats()]
+                self.prompts[entry.name] = [KeepPrompt(tuple(chat), images) for images, chat in asked.chats()]
             else:
                 self.prompts[entry.name] = read_keep_prompts(file, entry.samples)
         self.compared = spread_prompts({name: len(own) for name, own in self.prompts.items()}, PROMPTS)

@@ -22,16 +22,21 @@ class Activations:
 
 
 def count_activations(
-    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, *, frozen_vision: bool
+    recipe: TrainRecipe,
+    config: Mapping[str, Any],
+    spread: GpuLayout,
+    *,
+    frozen_vision: bool,
+    pictures: int = 1,
 ) -> Activations:
     """Count the activations of the longest micro-batch (train/plan/micro_batch.py).
 
-    All tokens of a record are image tokens, up to the limit that max_pixels sets.
+    All tokens of a record are image tokens, up to the limit that max_pixels sets for each of its `pictures`.
     """
     number, batch = number_bytes(recipe), micro_batch(recipe)
     tokens, images = batch.tokens, batch.rows * batch.image_tokens
     text = _text_layers(recipe, config, spread, batch)
-    vision = _vision_layers(recipe, config, spread, batch)
+    vision = _vision_layers(recipe, config, spread, batch, pictures)
     vision_kept, vision_one = (0, vision.layer) if frozen_vision else _kept(recipe, vision)
     text_kept, text_one = _kept(recipe, text)
     shape, tower = find_family(config).text_shape(config), find_family(config).vision_shape(config)
@@ -89,14 +94,14 @@ def _text_layers(
 
 
 def _vision_layers(
-    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, batch: MicroBatch
+    recipe: TrainRecipe, config: Mapping[str, Any], spread: GpuLayout, batch: MicroBatch, pictures: int
 ) -> _Layers:
     shape = find_family(config).vision_shape(config)
     hidden, size = shape.hidden_size, shape.intermediate_size
     patches = batch.rows * batch.image_tokens * shape.patches_per_token
     limit = recipe.number("max_pixels")
-    if limit and not recipe.get("packing"):  # one image a record
-        patches = min(patches, batch.rows * limit // shape.patch_size**2)
+    if limit and not recipe.get("packing"):  # a row is one record
+        patches = min(patches, batch.rows * pictures * limit // shape.patch_size**2)
     scores = _scores(recipe, shape.heads, patches)
     split = spread.tensor if recipe.is_fleet else 1  # the plain tower is whole on each GPU
     each = 4 * hidden + (6 * hidden + 2 * size + scores) / split

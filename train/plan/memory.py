@@ -157,12 +157,13 @@ def plan_memory(
     config: Mapping[str, Any],
     gpus: int | None = None,
     gpu_memory_gb: float = DEFAULT_GPU_MEMORY_GB,
+    pictures: int = 1,
 ) -> MemoryPlan:
     """Plan the memory of a recipe's run.
 
     `values` are the recipe's keys and `config` the model's config.json. `gpus` is the number of GPUs of all
     nodes, None for as few as the recipe's degrees allow. `gpu_memory_gb` is a card's memory as its maker
-    names it, taken as GiB.
+    names it, taken as GiB. A record has at most so many `pictures` (train/record_pictures.py).
 
     Raises:
         UserError: the degrees do not fit the GPUs, or the plan does not know a kind of parallelism.
@@ -178,7 +179,8 @@ def plan_memory(
     added = trained if recipe.is_lora else []
     shard_weights = spread.sharding if spread.stage >= 3 else 1
     shard_gradients = spread.sharding if spread.stage >= 2 else 1
-    activations = count_activations(recipe, config, spread, frozen_vision=_is_frozen(trained, "model.visual"))
+    is_frozen = _is_frozen(trained, "model.visual")
+    activations = count_activations(recipe, config, spread, frozen_vision=is_frozen, pictures=pictures)
     loss = count_loss(recipe, config, spread, model, trained, weight)
     head, boxes = count_head(recipe, config)
     beside = count_coordinates(recipe, config, loss.head_gradient) + boxes

@@ -9,11 +9,14 @@ from models.lookup import published_configs, shaped_config
 from train.machine import smallest_gpu_bytes, visible_gpus
 from train.nodes import node_count
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, MemoryPlan, plan_memory
-from train.recipe import resolve_recipe, split_options
+from train.recipe import TrainRecipe, resolve_recipe, split_options
+from train.record_pictures import most_pictures
 
 
 def plan_recipe(path: Path, overrides: Sequence[str] = ()) -> MemoryPlan:
     """Plan a recipe's run on the GPUs that the overrides name, or on the visible ones.
+
+    The number of pictures of a record is that of the recipe's data files, 1 where they are not there.
 
     Raises:
         UserError: a bad recipe or override, a model whose shapes are not known, or one that is on no hub.
@@ -25,7 +28,8 @@ def plan_recipe(path: Path, overrides: Sequence[str] = ()) -> MemoryPlan:
         model = str(named_folder(model, CONFIG_FILE))
     config = shaped_config(model)
     card = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB or DEFAULT_GPU_MEMORY_GB
-    return plan_memory(values, config, options.gpus or visible_gpus() * node_count() or None, card)
+    gpus = options.gpus or visible_gpus() * node_count() or None
+    return plan_memory(values, config, gpus, card, most_pictures(TrainRecipe(values)))
 
 
 def plan_lines(result: MemoryPlan) -> Iterator[str]:

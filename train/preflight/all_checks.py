@@ -21,7 +21,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
-from train.preflight.objective_keys.joint_head_keys import joint_head_keys
+from train.preflight.objective_keys.joint_head_keys import joint_head_keys, joint_head_pictures
 from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
 from train.preflight.objective_keys.kept_knowledge import forgetting_line
 from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
@@ -118,7 +118,7 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
     )
     from train.preflight.template import template_fits, template_known
 
-    for check in (records, cards, curve_questions, template_known, template_fits):
+    for check in (records, cards, curve_questions, joint_head_pictures, template_known, template_fits):
         problems.extend(check(recipe))
     encoding = None
     if any(problem.startswith(ENCODING_KEYS) for problem in problems):

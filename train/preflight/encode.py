@@ -27,6 +27,7 @@ NOTHING_TO_LEARN = "no token to learn"
 PREPARE_AGAIN = "prepare the data set again"
 CUT = "it is cut at max_seq_len: write more, or truncation_strategy: delete"
 """What to do about a record whose learned text does not read back."""
+UNMARKED = "the tokens where its pictures begin are cut off, and with them the places of their parts"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Encoding:
     tokens before any limit, and `learned` is the number of tokens with loss. `packs` are the token ids of
     the kept sequences, as the run groups them; without packing each group is one sequence. `dropped` counts
     by reason the records that the run drops silently. `faults` names each of them that is not just too long.
-    `unread` names each kept record whose learned text does not read back as the record's objects.
+    `unread` names each kept record whose learned text does not read back as the record's objects, or that
+    has lost the marks of its pictures. `pictures` is the most that a record has, and `image_tokens` the most
+    tokens of a record that stand for its pictures.
     `coordinates` is the number of tokens with loss that are digits of boxes, None if the run spreads none,
     and `boxes` that of the boxes that a head learns from, None if the run trains none.
     """
@@ -51,6 +54,8 @@ class Encoding:
     unread: tuple[str, ...] = ()
     coordinates: int | None = None
     boxes: int | None = None
+    pictures: int = 0
+    image_tokens: int = 0
 
     @property
     def count(self) -> int:
@@ -92,11 +97,8 @@ def _encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
         if sequence is not None:
             sequence.mm_inputs = {}  # frees the pixels
             kept.append(sequence)
-            for problem in unread_answers(dataset.tokenizer, example, sequence.labels):
-                mend = PREPARE_AGAIN if length == len(sequence.token_ids) else CUT
-                unread.append(
-                    f"record with {name_of_image(example)}: the text that is learned: {problem}: {mend}"
-                )
+            is_whole = length == len(sequence.token_ids)
+            unread += _kept_wrongly(dataset, example, sequence, PREPARE_AGAIN if is_whole else CUT)
             continue
         dropped[reason] += 1
         if reason != TOO_LONG:
@@ -112,7 +114,28 @@ def _encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
         unread=tuple(unread),
         coordinates=count_coordinate_digits(recipe, dataset.tokenizer, [each.labels for each in kept]),
         boxes=count_taught_boxes(recipe, dataset.tokenizer, [each.labels for each in kept]),
+        pictures=max((len(example.get("images") or ()) for example in examples), default=0),
+        image_tokens=max((_count(dataset, sequence, "image_token") for sequence in kept), default=0),
     )
+
+
+def _kept_wrongly(dataset: Any, example: dict[str, Any], sequence: Any, mend: str) -> Iterator[str]:
+    """Yield what is wrong with a record that the run keeps: its learned text, or the marks of its pictures.
+
+    Cut on the left, a record keeps the tokens of its pictures and loses those before them, by which the model
+    counts pictures: their tokens would get the places of text.
+    """
+    record = f"record with {name_of_image(example)}"
+    for problem in unread_answers(dataset.tokenizer, example, sequence.labels):
+        yield f"{record}: the text that is learned: {problem}: {mend}"
+    if _count(dataset, sequence, "vision_bos_token") < len(example.get("images") or ()):
+        yield f"{record}: {UNMARKED}: {mend}"
+
+
+def _count(dataset: Any, sequence: Any, name: str) -> int:
+    """Return how often a token of the template's plug-in for pictures is in an encoded record."""
+    token = getattr(dataset.template.mm_plugin, name)
+    return int(sequence.token_ids.count(dataset.tokenizer.convert_tokens_to_ids(token)))
 
 
 def _encode_within(dataset: Any, example: dict[str, Any], limit: int) -> tuple[int | None, Any, str]:
@@ -154,9 +177,9 @@ def _grouped(dataset: Any, sequences: list[Any]) -> tuple[tuple[tuple[int, ...],
 
 
 def name_of_image(example: dict[str, Any]) -> str:
-    """Return the name of a record's image, for messages."""
-    images = example.get("images") or ["no image"]
-    return f"image {Path(str(images[0])).name}" if example.get("images") else "no image"
+    """Return the names of a record's images, for messages."""
+    names = [Path(str(image)).name for image in example.get("images") or ()]
+    return f"image{'s' if len(names) > 1 else ''} {', '.join(names)}" if names else "no image"
 
 
 @contextmanager

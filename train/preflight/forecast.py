@@ -17,6 +17,7 @@ from train.preflight.encode import TOO_LONG, Encoding, encode_sample
 from train.preflight.objective_keys.coordinate_share import coordinate_line, coordinate_problem
 from train.preflight.objective_keys.joint_head_share import joint_head_line, joint_head_problem
 from train.recipe import CheckOptions, TrainRecipe, learns_preferences
+from train.record_pictures import most_pictures
 
 SHOWN_FAULTS = 3
 
@@ -83,6 +84,11 @@ def encoding_lines(recipe: TrainRecipe, encoding: Encoding) -> Iterator[str]:
         f"{shares[50]:,} tokens at the median, {shares[90]:,} at 90 %, {shares[99]:,} at 99 %, at most "
         f"{shares[100]:,}; {encoding.learned / max(1, encoding.tokens):.1%} of them are learned"
     )
+    if encoding.pictures > 1:
+        yield (
+            f"pictures: up to {encoding.pictures} in a record, which take up to {encoding.image_tokens:,} of "
+            "its tokens together"
+        )
     yield from coordinate_line(recipe, encoding.coordinates, encoding.learned)
     yield from joint_head_line(recipe, encoding.boxes, encoding.kept)
     if grpo_settings(recipe) is not None:
@@ -158,7 +164,11 @@ def memory_line(recipe: TrainRecipe, options: CheckOptions) -> tuple[str, bool]:
     """
     known = options.gpu_memory_gb or (smallest_gpu_bytes() or 0) / GIB
     result = plan_memory(
-        recipe.values, shaped_config(recipe.model), recipe.gpus or None, known or DEFAULT_GPU_MEMORY_GB
+        recipe.values,
+        shaped_config(recipe.model),
+        recipe.gpus or None,
+        known or DEFAULT_GPU_MEMORY_GB,
+        most_pictures(recipe),
     )
     if recipe.get("device") == "cpu":
         needed = (result.total_bytes_per_gpu - RESERVE) / GIB

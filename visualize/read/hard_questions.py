@@ -1,6 +1,7 @@
 """What a page of hard questions compares: the truth, and the worst and the best of the sampled answers."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from grounding.card import load_card
@@ -16,26 +17,31 @@ WORST, BEST = "worst answer", "best answer"
 def read_hard_questions(mined: Path, limit: int | None = None) -> tuple[Truth, list[Run]]:
     """Return the hardest questions of a mined data set as images, and their answers as two runs.
 
-    Images are numbered from 1, the hardest first. Only questions whose image the mined data set has are
-    hard enough to be shown.
+    Images are numbered from 1, those of the hardest question first. Only questions whose images the mined
+    data set has are hard enough to be shown.
 
     Raises:
         UserError: the folder is no mined data set, or is not complete.
     """
     card = load_card(mined)
-    hard = [item for item in read_worst_answers(mined) if is_regular(mined / item.image)][:limit]
+    groups = groupby(read_worst_answers(mined), lambda item: item.worst.together or item.worst.image_id)
+    questions = [list(pictures) for _, pictures in groups]
+    there = [each for each in questions if all(is_regular(mined / item.image) for item in each)]
+    hard = [item for each in there[:limit] for item in each]
     if not hard:
         raise UserError(f"{mined}: no hard question with an image in it: mine again with overwrite=true")
     images = {
         place: AnnotatedImage(place, item.image, item.size, item.objects)
         for place, item in enumerate(hard, start=1)
     }
+    numbers = {item.worst.image_id: place for place, item in enumerate(hard, start=1)}
     runs = []
     for name in (WORST, BEST):
         answers = {}
         for place, item in enumerate(hard, start=1):
             answer = item.worst if name == WORST else item.best
-            answers[place] = replace(answer, image_id=place, question=_caption(item))
+            together = tuple(numbers[each] for each in answer.together)
+            answers[place] = replace(answer, image_id=place, question=_caption(item), together=together)
         runs.append(Run(name, mined, answers))
     return Truth(mined, images, tuple(category.name for category in card.categories)), runs
 

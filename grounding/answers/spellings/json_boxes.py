@@ -26,7 +26,8 @@ from grounding.answers.spellings.loose_json import (
 )
 from grounding.answers.spellings.named_sides import as_number, as_numbers, find_sides, plain_key
 from grounding.answers.spellings.plain_characters import Piece
-from grounding.answers.spellings.written_boxes import Found, WrittenBox, written_box
+from grounding.answers.spellings.said_pictures import picture_of_name, picture_of_object
+from grounding.answers.spellings.written_boxes import Found, SaidPicture, WrittenBox, written_box
 
 MAX_LEVELS = 3
 """Strings in strings in strings."""
@@ -45,6 +46,9 @@ _DIGIT = re.compile(r"[0-9]")
 _BRACKETS = frozenset("[({<, ")
 
 Reader = Callable[[Piece], list[Found]]
+_Pending = tuple[Any, LooseText, SaidPicture | None]
+"""A value, and the label and the picture that are said of it above."""
+
 BesideReader = Callable[[Piece, list[LooseList]], list[LooseText]]
 
 
@@ -59,31 +63,38 @@ class JsonReader:
     read_inside: Reader
     label_beside: BesideReader
     found: list[Found] = field(default_factory=list)
-    pending: list[tuple[Any, LooseText]] = field(default_factory=list)
+    pending: list[_Pending] = field(default_factory=list)
 
     def read(self) -> tuple[list[Found], bool]:
         """Return what was found, in its order, and whether the last value was cut off."""
         roots, is_cut_off = parse_loose_json(self.piece)
         bare = [root for root in roots if isinstance(root, LooseList) and _is_box(root)]
         labels = dict(zip(map(id, bare), self.label_beside(self.piece, bare), strict=True))
-        self.pending = [(root, labels.get(id(root), UNNAMED)) for root in reversed(roots)]
+        self.pending = [(root, labels.get(id(root), UNNAMED), None) for root in reversed(roots)]
         while self.pending:
-            value, label = self.pending.pop()
+            value, label, picture = self.pending.pop()
+            before = len(self.found)
             if isinstance(value, LooseObject):
-                self._read_object(value, label)
+                picture = self._read_object(value, label, picture)
             elif isinstance(value, LooseList):
-                self._read_list(value, label)
+                self._read_list(value, label, picture)
             else:
                 self._read_string(value)
+            if picture is not None:
+                self._place_in(picture, before)
         return self.found, is_cut_off
 
-    def _read_object(self, value: LooseObject, above: LooseText) -> None:
+    def _read_object(
+        self, value: LooseObject, above: LooseText, picture: SaidPicture | None
+    ) -> SaidPicture | None:
+        """Read an object, and return the picture of its boxes: the one that it names, or the one above."""
         keys = {plain_key(key): key for key in reversed(value)}
         plain = {name: value[key] for name, key in keys.items()}
         boxes = next((plain[name] for name in BOX_KEYS if name in plain and _may_be_box(plain[name])), None)
         own = next((name for name in LABEL_KEYS if isinstance(plain.get(name), LooseText)), None)
         label = above if own is None else plain[own]
         confidence, before = _confidence(plain), len(self.found)
+        picture = picture_of_object(plain) or picture
         sides = find_sides(plain) if boxes is None else None
         if sides is not None:
             self.found.append(written_box(label, sides[0], value.span, sides[1], confidence))
@@ -96,7 +107,11 @@ class JsonReader:
         else:
             self._push(
                 [
-                    (item, label if own is not None else _label_of_key(key, above))
+                    (
+                        item,
+                        label if own is not None else _label_of_key(key, above),
+                        _picture_of_key(key, picture),
+                    )
                     for key, item in value.items()
                 ]
             )
@@ -104,6 +119,13 @@ class JsonReader:
             self._describe(
                 before, next((plain[name] for name in DESCRIPTION_KEYS if name in plain), None), label
             )
+        return picture
+
+    def _place_in(self, picture: SaidPicture, start: int) -> None:
+        """Put the boxes found from `start` on into a picture, unless they name their own."""
+        for place, found in enumerate(self.found[start:], start):
+            if isinstance(found, WrittenBox) and found.picture is None:
+                self.found[place] = found._replace(picture=picture)
 
     def _describe(self, start: int, text: Any, label: LooseText) -> None:
         """Give the boxes found from `start` on the description beside their label, if it is a text."""
@@ -112,7 +134,7 @@ class JsonReader:
                 if isinstance(found, WrittenBox):
                     self.found[place] = found._replace(description=str(text), description_span=text.span)
 
-    def _read_list(self, value: LooseList, label: LooseText) -> None:
+    def _read_list(self, value: LooseList, label: LooseText, picture: SaidPicture | None) -> None:
         kinds = set(map(type, value))
         if kinds == _FLOATS:
             self.found.append(written_box(label, value, value.span))
@@ -128,18 +150,18 @@ class JsonReader:
             if numbers:  # words in brackets are prose, unless they are answers
                 self.found.append(_box_or_problem(value, label))
             else:
-                self._push([(word, label) for word in words])
+                self._push([(word, label, picture) for word in words])
         elif words and LooseList in kinds and LooseObject not in kinds:
-            self._push(_labelled_by_words(value, label))
+            self._push([(item, name, picture) for item, name in _labelled_by_words(value, label)])
         else:
-            self._push([(item, label) for item in value])
+            self._push([(item, label, picture) for item in value])
 
     def _read_string(self, value: LooseText) -> None:
         inside = self.piece.inside(value.span)
         if self.piece.level < MAX_LEVELS and _may_hold_boxes(inside.plain):
             self.found += self.read_inside(inside)
 
-    def _push(self, items: list[tuple[Any, LooseText]]) -> None:
+    def _push(self, items: list[_Pending]) -> None:
         self.pending += [item for item in reversed(items) if isinstance(item[0], (dict, list, LooseText))]
 
     def _add_boxes(
@@ -237,6 +259,11 @@ def _label_of_key(key: str, above: LooseText) -> LooseText:
     if not name or name in CONTAINER_KEYS or name in BOX_KEYS or plain_key(key) in BOX_KEYS:
         return above
     return key if isinstance(key, LooseText) else above
+
+
+def _picture_of_key(key: str, above: SaidPicture | None) -> SaidPicture | None:
+    """Return the picture that a key names, as `image_2` does, else the one above."""
+    return picture_of_name(key.replace("_", " ")) or above
 
 
 def _confidence(plain: dict[str, Any]) -> float | None:

@@ -9,6 +9,16 @@ from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.samples import Span
 
 
+class SaidPicture(NamedTuple):
+    """The picture of a box as a text names it: its number, and whether that counts from 1 for certain.
+
+    Indices can count from 0 or from 1.
+    """
+
+    number: int
+    counts_from_1: bool = True
+
+
 class WrittenBox(NamedTuple):
     """A box in a text: its label, "" without one, and its four numbers, as they are written.
 
@@ -16,7 +26,8 @@ class WrittenBox(NamedTuple):
     percent, whatever units other boxes have. `order` is xyxy or xywh where names in the text say so. `spans`
     are the places of the numbers (`number_spans`), () where the box has no others. `confidence` is what the
     text states beside the box. `description` is what the text says of the object beside its label, None
-    without any, and `description_span` its place.
+    without any, and `description_span` its place. `picture` is the one that the text names for the box, None
+    without any.
     """
 
     label: str
@@ -29,6 +40,7 @@ class WrittenBox(NamedTuple):
     confidence: float | None = None
     description: str | None = None
     description_span: Span = (0, 0)
+    picture: SaidPicture | None = None
 
 
 Found = WrittenBox | str

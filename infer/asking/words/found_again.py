@@ -118,7 +118,7 @@ def ask_back(engine: Engine, words: str, target: CycleTarget) -> CycleCheck:
     if not words or find_markup(words):
         return CycleCheck("", led_back((), target.box), target.found_at)
     question = target.ask(words)
-    (answer,) = engine.answer([Request(target.image, target.system, f"{IMAGE_PLACEHOLDER}{question}")])
+    (answer,) = engine.answer([Request((target.image,), target.system, f"{IMAGE_PLACEHOLDER}{question}")])
     found = parse_raw_answer(answer, target.size).detections
     return CycleCheck(question, led_back((item.box for item in found), target.box), target.found_at)
 

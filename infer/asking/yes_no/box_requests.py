@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL import Image
+
 from grounding.boxes import to_grid
 from grounding.errors import UserError
 from grounding.images.pixels import UNREADABLE, read_pixels
@@ -29,28 +31,44 @@ class BoxQuestionForm:
     ) -> Iterator[Request]:
         """Yield the question about each box; pictures are written into the folder, named by `index`.
 
+        Each shows the one picture that the box is in, whatever the others of its question.
+
         Raises:
             UserError: the image cannot be read.
         """
-        picture = None
-        if found and self.show != TEXT:
-            try:
-                picture = read_pixels(item.request.picture)
-            except UNREADABLE as error:
-                raise UserError(f"{item.request.picture}: not usable as an image: {error}") from error
+        pixels = {} if self.show == TEXT else _pictures_with(found, item)
         for number, detection in enumerate(found):
-            image, stated = item.request.picture, ""
-            if picture is None:
-                stated = write_box(to_grid(detection.box, item.size), self.answer_format)
+            image, stated = item.file_of(detection), ""
+            if self.show == TEXT:
+                size = item.asked.sizes[detection.picture]
+                stated = write_box(to_grid(detection.box, size), self.answer_format)
             else:
                 image = folder / f"{index}_{number}.png"
-                draw_shown_box(picture, detection.box, self.show).save(image, compress_level=1)
+                shown = draw_shown_box(pixels[detection.picture], detection.box, self.show)
+                shown.save(image, compress_level=1)
             yield replace(
                 item.request,
-                image=image,
+                images=(image,),
                 user=IMAGE_PLACEHOLDER + self.wording.ask_about_box(detection.label, stated),
                 draw=0,
                 alternatives=ALTERNATIVES,
                 max_tokens=1,
                 is_free_form=True,
             )
+
+
+def _pictures_with(found: Sequence[Detection], item: SizedRequest) -> dict[int, Image.Image]:
+    """Return the pixels of each picture that has a box, by its place in the question.
+
+    Raises:
+        UserError: an image cannot be read.
+    """
+    pixels: dict[int, Image.Image] = {}
+    for detection in found:
+        path = item.file_of(detection)
+        try:
+            if detection.picture not in pixels:
+                pixels[detection.picture] = read_pixels(path)
+        except UNREADABLE as error:
+            raise UserError(f"{path}: not usable as an image: {error}") from error
+    return pixels

@@ -40,8 +40,9 @@ class Decoding:
 
     def source(self, request: Request) -> random.Random:
         """Return random numbers that depend on seed, question and draw, but not on the batch around them."""
+        names = tuple(image.name for image in request.images)
         parts: tuple[object, ...] = (
-            *(self.seed, request.draw, "" if request.image is None else request.image.name),
+            *(self.seed, request.draw, names if len(names) > 1 else "".join(names)),
             *(request.system, request.user),
             *((exchange.question, exchange.answer) for exchange in request.history),
         )

@@ -40,6 +40,6 @@ def questions_about(path: Path, name: str, size: Size, card: Card, wording: Word
     names = [category.name for category in card.categories]
     subjects = names if wording.asks == CATEGORY else [", ".join(names)]
     return [
-        Question(0, name, size, Request(path, card.system_prompt, f"{IMAGE_PLACEHOLDER}{text}"))
+        Question.of_one(0, name, size, Request((path,), card.system_prompt, f"{IMAGE_PLACEHOLDER}{text}"))
         for text in map(wording.ask, subjects)
     ]

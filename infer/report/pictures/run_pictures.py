@@ -7,7 +7,7 @@ from pathlib import Path
 from grounding.errors import UserError
 from grounding.files import find_outside, is_regular, read_jsonl
 from grounding.layout import IMAGES_FOLDER, PREDICTIONS_FILE, find_predictions_file, named_dataset
-from grounding.predictions.prediction_rows import Prediction, parse_prediction
+from grounding.predictions.prediction_rows import Prediction, parse_predictions
 from grounding.recipe.loading import load_recipe
 from grounding.regions.region_mark import asks_for_words
 from infer.recipe import InferRecipe
@@ -52,8 +52,8 @@ def find_run(place: Path, dataset: Path | None) -> RunPlace | None:
 def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
     """Return the pictures of a run in the order of its predictions.
 
-    Answers to several questions about one file are joined; those to questions for words are left out. The
-    time of an answer is that of the file.
+    Answers to several questions about one file are joined; those to questions for words are left out. Of a
+    question with several pictures, each is a picture of its own. The time of an answer is that of the file.
 
     Raises:
         UserError: a row is no prediction, or a picture is missing or lies outside the data set's folder.
@@ -66,17 +66,17 @@ def read_run_pictures(run: RunPlace) -> list[AnsweredPicture]:
         if asks_for_words(row):
             continue
         where = f"{run.predictions}, line {line}"
-        prediction = parse_prediction(row, where)
-        if not prediction.image:
-            raise UserError(
-                f"{where}: no `image`, so that the picture cannot be shown: run `python -m infer`"
-            )
-        if prediction.image_id in seen:
-            raise UserError(
-                f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
-            )
-        seen.add(prediction.image_id)
-        rows.setdefault(prediction.image, []).append(prediction)
+        for prediction in parse_predictions(row, where):
+            if not prediction.image:
+                raise UserError(
+                    f"{where}: no `image`, so that the picture cannot be shown: run `python -m infer`"
+                )
+            if prediction.image_id in seen:
+                raise UserError(
+                    f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
+                )
+            seen.add(prediction.image_id)
+            rows.setdefault(prediction.image, []).append(prediction)
     if not rows:
         raise UserError(f"{run.predictions}: no prediction in it: run `python -m infer` again")
     status = run.predictions.stat().st_mtime

@@ -36,23 +36,23 @@ def _count_images(path: Path, modified: int, size: int) -> Mapping[str, int]:
     rows = tqdm(read_jsonl(path), desc="training images", unit="record", delay=2, leave=False)
     for line, row in rows:
         try:
-            name, labels = _labels_of(row)
+            for label, name in _labels_of(row):
+                images.setdefault(label, set()).add(name)
         except ValueError as error:
             raise UserError(f"{path}, line {line}: {error}") from error
-        for label in labels:
-            images.setdefault(label, set()).add(name)
     return {label: len(names) for label, names in images.items()}
 
 
-def _labels_of(row: dict[str, Any]) -> tuple[str, set[str]]:
-    """Return the image of a record and the labels of the objects in its answers."""
+def _labels_of(row: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the labels of the objects in a record's answers, each with its image."""
     objects, images = row.get("objects"), row.get("images")
-    if isinstance(objects, Mapping) and isinstance(images, list) and images:
+    if isinstance(objects, Mapping) and isinstance(images, list) and len(images) == 1:
         labels, boxes = objects.get("ref"), objects.get("bbox")
         if isinstance(labels, list) and isinstance(boxes, list) and len(labels) == len(boxes) > 0:
             # The answer names each object with its box: no text has to be read.
-            return str(images[0]), {str(label) for label in labels}
+            return {(str(label), str(images[0])) for label in labels}
     record = parse_record(row)
     if not record.images:  # a replayed conversation
-        return "", set()
-    return record.image, {item.label for item in record.read_answers(Size(GRID, GRID)).detections}
+        return set()
+    found = record.read_answers(Size(GRID, GRID)).detections
+    return {(item.label, record.images[item.picture]) for item in found}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infer.scoring.coco_evaluation import CocoScores
 from infer.scoring.evaluation import Evaluation
+from infer.scoring.metrics.ceiling import CEILING
 from infer.scoring.metrics.coco_ap import COCO_AP, MeasuredCoco
 from infer.scoring.metrics.expressions import REFERRING
 from infer.scoring.metrics.f1 import F1
@@ -13,6 +14,7 @@ from infer.scoring.metrics.presence import IS_IT_THERE
 from infer.scoring.metrics.quality import ANSWER_QUALITY
 from infer.scoring.metrics.sizes import DATA_SIZES
 from infer.scoring.metrics.word_scores import DESCRIPTIONS, MeasuredWords, measure_descriptions
+from infer.scoring.metrics.wrong_pictures import WRONG_PICTURES
 from infer.scoring.resampling.ratios import FloatArray
 
 FAMILIES: tuple[MetricFamily, ...] = (COCO_AP, F1, ANSWER_QUALITY, DATA_SIZES, REFERRING, IS_IT_THERE)
@@ -32,11 +34,17 @@ METRICS_AS_SAVED = {key: metric for family in FAMILIES for key, metric in family
 WORD_METRICS = DESCRIPTIONS.metrics
 """Key -> meaning of what words about regions have; scores.json has them last, and only with such words."""
 
+PICTURE_METRICS = WRONG_PICTURES.metrics
+"""Key -> meaning of what questions with several pictures have; scores.json has it only with such ones."""
+
 METRICS = _in_shown_order(METRICS_AS_SAVED)
 """Key -> meaning of what boxes have, in the order of reports: group by group."""
 
-ALL_METRICS = _in_shown_order({**METRICS_AS_SAVED, **WORD_METRICS})
-"""Key -> meaning of boxes' and words' metrics, in the order of reports."""
+CANDIDATE_METRICS = CEILING.metrics
+"""Key -> meaning of what questions with candidates have; scores.json has it only with such ones."""
+
+ALL_METRICS = _in_shown_order({**METRICS_AS_SAVED, **PICTURE_METRICS, **CANDIDATE_METRICS, **WORD_METRICS})
+"""Key -> meaning of boxes', pictures' and words' metrics, in the order of reports."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,13 @@ class Measurements:
     def values(self) -> dict[str, Value]:
         """The value of every metric, in the order of reports; None where it is not defined.
 
-        Metrics of words are left out where none was asked for.
+        Metrics of words are left out where none was asked for, and so are those of several pictures and of
+        candidates.
         """
         found = {key: value for family in self._all for key, value in family.values.items()}
-        return {key: found.get(key) for key in (METRICS if self.words is None else ALL_METRICS)}
+        left_out = (PICTURE_METRICS.keys() | CANDIDATE_METRICS.keys()) - found.keys()
+        left_out |= WORD_METRICS.keys() if self.words is None else set()
+        return {key: found.get(key) for key in ALL_METRICS if key not in left_out}
 
     def resample(self, weights: FloatArray) -> Drawn:
         """Return the values of each draw of every metric that has an interval, in the order of reports.
@@ -102,6 +113,8 @@ class Measurements:
 def measure(evaluation: Evaluation, *, with_meteor: bool = True) -> Measurements:
     """Measure all metrics of the questions that there are; METEOR can be left out."""
     count = len(evaluation.predictions)
-    families = tuple(family.measure(evaluation) for family in FAMILIES) if count else ()
+    sometimes = [WRONG_PICTURES] if any(item.together for item in evaluation.predictions) else []
+    sometimes += [CEILING] if any(item.candidates for item in evaluation.predictions) else []
+    families = tuple(family.measure(evaluation) for family in (*FAMILIES, *sometimes)) if count else ()
     words = measure_descriptions(evaluation, with_meteor=with_meteor) if evaluation.descriptions else None
     return Measurements(families, words, count)

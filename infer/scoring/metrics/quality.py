@@ -1,7 +1,7 @@
 """The quality of the answers as texts: unreadable, cut off, repeated or made-up content."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from grounding.answers.forms import OUT_OF_IMAGE, OUT_OF_RANGE, TRUNCATED
 from grounding.boxes import Size
@@ -38,33 +38,51 @@ def quality_ratios(
     expressions: Mapping[int, str],
     sizes: Mapping[int, Size],
 ) -> dict[str, Ratio]:
-    """Return readable and truncated as shares of the images, the others as shares of the detections.
+    """Return readable and truncated as shares of the answers, the others as shares of the detections.
 
-    A box is out of range if its numbers had to be clipped or dropped, or if it sticks out of the image.
+    A box is out of range if its numbers had to be clipped or dropped, or if it sticks out of the image. An
+    answer about several pictures counts once, at its first picture, and so do its problems.
     """
-    images = [1] * len(predictions)
+    answers = [item.place == 0 for item in predictions]
     found = [len(item.detections) for item in predictions]
     unknown = [len(_unknown_labels(item, categories, expressions)) for item in predictions]
-    clipped = [item.problems.count(OUT_OF_RANGE) + item.problems.count(OUT_OF_IMAGE) for item in predictions]
+    clipped = [
+        _count_in(item.problems, OUT_OF_RANGE, OUT_OF_IMAGE) * is_first
+        for item, is_first in zip(predictions, answers, strict=True)
+    ]
+    in_answer = [
+        (len(item.detections) + item.found_elsewhere) * is_first
+        for item, is_first in zip(predictions, answers, strict=True)
+    ]
     outside = [
         sum(_sticks_out(detection, sizes.get(item.image_id)) for detection in item.detections)
         for item in predictions
     ]
     return {
-        "readable": Ratio.of((item.is_readable for item in predictions), images),
-        "truncated": Ratio.of((TRUNCATED in item.problems for item in predictions), images),
+        "readable": _of_answers((item.is_readable for item in predictions), answers),
+        "truncated": _of_answers((TRUNCATED in item.problems for item in predictions), answers),
         "duplicates": Ratio.of((_count_repeated(item.detections) for item in predictions), found),
         "unknown_labels": Ratio.of(unknown, found),
         "out_of_range": Ratio.of(
             map(sum, zip(clipped, outside, strict=True)),
-            (max(pair) for pair in zip(found, clipped, strict=True)),
+            (max(pair) for pair in zip(in_answer, clipped, strict=True)),
         ),
     }
 
 
+def _of_answers(has: Iterable[bool], answers: Sequence[bool]) -> Ratio:
+    """Return the share of the answers that have something; False in `answers` counts with another one."""
+    return Ratio.of((each and is_first for each, is_first in zip(has, answers, strict=True)), answers)
+
+
+def _count_in(problems: Sequence[str], *names: str) -> int:
+    return sum(problems.count(name) for name in names)
+
+
 def count_problems(predictions: Sequence[Prediction]) -> dict[str, int]:
-    """Return how often each named problem occurred, the most frequent first."""
-    return _most_frequent_first(Counter(problem for item in predictions for problem in item.problems))
+    """Return how often each named problem occurred in the answers, the most frequent first."""
+    answers = (item for item in predictions if item.place == 0)
+    return _most_frequent_first(Counter(problem for item in answers for problem in item.problems))
 
 
 def count_unknown_labels(

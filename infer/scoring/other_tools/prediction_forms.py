@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.boxes import Size
 from grounding.errors import UserError
 from grounding.predictions.annotations import image_sizes
-from grounding.predictions.prediction_rows import Prediction, parse_prediction
+from grounding.predictions.prediction_rows import Prediction, parse_predictions, split_by_picture
 from grounding.regions.region_mark import asks_for_words
 from infer.asking.answer_units import ScaleOf, choose_scale
 from infer.asking.parsed_answers import parse_raw_answer
@@ -50,12 +51,17 @@ class GivenPredictions:
 
 
 def read_given_predictions(
-    path: Path, annotations: Mapping[str, Any], recipe: InferRecipe, boxes: str | None
+    path: Path,
+    annotations: Mapping[str, Any],
+    recipe: InferRecipe,
+    boxes: str | None,
+    asked: Sequence[tuple[int, ...]] | None = None,
 ) -> GivenPredictions:
     """Read predictions of any known form about the images of the annotations.
 
-    `recipe` says in which units texts are; `boxes` is another notation than the form's own. COCO's results
-    have no row for an image without a box: with `limit` the first images of the annotations count.
+    `recipe` says in which units texts are; `boxes` is another notation than the form's own. `asked` are the
+    image ids of each question, None: each image is a question of its own. COCO's results have no row for an
+    image without a box: with `limit` the images of the first questions count.
 
     Raises:
         UserError: a row of no known form, an image that is not in the data set, or one that comes twice.
@@ -64,25 +70,29 @@ def read_given_predictions(
     rows = [(where, row) for where, row in every if not asks_for_words(row)]
     if len(rows) < len(every):
         described = read_given_descriptions(pair for pair in every if asks_for_words(pair[1]))
-        about_boxes = _read_given(rows, annotations, recipe, boxes) if rows else GivenPredictions([])
+        about_boxes = _read_given(rows, annotations, recipe, boxes, asked) if rows else GivenPredictions([])
         return replace(about_boxes, descriptions=described)
-    return _read_given(rows, annotations, recipe, boxes)
+    return _read_given(rows, annotations, recipe, boxes, asked)
 
 
 def _read_given(
-    rows: Sequence[Located], annotations: Mapping[str, Any], recipe: InferRecipe, boxes: str | None
+    rows: Sequence[Located],
+    annotations: Mapping[str, Any],
+    recipe: InferRecipe,
+    boxes: str | None,
+    asked: Sequence[tuple[int, ...]] | None,
 ) -> GivenPredictions:
     images = annotations["images"]
+    questions = [(image["id"],) for image in images] if asked is None else asked
     sizes = image_sizes(dict(annotations))
     names = ImageNames(images)
     if rows and is_coco_row(rows[0][1]) and "detections" not in rows[0][1]:
         found, notes = read_coco_rows(rows, names, annotations)
         notes = (*notes, *notation_notes(found, sizes, boxes or XYWH))
         found = rewrite_boxes(found, boxes or XYWH)
-        empty = [image["id"] for image in images[: recipe.limit]]
+        empty = [image_id for question in questions[: recipe.limit] for image_id in question]
         return _with_empty(found, empty, notes)
-    order = [image["id"] for image in images[: recipe.limit]]
-    return _read_rows(rows, RowReader(names, order, sizes, annotations, recipe, boxes))
+    return _read_rows(rows, RowReader(names, questions[: recipe.limit], sizes, annotations, recipe, boxes))
 
 
 def _with_empty(
@@ -100,10 +110,13 @@ def _with_empty(
 
 @dataclass(frozen=True)
 class RowReader:
-    """What rows are read by: the images of the data set, and the habits of the file."""
+    """What rows are read by: the images of the data set, and the habits of the file.
+
+    `questions` has the image ids of each question, in the order of the data set.
+    """
 
     names: ImageNames
-    order: Sequence[int]
+    questions: Sequence[tuple[int, ...]]
     sizes: Mapping[int, Size]
     annotations: Mapping[str, Any]
     recipe: InferRecipe
@@ -114,44 +127,52 @@ def _read_rows(rows: Sequence[Located], by: RowReader) -> GivenPredictions:
     """Read rows of this project, and rows with the text of an answer."""
     answers = [None if "detections" in row else _answer_in(row, where) for where, row in rows]
     texts = [row for row, answer in zip(rows, answers, strict=True) if answer is not None]
-    images = RowImages(texts, by.names, by.order) if texts else None
+    images = RowImages(texts, by.names, by.questions) if texts else None
     image_ids = iter(images.ids if images else ())
     scale_of = choose_scale(by.recipe)
     found: dict[int, Prediction] = {}
-    boxed, read = [], []
+    boxed: list[Prediction] = []
+    read: list[Prediction] = []
     for (where, row), answer in zip(rows, answers, strict=True):
         if answer is None:
-            prediction = parse_prediction(row, where)
-            boxed.append(prediction)
-            prediction = rewrite_boxes([prediction], by.boxes or XYXY)[0]
+            predictions = parse_predictions(row, where)
+            boxed += predictions
+            predictions = rewrite_boxes(predictions, by.boxes or XYXY)
         else:
-            prediction = _read_text(answer, next(image_ids), by, scale_of, where)
-            read.append(prediction)
-        if prediction.image_id in found:
-            raise UserError(
-                f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
-            )
-        found[prediction.image_id] = prediction
+            predictions = _read_text(answer, next(image_ids), by, scale_of, where)
+            read += predictions
+        for prediction in predictions:
+            if prediction.image_id in found:
+                raise UserError(
+                    f"{where}: image_id {prediction.image_id} comes a second time: keep one row per image"
+                )
+            found[prediction.image_id] = prediction
     notes = (*_text_notes(answers, images, by.recipe), *text_notation_notes(read))
     if images is not None and images.by_order:
         plain = [row for _, row in texts]
-        notes = (*notes, *order_notes(plain, images.ids, by.sizes, by.annotations, scale_of))
+        alone = [(row, ids[0]) for row, ids in zip(plain, images.ids, strict=True) if len(ids) == 1]
+        rows_alone, ids_alone = [row for row, _ in alone], [image_id for _, image_id in alone]
+        notes = (*notes, *order_notes(rows_alone, ids_alone, by.sizes, by.annotations, scale_of))
     return GivenPredictions(
         list(found.values()), (*notes, *notation_notes(boxed, by.sizes, by.boxes or XYXY))
     )
 
 
 def _read_text(
-    answer: FoundAnswer, image_id: int, by: RowReader, scale_of: ScaleOf, where: str
-) -> Prediction:
-    """Read the text of an answer, boxes in pixels of its image."""
-    if image_id not in by.sizes:
-        raise UserError(f"{where}: the annotations have no width and height of image {image_id}")
+    answer: FoundAnswer, image_ids: tuple[int, ...], by: RowReader, scale_of: ScaleOf, where: str
+) -> list[Prediction]:
+    """Read the text of an answer: a prediction for each of its images, boxes in pixels of that."""
+    for image_id in image_ids:
+        if image_id not in by.sizes:
+            raise UserError(f"{where}: the annotations have no width and height of image {image_id}")
     text = answer.text.encode("utf-8", "replace").decode("utf-8")
-    size, score = by.sizes[image_id], "answer" if by.recipe.score == "answer" else "none"
+    score = "answer" if by.recipe.score == "answer" else "none"
+    sizes = tuple(by.sizes[image_id] for image_id in image_ids)
+    scales = [scale_of(size) for size in sizes]
     raw = RawAnswer(text, answer.is_cut)
-    parsed = parse_raw_answer(raw, size, score, scale_of(size), thinks=by.recipe.thinks)
-    return Prediction(image_id, parsed.detections, parsed.problems, raw=parsed.raw)
+    parsed = parse_raw_answer(raw, Asked(sizes), score, scales, thinks=by.recipe.thinks)
+    whole = Prediction(image_ids[0], parsed.detections, parsed.problems, raw=parsed.raw)
+    return split_by_picture(whole, image_ids)
 
 
 def _answer_in(row: Mapping[str, Any], where: str) -> FoundAnswer:

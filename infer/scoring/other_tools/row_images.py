@@ -1,4 +1,4 @@
-"""Which image each row with a model's text is about."""
+"""Which images each row with a text of a model is about."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,16 +18,23 @@ SEPARATORS = "-_:/#. "
 
 
 class RowImages:
-    """The image of each row of a file, and how it was found.
+    """The images of each row of a file, and how they were found; `questions` are those of the data set.
+
+    A row about a question with several pictures names all of them, in their order, or has the id of the first
+    as its own.
 
     Raises:
-        UserError: a row's image is not in the data set, or the rows name no image and their number is not
-            that of the images.
+        UserError: a row's images are not those of a question of the data set, or the rows name no image and
+            their number is not that of the questions.
     """
 
     def __init__(
-        self, rows: Sequence[tuple[str, dict[str, Any]]], names: ImageNames, order: Sequence[int]
+        self,
+        rows: Sequence[tuple[str, dict[str, Any]]],
+        names: ImageNames,
+        questions: Sequence[tuple[int, ...]],
     ) -> None:
+        self.of_several = {image_id: ids for ids in questions if len(ids) > 1 for image_id in ids}
         self.taken: Counter[tuple[int, ...]] = Counter()
         self.names = names
         self.by_order = False
@@ -38,18 +45,50 @@ class RowImages:
             return
         for key in NUMBER_KEYS:
             if (ids := _by_row_names([row.get(key) for _, row in rows], names)) is not None:
-                self.ids, self.how = ids, f"images by `{key}`"
+                places = [where for where, _ in rows]
+                self.ids = [self._question_of(*each, key) for each in zip(places, ids, strict=True)]
+                self.how = f"images by `{key}`"
                 return
-        if len(rows) != len(order):
+        if len(rows) != len(questions):
             raise UserError(
-                f"{rows[0][0]}: the rows name no image, and {len(rows)} rows are not the {len(order)} of the "
-                f"annotations, which could be matched by order: add `{ID_KEY}` or `image` to each row"
+                f"{rows[0][0]}: the rows name no image, and {len(rows)} rows are not the {len(questions)} of "
+                f"the annotations, which could be matched by order: add `{ID_KEY}` or `image` to each row"
             )
         self.by_order = True
-        self.ids, self.how = list(order), "images by the order of the annotations, as the rows name none"
+        self.ids, self.how = list(questions), "images by the order of the annotations, as the rows name none"
 
-    def _named(self, where: str, row: Mapping[str, Any], key: str) -> int:
+    def _named(self, where: str, row: Mapping[str, Any], key: str) -> tuple[int, ...]:
         value = _single(row.get(key))
+        if not isinstance(value, list) or not value:
+            found = self._take(where, value, key)
+            if key == ID_KEY:
+                return self._question_of(where, found, key)
+            ids = self.of_several.get(found, (found,))
+            if len(ids) > 1:
+                raise UserError(
+                    f"{where}: `{key}` names one picture of a question with {len(ids)}: name all in `images`"
+                )
+            return ids
+        named = tuple(self._take(where, _single([each]), key) for each in value)
+        if self.of_several.get(named[0]) != named:
+            raise UserError(
+                f"{where}: `{key}` has {len(named)} pictures that no question of the data set shows together "
+                "in this order"
+            )
+        return named
+
+    def _question_of(self, where: str, image_id: int, key: str) -> tuple[int, ...]:
+        """Return the images of the question whose id is that of its first image."""
+        ids = self.of_several.get(image_id, (image_id,))
+        if ids[0] != image_id:
+            raise UserError(
+                f"{where}: `{key}` names picture {ids.index(image_id) + 1} of a question with {len(ids)}: "
+                "give the id of the first, or name all in `images`"
+            )
+        return ids
+
+    def _take(self, where: str, value: Any, key: str) -> int:
+        """Return the next id of the image with this name, or the id itself."""
         try:
             ids = tuple(self.names.by_id(value) if key == ID_KEY else self.names.by_name(value))
         except AmbiguousImageError as error:

@@ -3,7 +3,8 @@
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentile intervals).
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -32,6 +33,24 @@ def draw_images(images: Sequence[Hashable], draws: int = DRAWS, seed: int = SEED
     for row in weights:
         row[:] = np.bincount(generator.integers(0, len(places), len(places)), minlength=len(places))
     return weights[:, [places[image] for image in images]]
+
+
+Entry = TypeVar("Entry", bound=Hashable)
+
+
+def linked(entries: Iterable[Entry], links: Iterable[Sequence[Entry]]) -> dict[Entry, Entry]:
+    """Return for each entry one that stands for all that are linked with it, by one link or by several."""
+    stands_for = {entry: entry for entry in entries}
+
+    def find(entry: Entry) -> Entry:
+        while stands_for[entry] != entry:
+            stands_for[entry] = entry = stands_for[stands_for[entry]]
+        return entry
+
+    for first, *others in links:
+        for other in others:
+            stands_for[find(other)] = find(first)
+    return {entry: find(entry) for entry in stands_for}
 
 
 def interval(values: FloatArray) -> Interval | None:

@@ -86,9 +86,9 @@ def _notes(counts: Mapping[str, int]) -> Iterator[str]:
 def _ask(
     recipe: InferRecipe, known: Sequence[PopeQuestion], open_engine: EngineOpener
 ) -> list[dict[str, Any]]:
-    requests = [Request(item.file, SYSTEM_PROMPT, f"{IMAGE_PLACEHOLDER}{item.text}") for item in known]
+    requests = [Request((item.file,), SYSTEM_PROMPT, f"{IMAGE_PLACEHOLDER}{item.text}") for item in known]
     questions = [
-        Question(item.question_id, item.image, Size(0, 0), request)
+        Question.of_one(item.question_id, item.image, Size(0, 0), request)
         for item, request in zip(known, requests, strict=True)
     ]
     identity = {"keys": asked_keys(recipe), **fingerprint_run(recipe.resolve_checkpoint(), questions)}

@@ -14,7 +14,7 @@ from infer.recipe import InferRecipe
 
 SIZE = Size(400, 200)
 BOX = Box(100.0, 20.0, 300.0, 180.0)
-REQUEST = SizedRequest(Request(Path("a.png"), "", "<image>Where?"), SIZE)
+REQUEST = SizedRequest(Request((Path("a.png"),), "", "<image>Where?"), SIZE)
 
 
 class Says:

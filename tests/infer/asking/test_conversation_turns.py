@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from grounding.errors import UserError
 from grounding.record.conversation import Record, Turn
 from infer.asking.conversation_turns import turn_requests
 from infer.engines.protocol import Exchange, Request
@@ -20,8 +21,8 @@ def test_each_turn_is_asked_with_those_before_it() -> None:
     requests = turn_requests(Record(("images/1.png",), (Turn("system", "Be brief."), *TURNS)), Path("data"))
     image = Path("data/images/1.png")
     assert requests == [
-        Request(image, "Be brief.", "<image>Where?"),
-        Request(image, "Be brief.", "Sure?", history=(Exchange("<image>Where?", "Here."),)),
+        Request((image,), "Be brief.", "<image>Where?"),
+        Request((image,), "Be brief.", "Sure?", history=(Exchange("<image>Where?", "Here."),)),
     ]
     assert turn_requests(Record(("a.png",), TURNS[:2]), Path())[0].system == ""
 
@@ -32,6 +33,12 @@ def test_other_turns_are_refused(turns: tuple[Turn, ...]) -> None:
         turn_requests(Record(("a.png",), turns), Path())
 
 
-def test_a_picture_in_a_later_turn_is_refused() -> None:
-    with pytest.raises(ValueError, match="first question"):
+def test_each_turn_has_the_pictures_up_to_it() -> None:
+    first, second = turn_requests(Record(("a.png", "b.png"), (*TURNS[:2], *TURNS[:2])), Path())
+    assert first.images == (Path("a.png"),)
+    assert second.images == (Path("a.png"), Path("b.png"))
+
+
+def test_a_picture_that_is_not_there_is_said() -> None:
+    with pytest.raises(UserError, match="<image> 2 times for 1 pictures"):
         turn_requests(Record(("a.png",), (*TURNS[:2], *TURNS[:2])), Path())

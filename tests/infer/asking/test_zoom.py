@@ -34,7 +34,7 @@ def test_a_closer_look_around_boxes_measures_finer(recipe: InferRecipe, question
 
     class Coarse(ColorEngine):
         def _answer(self, request: Request) -> str:
-            with Image.open(request.image) as image:
+            with Image.open(request.picture) as image:
                 is_whole = image.size == (SIZE.width, SIZE.height)
             return write_answer("json", [coarse], SIZE).content if is_whole else super()._answer(request)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from infer.calibrate.known_answers import KnownAnswers, read_known_answers
 from infer.confidence.box_features import FEATURE_NAMES
 from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
+from tests.infer.conftest import write_dataset
 from tests.infer.doubtful_engine import DoubtfulEngine, write_doubtful_dataset
+from tests.infer.several_pictures import GROUPS, join_questions
 
 FEATURES = tuple(range(len(FEATURE_NAMES)))
 TRUTH = Box(0, 0, 10, 10)
@@ -22,7 +25,7 @@ def found(label: str, *sides: float, features: tuple[float, ...] = FEATURES) -> 
 
 
 def known_answers(objects: list[Detection], crowds: list[Detection]) -> KnownAnswers:
-    question = Question(1, "a.png", Size(100, 100), Request(Path("a.png"), "", ""))
+    question = Question.of_one(1, "a.png", Size(100, 100), Request((Path("a.png"),), "", "<image>"))
     return KnownAnswers("calibration", (question,), (tuple(objects),), (tuple(crowds),))
 
 
@@ -43,7 +46,7 @@ def test_right_wrong_and_neither() -> None:
     assert [box.is_right for box in boxes] == [True, False, False, False, False]
     assert [box.is_judged for box in boxes] == [True, True, True, False, False]
     assert boxes[0].overlap == 0.8
-    answers = JudgedAnswers(known, ("hash",), tuple(boxes))
+    answers = JudgedAnswers(known, (("hash",),), tuple(boxes))
     assert answers.right.tolist() == [True, False, False]
     assert answers.features.shape == (3, len(FEATURE_NAMES))
 
@@ -52,10 +55,24 @@ def test_questions_about_one_picture_are_one_group(tmp_path: Path) -> None:
     data = write_doubtful_dataset(tmp_path / "data", {"calibration": 6})
     recipe = InferRecipe(checkpoint="x", dataset=str(data), output_dir="", score="calibrated", batch_size=4)
     known, engine, progress = read_known_answers(data, None), DoubtfulEngine(), []
-    answers = ask_and_judge(engine, known, ["a", "b", "a", "c", "b", "a"], recipe, progress.append)
+    answers = ask_and_judge(engine, known, [(each,) for each in "abacba"], recipe, progress.append)
     assert answers.groups.tolist() == [0, 1, 0, 2, 1, 0]
     assert progress == [4, 2]
     assert all(request.alternatives == 10 for request in engine.asked)
     scores = np.array([box.detection.score for box in answers.judged])
     assert (scores > 0).all()
     assert np.isfinite(answers.features).all()
+
+
+def test_objects_of_all_pictures_are_known_in_their_places(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data").path
+    join_questions(data)
+    (data / "val.jsonl").rename(data / "calibration.jsonl")
+    (data / "annotations_val.json").rename(data / "annotations_calibration.json")
+    known = read_known_answers(data, None)
+    assert [[item.picture for item in objects] for objects in known.objects] == [[0, 1], [0, 1, 2], [0], [0]]
+    assert [len(question.pictures) for question in known.questions] == list(map(len, GROUPS))
+    right = {place: ParsedAnswer("", objects, ()) for place, objects in enumerate(known.objects)}
+    assert all(box.is_right for box in judge_answers(known, right))
+    turned = tuple(replace(item, picture=1 - item.picture) for item in known.objects[0])
+    assert not any(box.is_right for box in judge_answers(known, {0: ParsedAnswer("", turned, ())}))

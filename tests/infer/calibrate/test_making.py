@@ -71,7 +71,7 @@ def test_without_a_calibration_part_training_images_are_asked_with_a_warning(
     (recipe.dataset_path / "calibration.jsonl").unlink()
     engine = DoubtfulEngine()
     make_calibration(recipe, lambda settings: engine)
-    assert [request.image.name for request in engine.asked] == [f"{n:012}.png" for n in range(501, 621)]
+    assert [request.picture.name for request in engine.asked] == [f"{n:012}.png" for n in range(501, 621)]
     assert "scores may be too high" in caplog.text
     assert load_calibration(checkpoint / "calibration.json").fitted_on.split == "train"
 
@@ -79,7 +79,7 @@ def test_without_a_calibration_part_training_images_are_asked_with_a_warning(
 def test_validation_images_are_never_asked(recipe: InferRecipe) -> None:
     engine = DoubtfulEngine()
     make_calibration(dataclasses.replace(recipe, split="val"), lambda settings: engine)
-    assert {int(request.image.stem) for request in engine.asked} == set(range(1, 301))
+    assert {int(request.picture.stem) for request in engine.asked} == set(range(1, 301))
 
 
 @pytest.mark.parametrize(

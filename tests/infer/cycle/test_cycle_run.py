@@ -86,14 +86,14 @@ def test_descriptions_are_asked_about_the_whole_picture_and_judged(
     )
     assert by_words[""]["iou"] == 0
     assert len(engine.asked) == len(ROWS) - 1  # no words, no question
-    assert {item.image.name for item in engine.asked} == {"000101.png", "000103.png", "000104.png"}
+    assert {item.picture.name for item in engine.asked} == {"000101.png", "000103.png", "000104.png"}
     assert {item.system for item in engine.asked} == {"Be brief."}
     assert any("a tall man" in item.user and "hm" not in item.user for item in engine.asked)
 
 
 def test_of_several_boxes_the_surest_counts() -> None:
     ((item,), size) = read_given_descriptions([("line 1", ROWS[0])]), Size(100, 100)
-    question = Question(item.image_id, item.picture, size, Request(Path("a.png"), "", "dog"))
+    question = Question.of_one(item.image_id, item.picture, size, Request((Path("a.png"),), "", "<image>dog"))
     boxes = [Detection("dog", Box(0, 0, 9, 9), 0.2), Detection("dog", Box(10, 10, 50, 50), 0.9)]
     row = judged_row(item, question, ParsedAnswer("", tuple(boxes), ()))
     assert (row["box"], row["iou"]) == ([10, 10, 50, 50], 1)

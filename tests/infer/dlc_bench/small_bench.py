@@ -91,7 +91,7 @@ class DescribingEngine:
         if len(self.asked) >= self.dies_after:
             raise KeyboardInterrupt
         self.asked += requests
-        return [RawAnswer(DESCRIPTIONS[one.image.stem.split("_")[-1]], is_cut=False) for one in requests]
+        return [RawAnswer(DESCRIPTIONS[one.picture.stem.split("_")[-1]], is_cut=False) for one in requests]
 
 
 def judged(request: Request) -> RawAnswer:

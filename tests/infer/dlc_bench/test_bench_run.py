@@ -199,7 +199,7 @@ def test_text_states_the_box_and_leaves_the_picture(
     )
     judge.answer = lambda request: RawAnswer("A", is_cut=False)
     run_bench(bench, settings(checkpoint, judge, tmp_path / "out", show="text"), lambda _: engine)
-    assert engine.asked[0].image == bench / "images" / "a.png"
+    assert engine.asked[0].picture == bench / "images" / "a.png"
     assert "(125,167),(375,667)" in engine.asked[0].user
     assert not (tmp_path / "out" / "shown").exists()
 

@@ -9,7 +9,7 @@ import pytest
 from infer.engines.live_answers import Listener, NobodyListensError, ToldOnce, read_live
 from infer.engines.protocol import RawAnswer, Request
 
-ASKED = Request(Path("a.png"), "", "<image>Where?")
+ASKED = Request((Path("a.png"),), "", "<image>Where?")
 WHOLE = RawAnswer("a red", is_cut=False)
 
 

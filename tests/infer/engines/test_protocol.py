@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from grounding.errors import UserError
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.protocol import Exchange, Request, chat_messages
 
@@ -15,13 +16,13 @@ def text(words: str) -> dict[str, str]:
 
 
 def test_the_picture_has_its_place_in_the_question() -> None:
-    asked = Request(Path("a.png"), "", f"Look: {IMAGE_PLACEHOLDER} Where?")
+    asked = Request((Path("a.png"),), "", f"Look: {IMAGE_PLACEHOLDER} Where?")
     assert chat_messages(asked) == [{"role": "user", "content": [text("Look: "), IMAGE, text(" Where?")]}]
 
 
 def test_a_conversation_has_its_picture_in_the_first_turn() -> None:
     history = (Exchange(f"{IMAGE_PLACEHOLDER}Where?", "Here."), Exchange("Sure?", "Yes."))
-    assert chat_messages(Request(Path("a.png"), "Be brief.", "Why?", history=history)) == [
+    assert chat_messages(Request((Path("a.png"),), "Be brief.", "Why?", history=history)) == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [IMAGE, text("Where?")]},
         {"role": "assistant", "content": "Here."},
@@ -31,10 +32,31 @@ def test_a_conversation_has_its_picture_in_the_first_turn() -> None:
     ]
 
 
+def test_pictures_have_their_places_in_all_turns() -> None:
+    files = tuple(Path(f"{name}.png") for name in "abc")
+    history = (Exchange("<image><image>Same?", "No."), Exchange("Sure?", "Yes."))
+    assert chat_messages(Request(files, "", "And <image>?", history=history)) == [
+        {"role": "user", "content": [IMAGE, IMAGE, text("Same?")]},
+        {"role": "assistant", "content": "No."},
+        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": [text("And "), IMAGE, text("?")]},
+    ]
+
+
 @pytest.mark.parametrize(
-    "later", [("And?", f"{IMAGE_PLACEHOLDER}And?"), (f"{IMAGE_PLACEHOLDER}And?", "And?")]
+    ("pictures", "words"),
+    [(0, "<image>?"), (1, "?"), (1, "<image><image>?"), (2, "<image>?"), (3, "<image>")],
 )
-def test_a_picture_in_a_later_turn_is_refused(later: tuple[str, str]) -> None:
-    history = (Exchange(f"{IMAGE_PLACEHOLDER}Where?", "Here."), Exchange(later[0], "No."))
-    with pytest.raises(ValueError, match="the first question of a conversation alone"):
-        Request(Path("a.png"), "", later[1], history=history)
+def test_each_place_stands_for_one_picture(pictures: int, words: str) -> None:
+    history = (Exchange("Hi", "Hi."),)
+    with pytest.raises(UserError, match=f"<image> .* times for {pictures} pictures: each stands for one"):
+        Request((Path("a.png"),) * pictures, "", words, history=history)
+
+
+@pytest.mark.parametrize("pictures", [0, 2])
+def test_one_picture_is_none_of_several(pictures: int) -> None:
+    request = Request((Path("a.png"),) * pictures, "", "<image>" * pictures)
+    with pytest.raises(UserError, match=f"a question has {pictures} pictures: .* made for one picture"):
+        _ = request.picture
+    assert Request((Path("a.png"),), "", "<image>").picture == Path("a.png")

@@ -43,7 +43,7 @@ def test_objects_of_later_turns_are_neither_wanted_nor_wrong() -> None:
         "images": ["a.png"],
         "objects": {"ref": ["cat", "cat"], "bbox": [first, later]},
     }
-    question = Question(1, "a.png", Size(1000, 1000), Request(Path("a.png"), "", ""))
+    question = Question.of_one(1, "a.png", Size(1000, 1000), Request((Path("a.png"),), "", "<image>"))
     wanted, other = (Detection("cat", Box(*map(float, box))) for box in (first, later))
     known = KnownQuestion(question, 1, row, "", Reading((wanted,), ()))
     stray = Detection("cat", Box(0, 800, 90, 900))

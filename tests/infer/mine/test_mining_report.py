@@ -10,7 +10,7 @@ from infer.mine.hardness import QuestionGrades
 from infer.mine.mining_report import MOST_ROWS, describe_findings, describe_grades
 from infer.sampling.known_questions import KnownQuestion
 
-QUESTION = Question(1, "a.png", Size(500, 500), Request(Path("a.png"), "", ""))
+QUESTION = Question.of_one(1, "a.png", Size(500, 500), Request((Path("a.png"),), "", "<image>"))
 
 
 def record(wanted: list[Detection], *answers: list[Detection]) -> GradedRecord:

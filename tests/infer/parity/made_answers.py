@@ -1,6 +1,7 @@
 """Answers of two engines, made for the tests of parity."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def comparison(*theirs: SeenAnswer, ours: SeenAnswer = ANSWER, **settings: Any) 
     pairs = []
     for number, other in enumerate(theirs):
         size = SIZES[number % 2]
-        asked = AskedPrompt(Request(__file__, "", "<image>?"), size)  # type: ignore[arg-type]
+        asked = AskedPrompt(Request((Path(__file__),), "", "<image>?"), size)
         pairs.append(Pair(asked, ours, other, is_resized=bool(number % 2)))
     own = SeenByEngine("paddle", (ours,) * len(theirs), {"dtype": "float32", "resample": 3})
     return SideBySide(pairs, own, SeenByEngine("other", theirs, settings), Words())

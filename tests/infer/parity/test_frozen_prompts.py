@@ -22,10 +22,10 @@ def test_they_are_frozen() -> None:
 
 def test_there_are_64_and_the_first_ask_about_every_picture(tmp_path: Path) -> None:
     asked = frozen_prompts(tmp_path, 64)
-    assert len({(each.request.image, each.request.system, each.request.user) for each in asked}) == 64
+    assert len({(each.request.picture, each.request.system, each.request.user) for each in asked}) == 64
     assert len({each.size for each in asked[:16]}) == 16
     for each in asked[:16]:
-        with Image.open(each.request.image) as image:
+        with Image.open(each.request.picture) as image:
             assert image.size == (each.size.width, each.size.height)
         assert each.request.user.startswith(IMAGE_PLACEHOLDER)
 

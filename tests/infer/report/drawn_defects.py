@@ -102,13 +102,13 @@ class SeeingEngine:
         self.asked += requests
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{request.image.name}\n" for request in requests))
+                file.write("".join(f"{request.picture.name}\n" for request in requests))
         time.sleep(self.delay)
         return [self._answer(request) for request in requests]
 
     @staticmethod
     def _answer(request: Request) -> RawAnswer:
-        with Image.open(request.image) as image:
+        with Image.open(request.picture) as image:
             pixels = np.asarray(image.convert("RGB"))
         found = [tuple(int(value) for value in color) for color in np.unique(pixels.reshape(-1, 3), axis=0)]
         tokens: list[Token] = []

@@ -64,7 +64,7 @@ def verdicts(recipe: InferRecipe) -> dict[str, str]:
 
 def test_each_picture_is_asked_about_once_in_the_words_of_the_data_set(recipe: InferRecipe) -> None:
     engine = report(recipe)
-    assert [request.image.name for request in engine.asked] == ["a.png", "b.png", "c.png"]
+    assert [request.picture.name for request in engine.asked] == ["a.png", "b.png", "c.png"]
     assert {(request.system, request.user) for request in engine.asked} == {
         ("Be brief.", f"<image>{QUESTION}")
     }
@@ -88,7 +88,7 @@ def test_another_picture_under_a_known_name_is_new(recipe: InferRecipe, tmp_path
     report(recipe)
     (tmp_path / "camera" / "a.png").touch()  # the same content
     draw_part(tmp_path / "camera" / "c.png", [BAD])
-    assert [request.image.name for request in report(recipe).asked] == ["c.png"]
+    assert [request.picture.name for request in report(recipe).asked] == ["c.png"]
     assert verdicts(recipe)["c.png"] == "fail"
 
 
@@ -98,12 +98,12 @@ def test_a_damaged_picture_never_passes(recipe: InferRecipe, tmp_path: Path) -> 
     assert len(report(recipe).asked) == 3
     assert verdicts(recipe)["half.png"] == "fail"
     (tmp_path / "camera" / "half.png").write_bytes(whole)
-    assert [request.image.name for request in report(recipe).asked] == ["half.png"]
+    assert [request.picture.name for request in report(recipe).asked] == ["half.png"]
     assert verdicts(recipe)["half.png"] == "pass"
 
 
 def test_one_picture_can_be_inspected(recipe: InferRecipe) -> None:
-    assert [request.image.name for request in report(recipe, "camera/c.png").asked] == ["c.png"]
+    assert [request.picture.name for request in report(recipe, "camera/c.png").asked] == ["c.png"]
 
 
 def test_answers_of_another_model_or_recipe_are_not_mixed(recipe: InferRecipe) -> None:

@@ -19,7 +19,7 @@ class SlowEngine:
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         time.sleep(0.2)
         with self.log.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{request.image.name}\n" for request in requests))
+            file.write("".join(f"{request.picture.name}\n" for request in requests))
         return [RawAnswer(f"red square(1,2),(30,{len(request.user)})", is_cut=False) for request in requests]
 
 

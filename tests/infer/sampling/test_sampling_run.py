@@ -39,7 +39,7 @@ class DrawEngine:
 
     @property
     def images(self) -> list[str]:
-        return [request.image.name for batch in self.batches for request in batch]
+        return [request.picture.name for batch in self.batches for request in batch]
 
 
 def sample(

@@ -28,7 +28,7 @@ class Slow:
 
 
 def ask(user: str) -> Request:
-    return Request(Path("image.png"), "", user)
+    return Request((Path("image.png"),), "", user)
 
 
 def test_what_waits_is_answered_together_and_one_failure_costs_one_answer() -> None:

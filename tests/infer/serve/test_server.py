@@ -72,7 +72,7 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Request]:
 
 
 def messages(request: Request) -> list[dict[str, Any]]:
-    data = base64.b64encode(request.image.read_bytes()).decode()
+    data = base64.b64encode(request.picture.read_bytes()).decode()
     before, after = request.user.split(IMAGE_PLACEHOLDER)
     parts = [
         {"type": "text", "text": before},

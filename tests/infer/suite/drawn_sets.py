@@ -80,7 +80,7 @@ class ScriptedEngine:
 
 
 def drawn_answer(request: Request) -> str:
-    draw = random.Random(f"{request.image.parent.parent.name}/{request.image.name}/{request.user}")
+    draw = random.Random(f"{request.picture.parent.parent.name}/{request.picture.name}/{request.user}")
     named = [label for label in LABELS if label in request.user]
     found: list[dict[str, Any]] = []
     for _ in range(draw.randint(0, 8)):

@@ -17,7 +17,7 @@ class SlowScriptedEngine(ScriptedEngine):
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         time.sleep(0.2)
         with Path(sys.argv[1]).open("a", encoding="utf-8") as file:
-            file.write("".join(f"{request.image}\n" for request in requests))
+            file.write("".join(f"{request.picture}\n" for request in requests))
         return super().answer(requests)
 
 

@@ -35,7 +35,7 @@ class ReferringEngine:
 
     def _answer(self, request: Request) -> str:
         number = next(number for number in range(4) if f"cat {number}" in request.user)
-        right = RIGHT_OUT if "phrases" in str(request.image) else RIGHT_IN
+        right = RIGHT_OUT if "phrases" in str(request.picture) else RIGHT_IN
         x1, y1, x2, y2 = box_of(number)
         grid = [x1 * 1000 // WIDTH, y1 * 1000 // HEIGHT, x2 * 1000 // WIDTH, y2 * 1000 // HEIGHT]
         box = grid if f"cat {number}" in right else [900, 900, 990, 990]
@@ -83,3 +83,17 @@ def test_the_other_splits_are_no_part_of_a_test_set(suite: Path) -> None:
     folder = suite.with_name("refcoco_testA")
     assert (folder / "train.jsonl").read_bytes() == b""
     assert "cat 0" not in (folder / "val.jsonl").read_text()
+
+
+def test_refgta_as_published_is_prepared_as_a_test_set(tmp_path: Path) -> None:
+    content = refcoco()
+    for row in content["instances"]["annotations"]:
+        row.pop("segmentation", None)  # the game's objects have boxes alone
+    for number, ref in enumerate(content["refs"]):
+        ref["split"] = "test" if number else "train"
+    write_refcoco(content, tmp_path / "source")
+    (tmp_path / "source" / "refs(unc).p").rename(tmp_path / "source" / "refs(utokyo).p")
+    words = [f"source.path={tmp_path}/source", "source.val_split=test", f"output_dir={tmp_path}/refgta_test"]
+    prepare("refcoco", *words, "source.train_files='refs(utokyo).p'")
+    rows = (tmp_path / "refgta_test" / "val.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == len(content["refs"]) - 1

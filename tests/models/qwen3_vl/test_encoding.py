@@ -33,7 +33,7 @@ def test_other_formats_are_refused_unopened(
 
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", interpret)
     with pytest.raises(UserError, match=r"picture.png: not usable as an image"):
-        encoder.encode(tmp_path / "picture.png", [USER])
+        encoder.encode([tmp_path / "picture.png"], [USER])
 
 
 def test_more_pixels_than_pillow_decodes_are_said(
@@ -41,12 +41,12 @@ def test_more_pixels_than_pillow_decodes_are_said(
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match=r"picture.png: not usable as an image: Image size"):
-        encoder.encode(picture, [USER])
+        encoder.encode([picture], [USER])
 
 
 def test_a_missing_file_is_said(encoder: PromptEncoder, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none.png: not usable as an image"):
-        encoder.encode(tmp_path / "none.png", [USER])
+        encoder.encode([tmp_path / "none.png"], [USER])
 
 
 @pytest.mark.parametrize("token", [IMAGE_TOKEN, VIDEO_TOKEN])
@@ -58,7 +58,7 @@ def test_image_tokens_in_a_text_are_refused(
     user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}
     turns = [user] if place == "user" else [{"role": "system", "content": text}, USER]
     with pytest.raises(UserError, match=f"the {place} message has .* in its text: leave it out"):
-        encoder.encode(picture, turns)
+        encoder.encode([picture], turns)
 
 
 def test_a_prompt_is_what_its_whole_text_becomes(encoder: PromptEncoder, picture: Path) -> None:
@@ -66,15 +66,16 @@ def test_a_prompt_is_what_its_whole_text_becomes(encoder: PromptEncoder, picture
     image = encoder.encode_image(picture)
     for words in ("Where is it?", " \n Where\nis it? ", "", "红色"):
         user = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words}]}
-        prompt = encoder.encode(image, [system, user])
+        prompt = encoder.encode([image], [system, user])
         text = encoder.tokenizer.apply_chat_template(
             [system, user], tokenize=False, add_generation_prompt=True
         ).replace(IMAGE_TOKEN, IMAGE_TOKEN * 16)
         assert prompt.token_ids == encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
         image_token = encoder.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
-        assert prompt.token_ids[prompt.image_end - 16 : prompt.image_end] == [image_token] * 16
+        assert prompt.token_ids[prompt.image_ends[0] - 16 : prompt.image_ends[0]] == [image_token] * 16
+        assert prompt.images == (image,)
         assert prompt.pixel_values is image.pixel_values
-        assert encoder.encode(picture, [system, user]).token_ids == prompt.token_ids
+        assert encoder.encode([picture], [system, user]).token_ids == prompt.token_ids
 
 
 def test_a_tokenizer_without_the_image_token_is_said(
@@ -82,4 +83,4 @@ def test_a_tokenizer_without_the_image_token_is_said(
 ) -> None:
     monkeypatch.setattr(encoder.tokenizer, "convert_tokens_to_ids", lambda _: None)
     with pytest.raises(UserError, match=r"tiny: the tokenizer has no token <\|image_pad\|>"):
-        encoder.encode(picture, [USER])
+        encoder.encode([picture], [USER])

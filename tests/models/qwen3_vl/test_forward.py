@@ -111,7 +111,7 @@ def test_prompts_without_a_picture_give_the_models_own_logits(
     """Alone, and in one batch with a prompt that has a picture; read at once, and with a shared reader."""
     import paddle
 
-    asked = [engine.encoder.encode(None, [{"role": "user", "content": text}]) for text in TEXTS]
+    asked = [engine.encoder.encode([], [{"role": "user", "content": text}]) for text in TEXTS]
     asked += prompts[:1] if with_picture else []
     with paddle.no_grad():
         forward = engine.family.forward_pass(engine.model)
@@ -131,7 +131,7 @@ def test_positions_are_the_models_own(engine: PaddleEngine, prompts: list[Prompt
     import paddle
 
     config = engine.model.config
-    for prompt in [*prompts, engine.encoder.encode(None, [{"role": "user", "content": TEXTS[0]}])]:
+    for prompt in [*prompts, engine.encoder.encode([], [{"role": "user", "content": TEXTS[0]}])]:
         expected, _ = engine.model.model.get_rope_index(
             paddle.to_tensor([prompt.token_ids]), prompt.image_grid_thw
         )
@@ -143,7 +143,7 @@ def test_images_of_one_size_are_read_as_they_are_alone(engine: PaddleEngine, pro
     import paddle
 
     with paddle.no_grad():
-        together = read_images(engine.model.model.visual, [prompts[0], prompts[1], prompts[0]])
+        together = read_images(engine.model.model.visual, [prompts[number].images[0] for number in (0, 1, 0)])
         alone, _ = engine.model.model.get_image_features(
             paddle.concat([prompt.pixel_values for prompt in prompts[:2]]),
             paddle.concat([prompt.image_grid_thw for prompt in prompts[:2]]),

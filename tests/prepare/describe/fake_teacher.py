@@ -78,12 +78,12 @@ class FakeTeacher(ChatServer):
         request = self.request_in(body)
         expression = re.search(r'description "(.*)" in the image|符合描述“(.*)”的每个', request.user)
         if expression:
-            text = self.ground(request.image.stem, expression[1] or expression[2])
+            text = self.ground(request.picture.stem, expression[1] or expression[2])
         else:
-            text = self.describe(self.look(request.image, request.user, body.get("seed", 0)))
+            text = self.describe(self.look(request.picture, request.user, body.get("seed", 0)))
         with self.guard:
             self.seeds.append(body.get("seed", -1))
-            self.questions[f"{request.image.stem} {request.user} {body.get('seed')}"] += 1
+            self.questions[f"{request.picture.stem} {request.user} {body.get('seed')}"] += 1
         content = super().completion(body, RawAnswer(text, False))
         if self.counts_tokens:
             content["usage"] = {"prompt_tokens": QUESTION_TOKENS, "completion_tokens": ANSWER_TOKENS}

@@ -25,7 +25,7 @@ class GroundingEngine:
         return [RawAnswer(self.find(request), is_cut=False) for request in requests]
 
     def find(self, request: Request) -> str:
-        digest = hashlib.sha256(request.image.read_bytes()).hexdigest()
+        digest = hashlib.sha256(request.picture.read_bytes()).hexdigest()
         found = json.loads(self.teacher.find(digest, request.user))
         boxes = [tuple(item["bbox_2d"]) for item in found]
         return "".join(f"thing<|box_start|>({a},{b}),({c},{d})<|box_end|>" for a, b, c, d in boxes)

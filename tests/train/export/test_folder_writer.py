@@ -340,7 +340,9 @@ def test_the_box_head_of_an_adapter_reads_the_merged_model(
     index = {"metadata": {"total_size": 0}, "weight_map": dict.fromkeys(load_file(file), file.name)}
     (run / "peft_model.safetensors.index.json").write_text(json.dumps(index))
     save_random_head(run, fingerprint_model(base, run, run))
-    request = Request(drawn_data / "images" / "val_0.png", "", f"{IMAGE_PLACEHOLDER}Task: Object Detection")
+    request = Request(
+        (drawn_data / "images" / "val_0.png",), "", f"{IMAGE_PLACEHOLDER}Task: Object Detection"
+    )
     text = "red square(100,200),(500,600), green circle(10,20),(30,45)"
     said = []
     for folder in (run, export(run)):

@@ -22,11 +22,11 @@ def asked(tiny_model: Path, drawn_data: Path) -> Any:
     encoder = family.load_encoder(tiny_model)
     seen = [{"type": "image"}, {"type": "text", "text": "Where is it?"}]
     chats = [
-        (None, "Name a colour."),
-        (drawn_data / "images" / "val_0.png", seen),
-        (None, "Say more than that."),
+        ([], "Name a colour."),
+        ([drawn_data / "images" / "val_0.png"], seen),
+        ([], "Say more than that."),
     ]
-    prompts = [encoder.encode(image, [{"role": "user", "content": text}]) for image, text in chats]
+    prompts = [encoder.encode(images, [{"role": "user", "content": text}]) for images, text in chats]
     return SimpleNamespace(encoder=encoder, prompts=prompts)
 
 

@@ -100,7 +100,7 @@ class Talker:
         wordings = self.asker.wordings
         with _pictures(talk, picture) as (shown, whole), self.asker.room:
             target = CycleTarget(whole, Size(*picture.size), talk.box, wordings.ask_phrase, wordings.system)
-            request = Request(shown, wordings.system, first_question(first.ask_about_box("")))
+            request = Request((shown,), wordings.system, first_question(first.ask_about_box("")))
             described: tuple[DescribedOnce, ...] = ()
             with closing(
                 describe_and_check(self.asker.engine, request, target, (first, *others))
@@ -129,7 +129,7 @@ class Talker:
             raise AppError("nothing_clicked")
         with _pictures(talk, picture) as (shown, _), self.asker.room:
             request = Request(
-                shown, self.asker.wordings.system, question, is_free_form=True, history=talk.exchanges
+                (shown,), self.asker.wordings.system, question, is_free_form=True, history=talk.exchanges
             )
             with closing(read_live(self.asker.engine, request)) as answer:
                 for written in answer:

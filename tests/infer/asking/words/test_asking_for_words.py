@@ -33,7 +33,7 @@ class Echo:
 
 
 def request(name: str) -> Request:
-    return Request(Path(f"{name}.png"), "", name)
+    return Request((), "", name)
 
 
 def test_words_are_asked_once_each_without_a_grammar_in_batches() -> None:
@@ -49,7 +49,7 @@ def test_no_way_of_asking_for_boxes_touches_words(more: dict[str, Any], tmp_path
     engine = Echo()
     recipe = InferRecipe(checkpoint="a", dataset="b", output_dir=str(tmp_path), batch_size=2, **more)
     questions = [
-        Question(number, f"{name}.png", Size(40, 40), request(name), REGION)
+        Question.of_one(number, f"{name}.png", Size(40, 40), request(name), REGION)
         for number, name in enumerate("abcd")
     ]
     questions[1:3] = [replace(question, region=None) for question in questions[1:3]]

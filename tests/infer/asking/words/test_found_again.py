@@ -61,7 +61,7 @@ class ToldLive(Told):
 
 
 def describing(engine: Told, wordings: Sequence = WORDINGS) -> list[tuple[DescribedOnce, ...]]:
-    return list(describe_and_check(engine, Request(SHOWN, "Be brief.", FIRST), TARGET, wordings))
+    return list(describe_and_check(engine, Request((SHOWN,), "Be brief.", FIRST), TARGET, wordings))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_words_are_found_that_lead_to_their_region_alone(
     check = ask_back(engine, "the red cup", TARGET)
     assert (check.led.box, check.led.iou, check.led.others) == (box, pytest.approx(iou), others)
     assert check.is_found == is_found
-    assert engine.asked == [Request(WHOLE, "Be brief.", f"<image>{PHRASE.ask('the red cup')}")]
+    assert engine.asked == [Request((WHOLE,), "Be brief.", f"<image>{PHRASE.ask('the red cup')}")]
 
 
 @pytest.mark.parametrize("words", ["", "the <|box_start|> cup", "<image>", "a <bbox>"])
@@ -95,7 +95,7 @@ def test_words_that_cannot_be_asked_for_are_not_found(words: str) -> None:
 
 
 def test_a_description_that_is_found_is_asked_for_once() -> None:
-    engine = ToldLive(lambda request: "the red cup" if request.image == SHOWN else named(RIGHT))
+    engine = ToldLive(lambda request: "the red cup" if request.picture == SHOWN else named(RIGHT))
     steps = describing(engine)
     assert [step[-1].words for step in steps] == ["the", "the red", *["the red cup"] * 3]
     assert [step[-1].check is not None for step in steps] == [False] * 4 + [True]
@@ -105,7 +105,7 @@ def test_a_description_that_is_found_is_asked_for_once() -> None:
 
 def test_a_second_description_is_asked_for_in_other_words() -> None:
     def say(request: Request) -> str:
-        if request.image == SHOWN:
+        if request.picture == SHOWN:
             return "a cup" if request.user == FIRST else "the red cup"
         return named(RIGHT) if "red" in request.user else named(LEFT)
 
@@ -119,7 +119,7 @@ def test_a_second_description_is_asked_for_in_other_words() -> None:
 
 
 def test_there_is_no_third_description() -> None:
-    engine = Told(lambda request: "a cup" if request.image == SHOWN else named(LEFT))
+    engine = Told(lambda request: "a cup" if request.picture == SHOWN else named(LEFT))
     described = describing(engine)[-1]
     assert len(described) == 2
     assert len(engine.asked) == 4
@@ -128,7 +128,7 @@ def test_there_is_no_third_description() -> None:
 
 @pytest.mark.parametrize("wordings", [(), WORDINGS[:1]])
 def test_without_another_wording_the_second_description_is_sampled(wordings: Sequence) -> None:
-    engine = Told(lambda request: "a cup" if request.image == SHOWN else named(LEFT))
+    engine = Told(lambda request: "a cup" if request.picture == SHOWN else named(LEFT))
     describing(engine, wordings)
     first, _, second, _ = engine.asked
     assert (first.temperature, first.draw) == (None, 0)
@@ -137,7 +137,7 @@ def test_without_another_wording_the_second_description_is_sampled(wordings: Seq
 
 def test_an_answer_that_is_cut_has_its_problem() -> None:
     engine = Told(
-        lambda request: RawAnswer("the red", is_cut=True) if request.image == SHOWN else named(RIGHT)
+        lambda request: RawAnswer("the red", is_cut=True) if request.picture == SHOWN else named(RIGHT)
     )
     ((described,),) = describing(engine)[-1:]
     assert (described.words, described.problems) == ("the red", (TRUNCATED,))

@@ -53,7 +53,7 @@ def test_one_token_with_its_alternatives_is_the_answer(
         DoubtBand(0.0, 1.0),
         batch_size=4,
     )
-    request = SizedRequest(Request(tmp_path / "image.png", "", "<image>?"), SIZE)
+    request = SizedRequest(Request((tmp_path / "image.png",), "", "<image>?"), SIZE)
     (answer,) = way([request])
     assert [len(each.tokens) for each in engine.answers] == [1, 1]
     for each in engine.answers:

@@ -139,10 +139,10 @@ class ChatServer:
     def request_in(self, body: dict[str, Any]) -> Request:
         """Turn the messages back into a request; the image is saved under the hash of its bytes.
 
-        A question without an image has the path "." in its place.
+        The last message alone is asked.
         """
         *before, user = body["messages"]
-        text, image = "", Path()
+        text, images = "", ()
         content = user["content"]
         for part in content if isinstance(content, list) else [{"type": "text", "text": content}]:
             if part["type"] == "text":
@@ -153,8 +153,8 @@ class ChatServer:
             image = self.folder / f"{hashlib.sha256(content).hexdigest()}.{head.rpartition('/')[2]}"
             if not image.exists():
                 image.write_bytes(content)
-            text += IMAGE_PLACEHOLDER
-        return Request(image, before[0]["content"] if before else "", text)
+            text, images = text + IMAGE_PLACEHOLDER, (*images, image)
+        return Request(images, before[0]["content"] if before else "", text)
 
     def completion(self, body: dict[str, Any], answer: RawAnswer) -> dict[str, Any]:
         logprobs = {

@@ -91,8 +91,8 @@ def test_the_question_arrives_as_it_stands(
     assert [answer.text for answer in answers] == [say(request).text for request in requests]
     for asked, request in zip(server.asked, requests, strict=True):
         assert (asked.system, asked.user) == (request.system, request.user)
-        assert asked.image.read_bytes() == request.image.read_bytes()
-        assert asked.image.suffix == ".png"
+        assert asked.picture.read_bytes() == request.picture.read_bytes()
+        assert asked.picture.suffix == ".png"
     body = server.bodies[0]
     assert {key: body[key] for key in body if key != "messages"} == {
         "model": "tiny",
@@ -303,7 +303,7 @@ def test_one_refused_image_is_one_line_and_the_other_answers_are_kept(
 ) -> None:
     bad = (recipe.dataset_path / "images" / "000103.png").read_bytes()
     server.fault_of = lambda request: (
-        Fault(400, message="no such image", pause=0.3) if request.image.read_bytes() == bad else None
+        Fault(400, message="no such image", pause=0.3) if request.picture.read_bytes() == bad else None
     )
     shown = run_infer(recipe, tmp_path, OPENAI_API_KEY="top-secret")
     assert shown.returncode == 2
@@ -444,7 +444,7 @@ def test_an_image_that_hangs_holds_up_no_other(
     server: ChatServer, recipe: InferRecipe, tmp_path: Path
 ) -> None:
     first = (recipe.dataset_path / "images" / "000101.png").read_bytes()
-    server.fault_of = lambda request: Fault(pause=8.0) if request.image.read_bytes() == first else None
+    server.fault_of = lambda request: Fault(pause=8.0) if request.picture.read_bytes() == first else None
     with subprocess.Popen(infer_command(recipe, tmp_path), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and process.poll() is None:
@@ -455,7 +455,7 @@ def test_an_image_that_hangs_holds_up_no_other(
     server.fault_of = lambda request: None
     server.asked.clear()
     rows = rows_of(predict(recipe, open_engine))
-    assert [request.image.read_bytes() for request in server.asked] == [first]
+    assert [request.picture.read_bytes() for request in server.asked] == [first]
     assert [row["image_id"] for row in rows] == list(range(101, 108))
 
 

@@ -25,7 +25,7 @@ QUICK = {"retries": 0, "timeout": 30.0}
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    return Request(tmp_path / "a.png", "", "<image>one two three")
+    return Request((tmp_path / "a.png",), "", "<image>one two three")
 
 
 def connect(url: str, **keys: Any) -> OpenAIEngine:

@@ -165,15 +165,15 @@ def test_a_live_model_goes_on_training(engine: PaddleEngine, requests: list[Requ
 
 def test_random_numbers_differ_by_question_and_draw() -> None:
     decoding = Decoding(frozenset(), 0, 1)
-    request = Request(Path("a/1.png"), "", "<image>What?")
+    request = Request((Path("a/1.png"),), "", "<image>What?")
     others = [
         replace(request, draw=1),
         replace(request, user="<image>Where?"),
-        replace(request, image=Path("a/2.png")),
+        replace(request, images=(Path("a/2.png"),)),
         replace(request, system="Be brief."),
     ]
     numbers = [decoding.source(each).random() for each in (request, *others)]
     assert len(set(numbers)) == 5
     # The folder that a data set lies in does not matter.
-    assert decoding.source(replace(request, image=Path("b/1.png"))).random() == numbers[0]
+    assert decoding.source(replace(request, images=(Path("b/1.png"),))).random() == numbers[0]
     assert replace(decoding, seed=1).source(request).random() != numbers[0]

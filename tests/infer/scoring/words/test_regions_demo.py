@@ -54,7 +54,7 @@ class Oracle:
         return [RawAnswer(self._answer(request), is_cut=False) for request in requests]
 
     def _answer(self, request: Request) -> str:
-        picture = request.image.relative_to(self.dataset).as_posix()
+        picture = request.picture.relative_to(self.dataset).as_posix()
         asked = f"{picture} {len(request.history)} {request.user}"
         for pattern, answer in self.wrong.items():
             if re.search(pattern, asked):

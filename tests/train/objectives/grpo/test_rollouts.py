@@ -33,12 +33,12 @@ def play(
     """Make a sampler whose engine answers as a script says, which gets the question and the draw."""
 
     def make(script: Script, settings: GrpoSettings = SETTINGS) -> Sampler:
-        by_image = {each.question.request.image: each for each in known}
+        by_image = {each.question.request.picture: each for each in known}
         tokenizer = engine.encoder.tokenizer
         end = tokenizer.convert_tokens_to_ids(engine.family.end_tokens[0])
 
         def row(number: int, source: Any, request: Request) -> Row:
-            text = script(by_image[request.image], request.draw)
+            text = script(by_image[request.picture], request.draw)
             ids = list(tokenizer(text.removesuffix(CUT), add_special_tokens=False)["input_ids"])
             answer = Row(number, source, request.max_tokens or 0, token_ids=ids, entropies=[0.5] * len(ids))
             if text.endswith(CUT):

@@ -104,7 +104,7 @@ def test_one_answer_is_what_the_trainer_makes_of_its_record(
     records = {example["images"][0].rsplit("/", 1)[-1]: example for example in dataset.mix_datasets}
     asked = known[:3]
     encoded = [
-        dataset._process_sft_sequence(deepcopy(records[each.question.request.image.name]), 1)
+        dataset._process_sft_sequence(deepcopy(records[each.question.request.picture.name]), 1)
         for each in asked
     ]
     # A record teaches the line break after the end, too; a sampled answer is over before.

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.train.pair_files import write_pairs
+from tests.train.several_pictures import write_pairs_about_two
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.preferences.read_pairs_as_records import read_pairs_as_records
 from train.objectives.preferences.answer_logps import AnswerLogps
@@ -135,6 +136,34 @@ def test_logps_are_those_of_supervised_fine_tuning(
     np.testing.assert_allclose(
         rejected, logps_of_records(open_data("train_rejected"), model), rtol=0, atol=1e-4
     )
+
+
+def test_logps_about_two_pictures_are_those_of_supervised_fine_tuning(
+    open_data: Callable[..., Any], model: Any, tmp_path: Path
+) -> None:
+    folder = write_pairs_about_two(tmp_path / "two", 6)
+
+    def data(name: str, **changes: Any) -> Any:
+        return open_data(f"{folder / name}", **changes)
+
+    dataset = data("train", stage="VL-DPO")
+    batch = batch_of(sequences_of(dataset), dataset.tokenizer, model)
+    assert batch["image_grid_thw"].shape == [12, 3]
+    chosen, rejected = numbers(logps_of(model, batch))
+    np.testing.assert_allclose(chosen, logps_of_records(data("train_chosen"), model), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(rejected, logps_of_records(data("train_rejected"), model), rtol=0, atol=1e-4)
+    assert np.abs(chosen - rejected).min() > 1e-3
+
+
+def test_a_pair_that_is_too_long_for_its_pictures_is_dropped(
+    open_data: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = write_pairs_about_two(tmp_path / "two", 6)
+    dataset = open_data(f"{folder / 'train'}", stage="VL-DPO")
+    sequences = sequences_of(dataset)
+    in_two_turns = [len(each.token_ids) for each in sequences][2::3]
+    dataset.max_seq_len = min(in_two_turns) - 1  # the last turn fits, and the first one does not
+    assert [each is None for each in sequences_of(dataset)][2::3] == [True, True]
 
 
 def test_a_pair_has_the_tokens_of_its_records(open_data: Callable[..., Any]) -> None:

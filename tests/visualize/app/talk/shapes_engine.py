@@ -69,7 +69,7 @@ class KnownShapes:
 
     def say(self, request: Request) -> str:
         self.asked.append(request)
-        with Image.open(request.image) as image:
+        with Image.open(request.picture) as image:
             pixels = np.asarray(image.convert("RGB")).astype(int)
         if "outline" in request.user:
             lit = [f"{name} of {red}" for name, red in lit_shapes(pixels)]

@@ -35,7 +35,7 @@ class Conversing:
 
     def say(self, request: Request) -> str:
         self.asked.append(request)
-        with Image.open(request.image) as image:
+        with Image.open(request.picture) as image:
             self.seen.append(np.asarray(image.convert("RGB")))
         if request.history:
             return self.later

@@ -101,10 +101,10 @@ def test_an_image_is_encoded_once(
     encode = engine.encoder.encode_image
     monkeypatch.setattr(engine.encoder, "encode_image", lambda file: (files.append(file), encode(file))[1])
     expected = engine.answer(requests)
-    assert files == [request.image for request in requests[:3]]
+    assert files == [request.picture for request in requests[:3]]
     # A server writes each upload into a file of its own.
     uploads = [
-        replace(each, image=Path(shutil.copy(each.image, tmp_path / f"upload_{number}")))
+        replace(each, images=(Path(shutil.copy(each.picture, tmp_path / f"upload_{number}")),))
         for number, each in enumerate(requests)
     ]
     check_same(engine.answer(uploads), expected)
@@ -120,7 +120,7 @@ def test_an_image_that_changed_is_read_anew(
     plain, engine = open_engine(image_cache_megabytes=0), open_engine()
     before = engine.answer(requests[:1])
     pixels = np.random.default_rng(5).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(requests[0].image)
+    Image.fromarray(pixels).save(requests[0].picture)
     after = engine.answer(requests[:1])
     check_same(after, plain.answer(requests[:1]))
     assert len(reads) == 3

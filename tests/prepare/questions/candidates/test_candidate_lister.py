@@ -1,0 +1,143 @@
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grounding.answers.writer import CandidateUse
+from grounding.boxes import Box, Size
+from grounding.candidates.candidate_list import CandidateList, ListedCandidate, read_candidates
+from grounding.candidates.candidate_settings import CandidateQuestions
+from grounding.card import load_card
+from grounding.errors import UserError
+from grounding.record.checker import check_record
+from grounding.record.contract import contract_of
+from grounding.record.conversation import parse_record
+from grounding.samples import Detection
+from prepare.pipeline import prepare_dataset
+from prepare.questions.candidates.candidate_lister import name_candidates
+from prepare.reasons import CANDIDATES_OF_OTHERS
+from prepare.report import describe_card
+
+Make = Callable[..., Any]
+SIZE = Size(1000, 1000)
+
+
+def test_an_answer_names_each_candidate_once() -> None:
+    boxes = [(0, 0, 100, 100), (0, 0, 100, 96), (500, 500, 600, 600), (700, 700, 720, 720)]
+    listed = CandidateList("{candidates}", tuple(ListedCandidate(box, "dog") for box in boxes))
+    objects = [
+        Detection("dog", Box(0, 0, 100, 100)),
+        Detection("cat", Box(0, 0, 100, 95)),
+        Detection("dog", Box(500, 500, 600, 570)),
+        Detection("dog", Box(800, 0, 900, 100)),
+    ]
+    assert name_candidates(objects, listed, SIZE, good=0.9) == (
+        CandidateUse(1),
+        CandidateUse(2),
+        CandidateUse(3, is_corrected=True),
+        None,
+    )
+
+
+@pytest.fixture
+def source(tmp_path: Path, make_row: Make, write_rows: Make) -> Path:
+    folder = tmp_path / "source"
+    write_rows(folder / "train-00000-of-00001.parquet", [make_row(i) for i in range(1, 61)])
+    write_rows(folder / "val-00000-of-00001.parquet", [make_row(i) for i in range(101, 107)])
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A good box of every image but 106, one with another label for each second image, and other images'."""
+    rows = [
+        {"image_id": i, "category_id": 1, "bbox": [4, 2, 16, 8], "score": 0.9}
+        for i in (*range(1, 61), *range(101, 106), 900)
+    ]
+    rows += [{**row, "category_id": 2, "bbox": [22, 2, 10, 10], "score": 0.2} for row in rows[::2]]
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def rows_of(folder: Path, split: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{split}.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("answer_format", ["objects", "json"])
+def test_a_data_set_with_candidates(
+    answer_format: str,
+    source: Path,
+    results: Path,
+    make_recipe: Make,
+    tmp_path: Path,
+    read_folder: Callable[[Path], dict[str, bytes]],
+) -> None:
+    recipe = make_recipe(
+        source,
+        answer_format=answer_format,
+        total_samples=None,
+        candidates=CandidateQuestions(str(results), scores=True),
+    )
+    card = prepare_dataset(recipe)
+    folder = tmp_path / "dataset"
+    contract = contract_of(load_card(folder))
+    train, val = rows_of(folder, "train"), rows_of(folder, "val")
+    assert [list(check_record(row, contract)) for row in (*train, *val)] == [[]] * 66
+    without = sum(read_candidates(row) is None for row in train)
+    assert 8 <= without <= 28  # 0.3 of 60, and where every candidate was left out
+    for row in val:  # as the detector has found them
+        listed = read_candidates(row)
+        if row["images"] == ["images/000000000106.png"]:
+            assert listed is None
+            continue
+        assert listed is not None
+        assert (0.9, (100, 100, 500, 500)) in [(item.score, item.box) for item in listed.items]
+        (found,) = parse_record(row).read_answers(Size(40, 20)).detections
+        assert (found.label, found.box.xyxy) == ("cat", (4.0, 2.0, 20.0, 10.0))
+        assert row["messages"][-1]["content"].count("bbox") == 0  # a number alone
+    counts = card.counts["val"]
+    ceiling = [counts[f"candidate_{name}"] for name in ("objects", "found", "found_any", "images_missing")]
+    assert ceiling == [6, 5, 5, 1]
+    assert card.dropped[CANDIDATES_OF_OTHERS] == 1
+    assert "83.3% (any label 83.3%)" in describe_card(card)
+    assert str(results) not in (folder / "card.json").read_text()
+    first = read_folder(folder)
+    prepare_dataset(dataclasses.replace(recipe, output_dir=str(tmp_path / "again")))
+    assert read_folder(tmp_path / "again") == first
+
+
+def test_the_candidates_of_other_images_are_refused(source: Path, make_recipe: Make, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps([{"image_id": 5000, "category_id": 1, "bbox": [1, 2, 3, 4]}]))
+    recipe = make_recipe(source, total_samples=None, candidates=CandidateQuestions(str(path)))
+    with pytest.raises(UserError, match=r"none of the data set's images .*5000"):
+        prepare_dataset(recipe)
+    assert not (tmp_path / "dataset" / "card.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"file": 7}, "candidates.file"),
+        ({"file": []}, "candidates.file"),
+        ({"file": ["a", "a"]}, "candidates.file"),
+        ({"file": "a", "ids": "names"}, "candidates.ids"),
+        ({"file": "a", "jitter": 1.5}, "candidates.jitter"),
+        ({"file": "a", "without": 1}, "candidates.without"),
+        ({"file": "a", "dropped": 1}, "candidates.dropped"),
+        ({"file": "a", "most": 0}, "candidates.most"),
+        ({"file": "a", "good": 0.4}, "candidates.good"),
+    ],
+)
+def test_settings_are_checked(settings: dict[str, Any], name: str, make_recipe: Make) -> None:
+    with pytest.raises(ValueError, match=name):
+        make_recipe(candidates=CandidateQuestions(**settings))
+
+
+def test_what_does_not_go_with_candidates_is_refused(make_recipe: Make) -> None:
+    with pytest.raises(ValueError, match=r"descriptions or candidates.file"):
+        make_recipe(candidates=CandidateQuestions("a"), descriptions=True)
