@@ -111,6 +111,12 @@ def test_the_rule() -> None:
         return choose_point(points, BlendSettings(new="n", old="o", least_old=least_old)).best.share
 
     assert [best(share) for share in (1, 0.96, 0.95, 0)] == [0, 0.6, 0.6, 1]
+    alike = [PointScores(share, {"a": min(share, 0.5)}, {"c": 0.9}) for share in (0, 0.5, 0.75, 1)]
+    assert (
+        choose_point(alike, BlendSettings(new="n", old="o")).best.share == 0.5
+    )  # the smallest of equal ones
+    exact = [PointScores(0, {"a": 0.0}, {"c": 0.9}), PointScores(1, {"a": 1.0}, {"c": 0.9 * 0.95})]
+    assert choose_point(exact, BlendSettings(new="n", old="o")).best.share == 1  # just enough is enough
     nothing = [PointScores(share, {"a": share}, {"c": 0.0}) for share in (0, 0.5, 1)]
     choice = choose_point(nothing, BlendSettings(new="n", old="o"))
     assert choice.best.share == 1
