@@ -15,6 +15,7 @@ from infer.run_settings import RunSettings
 ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
 HIGH_RECALL = "high"
+NO_CANDIDATES = "none"
 RECALLS = ("normal", HIGH_RECALL)
 ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
@@ -50,6 +51,11 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
     )
     wording: str | None = setting(
         "of grounding/wordings.yaml, in which per_category and verify ask (null: the data set's)", None
+    )
+    candidates: str | None = setting(
+        "FILE: COCO results of a detector in place of the records' candidates, none: ask without any (null: "
+        "as the records have them)",
+        None,
     )
     answer_units: str = setting(
         " | ".join(ANSWER_UNITS)

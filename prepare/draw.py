@@ -10,7 +10,7 @@ from grounding.layout import CALIBRATION_SPLIT
 from prepare.drops import DropLog, check_usable
 from prepare.progress import progress_bar
 from prepare.questions.objects import ObjectReader
-from prepare.reasons import IMAGE_EMPTY, IMAGE_TWICE, UnusableImageError
+from prepare.reasons import IMAGE_EMPTY, IMAGE_TWICE, RECORD_SHOWS_VAL, UnusableImageError
 from prepare.recipe import PrepareRecipe
 from prepare.source_types import Annotation, Frame, Lost, Place
 from prepare.sources.shared.box_check import BoxCheck
@@ -21,11 +21,15 @@ Observer = Callable[[Annotation], None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A usable image: its rank in the draw, its id, and where the source finds it."""
+    """A usable image: its rank in the draw, its id, and where the source finds it.
+
+    `picture_ids` are those of all images that are shown together, its own id alone in most sources.
+    """
 
     rank: int
     image_id: int
     place: Place
+    picture_ids: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def draw_candidates(
             {"train": iter(()), "val": iter(test)}, {"train": 0, "val": recipe.total_samples or len(test)}
         )
     val = _unique(_scan(source, "val", recipe.seed, reader, log), frozenset(), dropped) if has_val else []
-    in_val = frozenset(candidate.image_id for candidate in val)
+    in_val = frozenset(number for candidate in val for number in (candidate.image_id, *candidate.picture_ids))
     train = _unique(_scan(source, "train", recipe.seed, reader, log, observe), in_val, dropped)
     log.check()
     check_usable(train, source.folder, dropped)
@@ -78,18 +82,65 @@ def draw_candidates(
         total = recipe.total_samples or len(train)
         val_size = round(total * recipe.val_ratio)
         sizes = {"train": total - val_size, "val": val_size}
-    candidates = iter(train)
+    kept = _calibration_size(recipe, sizes["train"])
+    first = [size for size in (0 if has_val else sizes["val"], kept) if size]
+    candidates = iter(_kept_together(train, first))
     shared = {"train": candidates, "val": iter(val) if has_val else candidates}
-    if not recipe.calibration.share:
+    if not kept:
         return Draw(shared, sizes)
-    kept = round(sizes["train"] * recipe.calibration.share)
-    if not 0 < kept < sizes["train"]:
-        raise UserError(
-            f"calibration.share: {recipe.calibration.share} of {sizes['train']} training images are {kept}: "
-            "at least one is needed, and at least one to train on"
-        )
     sizes |= {"train": sizes["train"] - kept, CALIBRATION_SPLIT: kept}
     return Draw(shared | {CALIBRATION_SPLIT: candidates}, sizes)
+
+
+def _calibration_size(recipe: PrepareRecipe, train: int) -> int:
+    """Return how many of the training images are for calibration, 0 if the recipe wants none.
+
+    Raises:
+        UserError: none would be for it, or none would be left.
+    """
+    if not recipe.calibration.share:
+        return 0
+    kept = round(train * recipe.calibration.share)
+    if not 0 < kept < train:
+        raise UserError(
+            f"calibration.share: {recipe.calibration.share} of {train} training images are {kept}: "
+            "at least one is needed, and at least one to train on"
+        )
+    return kept
+
+
+def _kept_together(candidates: Sequence[Candidate], sizes: Sequence[int]) -> list[Candidate]:
+    """Return the candidates so that those with an image in common are in one part, where there is room.
+
+    The parts have these sizes; what is left comes last. The order changes only where images are shared.
+    """
+    parts: list[list[Candidate]] = [[] for _ in sizes]
+    rest: list[Candidate] = []
+    for group in _groups(candidates):
+        fits = (part for part, size in zip(parts, sizes, strict=True) if len(part) + len(group) <= size)
+        next(fits, rest).extend(group)
+    place = {id(candidate): number for number, candidate in enumerate(candidates)}
+    ordered = [sorted(part, key=lambda candidate: place[id(candidate)]) for part in (*parts, rest)]
+    return [candidate for part in ordered for candidate in part]
+
+
+def _groups(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Return the candidates in groups that share no image, in the order of their first ones."""
+    above: dict[int, int] = {}
+
+    def root(number: int) -> int:
+        while above.setdefault(number, number) != number:
+            above[number] = number = above[above[number]]
+        return number
+
+    for candidate in candidates:
+        first, *others = candidate.picture_ids
+        for other in others:
+            above[root(other)] = root(first)
+    groups: dict[int, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(root(next(iter(candidate.picture_ids))), []).append(candidate)
+    return list(groups.values())
 
 
 def draw_rank(seed: int, image_id: int) -> int:
@@ -127,12 +178,16 @@ def _scan(
                 log.dropped.update(error.items)
             else:
                 image_id = annotation.image_id or 0
-                found.append(Candidate(draw_rank(seed, image_id), image_id, annotation.place))
+                found.append(_candidate(seed, image_id, annotation))
                 if observe is not None:
                     observe(annotation)
             progress.update()
     check.finish()
     return sorted(found, key=_order)
+
+
+def _candidate(seed: int, image_id: int, annotation: Annotation) -> Candidate:
+    return Candidate(draw_rank(seed, image_id), image_id, annotation.place, annotation.picture_ids)
 
 
 def _order(candidate: Candidate) -> tuple[object, ...]:
@@ -142,12 +197,17 @@ def _order(candidate: Candidate) -> tuple[object, ...]:
 
 
 def _unique(candidates: Sequence[Candidate], taken: frozenset[int], dropped: Counter[str]) -> list[Candidate]:
-    """Keep the first candidate of each image id; ids in `taken` (the other split's) count as repeated."""
+    """Keep the first candidate of each image id; ids in `taken` (the other split's) count as repeated.
+
+    A candidate that shows one of those images beside others is left out, too.
+    """
     seen = set(taken)
     unique = []
     for candidate in candidates:
         if candidate.image_id in seen:
             dropped[IMAGE_TWICE] += 1
+        elif candidate.picture_ids & taken:
+            dropped[RECORD_SHOWS_VAL] += 1
         else:
             seen.add(candidate.image_id)
             unique.append(candidate)

@@ -69,9 +69,12 @@ RECORD_POINT = "record has a point in its text, which cannot be rewritten"
 RECORD_UNNAMED = "record has a box without a name, and its question names none"
 RECORD_AMBIGUOUS = "record does not tell which name belongs to which box"
 RECORD_WITHOUT_IMAGE = "record has no image"
-RECORD_SEVERAL_IMAGES = "record has several images"
+RECORD_PICTURE_UNKNOWN = "record of several images does not say which one a box is in"
+RECORD_PICTURE_MISSING = "record has a box in an image that is not there"
+RECORD_PICTURES_DISAGREE = "record's answer and objects.image_id name different images for a box"
+RECORD_SHOWS_VAL = "record shows an image of validation"
 RECORD_UNMATCHED = "record's placeholders and objects differ in number"
-RECORD_IMAGE_UNMATCHED = "record has not one image for one placeholder"
+RECORD_IMAGE_UNMATCHED = "record has not one image for each <image> placeholder"
 RECORD_LABEL_TOO_LONG = "record has a label longer than source.max_text"
 CANDIDATES_OF_OTHERS = "image of candidates.file that the data set does not have"
 RECORD_WITH_CANDIDATES = "record lists candidates: prepare it again from what it was made of"
@@ -111,6 +114,9 @@ NO_QUESTION_LEFT = (
     RECORD_AMBIGUOUS,
     RECORD_UNMATCHED,
     RECORD_IMAGE_UNMATCHED,
+    RECORD_PICTURE_UNKNOWN,
+    RECORD_PICTURE_MISSING,
+    RECORD_PICTURES_DISAGREE,
     RECORD_LABEL_TOO_LONG,
     RECORD_FLAWED,
 )

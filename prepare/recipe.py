@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
 from grounding.recipe.schema import setting
+from grounding.views.view_settings import GLOBAL_AND_OBJECTS, ViewSettings
 from prepare.sources.source_settings import SourceSettings, check_word
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class CalibrationPart:
 
 
 @dataclass(frozen=True)
-class PrepareRecipe:
+class PrepareRecipe(ViewSettings):
     """Everything that decides what the data set holds."""
 
     source: SourceSettings = field(default_factory=SourceSettings)
@@ -151,6 +152,7 @@ class PrepareRecipe:
         self._check_yes_no()
         self._check_regions()
         self._check_candidates()
+        self._check_views()
         self._check_test_set()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
@@ -298,6 +300,27 @@ class PrepareRecipe:
             raise ValueError(
                 "candidates.file: the second turn of a dialogue lists no candidates: set regions.dialogue=0, "
                 "or leave candidates.file out"
+            )
+
+    def _check_views(self) -> None:
+        self.check_views()
+        if not self.has_views:
+            return
+        if self.source.kind == "records":
+            raise ValueError(
+                "views: source.kind=records keeps conversations as they are, and adds no views: leave views "
+                "out, or prepare the annotations that the records were made from"
+            )
+        for key in ("yes_no", "regions"):
+            if getattr(self, key).share:
+                raise ValueError(
+                    f"views: questions of {key}.share show a picture of their own, without views: leave "
+                    f"{key}.share or views out"
+                )
+        if self.views == GLOBAL_AND_OBJECTS and self.candidates.file is None:
+            raise ValueError(
+                f"views: {GLOBAL_AND_OBJECTS} shows the surroundings of candidates: set candidates.file, or "
+                "views=global+tiles"
             )
 
     def _check_test_set(self) -> None:

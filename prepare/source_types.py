@@ -37,6 +37,7 @@ class RawObjects:
     states none. `crowds` are the positions of regions with many objects. `texts` are phrases, descriptions
     and attributes that the source states of each object by itself, unchecked; () if it states none at all.
     `attributes` are names and values that it states of each object, such as color: red; () if none at all.
+    `pictures` are the indices of the images that the boxes are in, () if there is only one.
     """
 
     boxes: Sequence[Any] = ()
@@ -45,6 +46,7 @@ class RawObjects:
     crowds: frozenset[int] = frozenset()
     texts: Sequence[tuple[str, ...]] = ()
     attributes: Sequence[Mapping[str, str]] = ()
+    pictures: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,22 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
+class SourcePicture:
+    """One of several images of a record: its id, its name in the source, and its file."""
+
+    image_id: int
+    name: str
+    file: Path
+
+
+@dataclass(frozen=True)
 class Annotation:
-    """What a source states about one image.
+    """What a source states about one image, or about several that its records show together.
 
     `name` is the image's name in the source. With `is_numbered`, `image_id` is the source's own number, and
     the records need not keep the name. `size` is None if only the image file tells. `where` is for messages.
+    `pictures` are the images in their order, () if there is one: `image_id` and `name` are then those of
+    all together.
     """
 
     image_id: int | None
@@ -107,6 +120,12 @@ class Annotation:
     place: Place
     where: str
     is_numbered: bool = True
+    pictures: tuple[SourcePicture, ...] = ()
+
+    @property
+    def picture_ids(self) -> frozenset[int]:
+        """The ids of all images."""
+        return frozenset(picture.image_id for picture in self.pictures) or frozenset({self.image_id or 0})
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ names in JSON what it has told in prose goes on.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from grounding.answers.descriptions import blank_spans
 from grounding.answers.forms import LOOPED, REPEATED
 from grounding.answers.loops import LoopWatch, loop_start
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.plain_characters import in_plain_characters
-from grounding.answers.spellings.written_boxes import WrittenBox
+from grounding.answers.spellings.written_boxes import Found, WrittenBox
 
 SCANS = 16
 """Characters that may be scanned for each character of the answer: a limit, so that the work is linear.
@@ -34,6 +35,9 @@ _MAY_END_BOX = re.compile(r"[)\]}>\n]")
 _CLOSING = re.compile(r"(?:\s*(?:[\"'”’`)\]}）】]|</\w{1,30}>|<\|/\w{1,30}\|>|<\|\w{0,30}end\w{0,30}\|>))*")
 
 
+Scanner = Callable[[str], Sequence[Found]]
+
+
 @dataclass(frozen=True)
 class RepeatStop:
     """An answer repeats itself: the text before `place` holds the objects before, `problem` is the reason."""
@@ -46,11 +50,13 @@ class RepeatStop:
 class RepeatWatch:
     """Follows an answer while it grows.
 
-    `thinks` says that the text begins inside of a thought. `work` counts the characters that were scanned or
-    compared: it is linear in the length of the answer.
+    `thinks` says that the text begins inside of a thought. Where it is `about_several` pictures, the same
+    object in another picture is no repeated one. `work` counts the characters that were scanned or compared:
+    it is linear in the length of the answer.
     """
 
     thinks: bool = False
+    about_several: bool = False
     pieces: list[str] = field(default_factory=list)
     loops: LoopWatch = field(default_factory=LoopWatch)
     numbers: "_SeenNumbers" = field(default_factory=lambda: _SeenNumbers())
@@ -78,7 +84,7 @@ class RepeatWatch:
         if self.stop is None and self.numbers.add(" "):
             self.numbers.suspect()
         if self.stop is None and self.numbers.was_suspected:
-            self.stop = _repeated_object(self._text(), thinks=self.thinks, is_whole=True)
+            self.stop = self._repeated_object(is_whole=True)
         return self.stop
 
     def _add_slice(self, piece: str) -> None:
@@ -91,22 +97,28 @@ class RepeatWatch:
             self.stop = self._scan()
         period = self.loops.add(piece)
         if self.stop is None and period is not None:
-            self.stop = _before_loop(self._text(), period, thinks=self.thinks)
+            self.stop = _before_loop(self._text(), period, self._scanner())
 
     def _scan(self) -> RepeatStop | None:
         if self.scanned + self.length > SCANS * self.length + FIRST_SCANS:
             return None
         self.scanned += self.length
-        return _repeated_object(self._text(), thinks=self.thinks)
+        return self._repeated_object()
+
+    def _repeated_object(self, *, is_whole: bool = False) -> RepeatStop | None:
+        return _repeated_object(self._text(), self._scanner(), is_whole=is_whole)
+
+    def _scanner(self) -> Scanner:
+        return partial(scan_answer, thinks=self.thinks, about_several=self.about_several)
 
     def _text(self) -> str:
         self.pieces = ["".join(self.pieces)]
         return self.pieces[0]
 
 
-def find_repeat(text: str, *, thinks: bool = False) -> RepeatStop | None:
+def find_repeat(text: str, *, thinks: bool = False, about_several: bool = False) -> RepeatStop | None:
     """Return where a whole answer repeats itself, None if it does not."""
-    watch = RepeatWatch(thinks)
+    watch = RepeatWatch(thinks, about_several)
     return watch.add(text) or watch.finish()
 
 
@@ -153,38 +165,36 @@ class _SeenNumbers:
         return is_known
 
 
-def _boxes(text: str, *, thinks: bool) -> list[WrittenBox]:
-    return [found for found in scan_answer(text, thinks=thinks) if not isinstance(found, str)]
+def _boxes(text: str, scan: Scanner) -> list[WrittenBox]:
+    return [found for found in scan(text) if not isinstance(found, str)]
 
 
-def _repeated_object(text: str, *, thinks: bool, is_whole: bool = False) -> RepeatStop | None:
+def _repeated_object(text: str, scan: Scanner, *, is_whole: bool = False) -> RepeatStop | None:
     """Return the stop before the first object that repeats an earlier one."""
-    boxes = _boxes(text, thinks=thinks)
+    boxes = _boxes(text, scan)
     bare = _without_descriptions(text, boxes)
     seen: set[object] = set()
     for number, (box, writing) in enumerate(zip(boxes, _writings(text, boxes), strict=True)):
-        key = (box.label, box.numbers, box.is_percent, box.order, writing)
+        key = (box.picture, box.label, box.numbers, box.is_percent, box.order, writing)
         if key in seen:
             is_last = number + 1 == len(boxes)
             if not is_whole and not _is_complete(bare, box, is_last=is_last):
                 return None
-            place = _end_of(text, boxes[:number], _start_of(box, boxes[number - 1]), thinks=thinks)
+            place = _end_of(text, boxes[:number], _start_of(box, boxes[number - 1]), scan)
             return None if place is None else RepeatStop(place, REPEATED)
         seen.add(key)
     return None
 
 
-def _before_loop(text: str, period: int, *, thinks: bool) -> RepeatStop:
+def _before_loop(text: str, period: int, scan: Scanner) -> RepeatStop:
     """Return the stop at the end of the last object before a loop at the end of a text."""
     first = text[: loop_start(text, period) + period]
-    boxes = _boxes(first, thinks=thinks)
+    boxes = _boxes(first, scan)
     if boxes and not _is_complete(_without_descriptions(first, boxes), boxes[-1], is_last=True):
         boxes.pop()
-    if boxes:
-        place = _end_of(first, boxes, len(first), thinks=thinks)
-    else:
-        place = 0 if scan_answer(first, thinks=thinks) else len(first)  # it says that there is nothing
-    return RepeatStop(place or 0, LOOPED)
+    if not boxes:  # without a problem, it says that there is nothing
+        return RepeatStop(0 if scan(first) else len(first), LOOPED)
+    return RepeatStop(_end_of(first, boxes, len(first), scan) or 0, LOOPED)
 
 
 def _without_descriptions(text: str, boxes: Sequence[WrittenBox]) -> str:
@@ -220,7 +230,7 @@ def _start_of(box: WrittenBox, previous: WrittenBox) -> int:
     return min(own)
 
 
-def _end_of(text: str, boxes: Sequence[WrittenBox], limit: int, *, thinks: bool) -> int | None:
+def _end_of(text: str, boxes: Sequence[WrittenBox], limit: int, scan: Scanner) -> int | None:
     """Return a place up to which a text holds just these boxes, with what closes the last of them.
 
     Nothing from `limit` on is used. None if there is no such place.
@@ -233,7 +243,7 @@ def _end_of(text: str, boxes: Sequence[WrittenBox], limit: int, *, thinks: bool)
             continue
         closed = _CLOSING.match(text, place, limit)
         place = place if closed is None else closed.end()
-        kept = _boxes(text[:place], thinks=thinks)
+        kept = _boxes(text[:place], scan)
         if [(box.label, box.numbers) for box in kept] == [(box.label, box.numbers) for box in boxes]:
             return place
     return None

@@ -7,55 +7,26 @@ end, so that an answer near `max_new_tokens` would still be cut. With the states
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from grounding.boxes import GRID
-from grounding.grammar.answer_form import AnswerForm, answer_form
-from grounding.grammar.description_text import DescriptionText
+from grounding.grammar.answer_form import CANDIDATE
+from grounding.grammar.answer_parts import (
+    DONE,
+    ChoicePart,
+    FixedPart,
+    NumberPart,
+    TextPart,
+    answer_parts,
+)
 from grounding.grammar.digits import can_have, leads, longer
 from grounding.grammar.free_labels import FreeLabel
 from grounding.grammar.label_rule import LABEL_ROOM, LabelRule
 from grounding.grammar.listed_labels import ListedLabel
-from grounding.grammar.symbols import END, Symbols, spell
+from grounding.grammar.symbols import END, Symbols
 
 State = tuple[int, Any, Any]
 """The number of a part, the place within it, and the corner x1, y1 as far as a later number depends on it."""
-
-
-@dataclass(frozen=True)
-class _Fixed:
-    """Symbols without a choice."""
-
-    symbols: Symbols
-    then: int
-
-
-@dataclass(frozen=True)
-class _Text:
-    """A label or a description; it is begun only where so many tokens are left."""
-
-    rule: LabelRule
-    room: int
-    then: int
-
-
-@dataclass(frozen=True)
-class _Number:
-    """x1, y1, x2 or y2, by its place in a box."""
-
-    place: int
-    then: int
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """One of several parts; the first of them leads to the end of the answer."""
-
-    parts: tuple[int, ...]
-
-
-_Part = _Fixed | _Text | _Number | _Choice
 
 
 class AnswerGrammar:
@@ -64,35 +35,46 @@ class AnswerGrammar:
     Coordinates are integers 0..1000 without leading zeros, x1 < x2 and y1 < y2.
     """
 
-    def __init__(self, answer_format: str, labels: Sequence[str] = (), *, descriptions: bool = False) -> None:
+    def __init__(
+        self,
+        answer_format: str,
+        labels: Sequence[str] = (),
+        *,
+        descriptions: bool = False,
+        pictures: int = 1,
+        candidates: int = 0,
+    ) -> None:
         """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any.
 
-        With `descriptions`, an object can have one.
+        With `descriptions`, an object can have one. Answers about several `pictures` name those. With so many
+        `candidates`, an object can be named by the number of one, from 1, in place of its box or before it.
+
+        Raises:
+            ValueError: candidates, and descriptions or several pictures, which no answer has together.
         """
-        self.form = answer_form(answer_format)
+        if candidates and (descriptions or pictures > 1):
+            raise ValueError("answers that name candidates are about one picture, and have no descriptions")
         is_json = answer_format == "json"
         rule: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
-        label = _Text(rule, rule.reserve(rule.start) if labels else LABEL_ROOM, 0)
-        self._parts = _parts(self.form, label)
-        if descriptions:
-            _add_description(self._parts, self.form)
-        self.start = self._enter(0, None)
+        room = rule.reserve(rule.start) if labels else LABEL_ROOM
+        self._parts, first = answer_parts(answer_format, rule, room, descriptions, pictures, candidates)
+        self.start = self._enter(first, None)
 
     def step(self, state: State, symbol: int) -> State | None:
         """Return the state after one more symbol, None where no answer goes on with it."""
         number, inner, corner = state
         part = self._parts[number]
-        if isinstance(part, _Fixed):
+        if isinstance(part, FixedPart):
             if part.symbols[inner : inner + 1] != (symbol,):
                 return None
             inner += 1
             return self._enter(part.then, corner) if inner == len(part.symbols) else (number, inner, corner)
-        if isinstance(part, _Choice):
+        if isinstance(part, ChoicePart):
             for other in part.parts:
                 if (after := self.step(self._enter(other, corner), symbol)) is not None:
                     return after
             return None
-        if isinstance(part, _Text):
+        if isinstance(part, TextPart):
             after = part.rule.step(inner, symbol) if symbol < 256 else None
             if after is not None:
                 return number, after, corner
@@ -104,16 +86,16 @@ class AnswerGrammar:
         """Return the symbols that can come next, () after the end; None in a free label or description."""
         number, inner, corner = state
         part = self._parts[number]
-        if isinstance(part, _Fixed):
+        if isinstance(part, FixedPart):
             return part.symbols[inner : inner + 1]
-        if isinstance(part, _Choice):
+        if isinstance(part, ChoicePart):
             return [symbol for other in part.parts for symbol in self._first(other, corner)]
-        if isinstance(part, _Text):
+        if isinstance(part, TextPart):
             listed = part.rule.choices(inner)
             if listed is None:
                 return None
             return [*listed, *(self._first(part.then, corner) if part.rule.is_whole(inner) else ())]
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = [0x30 + digit for digit in range(10) if leads(longer(inner, digit), low, high)]
         is_whole = inner is not None and low <= inner <= high
         return [*digits, *(self._first(part.then, corner) if is_whole else ())]
@@ -137,15 +119,15 @@ class AnswerGrammar:
         """
         number, inner, corner = state
         part = self._parts[number]
-        if part == _DONE:
+        if part == DONE:
             return 0
-        if isinstance(part, _Fixed):
+        if isinstance(part, FixedPart):
             return count_tokens(part.symbols[inner:]) + self._ahead(part.then, count_tokens)
-        if isinstance(part, _Choice):
+        if isinstance(part, ChoicePart):
             return self._ahead(part.parts[0], count_tokens)
-        if isinstance(part, _Text):
+        if isinstance(part, TextPart):
             return part.rule.reserve(inner) + self._ahead(part.then, count_tokens)
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
         return digits + self._ahead(part.then, count_tokens)
 
@@ -156,7 +138,7 @@ class AnswerGrammar:
             state = None if state is None else self.step(state, symbol)
         if state is None:
             return False
-        return self._parts[state[0]] == _DONE or self.step(state, END) is not None
+        return self._parts[state[0]] == DONE or self.step(state, END) is not None
 
     def like(self, state: State) -> State:
         """Return a state with all continuations of this one and maybe more, the same for many states."""
@@ -166,90 +148,44 @@ class AnswerGrammar:
     def _enter(self, number: int, corner: Any) -> State:
         """Return the state at the beginning of a part."""
         part = self._parts[number]
-        if isinstance(part, _Fixed):
+        if isinstance(part, FixedPart):
             return number, 0, corner
-        return number, part.rule.start if isinstance(part, _Text) else None, corner
+        return number, part.rule.start if isinstance(part, TextPart) else None, corner
 
     def _first(self, number: int, corner: Any) -> Sequence[int]:
         return self.choices(self._enter(number, corner)) or ()
 
-    def _step_number(self, part: _Number, state: State, symbol: int) -> State | None:
+    def _step_number(self, part: NumberPart, state: State, symbol: int) -> State | None:
         number, inner, corner = state
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         if 0x30 <= symbol <= 0x39:
             value = longer(inner, symbol - 0x30)
             return (number, value, corner) if leads(value, low, high) else None
         if inner is None or not low <= inner <= high:
             return None
-        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None)[part.place]
+        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None, corner)[
+            part.place
+        ]
         return self.step(self._enter(part.then, after), symbol)
 
     def _ahead(self, number: int, count_tokens: Callable[[Symbols], int]) -> int:
         """Return the tokens that a part and all after it need, whatever the numbers before it are."""
         part = self._parts[number]
-        if isinstance(part, _Choice):
+        if isinstance(part, ChoicePart):
             return self._ahead(part.parts[0], count_tokens)
-        if part == _DONE:
+        if part == DONE:
             return 0
-        if isinstance(part, _Fixed):
+        if isinstance(part, FixedPart):
             own = count_tokens(part.symbols)
-        elif isinstance(part, _Text):
+        elif isinstance(part, TextPart):
             own = part.room
         else:
-            own = len(str(GRID - 1 if part.place < 2 else GRID))
+            own = len(str(GRID - 1 if part.place < 2 else part.most))
         return own + self._ahead(part.then, count_tokens)
 
 
-_DONE = _Fixed((), -1)
-
-
-def _parts(form: AnswerForm, label: _Text) -> list[_Part]:
-    """Return the parts of an answer; each names the part after it, and the last one stays empty."""
-    pieces: list[str | int | None] = [*form.pieces]
-    first = 1 if form.opening else 0
-    item = first + 1
-    after = item + len(pieces)
-    separator, closing, nothing, done = after + 1, after + 2, after + 3, after + 4
-    parts: list[_Part] = [_Fixed(spell(form.opening), first)] if form.opening else []
-    parts.append(_Choice((nothing, item)))
-    parts += [_part(piece, label, then) for then, piece in enumerate(pieces, item + 1)]
-    parts += [
-        _Choice((closing, separator)),
-        _Fixed(spell(form.separator), item),
-        _Fixed((*spell(form.closing), END), done),
-        _Fixed((*spell(form.nothing), END), done),
-        _DONE,
-    ]
-    return parts
-
-
-def _add_description(parts: list[_Part], form: AnswerForm) -> None:
-    """Let the last piece of an object go on with a description: the parts for that come last."""
-    tail = _Fixed(spell(form.tail), 0)
-    place = next(
-        n for n, part in enumerate(parts) if isinstance(part, _Fixed) and part.symbols == tail.symbols
-    )
-    last = parts[place]
-    assert isinstance(last, _Fixed)
-    rest = form.tail.removeprefix(form.undescribed)
-    choice = len(parts)
-    plain, before, text, behind = (choice + 1, choice + 2, choice + 3, choice + 4)
-    parts[place] = _Fixed(spell(form.undescribed), choice)
-    parts += [
-        _Choice((plain if rest else last.then, before)),
-        _Fixed(spell(rest), last.then),
-        _Fixed(spell(form.before), text),
-        _Text(DescriptionText(), LABEL_ROOM, behind),
-        _Fixed(spell(form.behind), last.then),
-    ]
-
-
-def _part(piece: str | int | None, label: _Text, then: int) -> _Part:
-    if piece is None:
-        return replace(label, then=then)
-    return _Fixed(spell(piece), then) if isinstance(piece, str) else _Number(piece, then)
-
-
-def _bounds(place: int, corner: Any) -> tuple[int, int]:
+def _bounds(part: NumberPart, corner: Any) -> tuple[int, int]:
     """Return the least and the largest value of a number."""
-    return (0, GRID - 1) if place < 2 else (corner[place - 2] + 1, GRID)
+    if part.place == CANDIDATE:
+        return 1, part.most
+    return (0, GRID - 1) if part.place < 2 else (corner[part.place - 2] + 1, GRID)

@@ -8,6 +8,7 @@ from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.boxes import GRID, Box, Size
 from grounding.candidates.candidate_list import read_candidates
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.box_pictures import IMAGE_ID_KEY, pictures_of_boxes
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
     ACCEPTED_BY_TRAINING,
@@ -17,9 +18,12 @@ from grounding.record.flaws import (
     BAD_OBJECTS,
     BAD_REGION,
     BAD_REPLAY,
+    BAD_VIEWS,
     BAD_YES_NO,
     BOX_COUNT,
     BOX_FIRST,
+    BOX_PICTURES,
+    BOX_UNPLACED,
     IMAGE_COUNT,
     IMAGE_PLACE,
     NOT_JSON,
@@ -33,6 +37,7 @@ from grounding.record.pieces import check_answer_text, check_box, check_label, e
 from grounding.record.read_back import check_reading_back
 from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import asks_for_words, read_region
+from grounding.views.view_mark import without_views
 from grounding.yes_no.shown_box import TEXT
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY, asks_yes_or_no
 from grounding.yes_no.yes_no_words import YES_AND_NO
@@ -66,12 +71,26 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
         yield from _check_yes_no(messages, objects, row[YES_NO_KEY])
         return
     if asks_for_words(row):
-        yield from _check_region(messages, objects, row, contract)
+        yield from _check_region(messages, objects, row, contract, len(images or ()))
         return
     if is_replayed(row):
         if objects or any(_PLACEHOLDER.search(message["content"]) for message in messages):
             yield Flaw(BAD_REPLAY, excerpt(objects or messages[-1]["content"]))
         return
+    try:
+        plain = without_views(row)
+    except ValueError as error:
+        yield Flaw(BAD_VIEWS, str(error))
+        return
+    yield from _check_question_for_boxes(plain, contract, len(images or ()) if plain is row else 1)
+
+
+def _check_question_for_boxes(row: dict[str, Any], contract: Contract, images: int) -> Iterator[Flaw]:
+    """Check the candidates that a question lists, and the objects that its answers name.
+
+    `images` is how many images the answers are about.
+    """
+    messages, objects = row["messages"], row.get("objects")
     candidates = None
     try:
         candidates = read_candidates(row)
@@ -80,7 +99,7 @@ def check_record(row: Any, contract: Contract) -> Iterator[Flaw]:
     if candidates is not None and candidates.without(_first_question(messages)) is None:
         yield Flaw(BAD_CANDIDATES, excerpt(_first_question(messages)))
     boxes = () if candidates is None else candidates.boxes_in(Size(GRID, GRID))
-    yield from _check_named_objects(messages, objects, contract, boxes)
+    yield from _check_named_objects(messages, objects, contract, images, boxes)
 
 
 def _first_question(messages: Messages) -> str:
@@ -96,16 +115,38 @@ def _are_paths(images: Any) -> bool:
 
 
 def _check_named_objects(
-    messages: Messages, objects: Any, contract: Contract, candidates: Sequence[Box] = ()
+    messages: Messages, objects: Any, contract: Contract, images: int, candidates: Sequence[Box] = ()
 ) -> Iterator[Flaw]:
     """Check the objects that the answers name, and that the reader finds them."""
-    in_objects = list(_check_objects(messages, objects, contract, are_numbered=bool(candidates)))
+    in_objects = [
+        *_check_pictures(objects, images),
+        *_check_objects(messages, objects, contract, are_numbered=bool(candidates)),
+    ]
     yield from in_objects
     if all(flaw.kind in ACCEPTED_BY_TRAINING for flaw in in_objects):
         yield from check_reading_back(messages, objects, candidates)
+    shown = 0
     for message in messages:
+        shown += message["content"].count(IMAGE_PLACEHOLDER) if message["role"] == "user" else 0
         if message["role"] == "assistant" and not _PLACEHOLDER.search(message["content"]):
-            yield from check_answer_text(message["content"], contract, candidates)
+            yield from check_answer_text(
+                message["content"], contract, candidates, images=shown if images > 1 else 1
+            )
+
+
+def _check_pictures(objects: Any, images: int) -> Iterator[Flaw]:
+    """Check which image each box is in; `images` is how many the record has."""
+    if not isinstance(objects, dict) or not isinstance(objects.get("bbox", []), list):
+        return  # another flaw
+    indices = objects.get(IMAGE_ID_KEY)
+    if indices is None:
+        if images > 1 and objects.get("bbox"):
+            yield Flaw(BOX_UNPLACED, excerpt(objects))
+        return
+    try:
+        pictures_of_boxes(objects, images)
+    except ValueError as error:
+        yield Flaw(BOX_PICTURES, f"{error}: {excerpt(indices)}")
 
 
 def _find_bad_turn(messages: Any) -> str | None:
@@ -149,7 +190,7 @@ def _check_yes_no(messages: Messages, objects: Any, kind: str) -> Iterator[Flaw]
 
 
 def _check_region(
-    messages: Messages, objects: Any, row: dict[str, Any], contract: Contract
+    messages: Messages, objects: Any, row: dict[str, Any], contract: Contract, images: int
 ) -> Iterator[Flaw]:
     """Check a question for words: its first answer is one that its mark knows to be true.
 
@@ -171,7 +212,7 @@ def _check_region(
     elif region.show == TEXT and not _states_box(question, region.box):
         yield Flaw(BAD_REGION, f"the question does not state {list(region.box)}: {excerpt(question)}")
     elif later:
-        yield from _check_named_objects(later, objects, contract)
+        yield from _check_named_objects(later, objects, contract, images)
     elif objects:
         yield Flaw(BAD_REGION, excerpt(objects))
 
@@ -204,7 +245,7 @@ def _check_objects(
     for box in boxes:
         yield from check_box(box)
     if len(labels) == len(boxes):
-        yield from _find_repeated(labels, boxes)
+        yield from _find_repeated(labels, boxes, lists.get(IMAGE_ID_KEY))
 
 
 def _check_counts(messages: Messages, labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
@@ -237,10 +278,11 @@ def _labels_with_a_box_in_answers(messages: Messages, *, are_numbered: bool) -> 
     return found
 
 
-def _find_repeated(labels: list[Any], boxes: list[Any]) -> Iterator[Flaw]:
+def _find_repeated(labels: list[Any], boxes: list[Any], pictures: Any) -> Iterator[Flaw]:
     seen: set[str] = set()
-    for pair in zip(labels, boxes, strict=True):
-        key = repr(pair)
+    has_pictures = isinstance(pictures, list) and len(pictures) == len(boxes)
+    for place, pair in enumerate(zip(labels, boxes, strict=True)):
+        key = repr((*pair, pictures[place] if has_pictures else 0))
         if key in seen:
             yield Flaw(TWICE_IN_ANSWER, excerpt(pair))
         seen.add(key)

@@ -13,6 +13,7 @@ from grounding.record.filling import fill_placeholders
 from grounding.record.replay_mark import is_replayed
 from grounding.regions.region_mark import Region, asks_for_words, read_region
 from grounding.samples import Reading
+from grounding.views.view_mark import Views, read_views
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
 
 _ON_GRID = Size(GRID, GRID)
@@ -34,7 +35,8 @@ class Record:
     they may go on with other questions; these answers name no objects. Nor do those of records that replay
     (`is_replay`) a model's own words, which alone may have no image. `box_pictures` has the index of its
     image for each of the boxes that fill placeholders. `candidates` are those that the first question lists,
-    None without any.
+    None without any. With `views`, all images but the first show parts of it, and answers are about the first
+    alone.
     """
 
     images: tuple[str, ...]
@@ -44,11 +46,17 @@ class Record:
     is_replay: bool = False
     box_pictures: tuple[int, ...] = ()
     candidates: CandidateList | None = None
+    views: Views | None = None
 
     @property
     def image(self) -> str:
         """The first image; all records have one, but for those that replay words."""
         return self.images[0]
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The images that answers are about: all but views of the first."""
+        return self.images if self.views is None else self.images[:1]
 
     @property
     def names_objects(self) -> bool:
@@ -62,8 +70,10 @@ class Record:
 
     @property
     def shown(self) -> tuple[int, ...]:
-        """For each answer, how many of the images were shown before it: at least the first."""
+        """For each answer, how many of the pictures were shown before it: at least the first."""
         seen, shown = 0, []
+        if self.views is not None:
+            return (1,) * len(self.answers)
         for turn in self.turns:
             seen += turn.text.count(IMAGE_PLACEHOLDER) if turn.role == "user" else 0
             if turn.role == "assistant":
@@ -73,15 +83,16 @@ class Record:
     def read_answers(self, asked: Size | Asked) -> Reading:
         """Read the objects back from all answers that can name some, boxes in images of these sizes.
 
-        `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid, those of all images. An answer is about the
-        images that were shown before it. The reading has no spans.
+        `Size(GRID, GRID)` leaves the boxes on the 0..1000 grid, those of all pictures. An answer is about the
+        pictures that were shown before it. The reading has no spans.
 
         Raises:
-            ValueError: not one size for each image.
+            ValueError: not one size for each of the `pictures`.
         """
-        asked = Asked((asked,) * max(1, len(self.images))) if asked == _ON_GRID else as_asked(asked)
-        if self.images and len(asked.sizes) != len(self.images):
-            raise ValueError(f"{len(asked.sizes)} sizes of {len(self.images)} images")
+        pictures = len(self.pictures)
+        asked = Asked((asked,) * max(1, pictures)) if asked == _ON_GRID else as_asked(asked)
+        if pictures and len(asked.sizes) != pictures:
+            raise ValueError(f"{len(asked.sizes)} sizes of {pictures} images")
         candidates = () if self.candidates is None else self.candidates.boxes_in(asked.sizes[0])
         shown = [Asked(asked.sizes[: max(1, count)], candidates) for count in self.shown]
         pairs = list(zip(self.answers, shown, strict=True))
@@ -111,13 +122,15 @@ def parse_record(row: dict[str, Any]) -> Record:
             raise ValueError("images is not a list of paths")
         if not all(isinstance(role, str) for role in roles):
             raise ValueError("a role is not a text")
-        region, candidates = read_region(row), read_candidates(row)
-        places = pictures_of_boxes(row.get("objects"), len(images))
+        region, candidates, views = read_region(row), read_candidates(row), read_views(row)
+        places = pictures_of_boxes(row.get("objects"), len(images) if views is None else 1)
+        if views is not None and len(images) != 1 + len(views.regions):
+            raise ValueError(f"{len(images)} images, the first and {len(views.regions)} views of it are meant")
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error
     turns = tuple(map(Turn, roles, texts))
-    return Record(images, turns, asks_yes_or_no(row), region, is_replay, places, candidates)
+    return Record(images, turns, asks_yes_or_no(row), region, is_replay, places, candidates, views)
 
 
 def asks_for_boxes(row: Any) -> bool:

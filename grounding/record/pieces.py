@@ -20,6 +20,7 @@ from grounding.record.flaws import (
     NOT_FOUR,
     NOT_INTEGER,
     OUT_OF_GRID,
+    PICTURE_UNREAD,
     TWICE_IN_ANSWER,
     UNKNOWN_LABEL,
     WITHOUT_AREA,
@@ -36,6 +37,8 @@ _KINDS = {
     forms.NO_SUCH_CANDIDATE: BAD_NUMBER,
     forms.CANDIDATE_TWICE: BAD_NUMBER,
 }
+_PICTURE_PROBLEMS = frozenset({forms.PICTURE_UNNAMED, forms.PICTURE_UNCLEAR, forms.PICTURE_MISSING})
+
 _BOX_KEYS = forms.BOX_KEYS[:3]
 """The keys of a box of four numbers; under others, models write other forms."""
 
@@ -64,13 +67,21 @@ def check_box(box: Any) -> Iterator[Flaw]:
         yield Flaw(WITHOUT_AREA, excerpt(box))
 
 
-def check_answer_text(text: str, contract: Contract, candidates: Sequence[Box] = ()) -> Iterator[Flaw]:
+def check_answer_text(
+    text: str, contract: Contract, candidates: Sequence[Box] = (), *, images: int = 1
+) -> Iterator[Flaw]:
     """Yield what is wrong with an answer that spells its boxes itself: a JSON list, or grounding tokens.
 
-    `candidates` are those of its question, on the grid: answers can name them by number.
+    `candidates` are those of its question, on the grid: answers can name them by number. `images` is how many
+    images it is about: with several, it has to name that of each box.
     """
     if text.strip() in forms.NOTHING_FOUND.values():
         return
+    if images > 1:
+        for problem in _PICTURE_PROBLEMS.intersection(
+            read_answer(text, Asked((_ON_GRID,) * images)).problems
+        ):
+            yield Flaw(PICTURE_UNREAD, f"{problem}: {excerpt(text)}")
     rows = _json_rows(text)
     if contract.is_verbatim and not (rows and all(_has_box(row) or _is_number(row) for row in rows)):
         return
@@ -79,7 +90,7 @@ def check_answer_text(text: str, contract: Contract, candidates: Sequence[Box] =
     elif contract.answer_format == "json":
         yield Flaw(BAD_ANSWER, excerpt(text))
     elif contract.answer_format is not None or "bbox" in text or BOX_START in text:
-        yield from _check_reading(text, contract.labels, candidates)
+        yield from _check_reading(text, contract.labels, Asked((_ON_GRID,) * images, tuple(candidates)))
     # else it is plain text without boxes, and no card promised any
 
 
@@ -109,11 +120,11 @@ def _is_well_described(row: dict[str, Any]) -> bool:
     return all(isinstance(text, str) and bool(text.strip()) for text in texts)
 
 
-def _check_reading(
-    text: str, labels: frozenset[str] | None, candidates: Sequence[Box] = ()
-) -> Iterator[Flaw]:
-    reading = read_answer(text, Asked((_ON_GRID,), tuple(candidates)))
+def _check_reading(text: str, labels: frozenset[str] | None, asked: Asked) -> Iterator[Flaw]:
+    reading = read_answer(text, asked)
     for problem in reading.problems:
+        if problem in _PICTURE_PROBLEMS:
+            continue  # found already
         yield Flaw(_KINDS.get(problem, BAD_ANSWER), excerpt(text))
     for detection in reading.detections:
         yield from check_label(detection.label or "-", labels)

@@ -10,7 +10,8 @@ from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.answers.forms import CANDIDATE_TWICE, NO_SUCH_CANDIDATE
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Box, Size
-from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.record.box_pictures import IMAGE_ID_KEY
 from grounding.record.filling import fill_placeholders
 from grounding.record.flaws import BAD_NUMBER, LOST_IN_READING, Flaw
 
@@ -31,10 +32,14 @@ WRONG_NUMBERS = frozenset({NO_SUCH_CANDIDATE, CANDIDATE_TWICE})
 
 @dataclass(frozen=True)
 class MeantObject:
-    """An object that an answer is meant to name, its box on the grid; `label` is None if any will do."""
+    """An object that an answer is meant to name, its box on the grid; `label` is None if any will do.
+
+    `picture` is the index of its image.
+    """
 
     label: str | None
     box: tuple[float, ...]
+    picture: int = 0
 
 
 Meant = tuple[MeantObject, ...]
@@ -55,6 +60,7 @@ def meant_by_placeholders(
     """
     given = objects or {}
     labels, boxes = iter(given.get("ref", ())), iter(given.get("bbox", ()))
+    pictures = iter(given.get(IMAGE_ID_KEY) or ())
     meant: list[Meant] = []
     for message in messages:
         found, label = [], None
@@ -64,31 +70,44 @@ def meant_by_placeholders(
             elif mark == REF_PLACEHOLDER:
                 label = str(next(labels, mark)).strip()
             elif (box := next(boxes, None)) is not None:
-                found.append(MeantObject(label, tuple(int(number) for number in box)))
+                found.append(MeantObject(label, tuple(int(number) for number in box), next(pictures, 0)))
         if message["role"] == "assistant":
             meant.append(tuple(found))
     return meant
 
 
-def read_objects(text: str, candidates: Sequence[Box] = ()) -> Meant:
-    """Return the objects that the reader finds in an answer, on the grid, as are the candidates."""
-    reading = read_answer(text, Asked((_ON_GRID,), tuple(candidates)))
+def read_objects(text: str, candidates: Sequence[Box] = (), *, images: int = 1) -> Meant:
+    """Return the objects that the reader finds in an answer about so many images, on the grid.
+
+    The candidates are on the grid, too.
+    """
+    reading = read_answer(text, Asked((_ON_GRID,) * images, tuple(candidates)))
     return tuple(
-        MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2))
+        MeantObject(found.label, (found.box.x1, found.box.y1, found.box.x2, found.box.y2), found.picture)
         for found in reading.detections
     )
 
 
-def lost_in_reading(text: str, meant: Meant, candidates: Sequence[Box] = ()) -> str | None:
-    """Say how the objects that the reader finds in a text differ from those that are meant; None if not."""
+def lost_in_reading(
+    text: str, meant: Meant, candidates: Sequence[Box] = (), *, images: int = 1
+) -> str | None:
+    """Say how the objects that the reader finds in a text differ from those that are meant; None if not.
+
+    `images` is how many images the text is about.
+    """
     if leftover := _MARKS.search(text):
         return f"{leftover.group()} is left over in '{_shown(text)}'"
-    found = read_objects(text, candidates)
+    found = read_objects(text, candidates, images=images)
     if len(found) != len(meant):
         return f"{len(found)} of {len(meant)} objects are read in '{_shown(text)}'"
     for one, other in zip(found, meant, strict=True):
         if any(abs(x - y) > 1e-6 for x, y in zip(one.box, other.box, strict=True)):
             return f"box {list(other.box)} is read as {[round(x) for x in one.box]} in '{_shown(text)}'"
+        if one.picture != other.picture:
+            return (
+                f"box {list(other.box)} of image {other.picture + 1} is read as one of image "
+                f"{one.picture + 1} in '{_shown(text)}'"
+            )
         if other.label is not None and one.label != other.label:
             return f"label '{other.label}' is read as '{one.label}' in '{_shown(text)}'"
     return None
@@ -104,20 +123,21 @@ def check_reading_back(
     The record has passed the checks of its form, its labels and its boxes.
     """
     texts = fill_placeholders([message["content"] for message in messages], objects)
-    answers = [
-        (message["content"], text)
-        for message, text in zip(messages, texts, strict=True)
-        if message["role"] == "assistant"
-    ]
+    answers = []
+    shown = 0
+    for message, text in zip(messages, texts, strict=True):
+        shown += message["content"].count(IMAGE_PLACEHOLDER) if message["role"] == "user" else 0
+        if message["role"] == "assistant":
+            answers.append((message["content"], text, max(1, shown)))
     every = meant_by_placeholders(messages, objects, candidates)
-    for (content, text), meant in zip(answers, every, strict=True):
+    for (content, text, images), meant in zip(answers, every, strict=True):
         has_boxes = BOX_PLACEHOLDER in content or (candidates and REF_PLACEHOLDER in content)
-        if not has_boxes or _surely_reads_back(content, meant):
+        if not has_boxes or (images == 1 and _surely_reads_back(content, meant)):
             continue
-        if problem := lost_in_reading(text, meant, candidates):
+        if problem := lost_in_reading(text, meant, candidates, images=images):
             yield Flaw(LOST_IN_READING, problem)
         if wrong := WRONG_NUMBERS.intersection(
-            read_answer(text, Asked((_ON_GRID,), tuple(candidates))).problems
+            read_answer(text, Asked((_ON_GRID,) * images, tuple(candidates))).problems
         ):
             yield Flaw(BAD_NUMBER, f"{min(wrong)}: {_shown(text)}")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from grounding.answers.asked import Asked
 from grounding.boxes import Size
+from grounding.candidates.candidate_list import CandidateList
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
@@ -51,12 +52,15 @@ class Question:
     """A question about one picture or several, in their order, and the prompt.
 
     With a `region` it asks for words about that; the picture may be one that shows the region. `image_id`,
-    `image` and `size` are those of the first picture.
+    `image` and `size` are those of the first picture. `candidates` are those that the user message lists,
+    None without any. `source` is the picture's name in its source, "" where the record does not say.
     """
 
     pictures: tuple[AskedPicture, ...]
     request: Request
     region: Region | None = None
+    candidates: CandidateList | None = None
+    source: str = ""
 
     @classmethod
     def of_one(
@@ -88,7 +92,8 @@ class Question:
     @property
     def asked(self) -> Asked:
         """The pictures that boxes of the answer are about, for the reader of answers."""
-        return Asked(tuple(picture.size for picture in self.pictures))
+        sizes = tuple(picture.size for picture in self.pictures)
+        return Asked(sizes) if self.candidates is None else self.candidates.asked(sizes)
 
     @property
     def text(self) -> str:
@@ -154,6 +159,7 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
             *(question.image_id, question.image, question.size.width, question.size.height),
             *(question.request.system, question.request.user, question.request.images[0].stat().st_size),
             *([question.region.as_json()] if question.region else []),
+            *([question.candidates.as_json()] if question.candidates else []),
             *(
                 [each.image_id, each.image, each.size.width, each.size.height, file.stat().st_size]
                 for each, file in zip(question.pictures[1:], question.request.images[1:], strict=True)
@@ -196,7 +202,9 @@ def _question(row: dict[str, Any], dataset: Path, known: AnnotatedImages | None,
             pictures.append(AskedPicture(entry[0], name, entry[1]))
         else:
             raise UserError(f"{where}: {name} is not in the annotations: prepare the data set again")
-    return Question(tuple(pictures), request)
+    source = row.get("source")
+    name = source if isinstance(source, str) else ""
+    return Question(tuple(pictures), request, candidates=record.candidates, source=name)
 
 
 def _request(record: Record, dataset: Path, where: str) -> Request:
@@ -212,7 +220,9 @@ def _request(record: Record, dataset: Path, where: str) -> Request:
             f"{where}: {len(record.images)} `images`, and {places} times {IMAGE_PLACEHOLDER} in the user's "
             "messages: prepare the data set again"
         )
-    return Request(tuple(dataset / name for name in record.images[:shown]), system, turns[0].text)
+    images = tuple(dataset / name for name in record.images[:shown])
+    candidates = 0 if record.candidates is None else len(record.candidates.items)
+    return Request(images, system, turns[0].text, candidates=candidates)
 
 
 def _annotated_images(path: Path) -> AnnotatedImages:

@@ -14,6 +14,7 @@ from grounding.samples import Detection, Reading
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import Features, box_features
 from infer.confidence.calibration import BeingFitted, Calibration
+from infer.confidence.candidate_features import with_candidates
 from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import CALIBRATED, HEAD
 
@@ -46,6 +47,10 @@ class SizedRequest:
         """
         (size,) = self.asked.sizes
         return size
+
+    def plainly(self, request: Request) -> "SizedRequest":
+        """Return another request about the same pictures, which lists no candidates."""
+        return SizedRequest(replace(request, candidates=0), Asked(self.asked.sizes))
 
     def file_of(self, found: Detection) -> Path:
         """Return the file of the picture that a box of the answer is in.
@@ -153,6 +158,7 @@ def _with_scores(
     if score == CALIBRATED:
         assert calibration is not None  # whoever asks with this score has one
         features = box_features(reading, answer.tokens, asked, is_cut=answer.is_cut)
+        features = with_candidates(features, reading, asked, calibration.names)
     if score == "answer":
         scores = reading.confidences
     elif score == HEAD:

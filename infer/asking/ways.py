@@ -133,7 +133,7 @@ def _sampled(once: AskOnce, recipe: InferRecipe) -> WayOfAsking:
     if recipe.recall == HIGH_RECALL:
         made = once.calibration if isinstance(once.calibration, Calibration) else None
         # The features of boxes are kept until answers are merged.
-        keeping = once if made is None else replace(once, calibration=BeingFitted())
+        keeping = once if made is None else replace(once, calibration=BeingFitted(made.names))
         has_scores = recipe.score != "none"
         return AskForMore(keeping, recipe.recall_answers, recipe.recall_temperature, has_scores, made)
     return once

@@ -13,6 +13,7 @@ from infer.scoring.kinds.kind_scores import KindTable, score_kinds
 from infer.scoring.kinds.training_images import count_training_images
 from infer.scoring.metrics.catalogue import (
     ALL_METRICS,
+    CANDIDATE_METRICS,
     METRICS_AS_SAVED,
     PICTURE_METRICS,
     WORD_METRICS,
@@ -66,7 +67,7 @@ class Scores:
     def as_json(self) -> dict[str, Any]:
         """Return the contents of scores.json: metrics of every data set, tables, then optional metrics.
 
-        Metrics of several pictures and of words come last, and only where there are such questions.
+        Metrics of several pictures, candidates and words come last, and only where there are such questions.
         """
         always, optional = (
             {
@@ -87,7 +88,8 @@ class Scores:
             "category_intervals": self.category_intervals,
             KINDS_KEY: self.by_kind,
         }
-        others = {key: self.values[key] for key in (*PICTURE_METRICS, *WORD_METRICS) if key in self.values}
+        sometimes = (*PICTURE_METRICS, *CANDIDATE_METRICS, *WORD_METRICS)
+        others = {key: self.values[key] for key in sometimes if key in self.values}
         return {**always, **tables, **optional, **others}
 
 

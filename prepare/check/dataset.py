@@ -12,6 +12,7 @@ from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.files import find_outside
 from grounding.layout import ANNOTATIONS_FILES, CALIBRATION_SPLIT
+from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.predictions.annotations import read_annotations
 from grounding.record import flaws
 from grounding.record.checker import check_record
@@ -22,7 +23,7 @@ from prepare.check.image_bytes import examine_images
 from prepare.check.shown_regions import ShownRegion, find_shown_otherwise
 from prepare.locate import find_jsonl
 from prepare.reasons import IMAGE_TURNED
-from prepare.write.shown_boxes import is_drawn
+from prepare.write.drawn_files import is_drawn, is_view
 
 IMAGE_TWICE = "image has two names"
 ASKED_TWICE = "question is asked twice about one image"
@@ -97,9 +98,10 @@ def _check_records(
             shown.append(ShownRegion(number, names[0], region))
             if region.image:  # the picture of the source has to be there, and in no other split
                 images.setdefault(region.image, number)
+        asked_about = set(names[: _asked_images(record)])
         for name in names:
             images.setdefault(name, number)
-            if annotated is not None and name not in annotated and not is_about_words:
+            if annotated is not None and name not in annotated and not is_about_words and name in asked_about:
                 kind = NOT_ANNOTATED_CALIBRATION if split == CALIBRATION_SPLIT else NOT_ANNOTATED
                 report.add(Finding(kind, path, number, name))
         if (question := _question_of(record)) is not None:
@@ -141,6 +143,8 @@ def _check_images(
             report.add(Finding(OTHER_SIZE, path, line, f"{name}: {said}"))
         if not image.digest:
             continue
+        if is_view(name, image.digest):
+            continue  # parts of two pictures can look alike
         other_split, other = hashes.setdefault(image.digest, (split, name))
         if other_split != split:
             kind = IN_CALIBRATION if CALIBRATION_SPLIT in (split, other_split) else IN_BOTH
@@ -172,6 +176,11 @@ def _region_of(record: Any) -> Region | None:
 def _images_of(record: Any) -> list[str]:
     images = record.get("images") if isinstance(record, dict) else None
     return [name for name in images if isinstance(name, str)] if isinstance(images, list) else []
+
+
+def _asked_images(record: Any) -> int:
+    """Return how many images the first question shows: the annotations are about these alone."""
+    return max(1, (_question_of(record) or "").count(IMAGE_PLACEHOLDER))
 
 
 def _question_of(record: Any) -> str | None:

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from grounding.boxes import Size
-from grounding.markup import find_markup
+from grounding.markup import IMAGE_PLACEHOLDER, find_markup
 from grounding.samples import Sample
 from prepare.questions.candidates.candidate_lister import CandidateLister, ImageCandidates
 from prepare.questions.conversations import rewrite_record
@@ -13,7 +14,7 @@ from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, RecordRow, make_record
 from prepare.questions.regions.region_questions import RegionQuestion, RegionQuestioner
-from prepare.questions.scoring_samples import query_sample, question_sample
+from prepare.questions.scoring_samples import picture_samples, query_sample, question_sample
 from prepare.questions.yes_no.box_questions import BoxQuestion, BoxQuestioner
 from prepare.reasons import (
     BOX_OF_CROWD,
@@ -30,6 +31,9 @@ from prepare.source_types import Annotation, Frame, Query
 
 RELATION_COUNT = "relations"
 """The count of records about computed phrases, among the counts of an image."""
+
+SEVERAL_COUNT, HEADINGS_COUNT = "several_images", "headings_added"
+"""The counts of records that show several images, and of those that got headings for them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class ImageRecords:
     """The records of one image, a sample for each (for validation), and the counts of its boxes and drops.
 
     `box_questions` are the image's yes/no questions, `region_questions` those for words about regions: they
-    become records, without samples, when their pictures are drawn.
+    become records, without samples, when their pictures are drawn. Records that show several images have
+    `others` beside the first, and a sample for each image of their first question.
     """
 
     image: str
@@ -63,6 +68,7 @@ class ImageRecords:
     region_questions: list[RegionQuestion] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    others: tuple[str, ...] = ()
 
     def count(self, objects: ImageObjects) -> None:
         """Count the objects of a query."""
@@ -73,14 +79,21 @@ class ImageRecords:
 
 
 def make_records(
-    annotation: Annotation, image: str, frame: Frame, maker: RecordMaker, *, is_val: bool
+    annotation: Annotation,
+    image: str,
+    frame: Frame,
+    maker: RecordMaker,
+    *others: tuple[str, Frame],
+    is_val: bool,
 ) -> ImageRecords:
     """Return an image's records; `image` is its path in the data set's folder.
+
+    `others` are the further images of records that show several.
 
     Raises:
         UnusableImageError: nothing can be asked about it.
     """
-    made, size = ImageRecords(image), frame.upright
+    made, size = ImageRecords(image, others=tuple(name for name, _ in others)), frame.upright
     asked: list[tuple[Query, ImageObjects]] = []
     for query in annotation.queries:
         try:
@@ -88,14 +101,10 @@ def make_records(
                 raise UnusableQueryError(query.fault)
             if query.record is None:
                 asked.append((query, _read_query(query, frame, maker.reader, made)))
-                continue
-            record, objects = rewrite_record(query, frame, maker.reader, image)
+            else:
+                _keep_conversation(annotation, query, [(image, frame), *others], maker.reader, made)
         except UnusableQueryError as error:
             made.dropped[error.reason] += 1
-            continue
-        made.count(objects)
-        made.records.append(record)
-        made.samples.append(query_sample(annotation, query, image, size, objects))
     if asked:
         samples = [query_sample(annotation, query, image, size, objects) for query, objects in asked]
         image_id = samples[0].image_id if annotation.image_id is None else annotation.image_id
@@ -117,9 +126,46 @@ def make_records(
             )  # fmt: skip
     if not made.records:
         raise _refusal(annotation, made.dropped)
-    if not annotation.is_numbered:
-        made.records = [{**record, "source": annotation.name} for record in made.records]
+    made.records = [{**record, **_source_of(annotation)} for record in made.records]
     return made
+
+
+def _source_of(annotation: Annotation) -> dict[str, Any]:
+    """Return what a record says of its source: the names of its images, unless they have numbers there."""
+    if annotation.is_numbered:
+        return {}
+    return {"source": [picture.name for picture in annotation.pictures] or annotation.name}
+
+
+def _keep_conversation(
+    annotation: Annotation,
+    query: Query,
+    pictures: Sequence[tuple[str, Frame]],
+    reader: ObjectReader,
+    made: ImageRecords,
+) -> None:
+    """Add a record that is kept, and its samples; `pictures` are its images' names and frames.
+
+    Raises:
+        UnusableQueryError: it cannot be used.
+    """
+    rewritten = rewrite_record(query, pictures, reader)
+    made.count(rewritten.objects)
+    made.records.append(rewritten.row)
+    made.counts.update({HEADINGS_COUNT: 1} if rewritten.headings else {})
+    sizes = [(name, frame.upright) for name, frame in pictures]
+    if len(pictures) == 1:
+        made.samples.append(query_sample(annotation, query, *sizes[0], rewritten.objects))
+        return
+    made.counts[SEVERAL_COUNT] += 1
+    asked = sizes[: _asked_images(rewritten.row)]
+    made.samples += picture_samples(annotation, query, asked, rewritten.objects)
+
+
+def _asked_images(record: RecordRow) -> int:
+    """Return how many images the first question of a record shows: inference asks about these."""
+    first: str = next(message["content"] for message in record["messages"] if message["role"] == "user")
+    return max(1, first.count(IMAGE_PLACEHOLDER))
 
 
 def _candidates_of(

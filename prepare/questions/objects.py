@@ -66,13 +66,13 @@ class ObjectReader:
     box_format: BoxFormat
     categories: frozenset[str]
 
-    def read(self, query: Query, frame: Frame) -> ImageObjects:
-        """Convert the source's parallel lists.
+    def read(self, query: Query, frame: Frame, *others: Frame) -> ImageObjects:
+        """Convert the source's parallel lists; `others` are the frames of further images of a record.
 
         Raises:
             UnusableImageError: the lists differ in length.
         """
-        objects, size = query.objects, frame.upright
+        objects, frames = query.objects, (frame, *others)
         _check_lengths(objects)
         kept: dict[int, _Row] = {}
         crowds: list[_Row] = []
@@ -81,12 +81,13 @@ class ObjectReader:
         clipped = 0
         rows = zip(objects.boxes, objects.labels, objects.areas, strict=True)
         for position, (numbers, label, area) in enumerate(rows):
+            picture = objects.pictures[position] if objects.pictures else 0
             try:
-                box, inside = self._read(numbers, label, frame)
+                box, inside = self._read(numbers, label, frames[picture])
             except UnusableBoxError as error:
                 dropped[error.reason] += 1
                 continue
-            detection = Detection(str(label), inside)
+            detection = Detection(str(label), inside, picture=picture)
             row = detection, inside.area if area is None or not isfinite(area) else float(area)
             if position in objects.crowds:
                 crowds.append(row)
@@ -94,7 +95,7 @@ class ObjectReader:
                 continue
             kept[position] = row
             clipped += inside is not box and _sticks_out(box, inside)
-            if grid_has_area(to_grid(inside, size)):
+            if grid_has_area(to_grid(inside, frames[picture].upright)):
                 trainable[position] = detection
             else:
                 dropped[BOX_NO_AREA_ON_GRID] += 1
@@ -194,6 +195,7 @@ def _check_lengths(objects: RawObjects) -> None:
         objects.areas,
         objects.texts or objects.boxes,
         objects.attributes or objects.boxes,
+        objects.pictures or objects.boxes,
     )
     if any(len(values) != count for values in lists):
         raise UnusableImageError(IMAGE_UNEVEN_LISTS)

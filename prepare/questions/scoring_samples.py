@@ -28,6 +28,27 @@ def query_sample(
     )
 
 
+def picture_samples(
+    annotation: Annotation, query: Query, pictures: Sequence[tuple[str, Size]], objects: ImageObjects
+) -> list[Sample]:
+    """Return the samples of a record that shows several images: one for each that it asks about, in order.
+
+    `pictures` are the names and sizes of these images. The ids depend on the record's images, its
+    place among their records, and the image's place alone.
+    """
+    number = annotation.image_id if query.record_id is None else query.record_id
+    samples = []
+    for place, (image, size) in enumerate(pictures):
+        own = [
+            (dataclasses.replace(detection, picture=0), area)
+            for detection, area in zip(objects.detections, objects.areas, strict=True)
+            if detection.picture == place
+        ]
+        detections, areas = tuple(found for found, _ in own), tuple(area for _, area in own)
+        samples.append(Sample(derived_id(f"{number}/{place}"), image, size, detections, areas))
+    return samples
+
+
 def question_sample(samples: Sequence[Sample], question: QuestionAnswer) -> Sample:
     """Return the sample of one question, from the samples of the image's queries.
 

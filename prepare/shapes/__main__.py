@@ -1,7 +1,8 @@
 """`python -m prepare.shapes OUT [key=value ...]`: draw a source of coloured shapes.
 
 Writes parquet in the layout of detection-datasets/coco, so that the demo runs through the same steps as
-photographs, or a YOLO data set, as an example of one's own pictures. The same settings give the same files
+photographs, a YOLO data set, as an example of one's own pictures, or ms-swift's records, whose questions can
+be about several pictures. The same settings give the same files
 (with the same versions of Pillow and pyarrow).
 """
 
@@ -14,15 +15,16 @@ from grounding.recipe.loading import load_settings
 from grounding.recipe.schema import describe_keys
 from prepare.shapes.scenes import ShapeSettings
 
-EXAMPLE = """example:
-  python -m prepare.shapes data/demo_source images=1000 'classes=[red square,red circle]'"""
+EXAMPLE = """examples:
+  python -m prepare.shapes data/demo_source images=1000 'classes=[red square,red circle]'
+  python -m prepare.shapes data/pairs_source layout=records pictures=2 images=1000"""
 
 
 def main() -> int:
     """Write the source and say what it holds."""
     parser = argparse.ArgumentParser(
         prog="python -m prepare.shapes",
-        description="Draw a small data set of coloured shapes, as COCO parquet or as YOLO folders.",
+        description="Draw a small data set of coloured shapes, as COCO parquet, YOLO folders or records.",
         epilog="keys:\n" + "\n".join(describe_keys(ShapeSettings)) + "\n\n" + EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -18,7 +18,8 @@ COLOUR_VALUES = {
     "black": (30, 30, 30),
 }
 SHAPES = ("circle", "square", "triangle", "diamond")
-LAYOUTS = ("parquet", "yolo")
+LAYOUTS = ("parquet", "yolo", "records")
+"""COCO's parquet, YOLO folders, or ms-swift's records."""
 
 ATTEMPTS = 1000
 """Attempts to find a new image, before the settings are refused as impossible."""
@@ -44,6 +45,7 @@ class ShapeSettings:
     max_cells: int = setting("side of the largest shape, in cells", 4)
     max_objects: int = setting("most shapes in an image; each class at most once", 2)
     layout: str = setting("of the files: " + " or ".join(LAYOUTS), "parquet")
+    pictures: int = setting("in each question of layout=records", 1)
     classes: list[str] = setting(
         "colour and shape of each class: classes=[red square,red circle]",
         default_factory=lambda: ["red square", "green circle", "blue triangle"],
@@ -52,6 +54,13 @@ class ShapeSettings:
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
             raise UserError(f"layout: '{self.layout}' is not one of {', '.join(LAYOUTS)}")
+        if self.pictures < 1 or (self.pictures > 1 and self.layout != "records"):
+            raise UserError(f"pictures={self.pictures}: several in one question need layout=records")
+        if self.images % self.pictures or self.val_images % self.pictures:
+            raise UserError(
+                f"images={self.images}, val_images={self.val_images}: no multiples of "
+                f"pictures={self.pictures}, which are asked about together"
+            )
         if self.images < 1 or self.val_images < 0:
             raise UserError(
                 f"images={self.images}, val_images={self.val_images}: at least 1 and 0 are needed"

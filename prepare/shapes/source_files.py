@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prepare.shapes.parquet import write_split
+from prepare.shapes.record_files import write_records
 from prepare.shapes.scenes import Scene, ShapeSettings, draw_scenes
 from prepare.shapes.yolo_folders import write_folders
 
@@ -21,6 +22,8 @@ def write_source(folder: Path, settings: ShapeSettings) -> None:
     splits = {"train": scenes[: settings.images], "val": scenes[settings.images :]}
     if settings.layout == "yolo":
         write_folders(folder, splits, settings)
+    elif settings.layout == "records":
+        write_records(folder, splits, settings)
     else:
         _write_parquet(folder, splits, settings)
     logger.info(

@@ -69,6 +69,11 @@ class SourceSettings:
     val_split: str | None = setting(
         "refcoco: which of its splits is for validation (val, testA, testB or test); null: val", None
     )
+    headings: bool = setting(
+        "records of several images: write `Image 2: ` before boxes whose image the answer does not name; "
+        "false: leave such records out",
+        True,
+    )
     max_text: int = setting("characters of a category's name or an expression, at most", 2000)
 
     def __post_init__(self) -> None:
@@ -89,6 +94,7 @@ class SourceSettings:
         for key, value, kinds in (
             ("label", self.label, ("via",)),
             ("val_split", self.val_split, ("refcoco", "refcoco_parquet")),
+            ("headings", None if self.headings else "false", ("records",)),
             ("groups", None if self.groups == "keep" else self.groups, ("coco_json",)),
         ):
             if value is not None and self.kind not in kinds:

@@ -8,12 +8,13 @@ from grounding.candidates.detector_results import fingerprint_files
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT
+from grounding.views.view_settings import ViewSettings
 from prepare.recipe import PrepareRecipe
 from prepare.source_types import BoxFormat
 from prepare.sources.source import Source
 from prepare.sources.source_settings import SourceSettings
 
-READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split", "groups")
+READING_KEYS = ("kind", "boxes", "units", "crowds", "label", "val_split", "groups", "headings")
 """Keys of the source that decide what its files mean."""
 
 Identity = dict[str, Any]
@@ -79,6 +80,7 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         "label",
         "val_split",
         "groups",
+        "headings",
     ):  # on the card only where the recipe sets them
         if getattr(recipe.source, name) == getattr(SourceSettings, name):
             del settings["source"][name]
@@ -98,6 +100,9 @@ def _settings(recipe: PrepareRecipe, boxes: BoxFormat) -> dict[str, Any]:
         settings["candidates"]["file"] = fingerprint_files(map(Path, recipe.candidates.files))
     else:
         del settings["candidates"]
+    if not recipe.has_views:
+        for name in (field.name for field in dataclasses.fields(ViewSettings)):
+            del settings[name]
     hub = recipe.source.resolved_hub
     settings["source"] |= {
         "hub": hub,

@@ -26,9 +26,9 @@ from grounding.layout import (
 )
 from prepare.write.coco_annotations import coco_annotations
 from prepare.write.data_set_identity import Identity, card_identity, describe_differences
+from prepare.write.drawn_files import DRAWN_NAME
 from prepare.write.extraction import PreparedSplit
 from prepare.write.lock import LOCK_FILE
-from prepare.write.shown_boxes import DRAWN_NAME
 
 MARKER = ".preparing.json"
 
@@ -109,7 +109,7 @@ def finish_folder(folder: Path, splits: Mapping[str, PreparedSplit], card: Card)
             samples = [sample for image in prepared.images for sample in image.samples]
             write_json(folder / ANNOTATIONS_FILES[split], coco_annotations(samples, card.categories))
     images = (image for prepared in splits.values() for image in prepared.images)
-    _remove_strays(folder, {name for image in images for name in (image.image, *image.drawn)})
+    _remove_strays(folder, {name for image in images for name in (image.image, *image.others, *image.drawn)})
     os.sync()
     save_card(card, folder)
     (folder / MARKER).unlink(missing_ok=True)  # another run that found the card may have removed it

@@ -39,8 +39,10 @@ def write_pairs_about_two(folder: Path, count: int) -> Path:
         labels, boxes = row["objects"]["ref"], row["objects"]["bbox"]
         worse = [[x1, y1, (x1 + x2) // 2, (y1 + y2) // 2] for x1, y1, x2, y2 in boxes[before:]]
         shared = {"images": row["images"]}
+        pictures = row["objects"]["image_id"]
         objects = {"ref": labels + labels[before:], "bbox": boxes + worse}
-        own = {"ref": labels, "bbox": boxes[:before] + worse}
+        objects["image_id"] = pictures + pictures[before:]
+        own = row["objects"] | {"bbox": boxes[:before] + worse}
         files["train"].append(
             shared
             | {"messages": question, "chosen_response": [answer], "rejected_response": [answer]}

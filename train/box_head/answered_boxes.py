@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from grounding.boxes import Box, Size
+from grounding.errors import UserError
 from grounding.files import replacing
+from grounding.layout import JSONL_FILES
 from grounding.samples import Detection
 from infer.engines.checkpoint import fingerprint_checkpoint
 from infer.engines.opening import open_engine
 from infer.sampling.graded_answers import GradedQuestion
+from infer.sampling.known_questions import SAMPLED_SPLIT
 from infer.sampling.sampling_run import SAMPLES_FILE, sample_answers
 from train.box_head.box_head_recipe import BoxHeadRecipe
 from train.box_head.learned_boxes import LearnedBoxes, join_boxes, learn_boxes, no_boxes
+from train.record_pictures import first_with_several
 
 STATES_FOLDER = "states"
 QUESTIONS_A_FILE = 64
@@ -49,8 +53,14 @@ def read_learned_boxes(recipe: BoxHeadRecipe) -> LearnedBoxes | None:
     """Ask the training questions, and return the boxes of all answers; None where no answer has a box.
 
     Raises:
-        UserError: as `sample_answers`.
+        UserError: as `sample_answers`, or a question shows several pictures.
     """
+    records = recipe.dataset_path / JSONL_FILES[SAMPLED_SPLIT]
+    if (several := first_with_several(records)) is not None:
+        raise UserError(
+            f"{records}, line {several[0]} has {several[1]} pictures, and a head reads boxes of one picture: "
+            "prepare a data set whose questions show one"
+        )
     folder, checkpoint = recipe.output_path, Path(recipe.checkpoint)
     graded = sample_answers(checkpoint, recipe.dataset_path, folder, recipe, open_engine)
     parts = _read_states(graded, folder, recipe)

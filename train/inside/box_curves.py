@@ -6,9 +6,11 @@ the curve ends at its result.
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from grounding.answers.forms import PICTURE_HEADING
 from grounding.layout import BOXES_FOLDER
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.scoring.scorecard import Scores
@@ -59,17 +61,22 @@ class BoxCurves:
         return values
 
     def _pictures(self, answered: list[ParsedAnswer], step: int) -> Iterator[Any]:
-        """Yield truth and answer side by side for the first images, each (height, width, 3), uint8."""
+        """Yield truth and answer side by side for the first pictures, each (height, width, 3), uint8."""
         import numpy as np
 
-        for question, found in list(zip(self.asked.questions, answered, strict=True))[:EXAMPLES]:
-            shown = self.truth.images[question.image_id]
+        pairs = zip(self.asked.questions, answered, strict=True)
+        asked = ((*pair, place) for pair in pairs for place in range(len(pair[0].pictures)))
+        for question, found, place in islice(asked, EXAMPLES):
+            picture = question.pictures[place]
+            shown = self.truth.images[picture.image_id]
+            own = tuple(item for item in found.detections if item.picture == place)
             panels = [
                 Panel("truth", shown.detections, crowds=shown.crowds),
-                Panel(f"step {step}", found.detections, truth=shown.detections, crowds=shown.crowds),
+                Panel(f"step {step}", own, truth=shown.detections, crowds=shown.crowds),
             ]
-            image = open_image(question.request.picture, shown.size)
-            yield np.asarray(with_legend(draw_panels(image, panels, heading=question.text)))
+            number = PICTURE_HEADING.format(number=place + 1) if question.is_about_several else ""
+            image = open_image(self.asked.dataset / picture.image, shown.size)
+            yield np.asarray(with_legend(draw_panels(image, panels, heading=number + question.text)))
 
 
 def curve_values(scores: Scores) -> dict[str, float]:

@@ -38,8 +38,8 @@ def read_keep_prompts(file: Path, limit: int) -> list[KeepPrompt]:
     """Read the first `limit` records of a file; the last message of each is the base model's answer.
 
     Raises:
-        UserError: no such file, no record, or a record that is no conversation with at most one picture in
-            its first user message.
+        UserError: no such file, no record, or a record that is no conversation whose user messages have a
+            place for each of its pictures.
     """
     if not file.is_file():
         raise UserError(f"{file}: no such file: make it with `python -m prepare.replay`")
@@ -85,33 +85,34 @@ def _read_row(row: Mapping[str, Any], folder: Path) -> KeepPrompt:
         raise ValueError(f"`objects` do not fit its messages ({error})") from error
     if not texts[-1].strip():
         raise ValueError("its last answer is empty: leave the record out")
-    image = _picture(row.get("images"), folder)
+    images = _pictures(row.get("images"), folder)
     *asked, answer = zip(roles, texts, strict=True)
-    _check_places(asked, has_picture=image is not None)
+    _check_places(asked, len(images))
     prompt = [{"role": role, "content": _parts(text)} for role, text in asked]
-    return KeepPrompt(tuple(prompt), () if image is None else (image,), answer[1])
+    return KeepPrompt(tuple(prompt), images, answer[1])
 
 
-def _picture(images: Any, folder: Path) -> Path | None:
+def _pictures(images: Any, folder: Path) -> tuple[Path, ...]:
     if not images:
-        return None
-    if not isinstance(images, list) or len(images) != 1 or not isinstance(images[0], str):
-        raise ValueError("`images` must be a list of one path, or be left out")
-    path = folder / images[0]
-    if not lies_inside(path, folder):
-        raise ValueError(f"{images[0]} lies outside the file's folder")
-    if not is_regular(path):
-        raise ValueError(f"no image {path}")
-    return path
+        return ()
+    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+        raise ValueError("`images` must be a list of paths, or be left out")
+    paths = tuple(folder / image for image in images)
+    for image, path in zip(images, paths, strict=True):
+        if not lies_inside(path, folder):
+            raise ValueError(f"{image} lies outside the file's folder")
+        if not is_regular(path):
+            raise ValueError(f"no image {path}")
+    return paths
 
 
-def _check_places(asked: list[tuple[Any, str]], *, has_picture: bool) -> None:
+def _check_places(asked: list[tuple[Any, str]], pictures: int) -> None:
     found = sum(text.count(IMAGE_PLACEHOLDER) for _, text in asked)
-    first = next(text for role, text in asked if role == ROLES[0])
-    if found != has_picture or (has_picture and IMAGE_PLACEHOLDER not in first):
+    elsewhere = [role for role, text in asked if role != ROLES[0] and IMAGE_PLACEHOLDER in text]
+    if found != pictures or elsewhere:
+        given = "1 picture" if pictures == 1 else f"{pictures} pictures"
         raise ValueError(
-            f"{found} {IMAGE_PLACEHOLDER} and {int(has_picture)} picture: one picture at most, in the first "
-            "user message"
+            f"{found} {IMAGE_PLACEHOLDER} and {given}: a user message must have a place for each"
         )
 
 
@@ -119,6 +120,6 @@ def _parts(text: str) -> str | list[dict[str, str]]:
     """Return a message as a chat template takes it: a list of parts where a picture is in it."""
     if IMAGE_PLACEHOLDER not in text:
         return text
-    before, _, after = text.partition(IMAGE_PLACEHOLDER)
-    parts = [{"type": "text", "text": before}, {"type": "image"}, {"type": "text", "text": after}]
+    first, *others = ({"type": "text", "text": part} for part in text.split(IMAGE_PLACEHOLDER))
+    parts = [first, *(part for behind in others for part in ({"type": "image"}, behind))]
     return [part for part in parts if part.get("text") != ""]

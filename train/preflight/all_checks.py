@@ -7,10 +7,13 @@ from typing import Any
 
 from grounding.errors import UserError
 from train.inside.patches.supported import refuse_other_versions
+from train.keys import CACHE_KEY
 from train.machine import visible_gpus
 from train.nodes import node_count
 from train.objectives.grpo.grpo_settings import KEY as GRPO_KEY
 from train.preflight.backend_keys import backend_fits_machine, backend_keys
+from train.preflight.cache_fit.cache_keys import cache_keys
+from train.preflight.cache_fit.cached_files import cached_files
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.evaluation_suites import evaluation_suites
 from train.preflight.key_values import KEY_CHECKS
@@ -18,7 +21,7 @@ from train.preflight.limits.number_ranges import out_of_range
 from train.preflight.limits.word_choices import outside_lists
 from train.preflight.objective_keys.coordinate_keys import coordinate_keys
 from train.preflight.objective_keys.grpo_keys import grpo_files, grpo_keys
-from train.preflight.objective_keys.joint_head_keys import joint_head_keys
+from train.preflight.objective_keys.joint_head_keys import joint_head_keys, joint_head_pictures
 from train.preflight.objective_keys.keep_keys import keep_keys, keep_line, keep_sets
 from train.preflight.objective_keys.kept_knowledge import forgetting_line
 from train.preflight.objective_keys.near_start_keys import near_start_files, near_start_keys
@@ -48,6 +51,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     near_start_keys,
     keep_keys,
     joint_head_keys,
+    cache_keys,
 )
 """Checks that need the recipe and nothing else."""
 
@@ -63,13 +67,14 @@ PLACE_CHECKS: tuple[Check, ...] = (
     evaluation_suites,
     near_start_files,
     keep_sets,
+    cached_files,
 )
 """Checks that depend on this machine and its files."""
 
 ENCODING_KEYS = (
     *("train_dataset", "model_name_or_path", "template", "stage", "max_seq_len", "truncation_strategy"),
     *("min_pixels", "max_pixels", "packing", "mix_strategy", "per_device_train_batch_size", "seed"),
-    "num_samples_each_epoch",
+    *("num_samples_each_epoch", CACHE_KEY),
 )
 """Keys that the encoding of records needs: a problem with one of them has to be solved first."""
 
@@ -113,7 +118,7 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
     )
     from train.preflight.template import template_fits, template_known
 
-    for check in (records, cards, curve_questions, template_known, template_fits):
+    for check in (records, cards, curve_questions, joint_head_pictures, template_known, template_fits):
         problems.extend(check(recipe))
     encoding = None
     if any(problem.startswith(ENCODING_KEYS) for problem in problems):

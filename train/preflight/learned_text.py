@@ -6,7 +6,7 @@ from typing import Any
 
 from grounding.boxes import GRID, Size
 from grounding.candidates.candidate_list import read_candidates
-from grounding.markup import BOX_PLACEHOLDER, REF_PLACEHOLDER
+from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.read_back import lost_in_reading, meant_by_placeholders, read_objects
 
 NOT_LABELLED = -100
@@ -31,17 +31,32 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
     messages, objects = example["messages"], example.get("objects")
     listed = read_candidates(example)
     boxes = () if listed is None else listed.boxes_in(Size(GRID, GRID))
-    answers = [message["content"] for message in messages if message["role"] == "assistant"]
+    answers = answers_with_pictures(messages)
     meant = [
-        each if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content else read_objects(content, boxes)
-        for content, each in zip(answers, meant_by_placeholders(messages, objects, boxes), strict=True)
+        each
+        if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content
+        else read_objects(content, boxes, images=images)
+        for (content, images), each in zip(
+            answers, meant_by_placeholders(messages, objects, boxes), strict=True
+        )
     ]
     flags = example.get("label") or [1] * len(answers)
-    taught = [each for each, flag in zip(meant, flags, strict=True) if flag]
+    taught = [(each, images) for each, (_, images), flag in zip(meant, answers, flags, strict=True) if flag]
     texts = learned_texts(tokenizer, labels)
     if len(texts) != len(taught):
         yield f"{len(texts)} of its {len(taught)} answers are in the text that is learned"
         return
-    for text, each in zip(texts, taught, strict=True):
-        if problem := lost_in_reading(text, each, boxes):
+    for text, (each, images) in zip(texts, taught, strict=True):
+        if problem := lost_in_reading(text, each, boxes, images=images):
             yield problem
+
+
+def answers_with_pictures(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """Return each answer of a conversation, and how many pictures it is about: those shown before it."""
+    found, shown = [], 0
+    for message in messages:
+        if message["role"] == "assistant":
+            found.append((message["content"], max(1, shown)))
+        elif message["role"] == "user":
+            shown += message["content"].count(IMAGE_PLACEHOLDER)
+    return found

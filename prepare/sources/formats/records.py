@@ -13,7 +13,6 @@ from grounding.errors import UserError
 from grounding.markup import find_markup
 from prepare.reasons import (
     RECORD_LABEL_TOO_LONG,
-    RECORD_SEVERAL_IMAGES,
     RECORD_WITHOUT_IMAGE,
     UnusableImageError,
     UnusableQueryError,
@@ -46,8 +45,8 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
     """Read the records.
 
     Raises:
-        UserError: no files, a line without messages, no line with exactly one image, or units of a record
-            that are not the recipe's.
+        UserError: no files, a line without messages, no line with an image, or units of a record that are not
+            the recipe's.
     """
     del categories  # labels are taken as they are
     units = source.box_format(USUAL_BOXES).units
@@ -62,15 +61,15 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> Liste
 
 
 def _image_of(row: dict[str, Any]) -> Any:
-    """Return the image of a record.
+    """Return the images of a record.
 
     Raises:
-        UnusableImageError: it has none, or several.
+        UnusableImageError: it has none.
     """
     images = row.get("images")
-    if not isinstance(images, list) or len(images) == 1:
-        return images[0] if isinstance(images, list) else None
-    raise UnusableImageError(RECORD_SEVERAL_IMAGES if images else RECORD_WITHOUT_IMAGE)
+    if images == []:
+        raise UnusableImageError(RECORD_WITHOUT_IMAGE)
+    return images if isinstance(images, list) else None
 
 
 def _read_rows(name: str, rows: Rows, source: SourceSettings, units: str) -> tuple[Query, ...]:
@@ -84,7 +83,7 @@ def _read_rows(name: str, rows: Rows, source: SourceSettings, units: str) -> tup
                     f"objects.bbox_type says that boxes are {stated}, and source.units={source.units}: leave "
                     "source.units out, or mend the record"
                 )
-            objects = read_record(row, units)
+            objects = read_record(row, units, headings=source.headings)
             is_long = any(len(label) > source.max_text for label in objects.labels if label)
             fault = RECORD_LABEL_TOO_LONG if is_long else None
             query = Query(objects, record=row, fault=fault, record_id=record_id)

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 
-from grounding.answers.forms import BOX_KEYS, NOT_FOUR_NUMBERS, POINT, TRUNCATED
+from grounding.answers.forms import BOX_KEYS, NOT_FOUR_NUMBERS, PICTURE_UNCLEAR, POINT, TRUNCATED
 from grounding.answers.scanner import scan_answer
 from grounding.answers.spellings.written_boxes import WrittenBox, number_spans
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
-from prepare.reasons import RECORD_POINT, RECORD_UNREADABLE, UnusableQueryError
+from prepare.reasons import RECORD_PICTURE_UNKNOWN, RECORD_POINT, RECORD_UNREADABLE, UnusableQueryError
 from prepare.source_types import StatedBox
 
 _PLACEHOLDER = re.compile(f"{REF_PLACEHOLDER}|{BOX_PLACEHOLDER}|{IMAGE_PLACEHOLDER}")
@@ -30,19 +30,20 @@ _BARE = re.compile(r"[-+0-9.,;%\s]*")
 
 
 def find_text_boxes(
-    text: str, *, is_question: bool = False, on_grid: bool = False
+    text: str, *, is_question: bool = False, on_grid: bool = False, about_several: bool = False
 ) -> tuple[list[WrittenBox], list[WrittenBox]]:
     """Return the boxes that a message states, and those in its thoughts; places are those in the text.
 
     In a question, four numbers without brackets, keys or tags may be anything; so may be four numbers that
     no box was read from. With coordinates `on_grid`, they can stay; otherwise they might have to change.
+    Boxes of a message `about_several` images have the images that the text names.
 
     Raises:
         UnusableQueryError: numbers that look like a box cannot be read.
     """
     text = _PLACEHOLDER.sub(_blanks, text)
     thoughts = [match.span() for match in _THOUGHT.finditer(text)]
-    stated = _scan(text)
+    stated = _scan(text, about_several=about_several)
     if is_question and any(_BARE.fullmatch(text[slice(*box.span)]) for box in stated):
         stated = []
     if not (stated or on_grid) and _has_four_numbers(_THOUGHT.sub(_blanks, text)):
@@ -50,12 +51,14 @@ def find_text_boxes(
     inside: list[WrittenBox] = []
     for start, end in thoughts:
         thought = " " * start + re.sub(r"</?think(?:ing)?>", _blanks, text[start:end])
-        inside += _scan(thought)
+        inside += _scan(thought, about_several=about_several)
     return stated, inside
 
 
-def _scan(text: str) -> list[WrittenBox]:
-    found = scan_answer(text)
+def _scan(text: str, *, about_several: bool) -> list[WrittenBox]:
+    found = scan_answer(text, about_several=about_several)
+    if PICTURE_UNCLEAR in found:
+        raise UnusableQueryError(RECORD_PICTURE_UNKNOWN)
     boxes = [item for item in found if isinstance(item, WrittenBox)]
     if {NOT_FOUR_NUMBERS, TRUNCATED} & set(found) and (boxes or _SPELLS_BOXES.search(text)):
         raise UnusableQueryError(RECORD_UNREADABLE)
@@ -77,17 +80,22 @@ def stated_box(box: WrittenBox) -> tuple[float, ...] | StatedBox:
 
 
 def rewrite_text_boxes(
-    text: str, boxes: Sequence[WrittenBox], on_grid: Callable[[tuple[float, ...] | StatedBox], Sequence[int]]
+    text: str,
+    boxes: Sequence[WrittenBox],
+    pictures: Sequence[int],
+    on_grid: Callable[[tuple[float, ...] | StatedBox, int], Sequence[int]],
 ) -> str:
     """Return a text with grid coordinates in place of the numbers of its boxes; all else stays.
+
+    `pictures` are the indices of the boxes' images.
 
     Raises:
         UnusableQueryError: the places of a box's numbers are not known.
         UnusableBoxError: raised by `on_grid`.
     """
     places: list[tuple[tuple[int, int], int]] = []
-    for box in boxes:
-        x1, y1, x2, y2 = on_grid(stated_box(box))
+    for box, picture in zip(boxes, pictures, strict=True):
+        x1, y1, x2, y2 = on_grid(stated_box(box), picture)
         spans = number_spans(box, text)
         if len(spans) != 4:
             raise UnusableQueryError(RECORD_UNREADABLE)

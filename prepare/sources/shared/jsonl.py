@@ -11,7 +11,7 @@ from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.predictions.annotations import LARGEST_SIDE
 from prepare.reasons import RECORD_WITHOUT_IMAGE, UnusableImageError
-from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query
+from prepare.source_types import Annotation, BoxFormat, Lost, Place, Query, SourcePicture
 from prepare.sources.shared.file_patterns import check_outside, find_splits, source_folder
 from prepare.sources.shared.identity import check_distinct, derived_id, plain_name
 from prepare.sources.shared.json_stream import stream_array
@@ -48,7 +48,8 @@ def open_jsonl(
 ) -> ListedSource:
     """Read the lines of both splits, each as `plain_row` returns it, and group them by image.
 
-    `image_of` can raise UnusableImageError: such lines are counted, unless a file holds no others.
+    `image_of` returns a path, or the list of them that a line shows together. It can raise
+    UnusableImageError: such lines are counted, unless a file holds no others.
 
     Images are relative to source.images; without it, to the folder of the JSONL file. Ids are derived from
     the images' names as the lines state them.
@@ -65,17 +66,14 @@ def open_jsonl(
         for split, paths in files.items()
     }
     every = [item for split in items.values() for item in split]
-    outside = check_outside(source, folder, (item.image for item in every))
-    check_distinct(item.name for item in every)
+    outside = check_outside(source, folder, (file for item in every for _, file in item.files))
+    check_distinct(name for item in every for name in (item.name, *(name for name, _ in item.files)))
     queries = {
         (split, item.name): queries_of(item.name, item.data) for split in items for item in items[split]
     }
 
     def annotate(item: ListedImage, place: Place) -> Annotation:
-        rows: Rows = item.data
-        where = rows.where(rows.lines[0][0])
-        own = queries[place.split, item.name]
-        return Annotation(derived_id(item.name), item.name, rows.size, own, place, where, is_numbered=False)
+        return _annotation(item, place, queries[place.split, item.name])
 
     return ListedSource(
         folder,
@@ -86,6 +84,16 @@ def open_jsonl(
         categories_of(every),
         outside,
         tuple((split, each) for split, found in lost.items() for each in found),
+    )
+
+
+def _annotation(item: ListedImage, place: Place, queries: tuple[Query, ...]) -> Annotation:
+    rows: Rows = item.data
+    where = rows.where(rows.lines[0][0])
+    return Annotation(
+        *(derived_id(item.name), item.name, rows.size, queries, place, where),
+        is_numbered=False,
+        pictures=item.pictures,
     )
 
 
@@ -135,14 +143,17 @@ def _group_by_image(
         for line, given in _read_rows(path):
             where, row = _where(path, line), plain_row(given)
             try:
-                name = _image_name(image_of(row), where)
+                value = image_of(row)
+                names = [_image_name(one, where) for one in (value if isinstance(value, list) else [value])]
             except UnusableImageError as error:
                 lost_here.append(Lost(error.reason, 1, where))
                 continue
             has_images = True
-            item = found.setdefault(name, ListedImage(name, (images or path.parent) / name, Rows(path)))
+            name = "\n".join(names)
+            item = found.setdefault(name, _listed(names, images or path.parent, Rows(path)))
             item.data.lines.append((line, row))
-            item.data.size = item.data.size or _size(row, where)
+            if not item.pictures:  # several images have no one size
+                item.data.size = item.data.size or _size(row, where)
         if lost_here and not has_images:
             raise UserError(
                 f"{lost_here[0].where}: no image: the path of one image file is needed, and no line of the "
@@ -150,6 +161,12 @@ def _group_by_image(
             )
         lost += lost_here
     return sorted(found.values(), key=lambda item: item.name)
+
+
+def _listed(names: Sequence[str], folder: Path, rows: Rows) -> ListedImage:
+    pictures = tuple(SourcePicture(derived_id(name), name, folder / name) for name in names)
+    name = "\n".join(names)
+    return ListedImage(name, folder / names[0], rows, pictures if len(names) > 1 else ())
 
 
 def _image_name(value: Any, where: str) -> str:

@@ -18,6 +18,7 @@ from prepare.source_types import (
     Lost,
     Place,
     Query,
+    SourcePicture,
 )
 from prepare.sources.shared.identity import derived_id, hash_files
 
@@ -37,11 +38,21 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class ListedImage:
-    """An image of a split: its name in the source, its file, and what its annotation is made from."""
+    """An image of a split: its name in the source, its file, and what its annotation is made from.
+
+    `pictures` are the images of records that show several, () for one: `name` is then that of all together,
+    and `image` the file of the first.
+    """
 
     name: str
     image: Path
     data: Any
+    pictures: tuple[SourcePicture, ...] = ()
+
+    @property
+    def files(self) -> tuple[tuple[str, Path], ...]:
+        """Name and file of each image."""
+        return tuple((each.name, each.file) for each in self.pictures) or ((self.name, self.image),)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,12 @@ class ListedSource:
         Raises:
             UserError: an annotation file cannot be read.
         """
-        images = ((f"{split}/{item.name}", item.image) for split in self.items for item in self.items[split])
+        images = (
+            (f"{split}/{name}", file)
+            for split in self.items
+            for item in self.items[split]
+            for name, file in item.files
+        )
         return hash_files(self.annotation_files, images)
 
     def count(self, split: str) -> int:
@@ -82,8 +98,9 @@ class ListedSource:
             if not is_unicode(item.name):
                 yield Lost(IMAGE_NAME_NOT_UTF8, 1, ascii(item.name))
                 continue
-            if not is_regular(item.image):
-                yield Lost(IMAGE_MISSING, 1, str(item.image))
+            missing = next((file for _, file in item.files if not is_regular(file)), None)
+            if missing is not None:
+                yield Lost(IMAGE_MISSING, 1, str(missing))
                 continue
             try:
                 yield self.annotate(item, Place(split, item.image, row))

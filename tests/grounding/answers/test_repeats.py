@@ -2,12 +2,15 @@
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from grounding.answers.asked import Asked
 from grounding.answers.forms import ANSWER_FORMATS, DUPLICATE, LOOPED, REPEATED
 from grounding.answers.reader import read_answer
 from grounding.answers.repeats import FIRST_SCANS, SCANS, RepeatStop, RepeatWatch, find_repeat
@@ -221,3 +224,18 @@ def test_the_work_is_linear(write: Callable[[int], str]) -> None:
         assert watch.scanned <= SCANS * len(text) + FIRST_SCANS
         shares.append(watch.work / len(text))
     assert shares[1] <= 1.1 * shares[0] + 1
+
+
+@pytest.mark.parametrize("answer_format", ["objects", "json"])
+def test_the_same_object_in_another_picture_is_none_that_repeats(answer_format: str) -> None:
+    asked = Asked((Size(1000, 1000),) * 3)
+    one = Detection("cat", Box(1.0, 2.0, 3.0, 4.0))
+    answer = write_answer(answer_format, [replace(one, picture=place) for place in range(3)], asked)
+    (text,) = fill_placeholders([answer.content], answer.objects)
+    assert find_repeat(text, about_several=True) is None
+    more = text.removesuffix("]")
+    again = {"objects": ", cat(1,2),(3,4)", "json": ', {"image": 3, "bbox_2d": [1, 2, 3, 4], "label": "cat"}'}
+    if answer_format == "objects":
+        more = re.sub(r"<\|\w+\|>", "", text)
+    stop = find_repeat(more + again[answer_format] + ", dog", about_several=True)
+    assert stop == RepeatStop(len(more), REPEATED)

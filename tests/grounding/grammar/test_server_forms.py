@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grounding.answers.forms import ANSWER_FORMATS
+from grounding.answers.writer import CandidateUse
 from grounding.boxes import Box
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.server_forms import grammar_ebnf, grammar_schema, request_fields
 from grounding.grammar.symbols import spell
 from grounding.samples import Detection
-from tests.grounding.grammar.written_answers import HARD_LABELS, nasty_labels, written
+from tests.grounding.grammar.written_answers import HARD_LABELS, nasty_labels, written, written_about
 
 LABELS = ("dog", 'a "b" \\ c', "红")
 
@@ -69,7 +70,8 @@ def parse(tokens: object, rules: dict[str, str]) -> list[list[tuple[str, object]
     for token in tokens:  # type: ignore[attr-defined]
         text, members, rule, mark = token.groups()
         if text is not None:
-            sequences[-1].append(("text", re.sub(r"\\(.)", r"\1", text)))
+            plain = re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text)
+            sequences[-1].append(("text", plain))
         elif members is not None:
             sequences[-1].append(("class", re.compile(f"[{members.replace('[', chr(92) + '[')}]", re.DOTALL)))
         elif rule is not None:
@@ -119,6 +121,26 @@ def test_the_ebnf_accepts_what_the_grammar_does(
 
 
 @formats
+def test_the_ebnf_accepts_numbers_of_candidates(answer_format: str) -> None:
+    objects = [Detection("dog", Box(1, 2, 3, 4))] * 3
+    by_count = {count: acceptor(grammar_ebnf(answer_format, (), candidates=count)) for count in (0, 12)}
+    for number in (1, 9, 12, 13, 0):
+        for is_corrected in (False, True):
+            uses = [CandidateUse(number, is_corrected), None, CandidateUse(2)]
+            text = written(answer_format, objects, uses)
+            for count, accepts in by_count.items():
+                expected = AnswerGrammar(answer_format, candidates=count).accepts(spell(text))
+                assert accepts(text) == expected == (0 < number <= count)
+
+
+def test_the_schema_describes_numbers_of_candidates() -> None:
+    kinds = grammar_schema(("dog",), candidates=7)["items"]["anyOf"]
+    required = [kind["required"] for kind in kinds]
+    assert required == [["candidate", "label"], ["candidate", "bbox_2d", "label"], ["bbox_2d", "label"]]
+    assert kinds[0]["properties"]["candidate"] == {"type": "integer", "minimum": 1, "maximum": 7}
+
+
+@formats
 def test_the_ebnf_accepts_hard_labels(
     answer_format: str, accepts: dict[tuple[str, tuple[str, ...]], Callable[[str], bool]]
 ) -> None:
@@ -126,6 +148,27 @@ def test_the_ebnf_accepts_hard_labels(
         text = written(answer_format, [Detection(label, Box(1, 2, 3, 4))])
         expected = AnswerGrammar(answer_format).accepts(spell(text))
         assert accepts[answer_format, ()](text) == expected, label
+
+
+@formats
+@pytest.mark.parametrize("pictures", [2, 11])
+def test_the_ebnf_of_several_pictures_accepts_what_the_grammar_does(
+    answer_format: str, pictures: int
+) -> None:
+    accepts_text = acceptor(grammar_ebnf(answer_format, LABELS, pictures=pictures))
+    grammar = AnswerGrammar(answer_format, LABELS, pictures=pictures)
+    objects = [Detection("dog", Box(1, 2, 1000, 1000), picture=place) for place in (0, 0, 1, pictures - 1)]
+    good = written_about(answer_format, objects, pictures)
+    changed = [
+        good[:place] + change + good[place + 1 :]
+        for place in range(0, len(good), 3)
+        for change in ("", "2", "\n", ", ")
+        if not good[place].isdigit() or change == "2"
+    ]
+    texts = [good, written_about(answer_format, [], pictures), written(answer_format, objects[:1]), *changed]
+    for text in texts:
+        assert accepts_text(text) == grammar.accepts(spell(text)), text
+    assert accepts_text(good)
 
 
 @formats
@@ -145,6 +188,11 @@ def test_the_schema_describes_answers_in_json() -> None:
     number = item["properties"]["bbox_2d"]["items"]
     assert (number["minimum"], number["maximum"]) == (0, 1000)
     assert item["properties"]["label"]["enum"] == list(LABELS)
+    several = grammar_schema(LABELS, pictures=3)["items"]
+    one = Detection("dog", Box(1, 2, 3, 1000), picture=1)
+    row = json.loads(written_about("json", [one], 3))[0]
+    assert list(row) == several["required"] == list(several["properties"])
+    assert several["properties"]["image"] == {"type": "integer", "minimum": 1, "maximum": 3}
     assert "enum" not in grammar_schema()["items"]["properties"]["label"]
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
+from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
-from grounding.answers.writer import write_answer
+from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import GRID, Box, Size
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -134,8 +135,22 @@ def objects_named(labels: st.SearchStrategy[str]) -> st.SearchStrategy[list[Dete
     return st.lists(st.builds(Detection, labels, grid_boxes()), max_size=4, unique=True)
 
 
-def written(answer_format: str, detections: Sequence[Detection]) -> str:
-    answer = write_answer(answer_format, detections, SIZE)
+def written(
+    answer_format: str, detections: Sequence[Detection], uses: Sequence[CandidateUse | None] = ()
+) -> str:
+    answer = write_answer(answer_format, detections, SIZE, uses)
+    return fill_placeholders([answer.content], answer.objects)[0]
+
+
+def objects_in_pictures(labels: st.SearchStrategy[str], pictures: int) -> st.SearchStrategy[list[Detection]]:
+    """Objects of several pictures, in the order in which the writer writes them."""
+    one = st.builds(Detection, labels, grid_boxes(), picture=st.integers(0, pictures - 1))
+    several = st.lists(one, max_size=5, unique=True)
+    return several.map(lambda found: sorted(found, key=lambda item: item.picture))
+
+
+def written_about(answer_format: str, detections: Sequence[Detection], pictures: int) -> str:
+    answer = write_answer(answer_format, detections, Asked((SIZE,) * pictures))
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

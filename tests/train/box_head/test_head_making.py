@@ -177,3 +177,19 @@ def test_a_checkpoint_on_a_hub_needs_a_folder_for_its_head(
 ) -> None:
     with pytest.raises(UserError, match="output_dir: Qwen/Qwen3-VL-2B-Instruct lies in the cache of a hub"):
         make(monkeypatch, Path("Qwen/Qwen3-VL-2B-Instruct"), dataset, KnownEngine())
+
+
+def test_questions_about_two_pictures_are_refused_before_one_is_asked(
+    monkeypatch: pytest.MonkeyPatch, checkpoint: Path, dataset: Path
+) -> None:
+    path = dataset / "train.jsonl"
+    first, second, *others = path.read_text(encoding="utf-8").splitlines()
+    row = json.loads(second)
+    row["images"] *= 2
+    row["messages"][1]["content"] = f"<image>{row['messages'][1]['content']}"
+    path.write_text("\n".join([first, json.dumps(row), *others]) + "\n", encoding="utf-8")
+    engine = KnownEngine(dies_at=0)
+    with pytest.raises(
+        UserError, match=r"train\.jsonl, line 2 has 2 pictures, and a head reads boxes of one"
+    ):
+        make(monkeypatch, checkpoint, dataset, engine)

@@ -4,11 +4,13 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.box_head_place import find_box_head
@@ -17,7 +19,13 @@ from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.protocol import Request
 from infer.engines.settings import EngineSettings
 from tests.models.heads.random_head import save_random_head
+from tests.train.conftest import TINY_RECIPE
+from tests.train.preflight.test_several_pictures import batch_of
+from tests.train.several_pictures import write_two_pictures
 from train.export.folder_writer import export
+from train.preflight.encode import encode_record, quiet_encoding
+from train.preflight.run_data import training_dataset
+from train.recipe import TrainRecipe
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
 
@@ -47,9 +55,9 @@ def read_model_type(folder: Path) -> str:
     return str(json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"])
 
 
-def of_torch(python: Path, folder: Path, picture: Path, out: Path) -> dict[str, Any]:
+def of_torch(python: Path, folder: Path, picture: Path, out: Path, *about_several: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [python, SCRIPT, folder, picture, out], cwd=out.parent, capture_output=True, text=True
+        [python, SCRIPT, folder, picture, out, *about_several], cwd=out.parent, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return dict(np.load(out))
@@ -78,6 +86,31 @@ def of_paddle(run: Path, picture: Path) -> dict[str, Any]:
     }
 
 
+def of_training(folder: Path, records: Path, model: Any) -> dict[str, Any]:
+    """Token ids, positions, labels and loss of each record, as a run reads them."""
+    import paddle
+
+    recipe = TrainRecipe(
+        yaml.safe_load(TINY_RECIPE.read_text())
+        | {"model_name_or_path": str(folder), "train_dataset_path": str(records), "mix_strategy": "concat"}
+        | {"max_seq_len": 512, "random_shuffle": False}
+    )
+    with quiet_encoding():
+        dataset = training_dataset(recipe, 9)
+        sequences = [encode_record(dataset, example)[0] for example in islice(dataset.mix_datasets, 9)]
+    found: dict[str, Any] = {}
+    for number, sequence in enumerate(sequences):
+        batch = batch_of(dataset, model, [[sequence]])
+        labels = batch.pop("labels")[0]
+        learned = labels != -100
+        with paddle.no_grad():
+            logits = model.eval()(**batch).logits[0]
+        loss = paddle.nn.functional.cross_entropy(logits[learned], labels[learned])
+        found |= {f"ids {number}": np.array(sequence.token_ids), f"labels {number}": labels.numpy()}
+        found |= {f"positions {number}": batch["position_ids"].numpy()[:, 0], f"loss {number}": float(loss)}
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("runs")
 @pytest.mark.parametrize("kind", ["full", "LoRA", "mixture"])
@@ -91,7 +124,10 @@ def test_transformers_sees_the_same_model(
     checkpoint = find_checkpoint(run)
     save_random_head(run, fingerprint_checkpoint(checkpoint), family=read_model_type(checkpoint.model))
     folder = export(run)  # with the head beside, which transformers does not see
-    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
+    records = write_two_pictures(tmp_path / "two", train=9) / "train.jsonl"
+    fed = of_training(folder, records, request.getfixturevalue("load_model")(folder))
+    np.savez(tmp_path / "fed.npz", **fed)
+    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz", records, tmp_path / "fed.npz")
     here = of_paddle(run, picture)
     again = of_paddle(folder, picture)
     assert again["answer"] == here["answer"]
@@ -101,6 +137,11 @@ def test_transformers_sees_the_same_model(
     assert np.abs(there["logits"] - here["logits"]).max() <= TOLERANCE
     assert there["answer"].tolist() == here["answer"]
     assert len(here["answer"]) == 40
+    for number in range(9):  # records about two pictures are trained on as transformers reads them
+        trained = fed[f"ids {number}"].tolist()
+        assert there[f"ids {number}"].tolist()[: len(trained)] == trained
+        assert there[f"positions {number}"][:, : len(trained)].tolist() == fed[f"positions {number}"].tolist()
+        assert abs(there[f"loss {number}"] - fed[f"loss {number}"]) <= TOLERANCE
     moved = {"checkpoint": str(folder), "boxes": "head"}
     head, exported = find_box_head(EngineSettings(**moved), find_checkpoint(folder)), folder / "box_head"
     assert head is not None

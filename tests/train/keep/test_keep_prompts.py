@@ -37,6 +37,25 @@ def test_a_prompt_is_everything_before_the_last_answer(folder: Path) -> None:
     )
 
 
+def test_each_picture_has_its_place(folder: Path) -> None:
+    (folder / "b.png").write_bytes(b"another")
+    row = general_row("first, <image>second?", "a dog", "a.png")
+    row["messages"] += [{"role": "user", "content": "And<image>"}, {"role": "assistant", "content": "a cat"}]
+    row["images"] = ["a.png", "b.png", "a.png"]
+    [prompt] = read(folder, row)
+    first, second = prompt.messages[1]["content"], prompt.messages[-1]["content"]
+    assert [part["type"] for part in first] == ["image", "text", "image", "text"]
+    assert [part.get("text") for part in second] == ["And", None]
+    assert prompt.images == (folder / "a.png", folder / "b.png", folder / "a.png")
+    swapped = row | {"images": ["b.png", "a.png", "a.png"]}
+    assert len({each.fingerprint for each in read(folder, row, swapped)}) == 2
+    row["messages"][2]["content"], row["messages"][3]["content"] = "a<image>", "And?"
+    with pytest.raises(
+        UserError, match="3 <image> and 3 pictures: a user message must have a place for each"
+    ):
+        read(folder, row)
+
+
 def test_an_old_grounding_answer_is_read_as_it_is_trained(folder: Path) -> None:
     row = general_row("Where?", "<ref-object><bbox>", "a.png")
     [prompt] = read(folder, {**row, "objects": {"ref": ["dog"], "bbox": [[1, 2, 3, 4]]}})
@@ -74,7 +93,9 @@ def turns(*roles: str) -> dict[str, Any]:
         ({**general_row("a?", "x"), "images": ["a.png"]}, "0 <image> and 1 picture"),
         ({**general_row("a?", "x", "a.png"), "images": []}, "1 <image> and 0 picture"),
         ({**general_row("<image>a?", "x", "a.png")}, "2 <image> and 1 picture"),
-        ({**general_row("a?", "x", "a.png"), "images": ["a.png", "a.png"]}, "a list of one path"),
+        ({**general_row("a?", "x", "a.png"), "images": ["a.png", "a.png"]}, "1 <image> and 2 pictures"),
+        ({**general_row("a?", "x", "a.png"), "images": [3]}, "a list of paths"),
+        (general_row("a<image>?", "x", "a.png") | {"images": ["a.png", "../a.png"]}, "lies outside"),
         (general_row("a?", "x", "b.png"), "no image"),
         (general_row("a?", "x", "../a.png"), "lies outside the file's folder"),
         ({**general_row("a?", "x"), "objects": 3}, "`objects` do not fit"),

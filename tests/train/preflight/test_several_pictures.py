@@ -107,6 +107,21 @@ def test_cutting_on_the_left_loses_where_pictures_begin(make_recipe: Callable[..
     assert "truncation_strategy: delete" in str(caught.value)
 
 
+def test_what_is_learned_names_the_picture_of_each_box(make_recipe: Callable[..., Path], data: Path) -> None:
+    """The texts that the tokens decode to are read, each about the pictures shown before it."""
+    recipe = TrainRecipe(resolve_recipe(make_recipe(**data_keys(data))))
+    for change, said in (
+        (lambda row: row["objects"].update(image_id=[1, 0]), "of image 2 is read as one of image 1"),
+        (lambda row: row["messages"][-1].update(content="<ref-object><bbox>, <ref-object><bbox>"), "0 of 2"),
+    ):
+        whole = (data / "train.jsonl").read_text()
+        change_row(data / "train.jsonl", 0, change)
+        unread = encode_sample(recipe, COUNT).unread
+        (data / "train.jsonl").write_text(whole)
+        assert len(unread) == 1
+        assert said in unread[0]
+
+
 @pytest.fixture
 def encoded(make_recipe: Callable[..., Path], data: Path) -> tuple[Any, list[Any]]:
     """The data set of a run, and its records as token ids."""
@@ -165,8 +180,11 @@ def test_each_record_is_read_alone(
                     found[row, start:end], alone[member], rtol=0, atol=1e-4, err_msg=name
                 )
                 start = end
-    # The second picture is seen: without it, the answer has other logits.
+    # train.fisher leaves the positions to the model.
     batch = batch_of(dataset, model, [[four[0]]])
+    with_own = {name: batch[name] for name in ("input_ids", "pixel_values", "image_grid_thw")}
+    np.testing.assert_allclose(logits(with_own)[0], alone[0], rtol=0, atol=1e-4)
+    # The second picture is seen: without it, the answer has other logits.
     own = int(np.prod(batch["image_grid_thw"].numpy()[0]))
     batch["pixel_values"][own:] = 0
     assert np.abs(logits(batch)[0][-5:] - alone[0][-5:]).max() > 1e-3

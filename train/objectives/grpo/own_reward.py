@@ -17,8 +17,9 @@ Reward = Callable[[Reading, Sequence[Detection], Sequence[str]], float]
 
 It gets the reading of an answer (`detections` in pixels of the image, and `problems`, the names of whatever
 could not be read), the objects that the question asks for, () where it asks for an absent one, and further
-problems: `truncated` for an answer that reached the length limit. It returns the reward, a finite number; an
-answer that is worth nothing must get 0 or less.
+problems: `truncated` for an answer that reached the length limit. Where a question shows several pictures,
+`picture` of a detection or an object is the index of its own, from 0. It returns the reward, a finite number;
+an answer that is worth nothing must get 0 or less.
 """
 
 EXAMPLE = Detection("object", Box(0.0, 0.0, 10.0, 10.0))

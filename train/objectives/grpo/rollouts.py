@@ -145,7 +145,7 @@ class Sampler:
         text = self.engine.encoder.tokenizer.decode(
             tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
-        reading = read_answer(text, asked.question.size)
+        reading = read_answer(text, asked.question.asked)
         end = row.pending[-1:] if has_ended else []
         return Rollout(
             prompt,

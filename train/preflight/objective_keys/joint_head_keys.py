@@ -1,11 +1,12 @@
-"""Checks of grounding_box_head: its settings, and what it does not go with."""
+"""Checks of grounding_box_head: its settings, its data, and what it does not go with."""
 
 from collections.abc import Iterator
 
 from train.keys import BACKEND_KEY, Backend
-from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint
+from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint, usable_joint
 from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
+from train.record_pictures import first_with_several
 
 NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),
@@ -29,3 +30,16 @@ def joint_head_keys(recipe: TrainRecipe) -> Iterator[str]:
     if recipe.get("stage") == PREFERENCES:
         yield f"{JOINT_KEY}: stage {PREFERENCES} compares whole answers: leave it out"
     yield from exclusion_problems(recipe, JOINT_KEY, NOT_SUPPORTED)
+
+
+def joint_head_pictures(recipe: TrainRecipe) -> Iterator[str]:
+    """A head learns from records about one picture: its answers do not say which picture a box is in."""
+    if usable_joint(recipe.values) is None:
+        return
+    for file in recipe.data_files("train"):
+        if (several := first_with_several(file)) is not None:
+            line, count = several
+            yield (
+                f"{JOINT_KEY}: {file}, line {line} has {count} pictures, and a head reads boxes of one "
+                "picture: leave the key out, or the records"
+            )

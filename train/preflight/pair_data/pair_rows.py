@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
 from grounding.layout import CHOSEN_KEY, REJECTED_KEY
 from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
+from grounding.record.box_pictures import IMAGE_ID_KEY
 from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
@@ -16,6 +18,8 @@ from grounding.record.flaws import (
     BAD_OBJECTS,
     BOX_COUNT,
     BOX_FIRST,
+    BOX_PICTURES,
+    BOX_UNPLACED,
     IMAGE_COUNT,
     IMAGE_PLACE,
     LOST_IN_READING,
@@ -34,7 +38,7 @@ SAME_ANSWERS = "the chosen and the rejected answer are the same"
 FORM = frozenset(
     {
         *(BAD_IMAGES, BAD_MESSAGES, BAD_OBJECTS, BOX_COUNT, BOX_FIRST, IMAGE_COUNT, IMAGE_PLACE, NOT_JSON),
-        *(OTHER_SYSTEM, REF_COUNT, LOST_IN_READING),
+        *(OTHER_SYSTEM, REF_COUNT, LOST_IN_READING, BOX_PICTURES, BOX_UNPLACED),
     }
 )
 """What is checked of a conversation with an answer that the model gave: its form, not whether it is right."""
@@ -68,7 +72,8 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
     if chosen["content"] == rejected["content"] and not _has_objects(chosen):
         yield Flaw(SAME_ANSWERS, excerpt(chosen["content"]))
     if not contract.is_verbatim and not _has_objects(chosen):
-        problems = UNREADABLE.intersection(read_answer(chosen["content"], Size(GRID, GRID)).problems)
+        asked = Asked((Size(GRID, GRID),) * max(1, len(row.get("images") or ())))
+        problems = UNREADABLE.intersection(read_answer(chosen["content"], asked).problems)
         if problems:
             yield Flaw(BAD_ANSWER, excerpt(chosen["content"]))
 
@@ -85,7 +90,11 @@ def with_answer(
     objects = row.get("objects")
     if isinstance(objects, dict):
         kept = dict(objects)
-        for key, placeholder in (("ref", REF_PLACEHOLDER), ("bbox", BOX_PLACEHOLDER)):
+        for key, placeholder in (
+            ("ref", REF_PLACEHOLDER),
+            ("bbox", BOX_PLACEHOLDER),
+            (IMAGE_ID_KEY, BOX_PLACEHOLDER),
+        ):
             count = str(rejected["content"]).count(placeholder)
             if isinstance(kept.get(key), list) and count:
                 kept[key] = kept[key][:-count]

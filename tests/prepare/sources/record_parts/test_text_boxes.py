@@ -47,7 +47,10 @@ def test_boxes_in_thoughts_stand_apart() -> None:
     stated, inside = find_text_boxes(text)
     assert [box.numbers for box in stated] == [(5, 6, 7, 8)]
     assert [box.numbers for box in inside] == [(1, 2, 3, 4)]
-    double = rewrite_text_boxes(text, [*stated, *inside], lambda box: [int(2 * number) for number in box])
+    boxes = [*stated, *inside]
+    double = rewrite_text_boxes(
+        text, boxes, [0] * len(boxes), lambda box, _: [int(2 * number) for number in box]
+    )
     assert double == "<think>cat(2,4),(6,8)</think>dog(10,12),(14,16)"
     assert find_text_boxes("cat [1, 2, 3, 4]</think>[5, 6, 7, 8]")[1][0].numbers == (1, 2, 3, 4)
 
@@ -69,5 +72,6 @@ def test_only_the_numbers_of_boxes_change(box: list[str], words: str) -> None:
         stated, inside = find_text_boxes(text)
     except UnusableQueryError:
         return
-    written = rewrite_text_boxes(text, [*stated, *inside], lambda _: [1, 2, 3, 4])
+    boxes = [*stated, *inside]
+    written = rewrite_text_boxes(text, boxes, [0] * len(boxes), lambda *_: [1, 2, 3, 4])
     assert written == (text.replace(", ".join(box), "1, 2, 3, 4") if stated else text)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from grounding.errors import UserError
+from tests.train.several_pictures import write_two_pictures
 from train.preflight.all_checks import check_recipe
-from train.preflight.objective_keys.joint_head_keys import joint_head_keys
+from train.preflight.objective_keys.joint_head_keys import joint_head_keys, joint_head_pictures
 from train.recipe import TrainRecipe, resolve_recipe
 
 ON = {"grounding_box_head": True}
@@ -77,3 +78,16 @@ def test_answers_without_boxes_are_a_problem(
 ) -> None:
     with pytest.raises(UserError, match="grounding_box_head: no answer of the first 48 records has a box"):
         check_recipe(make_recipe(**ON, **files_of_words))
+
+
+def test_records_about_two_pictures_are_refused(make_recipe: Callable[..., Path], tmp_path: Path) -> None:
+    data = write_two_pictures(tmp_path / "two", train=3, val=1) / "train.jsonl"
+
+    def found(**changes: Any) -> list[str]:
+        return list(joint_head_pictures(TrainRecipe(resolve_recipe(make_recipe(**changes)))))
+
+    [problem] = found(**ON, train_dataset_path=str(data))
+    assert problem.startswith(f"grounding_box_head: {data}, line 1 has 2 pictures, and a head reads boxes of")
+    assert found(**ON) == found(train_dataset_path=str(data)) == []
+    with pytest.raises(UserError, match="has 2 pictures"):
+        check_recipe(make_recipe(**ON, train_dataset_path=str(data)))

@@ -97,3 +97,24 @@ def test_an_answer_of_a_label_that_the_card_does_not_know_is_taken() -> None:
         chosen_response=answer("cat(0,0),(10,10)"), rejected_response=answer("(0,0),(0,0)"), objects=...
     )
     assert kinds(row, Contract(labels=frozenset({"dog"}), answer_format="objects")) == []
+
+
+def about_two(**changes: Any) -> dict[str, Any]:
+    """Return a row about two pictures, whose answers name their pictures."""
+    two = {"messages": [{"role": "user", "content": "<image><image>Task: Object Detection"}]}
+    two["images"] = ["images/1.png", "images/2.png"]  # type: ignore[assignment]
+    boxes = "Image 2: <ref-object><bbox>"
+    answers = {"chosen_response": answer(boxes), "rejected_response": answer(f"{boxes}, <ref-object><bbox>")}
+    return pair(**(two | answers | {"objects": {**OBJECTS, "image_id": [1, 1, 1]}} | changes))
+
+
+def test_a_box_of_a_pair_is_in_the_picture_that_its_answer_names() -> None:
+    assert kinds(about_two()) == []
+    assert kinds(about_two(objects={**OBJECTS, "image_id": [0, 1, 1]})) == [flaws.LOST_IN_READING]
+    assert kinds(about_two(objects=OBJECTS)) == [flaws.BOX_UNPLACED]
+    assert kinds(about_two(objects={**OBJECTS, "image_id": [1, 1]})) == [flaws.BOX_PICTURES]
+    assert (
+        kinds(about_two(objects={**OBJECTS, "image_id": [1, 2, 1]})) == []
+    )  # a rejected answer may be wrong
+    texts = {"rejected_response": answer("none"), "objects": ...}
+    assert kinds(about_two(chosen_response=answer("Image 2: red square(0,0),(10,10)"), **texts)) == []

@@ -7,10 +7,10 @@ from models.lookup import find_family, published_configs
 from tests.train.several_pictures import write_two_pictures
 from train.plan.memory import plan_memory
 from train.plan.memory_table import plan_recipe
-from train.plan.pictures import most_pictures
 from train.recipe import TrainRecipe
+from train.record_pictures import first_with_several, most_pictures
 
-RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "train" / "qwen3_vl_8b_full.yaml"
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "train" / "qwen3_vl_8b_full.yaml"
 LARGE = "Qwen/Qwen3-VL-8B-Instruct"
 
 
@@ -45,6 +45,17 @@ def test_pictures_are_counted_in_the_data_files_where_max_pixels_limits_them(tmp
     assert most("none", eval_dataset_path="") == 1
     assert most("train", train_dataset_path=f"{data}/train.jsonl,{data}/other.jsonl#10") == 3
     assert most("other", max_pixels=None) == most("other", packing=True) == 1
+
+
+def test_the_first_record_with_several_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text(
+        '{"images": ["a", "b"], "replay": true}\n\n{"images": ["a", "b", "c"]}\n{"images": ["a", "b"]}\n'
+    )
+    assert first_with_several(path) == (3, 3)
+    path.write_text('{"images": ["a"]}\n{"images": []}\nno JSON\n')
+    assert first_with_several(path) is None
+    assert first_with_several(tmp_path / "gone.jsonl") is None
 
 
 def test_the_plan_of_a_recipe_reads_its_data(tmp_path: Path) -> None:

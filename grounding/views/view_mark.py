@@ -1,0 +1,148 @@
+r"""The mark of records whose further images are views of the first, and the text that introduces them.
+
+{"messages": [{"role": "user", "content": "<image>\nImage 2, upper left, (0, 0) to (571, 571) of Image 1: <image>
+...\nAll boxes are those of Image 1.\nFind every dog."}, ...], "images": ["images/000000000139.jpg",
+"images/view_1f0c....png", ...], "views": {"regions": [[0, 0, 571, 571], ...], "text": "<image>\nImage 2, ..."}}
+
+Regions are on the 0..1000 grid of the first image, one for each further image. `text` is what stands before
+the question itself. Answers are about the first image alone.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from grounding.boxes import GRID, GridBox
+from grounding.markup import IMAGE_PLACEHOLDER
+
+VIEWS_KEY = "views"
+TEXTS_FILE = Path(__file__).with_name("view_texts.yaml")
+
+_CHINESE = re.compile("[\u4e00-\u9fff]")
+_LATIN_WORD = re.compile("[A-Za-z]+")
+_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class Views:
+    """The views of a question: the regions of the first image that its further images show, and their text."""
+
+    regions: tuple[GridBox, ...]
+    text: str
+
+    @classmethod
+    def introduced(cls, regions: Sequence[GridBox], question: str) -> "Views":
+        """Return the views of these regions, introduced in the language of a question."""
+        texts = _load_texts()[language_of(question)]
+        lines = [IMAGE_PLACEHOLDER]
+        for number, region in enumerate(regions, start=2):
+            x1, y1, x2, y2 = region
+            place = texts["places"][_place(region)]
+            line = texts["line"].format(number=number, place=place, x1=x1, y1=y1, x2=x2, y2=y2)
+            lines.append(line + IMAGE_PLACEHOLDER)
+        return cls(tuple(regions), "\n".join((*lines, texts["end"], "")))
+
+    def add_to(self, question: str) -> str | None:
+        """Return a question about one image with the views before it; None if no image stands first."""
+        if not question.startswith(IMAGE_PLACEHOLDER) or question.count(IMAGE_PLACEHOLDER) != 1:
+            return None
+        return self.text + question.removeprefix(IMAGE_PLACEHOLDER).lstrip("\n")
+
+    def is_in(self, question: str) -> bool:
+        """Tell whether a question begins with the text of these views, and shows no other images."""
+        count = 1 + len(self.regions)
+        return question.startswith(self.text) and question.count(IMAGE_PLACEHOLDER) == count
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value of VIEWS_KEY in a row."""
+        return {"regions": [list(region) for region in self.regions], "text": self.text}
+
+
+def read_views(row: Any) -> Views | None:
+    """Return the views of a row of the JSONL; None if its images are no views.
+
+    A value under the key without `regions` and `text` is no mark: the row may be another tool's.
+
+    Raises:
+        ValueError: a mark that makes no sense; the message says in one line what is wrong.
+    """
+    mark = row.get(VIEWS_KEY) if isinstance(row, Mapping) else None
+    if not isinstance(mark, Mapping) or not {"regions", "text"} <= mark.keys():
+        return None
+    regions, text = mark["regions"], mark["text"]
+    if not isinstance(regions, list) or not regions:
+        raise ValueError(f"{VIEWS_KEY}.regions: {_brief(regions)} is not a list of at least one region")
+    read = tuple(map(_read_region, regions))
+    if not isinstance(text, str) or text.count(IMAGE_PLACEHOLDER) != 1 + len(read):
+        raise ValueError(
+            f"{VIEWS_KEY}.text: {_brief(text)} does not have {IMAGE_PLACEHOLDER} {1 + len(read)} times, for "
+            "the whole image and each view"
+        )
+    return Views(read, text)
+
+
+def without_views(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as if it showed its first image alone; a record whose images are no views, as it is.
+
+    Raises:
+        ValueError: the mark makes no sense, or the record does not show what it says.
+    """
+    views = read_views(row)
+    if views is None:
+        return row
+    messages, images = row["messages"], row.get("images")
+    if not isinstance(images, list):
+        raise ValueError(f"{VIEWS_KEY}: images is no list, and the whole image with its views is meant")
+    first = next((place for place, turn in enumerate(messages) if turn["role"] == "user"), 0)
+    question = messages[first]["content"]
+    if len(images) != 1 + len(views.regions) or not views.is_in(question):
+        raise ValueError(
+            f"{VIEWS_KEY}: {len(images)} images and the question {_brief(question)} are not the whole image "
+            f"and {len(views.regions)} views of it"
+        )
+    alone = {**messages[first], "content": IMAGE_PLACEHOLDER + question.removeprefix(views.text)}
+    shown = [*messages[:first], alone, *messages[first + 1 :]]
+    rest = {key: value for key, value in row.items() if key != VIEWS_KEY}
+    return {**rest, "messages": shown, "images": images[:1]}
+
+
+def language_of(question: str) -> str:
+    """Return the language of a question: "zh" if it has more Chinese characters than Latin words, else "en"."""
+    text = question.replace(IMAGE_PLACEHOLDER, "")
+    return "zh" if len(_CHINESE.findall(text)) > len(_LATIN_WORD.findall(text)) else "en"
+
+
+def _place(region: GridBox) -> int:
+    """Return which of nine places of a picture a region's centre is in, counted in reading order."""
+    x1, y1, x2, y2 = region
+    column, row = (min(2, (first + last) * 3 // (2 * GRID)) for first, last in ((x1, x2), (y1, y2)))
+    return 3 * row + column
+
+
+@lru_cache(maxsize=1)
+def _load_texts() -> dict[str, dict[str, Any]]:
+    import yaml
+
+    return dict(yaml.safe_load(TEXTS_FILE.read_text(encoding="utf-8")))
+
+
+def _read_region(value: Any) -> GridBox:
+    if isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value):
+        x1, y1, x2, y2 = value
+        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
+            return x1, y1, x2, y2
+    raise ValueError(
+        f"{VIEWS_KEY}.regions: {_brief(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an "
+        "area"
+    )
+
+
+def _brief(value: Any) -> str:
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
+        text = f"a large {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
