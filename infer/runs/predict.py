@@ -7,8 +7,8 @@ from pathlib import Path
 
 from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
+from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, read_questions
-from infer.asking.given_candidates import with_given_candidates
 from infer.asking.words.asked_regions import read_region_questions
 from infer.asking.zoom import check_zoom
 from infer.confidence.calibration import Calibration
