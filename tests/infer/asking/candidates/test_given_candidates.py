@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from grounding.answers.forms import NO_SUCH_CANDIDATE
+from grounding.answers.forms import NO_SUCH_CANDIDATE, TRUNCATED
 from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.errors import UserError
 from grounding.predictions.prediction_rows import parse_prediction
 from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
+from infer.asking.parsed_answers import parse_raw_answer
 from infer.asking.ways import ask_batch
 from infer.confidence.box_features import FEATURE_NAMES
 from infer.confidence.calibration import BeingFitted
@@ -205,3 +206,14 @@ def test_calibrated_scores_weigh_what_the_detector_thought(
     assert [found.features for found in plain.detections] == [
         row[: len(FEATURE_NAMES)] for row in (red, green)
     ]
+
+
+def test_a_number_at_the_end_of_a_cut_answer_is_left_out() -> None:
+    """It can lack digits; a corrected box is whole."""
+    asked = LISTED.asked((SIZE,))
+    red = "<|object_ref_start|>red<|object_ref_end|>"
+    box = "<|box_start|>(100,100),(200,200)<|box_end|>"
+    for text, count in ((f"{red}#2, {red}#1", 1), (f"{red}#2, {red}#1{box}", 2), (f"{red}#2, ", 1)):
+        cut = parse_raw_answer(RawAnswer(text, is_cut=True), asked)
+        assert (len(cut.detections), cut.problems) == (count, (TRUNCATED,))
+        assert len(parse_raw_answer(RawAnswer(text, is_cut=False), asked).detections) == text.count("#")
