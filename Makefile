@@ -59,7 +59,7 @@ RUN  := $(BIN)/python -m
 LOCK := requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo demo-regions chain gpu-check prepare show export-data train eval suite draw page app curves export runs pictures check test format clean
+.PHONY: help setup setup-gpu setup-fleet setup-torch setup-sam setup-paddlex lock demo demo-regions chain gpu-check prepare show export-data cache train eval suite draw page app curves export runs pictures check test format clean
 
 help: ## list the targets
 	@echo "make TARGET [DATA=recipe.yaml] [RECIPE=recipe.yaml] [EVAL=recipe.yaml] [CHECKPOINT=folder] [ARGS=\"key=value ...\"]"
@@ -154,6 +154,9 @@ show: setup ## render some records on a page, as the model will see them: DATA
 
 export-data: setup ## write a data set for another tool: DATA, ARGS="format=yolo output_dir=FOLDER"
 	$(RUN) prepare.export $(DATA) $(ARGS)
+
+cache: setup ## encode a recipe's records once, for all its runs: RECIPE, ARGS="grounding_cache=FOLDER"
+	$(RUN) train.cache $(RECIPE) $(ARGS)
 
 train: setup ## fine-tune: RECIPE; several in sequence: RECIPE="a.yaml b.yaml"
 	$(RUN) train $(RECIPE) $(ARGS)

@@ -19,7 +19,7 @@ def resolve_settings(command: str, path: Path | None, words: Sequence[str]) -> d
     Raises:
         UserError: the recipe or a word is none for this command.
     """
-    if command in ("train", "train.export"):
+    if command in ("train", "train.cache", "train.export"):
         values = _train_settings(command, cast(Path, path), words)
     else:
         values = _checked(command, path, words)
@@ -40,8 +40,13 @@ def check_before(command: str, path: Path, words: Sequence[str]) -> None:
 
 
 def _train_settings(command: str, path: Path, words: Sequence[str]) -> dict[str, Any]:
+    from train.cache.cache_options import DATASET_OPTION, decides_cache, split_cache_options
     from train.recipe import resolve_recipe, split_options
 
+    if command == "train.cache":
+        keys, own = split_cache_options(words)
+        values = {key: value for key, value in resolve_recipe(path, keys).items() if decides_cache(key)}
+        return values | {name: text for name, text in own.items() if name == DATASET_OPTION}
     values = resolve_recipe(path, split_options(words)[0])
     if command == "train.export":
         return {key: values[key] for key in EXPORT_KEYS if key in values}

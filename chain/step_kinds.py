@@ -8,7 +8,7 @@ from typing import Any
 from grounding.layout import BOX_HEAD_FOLDER, CALIBRATION_FILE, EXPORT_FOLDER
 from grounding.suites.suite_recipe import SUITES_FOLDER
 from infer.recipe import SAME_ANSWERS
-from train.keys import SUITES_KEY
+from train.keys import CACHE_KEY, SUITES_KEY
 
 Settings = Mapping[str, Any]
 
@@ -43,6 +43,11 @@ def _output_dir(settings: Settings, path: Path) -> str | None:
 def _export_folder(settings: Settings, path: Path) -> str | None:
     run = _output_dir(settings, path)
     return run and f"{run}/{EXPORT_FOLDER}"
+
+
+def _cache_folder(settings: Settings, path: Path) -> str | None:
+    del path
+    return _text(settings.get(CACHE_KEY))
 
 
 def _suite_folder(settings: Settings, path: Path) -> str | None:
@@ -88,7 +93,8 @@ KINDS: Mapping[str, StepKind] = {
     "prepare.describe": _derived(),
     "prepare.replay": _derived(),
     "train.tiny": StepKind(PLACE),
-    "train": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(SUITES_KEY,)),
+    "train": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(SUITES_KEY, CACHE_KEY)),
+    "train.cache": StepKind(RECIPE, _cache_folder),
     "train.export": StepKind(RECIPE, _export_folder),
     "train.box_head": StepKind(RECIPE, _box_head_folder),
     "train.fisher": StepKind(WORDS, flag=("output={}",)),

@@ -38,6 +38,7 @@ def processor_seconds_of_children() -> float:
     [
         "chain",
         "prepare",
+        "prepare.cache",
         "prepare.check",
         "prepare.describe",
         "prepare.detect",
@@ -51,6 +52,7 @@ def processor_seconds_of_children() -> float:
         "train",
         "train.blend",
         "train.box_head",
+        "train.cache",
         "train.check",
         "train.plan",
         "train.tiny",

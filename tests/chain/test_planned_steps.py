@@ -167,6 +167,26 @@ def test_the_chain_of_coco_goes_from_data_over_two_stages_to_scores(project: Non
     assert "train_dataset_path=x/train.jsonl" in tune.words
 
 
+def test_a_cache_lies_between_its_data_and_the_training_that_reads_it(here: Path) -> None:
+    recipe = f"recipe: {ROOT}/recipes/train/tiny_full.yaml"
+    files = "train_dataset_path: d/train.jsonl, eval_dataset_path: d/val.jsonl"
+    keys = f"model_name_or_path: base, {files}, grounding_cache: d/cache"
+    text = (
+        f"  train: {{run: train, {recipe}, overrides: {{{keys}, output_dir: run}}}}\n"
+        f"  cache: {{run: train.cache, {recipe}, overrides: {{{keys}}}}}\n"
+        f"  data: {{run: prepare, recipe: {ROOT}/recipes/prepare/demo.yaml, overrides: {{output_dir: d}}}}\n"
+        "  model: {run: train.tiny, output: base}\n"
+    )
+    steps = plan(text)
+    assert list(steps) == ["data", "model", "cache", "train"]
+    assert parents(steps)["cache"] == ("data", "model")
+    assert set(parents(steps)["train"]) == {"data", "model", "cache"}
+    assert steps["cache"].output == Path("d/cache")
+    faster = plan(text, "cache.learning_rate=0.1", "cache.processes=1")["cache"]
+    assert faster.settings == steps["cache"].settings
+    assert plan(text, "cache.max_pixels=1024")["cache"].settings != steps["cache"].settings
+
+
 def test_every_command_of_a_chain_exists() -> None:
     for command in KINDS:
         place = ROOT.joinpath(*command.split()[0].split("."))

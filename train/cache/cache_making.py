@@ -118,6 +118,8 @@ def _current_card(folder: Path, file: Path) -> SectionCard | None:
 def _make_section(
     dataset: Any, pool: BlockPool, file: Path, folder: Path, sha256: str, settings: Settings
 ) -> SectionCard:
+    for left in folder.rglob(".*.part"):  # of a command that was killed
+        left.unlink()
     outline = outline_records(file)
     processor = dataset.processor.image_processor
     with replacing(folder / LEVELS) as levels:

@@ -12,6 +12,13 @@ from train.keys import CACHE_KEY
 from train.recipe import SPLITS, TrainRecipe, resolve_recipe
 
 DATASET_OPTION, PROCESSES_OPTION = "dataset", "processes"
+DECIDING = (
+    *(CACHE_KEY, "model_name_or_path", "new_special_tokens_path", "processor_use_fast", "do_eval"),
+    *("template", "template_backend", "use_template", "min_pixels", "max_pixels"),
+    *("truncation_strategy", "max_seq_len"),
+)
+"""The keys of a recipe that decide what lies in its cache, or where, beside the files of records."""
+
 DEFAULT_FOLDER = "cache"
 """In the folder of the data set that the command names, where the recipe names no cache."""
 
@@ -32,9 +39,8 @@ def read_cache_options(path: Path, words: Iterable[str]) -> CacheOptions:
     Raises:
         UserError: no such recipe or file of records, no folder for the cache, or a wrong number.
     """
-    given = [word.partition("=") for word in words]
-    own = {name: text for name, _, text in given if name in (DATASET_OPTION, PROCESSES_OPTION)}
-    values = resolve_recipe(path, ["".join(parts) for parts in given if parts[0] not in own])
+    keys, own = split_cache_options(words)
+    values = resolve_recipe(path, keys)
     dataset = Path(own[DATASET_OPTION]) if DATASET_OPTION in own else None
     files = _files_of(dataset) if dataset else _files_read(TrainRecipe(values))
     folder = values.get(CACHE_KEY) or (dataset and (files[0].parent / DEFAULT_FOLDER))
@@ -43,14 +49,27 @@ def read_cache_options(path: Path, words: Iterable[str]) -> CacheOptions:
     return CacheOptions(values, files, Path(str(folder)), _processes(own.get(PROCESSES_OPTION)))
 
 
-def files_read(recipe: TrainRecipe) -> list[Path]:
-    """Return the files whose records a run encodes: those of evaluation only if it evaluates."""
-    splits = SPLITS if recipe.get("do_eval") else SPLITS[:1]
-    return list(dict.fromkeys(file for split in splits for file in recipe.data_files(split)))
+def split_cache_options(words: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Split `key=value` words into keys of the recipe and the command's own settings."""
+    keys, own = [], {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name in (DATASET_OPTION, PROCESSES_OPTION):
+            own[name] = text
+        else:
+            keys.append(word)
+    return keys, own
+
+
+def decides_cache(key: str) -> bool:
+    """Tell whether a key of a recipe decides what lies in its cache, or where."""
+    return key in DECIDING or key in ("train_dataset_path", "eval_dataset_path")
 
 
 def _files_read(recipe: TrainRecipe) -> tuple[Path, ...]:
-    files = files_read(recipe)
+    """Return the files whose records a run encodes: those of evaluation only if it evaluates."""
+    splits = SPLITS if recipe.get("do_eval") else SPLITS[:1]
+    files = dict.fromkeys(file for split in splits for file in recipe.data_files(split))
     if not files:
         raise UserError("train_dataset_path: is missing")
     for file in files:

@@ -13,7 +13,7 @@ import numpy as np
 from grounding.errors import UserError
 from grounding.files import replacing
 from train.cache.record_outline import RECORDS_IN_BLOCK
-from train.cache.token_positions import token_positions
+from train.cache.token_positions import ImageMarks, token_positions
 from train.cached.section import DAMAGED, DROPPED, KEPT, UNREAD
 from train.cached.section_reader import SectionImages
 
@@ -112,14 +112,18 @@ class RecordEncoder:
             self._compared.add(len(numbers))
             self._compare(original, sequence, numbers, where)
         tokens = np.asarray(sequence.token_ids, np.int32)
-        positions = self._positions(tokens, numbers)
+        try:
+            positions = self._positions(tokens, numbers)
+        except ValueError as error:
+            raise UserError(f"{where}: is cut within an image ({error}): write more max_seq_len") from error
         flat = np.concatenate([tokens, np.asarray(sequence.labels, np.int32), positions.reshape(-1)])
         block.add(flat, KEPT if is_sound else DAMAGED, "" if is_sound else "a damaged image")
 
     def _positions(self, tokens: Any, numbers: list[int]) -> Any:
         processor = self._dataset.processor
         merge = int(processor.image_processor.merge_size)
-        return token_positions(tokens, self._images.grids(numbers), processor.image_token_id, merge)
+        marks = ImageMarks(processor.image_token_id, processor.vision_start_token_id)
+        return token_positions(tokens, self._images.grids(numbers), marks, merge)
 
     @contextmanager
     def _known_grids(self, numbers: list[int]) -> Iterator[None]:

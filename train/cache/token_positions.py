@@ -1,25 +1,39 @@
 """The positions of a record's tokens in time, height and width, as the model numbers them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 
+@dataclass(frozen=True)
+class ImageMarks:
+    """The ids of the token that stands for a part of an image, and of the one where an image starts."""
+
+    image: int
+    start: int
+
+
 def token_positions(
-    token_ids: Sequence[int], grids: npt.NDArray[np.int64], image_token_id: int, merge_size: int
+    token_ids: Sequence[int], grids: npt.NDArray[np.int64], marks: ImageMarks, merge_size: int
 ) -> npt.NDArray[np.int32]:
     """Return the (3, length) positions of a record's tokens; `grids` (images, 3) are in patches.
 
     The tokens of an image count along its grid from the position where the text before it stopped, and the
-    text after it goes on from the largest of them. Source: Qwen3VLModel.get_rope_index in
+    text after it goes on from the largest of them. As many images count as have their mark before them: a
+    record that was cut on the left can have lost some. Source: Qwen3VLModel.get_rope_index in
     paddleformers/transformers/qwen3_vl/modeling.py.
+
+    Raises:
+        ValueError: tokens of an image are missing.
     """
     ids = np.asarray(token_ids)
+    marked = int(((ids[:-1] == marks.start) & (ids[1:] == marks.image)).sum())
     parts: list[npt.NDArray[np.int64]] = []
     place, position = 0, 0
-    for frames, rows, columns in grids.tolist():
-        is_image = ids[place:] == image_token_id
+    for frames, rows, columns in grids.tolist()[:marked]:
+        is_image = ids[place:] == marks.image
         if not is_image.any():
             break
         text = int(np.argmax(is_image))
@@ -29,5 +43,7 @@ def token_positions(
         parts.append(grid + position)
         position += int(grid.max()) + 1
         place += text + grid.shape[1]
+    if place > len(ids):
+        raise ValueError(f"{place - len(ids)} tokens of an image are missing")
     parts.append(np.tile(np.arange(len(ids) - place) + position, (3, 1)))
     return np.concatenate(parts, axis=1).astype(np.int32)

@@ -131,6 +131,7 @@ def test_what_is_half_written_is_made_anew(make: Make, tmp_path: Path, encoded: 
     section = section_of(tmp_path / "cache")
     block = section / "images" / "00003.bin"
     block.write_bytes(block.read_bytes()[:-5])
+    (section / "images" / ".00003.bin.1.part").write_bytes(b"half")
     with pytest.raises(UserError, match=r"00003\.bin: is not complete"):
         read_section_card(section)
     encoded.clear()

@@ -39,7 +39,7 @@ WAYS: list[dict[str, Any]] = [
     {"max_seq_len": 110},
     {"random_shuffle": False},
     {"processor_use_fast": False},
-    {"truncation_strategy": "right", "max_seq_len": 90},
+    {"truncation_strategy": "left", "max_seq_len": 120},
     PACKED,
     {"binpacking": False, **PACKED},
     {"binpacking": False, "greedy_intokens": False, **PACKED},
@@ -136,7 +136,7 @@ def main() -> None:
     paths = {"train_dataset_path": f"{one},{two}#15"}
     ways = [(way, {**values, **(paths if "train_dataset_prob" in way else {})}) for way in WAYS]
     without = [read(given, way, mm_collate_fn) for way, given in ways]
-    for words in ((), ("processor_use_fast=false",), ("truncation_strategy=right", "max_seq_len=90")):
+    for words in ((), ("processor_use_fast=false",), ("truncation_strategy=left", "max_seq_len=120")):
         path.write_text(yaml.safe_dump({**values, **BOTH, "train_dataset_path": f"{one},{two}"}))
         sys.stdout.write(make_cache(path, [f"grounding_cache={folder}", "processes=1", *words]) + "\n")
     read_from_cache(folder)
