@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from grounding.boxes import GridBox
@@ -36,7 +36,7 @@ def add_views(
         return
     files = DrawnFiles(made.image, data, facts, folder)
 
-    @lru_cache(maxsize=None)
+    @cache
     def write(region: GridBox) -> str:
         return files.write(cut_view(files.pixels, region, recipe.view_pixels), VIEW)
 

@@ -35,3 +35,14 @@ def test_another_file_is_said(tmp_path: Path, text: str) -> None:
     curves_file(tmp_path).write_text(text)
     with pytest.raises(UserError, match=r"curves\.json"):
         read_keep(tmp_path)
+
+
+def test_a_run_that_starts_anew_does_not_read_what_was_there(tmp_path: Path) -> None:
+    curves_file(tmp_path).parent.mkdir()
+    curves_file(tmp_path).write_text("{")
+    with pytest.raises(UserError, match=r"curves\.json"):
+        add_point(tmp_path, SETS, point(10))
+    add_point(tmp_path, SETS, point(0))
+    record = read_keep(tmp_path)
+    assert record is not None
+    assert record.points == (point(0),)

@@ -19,6 +19,7 @@ from grounding.files import read_jsonl
 from grounding.record.contract import is_replay, read_contract
 from infer.engines.protocol import Request
 from prepare.check.dataset import check_dataset
+from prepare.replay import replay_folder
 from prepare.replay.replay_folder import ANSWERS_FILE
 from prepare.replay.replay_settings import ReplaySettings
 from prepare.replay.replaying import replay_prompts
@@ -107,6 +108,67 @@ def test_what_was_answered_is_not_asked_again(server: ChatServer, settings: Make
     replay_prompts(None, prompts, made)
     assert len(server.bodies) == 17
     assert contents(made.output_dir) == before
+
+
+def test_other_prompts_leave_no_images_of_earlier_ones(
+    server: ChatServer, settings: Make, tmp_path: Path, pictures: list[str]
+) -> None:
+    path = tmp_path / "prompts.jsonl"
+    write_rows(path, *(asked(f"<image>what {name}", images=[name]) for name in pictures))
+    replay_prompts(None, path, settings())
+    folder = Path(settings().output_dir)
+    before = {file.name for file in (folder / "images").iterdir()}
+    write_rows(path, asked(f"<image>what {pictures[0]}", images=[pictures[0]]), asked("one two"))
+    replay_prompts(None, path, settings())
+    (left,) = (folder / "images").iterdir()
+    assert len(before) == len(pictures)
+    assert left.name in before
+    named = [
+        name for split in ("train", "val") for row in rows_of(str(folder), split) for name in row["images"]
+    ]
+    assert named == [f"images/{left.name}"]
+
+
+def test_a_folder_that_is_written_anew_has_no_card_until_it_is_whole(
+    server: ChatServer, settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_rows(tmp_path / "prompts.jsonl", asked("one two"))
+    replay_prompts(None, path, settings())
+    card = Path(settings().output_dir) / "card.json"
+    assert card.is_file()
+
+    def fails(file: Path, rows: Any) -> None:
+        raise UserError("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(replay_folder, "write_jsonl", fails)
+        with pytest.raises(UserError, match="the disk is full"):
+            replay_prompts(None, path, settings())
+    assert not card.exists()
+    replay_prompts(None, path, settings())
+    assert card.is_file()
+
+
+def test_something_is_left_to_train_on_whatever_the_share(
+    server: ChatServer, settings: Make, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path / "prompts.jsonl", asked("one two"), asked("three four"))
+    for share, kept in ((0.99, (1, 1)), (0.01, (1, 1)), (0.0, (2, 0))):
+        made = settings(val_share=share)
+        replay_prompts(None, path, made)
+        assert tuple(len(rows_of(made.output_dir, split)) for split in ("train", "val")) == kept
+    write_rows(path, asked("one two"))
+    replay_prompts(None, path, settings(val_share=0.99))
+    assert len(rows_of(settings().output_dir, "train")) == 1
+
+
+def test_the_seed_is_sent_where_tokens_are_sampled(
+    server: ChatServer, settings: Make, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path / "prompts.jsonl", asked("one two"))
+    replay_prompts(None, path, settings(seed=5))
+    replay_prompts(None, path, settings(seed=5, temperature=0.5))
+    assert [body.get("seed") for body in server.bodies] == [None, 5]
 
 
 def test_the_budget_stops_and_the_next_start_goes_on(

@@ -1,5 +1,9 @@
 """Points of sharded models and of adapters, written whole or not at all."""
 
+import io
+import json
+import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from tests.train.blend.conftest import numbers, write
 from train.blend import blended_point
 from train.blend.blended_point import POINT_FILE, check_disk, write_point
 from train.blend.model_pair import open_pair
+from train.blend.weight_tables import PlacedTensor, write_header
 from train.export.adapter_merge import merge_file, read_deltas
 from train.tiny.config_files import TinySettings
 from train.tiny.model import write_tiny_model
@@ -39,6 +44,30 @@ def test_each_tensor_lies_between_and_files_are_the_tuned_ones(
     assert {path.name for path in (tmp_path / "point").iterdir()} == files | {POINT_FILE}
     index = "model.safetensors.index.json"
     assert (tmp_path / "point" / index).read_bytes() == (tuned / index).read_bytes()
+
+
+def test_what_a_killed_run_has_left_is_no_part_of_a_point(base: Path, tuned: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".point.part"
+    left.mkdir()
+    (left / "model-00003-of-00003.safetensors").write_bytes(b"half")
+    (tmp_path / "point").mkdir()  # without blend.json, which is written last
+    (tmp_path / "point" / "stray").write_bytes(b"")
+    write_point(open_pair(str(base), tuned), 0.5, tmp_path / "point")
+    files = {path.name for path in tuned.iterdir()}
+    assert {path.name for path in (tmp_path / "point").iterdir()} == files | {POINT_FILE}
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("length", range(1, 9))
+def test_numbers_begin_at_a_multiple_of_eight_bytes(length: int) -> None:
+    """As the format asks, so that readers can map a file into memory."""
+    output, name = io.BytesIO(), "w" * length
+    write_header(output, {name: PlacedTensor(Path("file"), "F32", (2,), 0, 8)})
+    written = output.getvalue()
+    (size,) = struct.unpack("<Q", written[:8])
+    assert len(written) == 8 + size
+    assert size % 8 == 0
+    assert json.loads(written[8:])[name]["data_offsets"] == [0, 8]
 
 
 @pytest.fixture
@@ -89,6 +118,16 @@ def test_a_share_of_an_adapter_is_a_blend_of_base_and_merged_model(adapter: Path
         np.array_equal(tensor, whole[name])
         for name, tensor in load_file(tmp_path / "point_1.0" / file).items()
     )
+
+
+def test_a_copy_of_the_model_that_an_adapter_was_trained_on_is_its_base(
+    adapter: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tmp_path / "tiny", tmp_path / "copy")
+    assert open_pair(str(tmp_path / "copy"), adapter).base == tmp_path / "copy"
+    (tmp_path / "copy" / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"its adapter was trained on .*tiny, not on .*copy"):
+        open_pair(str(tmp_path / "copy"), adapter)
 
 
 def test_an_adapter_of_another_model_is_refused(adapter: Path, base: Path, tmp_path: Path) -> None:

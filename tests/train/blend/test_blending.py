@@ -8,11 +8,12 @@ import pytest
 from grounding.errors import UserError
 from grounding.files import read_json
 from grounding.recipe.loading import load_settings
-from train.blend import blending
+from train.blend import blended_point, blending
 from train.blend.__main__ import main
 from train.blend.best_point import PointScores, choose_point
 from train.blend.blend_settings import BlendSettings
 from train.blend.blending import blend
+from train.blend.model_pair import ModelPair
 
 Measure = Callable[[float, Path, Path, BlendSettings], PointScores]
 
@@ -74,6 +75,22 @@ def test_the_best_point_stays_and_the_table_says_why(
     assert {"alpha_0", "alpha_0.5", "alpha_0.6", "alpha_1"} <= kept(folder)
 
 
+def test_the_weights_of_the_best_point_are_written_once(
+    scorer: Scorer, base: Path, tuned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stay on the disk while the others are scored, as a large model takes minutes."""
+    written: list[float] = []
+    write = blended_point._write_weights
+
+    def counted(pair: ModelPair, share: float, folder: Path) -> None:
+        written.append(share)
+        write(pair, share, folder)
+
+    monkeypatch.setattr(blended_point, "_write_weights", counted)
+    blend(str(base), tuned, BlendSettings(new="new", old="old"))
+    assert written == [0, 0.25, 0.5, 0.75, 1]
+
+
 def test_killed_and_resumed(scorer: Scorer, base: Path, tuned: Path, tmp_path: Path) -> None:
     whole = BlendSettings(new="new", old="old", output_dir=str(tmp_path / "whole"))
     blend(str(base), tuned, whole)
@@ -111,6 +128,12 @@ def test_the_rule() -> None:
         return choose_point(points, BlendSettings(new="n", old="o", least_old=least_old)).best.share
 
     assert [best(share) for share in (1, 0.96, 0.95, 0)] == [0, 0.6, 0.6, 1]
+    alike = [PointScores(share, {"a": min(share, 0.5)}, {"c": 0.9}) for share in (0, 0.5, 0.75, 1)]
+    assert (
+        choose_point(alike, BlendSettings(new="n", old="o")).best.share == 0.5
+    )  # the smallest of equal ones
+    exact = [PointScores(0, {"a": 0.0}, {"c": 0.9}), PointScores(1, {"a": 1.0}, {"c": 0.9 * 0.95})]
+    assert choose_point(exact, BlendSettings(new="n", old="o")).best.share == 1  # just enough is enough
     nothing = [PointScores(share, {"a": share}, {"c": 0.0}) for share in (0, 0.5, 1)]
     choice = choose_point(nothing, BlendSettings(new="n", old="o"))
     assert choice.best.share == 1

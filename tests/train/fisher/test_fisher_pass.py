@@ -106,8 +106,22 @@ def test_the_file_has_the_names_and_shapes_of_the_weights(
     assert (card.records, card.dropped) == (RECORDS, 1)
     assert card.tokens > RECORDS
     assert card.settings["max_seq_len"] == 128
+    assert "output" not in card.settings  # a file that is moved stays the same
     assert f"{RECORDS} records, {card.tokens} learned tokens, 1 records dropped" in said
     assert str(file) in said
+
+
+def test_a_limit_bounds_the_records_and_the_seed_chooses_them(
+    drawn_data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    found = []
+    for name, seed in (("one", 1), ("again", 1), ("other", 4)):
+        output = tmp_path / f"{name}.safetensors"
+        measure_fisher(tiny_model, drawn_data, FisherSettings(limit=1, seed=seed, output=str(output)))
+        assert read_fisher_card(output).records == 1
+        found.append(np.concatenate([value.ravel() for value in load_file(output).values()]))
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[0] - found[2]).max() > 0
 
 
 def test_that_of_another_checkpoint_is_refused(
