@@ -125,7 +125,9 @@ def parse_record(row: dict[str, Any]) -> Record:
         region, candidates, views = read_region(row), read_candidates(row), read_views(row)
         places = pictures_of_boxes(row.get("objects"), len(images) if views is None else 1)
         if views is not None and len(images) != 1 + len(views.regions):
-            raise ValueError(f"{len(images)} images, the first and {len(views.regions)} views of it are meant")
+            raise ValueError(
+                f"{len(images)} images, the first and {len(views.regions)} views of it are meant"
+            )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"not a training record ({what})") from error

@@ -47,6 +47,11 @@ class SizedRequest:
         (size,) = self.asked.sizes
         return size
 
+    @property
+    def shows_views(self) -> bool:
+        """Whether it shows views of its picture, beside the picture itself."""
+        return len(self.request.images) > len(self.asked.sizes)
+
     def file_of(self, found: Detection) -> Path:
         """Return the file of the picture that a box of the answer is in.
 

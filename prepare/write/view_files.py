@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from grounding.boxes import GridBox
@@ -36,13 +36,15 @@ def add_views(
         return
     files = DrawnFiles(made.image, data, facts, folder)
 
-    @lru_cache(maxsize=None)
+    @cache
     def write(region: GridBox) -> str:
         return files.write(cut_view(files.pixels, region, recipe.view_pixels), VIEW)
 
     shown: Counter[str] = Counter()
     for place, record in enumerate(made.records):
-        if regions := choose_regions(recipe, facts.frame.upright, read_candidates(record)):
+        listed = read_candidates(record)
+        boxes = () if listed is None else (item.box for item in listed.items)
+        if regions := choose_regions(recipe, facts.frame.upright, boxes):
             made.records[place] = _with_views(record, regions, list(map(write, regions)))
             shown[RECORDS_WITH_VIEWS] += 1
             shown[VIEWS_SHOWN] += len(regions)

@@ -8,6 +8,7 @@ from grounding.boxes import GRID, Size
 from grounding.candidates.candidate_list import read_candidates
 from grounding.markup import BOX_PLACEHOLDER, IMAGE_PLACEHOLDER, REF_PLACEHOLDER
 from grounding.record.read_back import lost_in_reading, meant_by_placeholders, read_objects
+from grounding.views.view_mark import read_views
 
 NOT_LABELLED = -100
 """The label of a token without loss."""
@@ -32,6 +33,8 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
     listed = read_candidates(example)
     boxes = () if listed is None else listed.boxes_in(Size(GRID, GRID))
     answers = answers_with_pictures(messages)
+    if read_views(example) is not None:
+        answers = [(content, 1) for content, _ in answers]
     meant = [
         each
         if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content
