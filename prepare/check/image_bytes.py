@@ -12,8 +12,8 @@ from grounding.boxes import Size
 from grounding.files import is_regular
 from prepare.progress import progress_bar
 from prepare.reasons import IMAGE_TURNED, UnusableImageError
-from prepare.write.image_files import ImageCheck, check_image
 from prepare.write.drawn_files import DIGEST_BYTES
+from prepare.write.image_files import ImageCheck, check_image
 
 MISSING = "image file is missing"
 TOO_THIN = "image is more than 200 times as long as wide"
