@@ -14,10 +14,11 @@ and new shapes (the start has 0.961 and 0, all weights reach 0 and 0.969): 10 % 
 replayed reached 0.944 and 0.987 in them. L2-SP, EWC and both LoRAs are not tuned further.
 
 Both kinds of shapes are scored on 256 pictures that no model was trained on (`infer.suite`). "Kept" is the
-AP50 of old shapes as a share of the start's, "reached" that of new shapes as a share of the first arm's. A
-cell is the mean over the seeds with the lowest and the highest. Exit code 1 if no arm keeps 95 % of the old
-and reaches 98 % of the new, or if the first arm keeps 60 % or more. What is there already is kept: repeat
-the command.
+AP50 of old shapes as a share of the start's, "reached" that of new shapes as a share of the first arm's, and
+"KL" is KL(tuned || start) in nats a token on the first 64 questions about old pictures, as `grounding_keep`
+measures it. A cell is the mean over the seeds with the lowest and the highest. Exit code 1 if no arm keeps
+95 % of the old and reaches 98 % of the new, or if the first arm keeps 60 % or more. What is there already is
+kept: repeat the command.
 """
 
 import argparse
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from benchmarks.habits import World, prepare_world
 from benchmarks.module_call import SECONDS_FILE, timed_call
-from grounding.files import write_text
+from grounding.files import read_json, write_json, write_text
 from grounding.tables import format_table
 
 QUESTION = ("task.en1",)
@@ -67,6 +68,9 @@ EWC, FISHER_FILE, FISHER_RECORDS = 1e2, "fisher.safetensors", 256
 ALPHAS = (0.25, 0.5, 0.75, 0.85, 0.9)
 """The shares of tuned weights that are tried where they are blended with the start's."""
 
+
+DIVERGENCE_FILE = "divergence.json"
+"""In a model's folder: KL(tuned || start)."""
 
 LEAST_KEPT, LEAST_REACHED, MOST_FORGETFUL = 0.95, 0.98, 0.60
 START = "(start)"
@@ -104,13 +108,17 @@ BLENDED = (PLAIN, REPLAY)
 
 @dataclass(frozen=True)
 class Measured:
-    """What an arm has cost in seconds of a processor, and the AP50 of its model on both kinds of shapes."""
+    """What an arm has cost in seconds of a processor, and what its model scores.
+
+    `old` and `new` are its AP50 on both kinds of shapes, `divergence` is KL(tuned || start).
+    """
 
     seed: int
     arm: str
     seconds: float
     old: float
     new: float
+    divergence: float
 
 
 @dataclass(frozen=True)
@@ -237,7 +245,9 @@ def blend(seed: Seed, arm: Arm) -> Measured:
         f"infer.max_new_tokens={MOST_TOKENS}")  # fmt: skip
     points = json.loads((folder / "blend.json").read_text(encoding="utf-8"))
     best = next(point for point in points["points"] if point["share"] == points["best"])
-    return Measured(seed.number, blended(arm), seconds + tuned.seconds, best["mean_old"], best["mean_new"])
+    weights = folder / f"alpha_{best['share']:g}"
+    measured = best["mean_old"], best["mean_new"], divergence(seed, weights)
+    return Measured(seed.number, blended(arm), seconds + tuned.seconds, *measured)
 
 
 def read_seconds(folder: Path) -> float:
@@ -261,8 +271,8 @@ def train(
         "logging_steps=10", *(f"{key}={value}" for key, value in keys.items()))  # fmt: skip
 
 
-def scores(seed: Seed, model: Path) -> tuple[float, float]:
-    """Return the AP50 of a model on old and on new shapes, by a suite of both."""
+def scores(seed: Seed, model: Path) -> tuple[float, float, float]:
+    """Return the AP50 of a model on old and on new shapes, by a suite of both, and its divergence."""
     suite = seed.folder / "both.yaml"
     sets = {world.name: {"dataset": str(seed.folder / world.name)} for world in (OLD, NEW)}
     answers = {"batch_size": 64, "max_new_tokens": MOST_TOKENS, "device": "cpu"}
@@ -273,7 +283,17 @@ def scores(seed: Seed, model: Path) -> tuple[float, float]:
     timed_call(answered, "infer.suite", suite, f"checkpoint={model}")
     rows = json.loads((answered / "suite.json").read_text(encoding="utf-8"))["rows"]
     found = {row["name"]: float(row["values"]["AP50"]) for row in rows}
-    return found[OLD.name], found[NEW.name]
+    return found[OLD.name], found[NEW.name], divergence(seed, model)
+
+
+def divergence(seed: Seed, model: Path) -> float:
+    """Return KL(tuned || start) of a finished model; what was measured is kept."""
+    file = model / DIVERGENCE_FILE
+    if not file.is_file():
+        from benchmarks.divergence import divergences
+
+        write_json(file, divergences(seed.start, [model], seed.folder / OLD.name)[0])
+    return float(read_json(file))
 
 
 def kept(rows: Sequence[Measured], arm: str) -> list[float]:
@@ -294,9 +314,10 @@ def table(rows: Sequence[Measured]) -> str:
     for arm in dict.fromkeys(row.arm for row in rows):
         own = [row for row in rows if row.arm == arm]
         columns = ([row.old for row in own], [row.new for row in own], kept(rows, arm), reached(rows, arm))
-        lines.append([arm, f"{statistics.mean(row.seconds for row in own):.0f}", *map(shown, columns)])
+        far = nats([row.divergence for row in own])
+        lines.append([arm, f"{statistics.mean(row.seconds for row in own):.0f}", *map(shown, columns), far])
     seeds = len({row.seed for row in rows})
-    header = [f"{seeds} seeds, percent", "processor s", "old AP50", "new AP50", "kept", "reached"]
+    header = [f"{seeds} seeds, percent", "processor s", "old AP50", "new AP50", "kept", "reached", "KL"]
     return format_table(header, lines)
 
 
@@ -304,6 +325,12 @@ def shown(values: Sequence[float]) -> str:
     """Return the mean in percent, and the range in brackets if there are several values."""
     mean, low, high = (100 * value for value in (statistics.mean(values), min(values), max(values)))
     return f"{mean:.1f} ({low:.1f}..{high:.1f})" if len(values) > 1 else f"{mean:.1f}"
+
+
+def nats(values: Sequence[float]) -> str:
+    """Return the mean of divergences, and the range in brackets if there are several."""
+    mean, low, high = statistics.mean(values), min(values), max(values)
+    return f"{mean:.2f} ({low:.2f}..{high:.2f})" if len(values) > 1 else f"{mean:.2f}"
 
 
 def missed_goals(rows: Sequence[Measured]) -> list[str]:

@@ -9,25 +9,23 @@ differs by more than 1e-6, a weight by more than 2e-5, or nothing is learned. `p
 this on CPUs: the processes are started here, as it starts those of tensor parallelism. Takes about a minute.
 """
 
-import argparse
-import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-from benchmarks.habits import World, prepare_world
-from benchmarks.module_call import call
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.shared_batch import (
+    greatest_difference,
+    prepared_folder,
+    short_recipe,
+    start_processes,
+    weights_of,
+)
 from grounding.tables import format_table
-from train.launch.command import INSIDE, PLUGIN, environment, free_port
-from train.recipe import resolve_recipe, save_train_recipe
 
-DRAWN = World("drawn", {"images": 64, "val_images": 8})
 QUESTIONS, GROUP, UPDATES = 4, 4, 3
 """Questions of an update, and the answers to each."""
 
@@ -46,14 +44,7 @@ class Learned:
 
 def main() -> int:
     """Train in both ways, print what differs, and return the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "sharded_grpo")
-    folder: Path = parser.parse_args().folder.resolve()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    prepare_world(DRAWN, folder)
-    call("train.tiny", folder / "base")
+    folder = prepared_folder(__doc__, "sharded_grpo")
     rows, is_equal = [], True
     for tuning in TUNINGS:
         one, two = (learn(folder, tuning, processes) for processes in (1, 2))
@@ -82,72 +73,16 @@ def learn(folder: Path, tuning: str, processes: int) -> Learned:
     return Learned(losses, weights_of(run))
 
 
-def start_processes(recipe: dict[str, Any], run: Path, processes: int) -> str:
-    """Train by a recipe in some processes of this machine's processor, and return the log of the first one.
-
-    Raises:
-        SystemExit: the training failed.
-    """
-    save_train_recipe(recipe, run)
-    # The launchers need an entry for each process; on a CPU it names no device.
-    devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(processes)))}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
-            *("--master", f"127.0.0.1:{free_port()}", "--run_mode", "collective"),
-            *("--log_dir", str(run / "logs"), str(INSIDE / "plain_process.py")),
-            *("train", str(run / "train.yaml"), f"custom_register_path={PLUGIN}"),
-        ],
-        cwd=ROOT,
-        env=environment(recipe, run, has_gpu=False) | devices,
-        capture_output=True,
-        text=True,
-    )
-    log = run / "logs" / "workerlog.0"
-    said = log.read_text(encoding="utf-8") if log.is_file() else ""
-    if done.returncode:
-        raise SystemExit(f"{run}, {processes} processes: failed\n{done.stdout}{done.stderr}{said[-3000:]}")
-    return said
-
-
 def recipe_of(folder: Path, tuning: str, processes: int, run: Path) -> dict[str, Any]:
     """Return tiny_grpo.yaml's recipe with an update's questions shared by the processes."""
-    dataset, asked = folder / DRAWN.name, QUESTIONS // processes
+    asked = QUESTIONS // processes
     settings = f"{{group: {GROUP}, prompts: {asked}, max_new_tokens: 48, refills: 0, keep_best: false}}"
     sharding = ("sharding=stage1", "sharding_parallel_size=2", "split_param=false") if processes > 1 else ()
-    return resolve_recipe(
-        ROOT / "recipes" / "train" / "tiny_grpo.yaml",
-        [
-            *(
-                f"model_name_or_path={folder / 'base'}",
-                f"output_dir={run}",
-                f"logging_dir={run / 'visualdl'}",
-            ),
-            *(f"{split}_dataset_path={dataset / name}" for split, name in SPLITS.items()),
-            *(f"grounding_grpo={settings}", f"per_device_train_batch_size={asked * GROUP}"),
-            *(f"fine_tuning={tuning}", f"learning_rate={TUNINGS[tuning]}", "warmup_ratio=0.0"),
-            *(f"max_steps={UPDATES}", f"save_steps={UPDATES}", "logging_steps=1"),
-            *("do_eval=false", "evaluation_strategy='no'", "grounding_eval_samples=0", *sharding),
-        ],
-    )
-
-
-SPLITS = {"train": "train.jsonl", "eval": "val.jsonl"}
-
-
-def weights_of(run: Path) -> dict[str, Any]:
-    """Return the weights, or those of the adapter, that a run has saved."""
-    from safetensors.numpy import load_file
-
-    files = [*run.glob("peft_model*.safetensors")] or [*run.glob("model*.safetensors")]
-    return {name: value for file in files for name, value in load_file(file).items()}
-
-
-def greatest_difference(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """Return the greatest difference of two sets of weights; infinite where a name is in one of them only."""
-    if not one or one.keys() != other.keys():
-        return float("inf")
-    return max(float(abs(value - other[name]).max()) for name, value in one.items())
+    keys = [
+        *(f"grounding_grpo={settings}", f"per_device_train_batch_size={asked * GROUP}"),
+        *(f"fine_tuning={tuning}", f"learning_rate={TUNINGS[tuning]}", *sharding),
+    ]
+    return short_recipe("tiny_grpo.yaml", folder, run, UPDATES, keys)
 
 
 def shown(losses: tuple[float, ...]) -> str:

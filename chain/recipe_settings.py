@@ -53,10 +53,7 @@ def _checked(command: str, path: Path | None, words: Sequence[str]) -> dict[str,
     from omegaconf import OmegaConf
 
     if command == "infer.suite":
-        from grounding.suites.suite_recipe import load_suite
-
-        suite = dataclasses.asdict(load_suite(cast(Path, path), list(words)))
-        return {key: value for key, value in suite.items() if value not in (None, {}, [])}
+        return _suite_settings(cast(Path, path), words)
     schema = _schema(command)
     if command == "infer.parallel":  # its own key, which changes no answer
         words = [word for word in words if not word.startswith("processes=")]
@@ -66,6 +63,15 @@ def _checked(command: str, path: Path | None, words: Sequence[str]) -> dict[str,
     load_recipe(schema, path, words)
     merged = OmegaConf.merge(read_yaml(path), parse_overrides(words))
     return cast(dict[str, Any], OmegaConf.to_container(merged, resolve=True))
+
+
+def _suite_settings(path: Path, words: Sequence[str]) -> dict[str, Any]:
+    from grounding.suites.suite_recipe import load_suite
+    from infer.suite.suite_members import check_asked
+
+    suite = load_suite(path, list(words))
+    check_asked(suite, path)
+    return {key: value for key, value in dataclasses.asdict(suite).items() if value not in (None, {}, [])}
 
 
 def _schema(command: str) -> type[Any]:

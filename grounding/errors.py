@@ -55,11 +55,11 @@ def start_logging() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def run_command(command: Callable[[], int | None]) -> int:
+def run_command(command: Callable[[], int | None], *, resumes: bool = True) -> int:
     """Run a command line step and return its exit code.
 
-    A `UserError` becomes one line on standard error and exit code 2; Ctrl-C becomes one line and 130. Any
-    other exception is a bug of this project and keeps its traceback.
+    A `UserError` becomes one line on standard error and exit code 2; Ctrl-C becomes one line and 130, which
+    says whether the step `resumes`. Any other exception is a bug of this project and keeps its traceback.
     """
     try:
         return command() or 0
@@ -67,5 +67,6 @@ def run_command(command: Callable[[], int | None]) -> int:
         sys.stderr.write(f"error: {printable(' '.join(str(error).split()), keep='')}\n")
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: repeat the command to resume\n")
+        again = "to resume" if resumes else "to begin anew"
+        sys.stderr.write(f"interrupted: repeat the command {again}\n")
         return INTERRUPTED_EXIT_CODE

@@ -92,4 +92,4 @@ def _show(output: Path | None, text: str, content: object, markdown: str) -> Non
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

@@ -16,6 +16,7 @@ from infer.run_settings import RunSettings
 ZOOMS = ("none", "tiles", "boxes")
 VERIFIES = ("none", "mark", "drop")
 HIGH_RECALL = "high"
+NO_CANDIDATES = "none"
 RECALLS = ("normal", HIGH_RECALL)
 ANSWER_UNITS = ("grid", "pixels", "fractions", "pixels_resized")
 
@@ -53,6 +54,11 @@ class InferRecipe(
     )
     wording: str | None = setting(
         "of grounding/wordings.yaml, in which per_category and verify ask (null: the data set's)", None
+    )
+    candidates: str | None = setting(
+        "FILE: COCO results of a detector in place of the records' candidates, none: ask without any (null: "
+        "as the records have them)",
+        None,
     )
     answer_units: str = setting(
         " | ".join(ANSWER_UNITS)

@@ -62,6 +62,15 @@ class Cache:
         states = self._map(lambda state: state[row : row + 1])
         return _copied(states, self.mask[row : row + 1], [pad], used, used.stop - pad)
 
+    def alone(self, row: int) -> "Cache":
+        """Return a copy of a row without any padding, also between its tokens; it has no room for more."""
+        import paddle
+
+        slots = paddle.nonzero(self.mask[row, 0, 0, : self.length] == 0).reshape([-1])
+        states = self._map(lambda state: state[row : row + 1].index_select(slots, axis=2))
+        mask = self.mask[row : row + 1].index_select(slots, axis=3)
+        return Cache(_flat(states), mask, mask.shape[-1], [0])
+
     def attend(self, layer: int, queries: Any, keys: Any, values: Any) -> Any:
         """Write the keys and values of tokens into the open slots, and attend to all slots that a row sees.
 

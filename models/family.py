@@ -18,11 +18,12 @@ class EncodedImage:
     """An image as the model sees it.
 
     `pixel_values` is (patches, channels x frames x height x width of a patch). `image_grid_thw` is (1, 3):
-    frames, rows and columns of patches.
+    frames, rows and columns of patches. In a prompt the image is so many vision `tokens`.
     """
 
     pixel_values: Any
     image_grid_thw: Any
+    tokens: int
 
     @property
     def size(self) -> int:
@@ -32,18 +33,35 @@ class EncodedImage:
 
 @dataclass(frozen=True)
 class Prompt:
-    """An encoded question: token ids, with one image token for each vision token, and the image.
+    """An encoded question: token ids, with one image token for each vision token, and the images in order.
 
-    `pixel_values` and `image_grid_thw` are those of an `EncodedImage`, None without an image; prompts with
-    the same object as `pixel_values` show the same image. `opens_thought` says that the template ends within
-    a thought. The first `image_end` tokens end with the image; 0 where that is not known, or without one.
+    Prompts with the same object among their `images` show the same image. `opens_thought` says that the
+    template ends within a thought. For each image, `image_ends` counts the tokens to its end; () where that
+    is not known.
     """
 
     token_ids: list[int]
-    pixel_values: Any
-    image_grid_thw: Any
+    images: tuple[EncodedImage, ...] = ()
     opens_thought: bool = False
-    image_end: int = 0
+    image_ends: tuple[int, ...] = ()
+
+    @property
+    def pixel_values(self) -> Any:
+        """The patches of all images, as a model's own classes take them; None without an image."""
+        return _joined([image.pixel_values for image in self.images])
+
+    @property
+    def image_grid_thw(self) -> Any:
+        """The grids of all images (images, 3); None without an image."""
+        return _joined([image.image_grid_thw for image in self.images])
+
+
+def _joined(tensors: Sequence[Any]) -> Any:
+    if len(tensors) < 2:
+        return tensors[0] if tensors else None
+    import paddle
+
+    return paddle.concat(list(tensors))
 
 
 @dataclass(frozen=True)
@@ -114,6 +132,13 @@ class ForwardPass(Protocol):
         `positions` are those of each row's first token. Returns float32 logits (rows, 1, vocabulary) after
         the last tokens; with `every`, those after every token, (rows, tokens, vocabulary), where rows with
         fewer tokens are padded at the left. A row can have none; its logits have no meaning.
+        """
+        ...
+
+    def extend_prompts(self, prompts: Sequence[Prompt], starts: Sequence[int], cache: Cache) -> ReadPrompts:
+        """Feed the rest of prompts whose first `starts[row]` tokens each row has read, with its images.
+
+        A start lies between images; the cache is extended.
         """
         ...
 

@@ -89,6 +89,19 @@ def fingerprint_model(model: Path, adapter: Path | None, processor: Path) -> str
     return digest.hexdigest()
 
 
+def fingerprint_folder(folder: Path) -> str:
+    """Return `fingerprint_model` of a folder with a model, or with an adapter and the name of its base.
+
+    Raises:
+        UserError: the adapter's config cannot be read.
+    """
+    if not (folder / LORA_CONFIG).is_file():
+        return fingerprint_model(folder, None, folder)
+    base = read_object(folder / LORA_CONFIG).get("base_model_name_or_path")
+    model = Path(base) if isinstance(base, str) and Path(base).is_dir() else folder
+    return fingerprint_model(model, folder, folder)
+
+
 def _hash_sample(path: Path, digest: "hashlib._Hash") -> None:
     size = path.stat().st_size
     step = BLOCK if size <= READ_WHOLE else (size - BLOCK) // BLOCKS

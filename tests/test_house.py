@@ -40,6 +40,7 @@ def processor_seconds_of_children() -> float:
         "prepare",
         "prepare.check",
         "prepare.describe",
+        "prepare.detect",
         "prepare.each",
         "prepare.export",
         "prepare.inspect",

@@ -49,6 +49,7 @@ class LoraTargets(enum.Enum):
 BACKEND_KEY = "grounding_backend"
 LORA_TARGETS_KEY = "grounding_lora_targets"
 SUITES_KEY = "grounding_eval_suites"
+CACHE_KEY = "grounding_cache"
 OWN_KEYS = (
     Key("grounding_eval_samples", int, 0),
     Key(BACKEND_KEY, Backend, Backend.PLAIN.value),
@@ -61,6 +62,7 @@ OWN_KEYS = (
     Key(KEEP_KEY, list | None, None),
     Key(LORA_TARGETS_KEY, LoraTargets, LoraTargets.ALL.value),
     Key(JOINT_KEY, bool | dict | None, None),
+    Key(CACHE_KEY, str | None, None),
 )
 """Keys of this project: the plug-in removes them before PaddleFormers reads the recipe."""
 

@@ -13,6 +13,7 @@ from grounding.layout import TRAIN_RECIPE_FILE
 from grounding.recipe.loading import parse_overrides, read_yaml
 from train.keys import (
     BACKEND_KEY,
+    CACHE_KEY,
     SUITES_KEY,
     Backend,
     known_keys,
@@ -27,8 +28,8 @@ PREFERENCES = "VL-DPO"
 SAMPLING = re.compile(r"#\d+$")
 """`FILE#100` takes the first 100 records of a file (PaddleFormers' notation)."""
 
-NOT_IDENTITY = ("overwrite_output_dir", "resume_from_checkpoint", SUITES_KEY)
-"""Keys that say how a run starts, or what follows it; runs that differ in these alone are the same run."""
+NOT_IDENTITY = ("overwrite_output_dir", "resume_from_checkpoint", SUITES_KEY, CACHE_KEY)
+"""Keys that say how a run starts and reads, or what follows it: with others, it is still the same run."""
 
 
 @dataclass(frozen=True)

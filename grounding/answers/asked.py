@@ -10,11 +10,13 @@ class Asked:
     """The pictures that the boxes of an answer are about: their sizes in pixels, in their order.
 
     Answers count pictures from 1 (`Image 2`), and `Detection.picture` from 0. `candidates` are the numbered
-    boxes that the question lists, in pixels of the first picture: answers count them from 1.
+    boxes that the question lists, in pixels of the first picture: answers count them from 1. `proposals` has
+    the label and the score that the detector gave each of them, None where unknown; () without.
     """
 
     sizes: tuple[Size, ...]
     candidates: tuple[Box, ...] = ()
+    proposals: tuple[tuple[str | None, float | None], ...] = ()
 
     def __post_init__(self) -> None:
         if not self.sizes:

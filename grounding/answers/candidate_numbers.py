@@ -41,10 +41,9 @@ _BOX_KEY = re.compile(
 _LOOKS_LIKE_JSON = re.compile(r"""[\[{]\s{0,40}(?:\{\s{0,40})?["']""")
 _NUMBER = re.compile("[0-9]{1,4}(?![0-9])")
 _IN_TEXT = re.compile(
-    # Behind a label, whose tokens a decoder can have skipped, or in words; not within a label.
-    rf"""(?:{re.escape(REF_END)}\s{{0,4}}\# | (?<=[^\s\#(\[,:])\#
-        | (?<![A-Za-z])(?:candidate|候选框?)\s{{0,4}}\#?)
-    \s{{0,4}}(?P<number>[0-9]{{1,4}}(?![0-9]))(?!{re.escape(REF_END)})""",
+    # Behind a label whose tokens a decoder has skipped, or in words.
+    r"""(?:(?<=[^\s\#(\[,:])\# | (?<![A-Za-z])(?:candidate|候选框?)\s{0,4}\#?)
+    \s{0,4}(?P<number>[0-9]{1,4}(?![0-9]))""",
     re.IGNORECASE | re.VERBOSE,
 )
 _IN_TOKENS = re.compile(rf"{re.escape(REF_END)}\s{{0,4}}#\s{{0,4}}(?P<number>[0-9]{{1,4}}(?![0-9]))")
@@ -149,9 +148,9 @@ def find_numbers(text: str, *, are_listed: bool) -> NumberedAnswer:
     if NUMBER_SIGN not in in_plain_characters(text) and "andidate" not in text and "候选" not in text:
         return NumberedAnswer(text)
     plain = in_plain_characters(text)
-    found = list(_in_json(plain))
-    if not found and not _LOOKS_LIKE_JSON.search(plain):
-        found = list(_in_words(plain, _IN_TEXT if are_listed else _IN_TOKENS))
+    found = list(_in_words(plain, _IN_TOKENS)) or list(_in_json(plain))
+    if are_listed and not found and REF_END not in plain and not _LOOKS_LIKE_JSON.search(plain):
+        found = list(_in_words(plain, _IN_TEXT))
     if not are_listed:
         found = [(swaps, named) for swaps, named in found if not named.is_corrected]
     swaps = sorted({swap for own, _ in found for swap in own})

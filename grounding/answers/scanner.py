@@ -30,11 +30,11 @@ from grounding.answers.spellings.prose_boxes import (
     read_points,
 )
 from grounding.answers.spellings.said_pictures import (
-    Mention,
+    SaidPictures,
     Section,
-    find_sections,
-    mentioned_in_line,
+    find_pictures,
     picture_of_name,
+    without_picture,
 )
 from grounding.answers.spellings.tagged_boxes import read_tags
 from grounding.answers.spellings.written_boxes import Found, SaidPicture, WrittenBox
@@ -46,6 +46,10 @@ _STRUCTURE = re.compile(
     rf"""["'“”](?:{_KEY})[\\]{{0,4}}["'“”]|\{{\s{{0,40}}[\\]{{0,4}}["'“][^"'“”{{}}\n]{{1,600}}["'”]\s{{0,9}}:""",
     re.IGNORECASE,
 )
+
+
+_KEY_END = re.compile(r"""["'”]\s{0,9}:""")
+"""What follows the key of a JSON object, which can be the name of a picture."""
 
 
 def scan_answer(text: str, *, thinks: bool = False, about_several: bool = False) -> tuple[Found, ...]:
@@ -74,44 +78,44 @@ def scan_answer(text: str, *, thinks: bool = False, about_several: bool = False)
 
 def _read_sections(piece: Piece) -> list[Found]:
     """Read the parts of an answer about several pictures, each as an answer of its own."""
-    sections, mentions = find_sections(piece.plain)
+    said = find_pictures(piece.plain)
     found: list[Found] = []
-    for section in sections:
+    for section in said.sections:
         part = slice(section.start, section.end)
         own = replace(piece, plain=piece.plain[part], original=piece.original[part], offset=section.start)
         bare = _SPECIAL_TOKEN.sub("", own.plain).strip()
-        is_last, is_preface = section is sections[-1], section.number is None and len(sections) > 1
+        is_last, is_preface = section is said.sections[-1], section.number is None and len(said.sections) > 1
         if not bare:
             found += [TRUNCATED] if is_last and not is_preface else []
         elif not says_nothing(bare):
             read = _read(own) or [_name_problem(own.plain)]
             if not (is_preface and set(read) <= {NO_BOX, LABEL_ONLY}):
-                found += [_in_picture(one, piece.plain, section, mentions) for one in read]
+                found += [_in_picture(one, piece.plain, section, said) for one in read]
     return found
 
 
-def _in_picture(found: Found, plain: str, section: Section, mentions: Sequence[Mention]) -> Found:
+def _in_picture(found: Found, plain: str, section: Section, said: SaidPictures) -> Found:
     """Return a box with the picture that its text names; a problem if it names several."""
     if not isinstance(found, WrittenBox):
         return found
-    if picture_of_name(found.label) is not None:  # a key or a name that is no name of an object
+    if _KEY_END.match(plain, found.label_span[1]) and picture_of_name(found.label) is not None:
         found = found._replace(label="", label_span=(found.span[0], found.span[0]))
-    numbers = mentioned_in_line(plain, found.span[0], section, mentions)
-    said, heading = found.picture, section.number
-    if said is None:
-        numbers |= set() if heading is None else {heading}
-        if not numbers:
-            return found
-        number = numbers.pop()
-        is_clear = number is not None and not numbers
-        return (
-            found._replace(picture=SaidPicture(number))
-            if is_clear and number is not None
-            else PICTURE_UNCLEAR
+    numbers, heading, own = said.named_beside(found.span[0]), section.number, found.picture
+    if numbers and (label := without_picture(found.label)) and label != found.label:
+        start, end = found.label_span
+        found = found._replace(
+            label=label, label_span=(start, max(start, end - len(found.label) + len(label)))
         )
-    if heading is None or said == SaidPicture(heading):
+    if own is None:
+        numbers |= set() if heading is None else {heading}
+        if len(numbers) > 1 or None in numbers:
+            return PICTURE_UNCLEAR
+        return found._replace(
+            picture=next((SaidPicture(number) for number in numbers if number is not None), None)
+        )
+    if heading is None or own == SaidPicture(heading):
         return found
-    if not said.counts_from_1 and heading - said.number in (0, 1):
+    if not own.counts_from_1 and heading - own.number in (0, 1):
         return found._replace(picture=SaidPicture(heading))
     return PICTURE_UNCLEAR
 

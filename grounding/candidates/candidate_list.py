@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.answers.forms import ANSWER_FORMATS
 from grounding.boxes import GRID, Box, GridBox, Size, from_grid
@@ -80,6 +81,11 @@ class CandidateList:
     def boxes_in(self, size: Size) -> tuple[Box, ...]:
         """Return the boxes in pixels of an image of this size, in the order of their numbers."""
         return tuple(item.in_pixels(size) for item in self.items)
+
+    def asked(self, sizes: tuple[Size, ...]) -> Asked:
+        """Return what a question about pictures of these sizes asks, with the candidates in the first one."""
+        proposals = tuple((item.label, item.score) for item in self.items)
+        return Asked(sizes, self.boxes_in(sizes[0]), proposals)
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of CANDIDATES_KEY in a row."""

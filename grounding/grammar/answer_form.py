@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from grounding.answers.asked import Asked
 from grounding.answers.forms import NOTHING_FOUND
-from grounding.answers.writer import write_answer
+from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import GRID, Box, Size
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -17,6 +17,14 @@ _DESCRIPTION = "description-of-this-object"
 _NUMBERS = (101, 102, 903, 904)
 _PICTURE = 6
 """The index of a picture whose number is in no other piece of an answer."""
+
+_CANDIDATE = 777
+
+CANDIDATE = 4
+"""The place of a candidate's number among the pieces of an object, behind those of its box."""
+
+Pieces = tuple[str | int | None, ...]
+"""Fixed texts, numbers (0 to 3, or CANDIDATE) and label (None) of an object, in their order."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class AnswerForm:
 
     opening: str
     nothing: str
-    pieces: tuple[str | int | None, ...]
+    pieces: Pieces
     separator: str
     closing: str
     undescribed: str
@@ -54,9 +62,7 @@ def answer_form(answer_format: str) -> AnswerForm:
     closing = _common_beginning(rest[::-1], nothing[::-1])[::-1]
     item = rest.removesuffix(closing)
     separator = two.removeprefix(opening + item).removesuffix(item + closing)
-    slots: dict[str, int | None] = {_LABEL: None} | {str(number): n for n, number in enumerate(_NUMBERS)}
-    parts = re.split(f"({'|'.join(slots)})", item)
-    pieces = tuple(slots.get(part, part) for part in parts if part)
+    pieces = _pieces(item)
     described = _written(answer_format, 1, _DESCRIPTION)[len(opening) :].removesuffix(closing)
     before, behind = described.split(_DESCRIPTION)
     shared = _common_beginning(item, before)
@@ -64,6 +70,17 @@ def answer_form(answer_format: str) -> AnswerForm:
     return AnswerForm(
         opening, nothing, pieces, separator, closing, undescribed, before.removeprefix(shared), behind
     )
+
+
+@cache
+def numbered_items(answer_format: str) -> tuple[Pieces, Pieces]:
+    """Return the pieces of an object that is named by a candidate's number, and of a corrected candidate."""
+    form = answer_form(answer_format)
+    kept, corrected = (
+        _written(answer_format, 1, use=CandidateUse(_CANDIDATE, is_corrected))[len(form.opening) :]
+        for is_corrected in (False, True)
+    )
+    return _pieces(kept.removesuffix(form.closing)), _pieces(corrected.removesuffix(form.closing))
 
 
 @dataclass(frozen=True)
@@ -106,14 +123,26 @@ def picture_form(answer_format: str) -> PictureForm:
     )
 
 
+def _pieces(item: str) -> Pieces:
+    slots: dict[str, int | None] = {_LABEL: None}
+    slots |= {str(number): n for n, number in enumerate((*_NUMBERS, _CANDIDATE))}
+    parts = re.split(f"({'|'.join(slots)})", item)
+    return tuple(slots.get(part, part) for part in parts if part)
+
+
 def _written(
-    answer_format: str, count: int, description: str | None = None, *, pictures: tuple[int, ...] = ()
+    answer_format: str,
+    count: int,
+    description: str | None = None,
+    *,
+    pictures: tuple[int, ...] = (),
+    use: CandidateUse | None = None,
 ) -> str:
     size = Size(GRID, GRID)
     one = Detection(_LABEL, Box(*map(float, _NUMBERS)), description=description)
     detections = [replace(one, picture=picture) for picture in pictures] or [one] * count
     asked = Asked((size,) * (_PICTURE + 2)) if pictures else size
-    answer = write_answer(answer_format, detections, asked)
+    answer = write_answer(answer_format, detections, asked, [use] * len(detections))
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from grounding.boxes import GRID
+from grounding.grammar.answer_form import CANDIDATE
 from grounding.grammar.answer_parts import (
     DONE,
     ChoicePart,
@@ -41,15 +42,22 @@ class AnswerGrammar:
         *,
         descriptions: bool = False,
         pictures: int = 1,
+        candidates: int = 0,
     ) -> None:
         """Take one of ANSWER_FORMATS, and the labels that are allowed; () allows any.
 
-        With `descriptions`, an object can have one. Answers about several `pictures` name those.
+        With `descriptions`, an object can have one. Answers about several `pictures` name those. With so many
+        `candidates`, an object can be named by the number of one, from 1, in place of its box or before it.
+
+        Raises:
+            ValueError: candidates, and descriptions or several pictures, which no answer has together.
         """
+        if candidates and (descriptions or pictures > 1):
+            raise ValueError("answers that name candidates are about one picture, and have no descriptions")
         is_json = answer_format == "json"
         rule: LabelRule = ListedLabel(labels, is_json=is_json) if labels else FreeLabel(is_json=is_json)
         room = rule.reserve(rule.start) if labels else LABEL_ROOM
-        self._parts, first = answer_parts(answer_format, rule, room, descriptions, pictures)
+        self._parts, first = answer_parts(answer_format, rule, room, descriptions, pictures, candidates)
         self.start = self._enter(first, None)
 
     def step(self, state: State, symbol: int) -> State | None:
@@ -87,7 +95,7 @@ class AnswerGrammar:
             if listed is None:
                 return None
             return [*listed, *(self._first(part.then, corner) if part.rule.is_whole(inner) else ())]
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = [0x30 + digit for digit in range(10) if leads(longer(inner, digit), low, high)]
         is_whole = inner is not None and low <= inner <= high
         return [*digits, *(self._first(part.then, corner) if is_whole else ())]
@@ -119,7 +127,7 @@ class AnswerGrammar:
             return self._ahead(part.parts[0], count_tokens)
         if isinstance(part, TextPart):
             return part.rule.reserve(inner) + self._ahead(part.then, count_tokens)
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
         return digits + self._ahead(part.then, count_tokens)
 
@@ -149,13 +157,15 @@ class AnswerGrammar:
 
     def _step_number(self, part: NumberPart, state: State, symbol: int) -> State | None:
         number, inner, corner = state
-        low, high = _bounds(part.place, corner)
+        low, high = _bounds(part, corner)
         if 0x30 <= symbol <= 0x39:
             value = longer(inner, symbol - 0x30)
             return (number, value, corner) if leads(value, low, high) else None
         if inner is None or not low <= inner <= high:
             return None
-        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None)[part.place]
+        after = ((inner,), (*(corner or (None,)), inner), (None, *(corner or ())[1:]), None, corner)[
+            part.place
+        ]
         return self.step(self._enter(part.then, after), symbol)
 
     def _ahead(self, number: int, count_tokens: Callable[[Symbols], int]) -> int:
@@ -170,10 +180,12 @@ class AnswerGrammar:
         elif isinstance(part, TextPart):
             own = part.room
         else:
-            own = len(str(GRID - 1 if part.place < 2 else GRID))
+            own = len(str(GRID - 1 if part.place < 2 else part.most))
         return own + self._ahead(part.then, count_tokens)
 
 
-def _bounds(place: int, corner: Any) -> tuple[int, int]:
+def _bounds(part: NumberPart, corner: Any) -> tuple[int, int]:
     """Return the least and the largest value of a number."""
-    return (0, GRID - 1) if place < 2 else (corner[place - 2] + 1, GRID)
+    if part.place == CANDIDATE:
+        return 1, part.most
+    return (0, GRID - 1) if part.place < 2 else (corner[part.place - 2] + 1, GRID)

@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grounding.grammar.answer_form import AnswerForm, answer_form, picture_form
+from grounding.boxes import GRID
+from grounding.grammar.answer_form import (
+    CANDIDATE,
+    AnswerForm,
+    Pieces,
+    answer_form,
+    numbered_items,
+    picture_form,
+)
 from grounding.grammar.description_text import DescriptionText
 from grounding.grammar.label_rule import LABEL_ROOM, LabelRule
 from grounding.grammar.symbols import END, Symbols, spell
@@ -28,10 +36,11 @@ class TextPart:
 
 @dataclass(frozen=True)
 class NumberPart:
-    """x1, y1, x2 or y2, by its place in a box."""
+    """x1, y1, x2 or y2, by its place in a box, or a candidate's number, up to `most`."""
 
     place: int
     then: int
+    most: int = GRID
 
 
 @dataclass(frozen=True)
@@ -48,15 +57,21 @@ DONE = FixedPart((), -1)
 
 
 def answer_parts(
-    answer_format: str, rule: LabelRule, room: int, descriptions: bool, pictures: int
+    answer_format: str, rule: LabelRule, room: int, descriptions: bool, pictures: int, candidates: int
 ) -> tuple[list[AnswerPart], int]:
     """Return the parts of a format's answers about so many pictures, and the number of the first part.
 
-    Labels follow a rule, and are begun where there is so much room.
+    Labels follow a rule, and are begun where there is so much room. Objects can be named by so many
+    candidates, of one picture.
     """
     form = answer_form(answer_format)
     builder = _Builder(form, rule, room, descriptions)
-    first = builder.one_picture() if pictures == 1 else builder.several_pictures(answer_format, pictures)
+    if candidates:
+        first = builder.with_candidates(numbered_items(answer_format), candidates)
+    elif pictures == 1:
+        first = builder.one_picture()
+    else:
+        first = builder.several_pictures(answer_format, pictures)
     first = builder.add(ChoicePart((builder.nothing, first)))
     return builder.parts, builder.fixed(form.opening, first)
 
@@ -89,6 +104,37 @@ class _Builder:
         item = self.item(self.form.pieces, after)
         self.parts[after] = ChoicePart((self.closing, self.fixed(self.form.separator, item)))
         return item
+
+    def with_candidates(self, numbered: Sequence[Pieces], most: int) -> int:
+        """Add objects, each of which can be named by a candidate's number, and return the first part.
+
+        What the kinds of objects begin with in common is one part, as a choice is made symbol by symbol.
+        """
+        after = self.add(DONE)
+        item = self.tree([_spelled(pieces) for pieces in (*numbered, self.form.pieces)], after, most)
+        self.parts[after] = ChoicePart((self.closing, self.fixed(self.form.separator, item)))
+        return item
+
+    def tree(self, items: Sequence["_Spelled"], then: int, most: int) -> int:
+        """Add one of several objects, the shortest of them first, and return the first part."""
+        items = list(dict.fromkeys(items))
+        if not any(items):
+            return then
+        firsts = list(dict.fromkeys(item[0] for item in items if item))
+        if len(firsts) > 1 or not all(items):
+            groups = [[item for item in items if item and item[0] == first] for first in firsts]
+            options = [] if all(items) else [then]
+            return self.add(ChoicePart((*options, *(self.tree(group, then, most) for group in groups))))
+        first = firsts[0]
+        if isinstance(first, int):
+            shared = _shared_symbols(items)
+            rest = self.tree([item[len(shared) :] for item in items], then, most)
+            return self.add(FixedPart(shared, rest))
+        rest = self.tree([item[1:] for item in items], then, most)
+        if first is None:
+            return self.add(TextPart(self.rule, self.room, rest))
+        place = int(first)
+        return self.add(NumberPart(place, rest, most if place == CANDIDATE else GRID))
 
     def several_pictures(self, answer_format: str, count: int) -> int:
         """Add the objects of each picture, in the order of the pictures, and return the first part."""
@@ -137,3 +183,25 @@ class _Builder:
         text = self.add(TextPart(DescriptionText(), LABEL_ROOM, self.fixed(form.behind, then)))
         choice = self.add(ChoicePart((plain, self.fixed(form.before, text))))
         return self.fixed(form.undescribed, choice)
+
+
+_Spelled = tuple[int | str | None, ...]
+"""An object as symbols, places of numbers as texts, and its label (None)."""
+
+
+def _spelled(pieces: Pieces) -> _Spelled:
+    return tuple(
+        symbol
+        for piece in pieces
+        for symbol in (spell(piece) if isinstance(piece, str) else (piece if piece is None else str(piece),))
+    )
+
+
+def _shared_symbols(items: Sequence[_Spelled]) -> Symbols:
+    """Return the symbols that all objects begin with."""
+    shared = []
+    for column in zip(*items, strict=False):
+        if len(set(column)) > 1 or not isinstance(column[0], int):
+            break
+        shared.append(column[0])
+    return tuple(shared)

@@ -10,11 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from grounding.answers.candidate_numbers import NUMBER_KEY
 from grounding.answers.descriptions import ESCAPED
 from grounding.answers.forms import DESCRIPTION_KEYS, PICTURE_KEY
 from grounding.answers.spellings.plain_characters import in_plain_characters
 from grounding.boxes import GRID
-from grounding.grammar.answer_form import AnswerForm, PictureForm, answer_form, picture_form
+from grounding.grammar.answer_form import (
+    CANDIDATE,
+    AnswerForm,
+    PictureForm,
+    Pieces,
+    answer_form,
+    numbered_items,
+    picture_form,
+)
 from grounding.grammar.description_text import FIRST_DIGITS, OTHER_DIGITS, SHORT_ESCAPES
 from grounding.grammar.free_labels import CharacterState, FreeLabel
 
@@ -29,20 +38,28 @@ high ::= [1-9] | [1-9] [0-9] | [1-9] [0-9] [0-9] | "1000"
 
 @lru_cache(maxsize=8)
 def grammar_ebnf(
-    answer_format: str, labels: tuple[str, ...] = (), *, descriptions: bool = False, pictures: int = 1
+    answer_format: str,
+    labels: tuple[str, ...] = (),
+    *,
+    descriptions: bool = False,
+    pictures: int = 1,
+    candidates: int = 0,
 ) -> str:
     """Return the answers of a format as EBNF, with any labels or those of a list, and maybe descriptions.
 
-    Answers about several `pictures` name that of each object.
+    Answers about several `pictures` name that of each object. With so many `candidates`, an object can be
+    named by the number of one.
     """
     form, is_json = answer_form(answer_format), answer_format == "json"
-    names: dict[str | int | None, str] = {None: "label", 0: "low", 1: "low", 2: "high", 3: "high"}
-    own = form.pieces if pictures == 1 else picture_form(answer_format).pieces
-    pieces = [names[piece] if piece in names else _literal(str(piece)) for piece in own]
+    pieces = _rules_of(form.pieces if pictures == 1 else picture_form(answer_format).pieces)
     described = ""
     if descriptions:
         pieces[-1:] = [_literal(form.undescribed), "ending"]
         described = "".join(_description(form))
+    items = [_sequence(pieces)]
+    if candidates:
+        items += [_sequence(_rules_of(one)) for one in numbered_items(answer_format)]
+        described += f"number ::= {' | '.join(_literal(str(n)) for n in range(1, candidates + 1))}\n"
     opening, closing = _literal(form.opening), _literal(form.closing)
     if pictures == 1:
         several = _sequence((opening, f"item ({_literal(form.separator)} item)*", closing))
@@ -56,7 +73,18 @@ def grammar_ebnf(
     else:
         label = "".join(_free_label(is_json=is_json))
     root = f"root ::= {_sequence((opening, _literal(form.nothing)))} | {several}\n"
-    return f"{root}{of_pictures}item ::= {_sequence(pieces)}\n" + _NUMBERS + label + described
+    return f"{root}{of_pictures}item ::= {' | '.join(items)}\n" + _NUMBERS + label + described
+
+
+_RULES: Mapping[str | int | None, str] = {
+    **{None: "label", 0: "low", 1: "low", 2: "high", 3: "high"},
+    CANDIDATE: "number",
+}
+"""The rule of each piece of an object that is no fixed text."""
+
+
+def _rules_of(pieces: Pieces) -> list[str]:
+    return [_RULES[piece] if piece in _RULES else _literal(str(piece)) for piece in pieces]
 
 
 def _pictures(form: PictureForm, count: int) -> Iterator[str]:
@@ -78,11 +106,12 @@ def _sequence(parts: Iterable[str]) -> str:
 
 
 def grammar_schema(
-    labels: Sequence[str] = (), *, descriptions: bool = False, pictures: int = 1
+    labels: Sequence[str] = (), *, descriptions: bool = False, pictures: int = 1, candidates: int = 0
 ) -> dict[str, Any]:
     """Return the answers in JSON as a JSON schema, with any labels or those of a list.
 
-    Answers about several `pictures` name that of each object; the schema leaves their order open.
+    Answers about several `pictures` name that of each object; the schema leaves their order open. With so
+    many `candidates`, an object can be named by the number of one.
     """
     number = {"type": "integer", "minimum": 0, "maximum": GRID}
     label = {"type": "string", "enum": list(labels)} if labels else {"type": "string"}
@@ -90,14 +119,19 @@ def grammar_schema(
     picture = {"type": "integer", "minimum": 1, "maximum": pictures}
     needed = {**({PICTURE_KEY: picture} if pictures > 1 else {}), "bbox_2d": box, "label": label}
     more = {DESCRIPTION_KEYS[0]: {"type": "string", "minLength": 1}} if descriptions else {}
+    if not candidates:
+        return {"type": "array", "items": _object_schema(needed, more)}
+    one = {NUMBER_KEY: {"type": "integer", "minimum": 1, "maximum": candidates}}
+    kinds = (one | {"label": label}, one | needed, needed)
+    return {"type": "array", "items": {"anyOf": [_object_schema(kind, {}) for kind in kinds]}}
+
+
+def _object_schema(needed: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {**needed, **more},
-            "required": list(needed),
-            "additionalProperties": False,
-        },
+        "type": "object",
+        "properties": {**needed, **more},
+        "required": list(needed),
+        "additionalProperties": False,
     }
 
 
@@ -191,18 +225,21 @@ def request_fields(
     *,
     descriptions: bool = False,
     pictures: int = 1,
+    candidates: int = 0,
 ) -> Mapping[str, Any]:
-    """Return the fields of a request that give a server the grammar.
+    """Return the fields of a request that give a server the grammar of answers to such questions.
 
     Sources: vLLM 0.12, "Structured Outputs"; SGLang, "Structured Outputs"; FastDeploy 2,
     "Structured Outputs"; OpenAI's reference of chat completions.
     """
     if field == "response_format":
-        form = grammar_schema(labels, descriptions=descriptions, pictures=pictures)
+        form = grammar_schema(labels, descriptions=descriptions, pictures=pictures, candidates=candidates)
         # Strict schemas require every key, and a description may be left out.
         schema = {"name": "answer", "strict": not descriptions, "schema": form}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
-    grammar = grammar_ebnf(answer_format, labels, descriptions=descriptions, pictures=pictures)
+    grammar = grammar_ebnf(
+        answer_format, labels, descriptions=descriptions, pictures=pictures, candidates=candidates
+    )
     if field == "vllm":
         return {"structured_outputs": {"grammar": grammar}}
     return {"ebnf" if field == "sglang" else "guided_grammar": grammar}

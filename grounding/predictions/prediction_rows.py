@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from grounding.boxes import Box
+from grounding.boxes import Box, Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.errors import UserError
 from grounding.files import read_jsonl
 from grounding.regions.region_mark import asks_for_words
@@ -27,7 +28,8 @@ class Prediction:
     `image` is relative to the data set's folder, `raw` is the answer's text. These and `question` are ""
     where the row does not have them. `together` has the ids of all pictures of its question in their order,
     () where it is about one picture; problems, question and raw are then those of the whole answer, and
-    `found_elsewhere` is the number of its detections in the other pictures.
+    `found_elsewhere` is the number of its detections in the other pictures. `candidates` are the boxes of a
+    detector that the question lists, in the order of their numbers; a label is "" where it is unknown.
     """
 
     image_id: int
@@ -38,6 +40,7 @@ class Prediction:
     raw: str = ""
     together: tuple[int, ...] = ()
     found_elsewhere: int = 0
+    candidates: tuple[Detection, ...] = ()
 
     @property
     def is_readable(self) -> bool:
@@ -106,6 +109,7 @@ def parse_predictions(row: dict[str, Any], where: str) -> list[Prediction]:
             _place(_text(row.get("image", ""), "image")),
             _text(row.get("question", ""), "question"),
             _text(row.get("raw", ""), "raw"),
+            candidates=_candidates(row),
         )
         return _by_picture(whole, row)
     except (KeyError, ValueError) as error:
@@ -113,6 +117,22 @@ def parse_predictions(row: dict[str, Any], where: str) -> list[Prediction]:
             f"{where}: not a prediction ({type(error).__name__}: {error}): a row needs image_id and "
             "detections, each with label and box [x1, y1, x2, y2]"
         ) from error
+
+
+def _candidates(row: dict[str, Any]) -> tuple[Detection, ...]:
+    """Return the candidates of a row's question in original pixels.
+
+    Raises:
+        ValueError, KeyError: a mark that makes no sense, or a row with one but without the picture's size.
+    """
+    listed = read_candidates(row)
+    if listed is None:
+        return ()
+    sides = row["width"], row["height"]
+    if not all(isinstance(side, int) and 0 < side <= LARGEST_COORDINATE for side in sides):
+        raise ValueError(f"width and height are {_shown(sides)}, not whole numbers of pixels")
+    size = Size(*sides)
+    return tuple(Detection(item.label or "", item.in_pixels(size), item.score) for item in listed.items)
 
 
 def _pictures_in(row: dict[str, Any]) -> list[dict[str, Any]]:

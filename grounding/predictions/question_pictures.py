@@ -52,7 +52,7 @@ def read_question_pictures(dataset: Path, annotations: Mapping[str, Any]) -> lis
     Raises:
         UserError: a record cannot be read.
     """
-    alone = [(image["id"],) for image in annotations["images"]]
+    alone: list[tuple[int, ...]] = [(image["id"],) for image in annotations["images"]]
     path = dataset / JSONL_FILES[SCORED_SPLIT]
     if not is_regular(path):
         return alone
@@ -67,7 +67,7 @@ def read_question_pictures(dataset: Path, annotations: Mapping[str, Any]) -> lis
     taken = [[known.take(name) for name in names] for names in shown]
     groups = [tuple(entry[0] for entry in entries if entry is not None) for entries in taken]
     in_order = [image_id for group in groups for image_id in group]
-    return groups if sorted(in_order) == sorted(image_id for (image_id,) in alone) else alone
+    return groups if sorted(in_order) == sorted(image_id for group in alone for image_id in group) else alone
 
 
 def _shows_one(row: Any) -> bool:

@@ -33,7 +33,8 @@ class SuiteRecipe:
         None,
     )
     sets: dict[str, Any] = setting(
-        "name: {dataset: FOLDER}, or name: {questions: FILE, images: FOLDER} for POPE; domain: in or out",
+        "name: {dataset: FOLDER}, or name: {questions: FILE, images: FOLDER} for POPE; domain: in or out; "
+        "group: NAME, which gets a mean of its own",
         default_factory=dict,
     )
     datasets: str | None = setting(

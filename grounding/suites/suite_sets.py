@@ -5,27 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grounding.card import CARD_FILE
+from grounding.card import CARD_FILE, load_card
 from grounding.errors import UserError
 from grounding.layout import ANNOTATIONS_FILE, JSONL_FILES
 from grounding.recipe.schema import suggestion
+from grounding.record.contract import is_replay
 from grounding.suites.suite_recipe import SuiteRecipe, check_name
 
 DOMAINS = ("in", "out")
 """Sets like the training data, and sets of another kind: the table has the difference of their means."""
 
-KEYS = ("dataset", "questions", "images", "domain")
+KEYS = ("dataset", "questions", "images", "domain", "group")
 
 
 @dataclass(frozen=True)
 class SuiteSet:
-    """A set of a suite: the folder of a prepared data set, or a file of yes/no questions and its images."""
+    """A set of a suite: the folder of a prepared data set, or a file of yes/no questions and its images.
+
+    Sets of one `group` have a mean of their own in the table, such as that of a published domain.
+    """
 
     name: str
     dataset: Path | None = None
     questions: Path | None = None
     images: Path | None = None
     domain: str | None = None
+    group: str | None = None
 
 
 def list_sets(suite: SuiteRecipe, path: Path) -> tuple[SuiteSet, ...]:
@@ -54,8 +59,18 @@ def list_sets(suite: SuiteRecipe, path: Path) -> tuple[SuiteSet, ...]:
 
 
 def missing_parts(one: SuiteSet) -> Iterator[str]:
-    """Yield what a set lacks: the message says what to do."""
+    """Yield what a set lacks: the message says what to do.
+
+    Raises:
+        UserError: its card cannot be read.
+    """
     if one.dataset is not None:
+        if (one.dataset / CARD_FILE).is_file() and is_replay(load_card(one.dataset)):
+            yield (
+                f"{one.dataset}: holds a model's answers to prompts (prepare.replay), which no score is made "
+                "from: name a data set with boxes, or name this one in grounding_keep"
+            )
+            return
         for name in (CARD_FILE, JSONL_FILES["val"], ANNOTATIONS_FILE):
             if not (one.dataset / name).is_file():
                 yield f"{one.dataset / name}: no such file: prepare the data set first (python -m prepare)"
@@ -79,10 +94,11 @@ def _named_set(name: str, value: dict[str, Any]) -> SuiteSet:
         raise ValueError(
             f"sets.{name}: write dataset, the folder of a prepared data set; or questions and images, of POPE"
         )
-    domain = texts.pop("domain", None)
+    domain, group = texts.pop("domain", None), texts.pop("group", None)
     if domain is not None and domain not in DOMAINS:
         raise ValueError(f"sets.{name}.domain: '{domain}' is not one of {', '.join(DOMAINS)}")
-    return SuiteSet(name, domain=domain, **{key: Path(text).expanduser() for key, text in texts.items()})
+    paths = {key: Path(text).expanduser() for key, text in texts.items()}
+    return SuiteSet(name, domain=domain, group=group, **paths)
 
 
 def _folders(suite: SuiteRecipe) -> list[Path]:

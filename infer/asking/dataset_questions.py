@@ -5,13 +5,14 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from grounding.answers.asked import Asked
 from grounding.boxes import Size
+from grounding.candidates.candidate_list import CandidateList
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
@@ -33,6 +34,9 @@ NOT_ABOUT_BOXES = {
 }
 """What is said of records that are no questions about boxes, by whether they ask yes or no."""
 
+NumberedRow = tuple[int, Any]
+"""A row of the JSONL behind the number of its line, as `grounding.files.read_jsonl` yields them."""
+
 
 @dataclass(frozen=True)
 class AskedPicture:
@@ -48,12 +52,15 @@ class Question:
     """A question about one picture or several, in their order, and the prompt.
 
     With a `region` it asks for words about that; the picture may be one that shows the region. `image_id`,
-    `image` and `size` are those of the first picture.
+    `image` and `size` are those of the first picture. `candidates` are those that the user message lists,
+    None without any. `source` is the picture's name in its source, "" where the record does not say.
     """
 
     pictures: tuple[AskedPicture, ...]
     request: Request
     region: Region | None = None
+    candidates: CandidateList | None = None
+    source: str = ""
 
     @classmethod
     def of_one(
@@ -100,7 +107,8 @@ class Question:
     @property
     def asked(self) -> Asked:
         """The pictures that boxes of the answer are about, for the reader of answers."""
-        return Asked(tuple(picture.size for picture in self.pictures))
+        sizes = tuple(picture.size for picture in self.pictures)
+        return Asked(sizes) if self.candidates is None else self.candidates.asked(sizes)
 
     @property
     def text(self) -> str:
@@ -109,12 +117,18 @@ class Question:
 
 
 def read_questions(
-    dataset: Path, split: str, limit: int | None = None, *, or_words: bool = False
+    dataset: Path,
+    split: str,
+    limit: int | None = None,
+    *,
+    or_words: bool = False,
+    rows: Iterable[NumberedRow] | None = None,
 ) -> list[Question]:
     """Read the questions about boxes of a split in the order of its records, the first `limit` of them.
 
     Yes/no questions and questions for words are left out: their answers hold no boxes, and no score of boxes
-    would count them. With `or_words`, there may be none if the split has questions for words.
+    would count them. With `or_words`, there may be none if the split has questions for words. `rows` are the
+    split's, where they are read for something else, too.
 
     Raises:
         UserError: not a prepared data set, a record that is no question about pictures, or no question.
@@ -127,7 +141,7 @@ def read_questions(
     known = None if annotations is None else _annotated_images(annotations)
     questions: list[Question] = []
     left_out: Counter[bool] = Counter()
-    for line, row in read_jsonl(path):
+    for line, row in read_jsonl(path) if rows is None else rows:
         if limit is not None and len(questions) == limit:
             break
         if not asks_for_boxes(row):
@@ -160,6 +174,7 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
             *(question.image_id, question.image, question.size.width, question.size.height),
             *(question.request.system, question.request.user, question.request.images[0].stat().st_size),
             *([question.region.as_json()] if question.region else []),
+            *([question.candidates.as_json()] if question.candidates else []),
             *(
                 [each.image_id, each.image, each.size.width, each.size.height, file.stat().st_size]
                 for each, file in zip(question.pictures[1:], question.request.images[1:], strict=False)
@@ -204,7 +219,9 @@ def _question(row: dict[str, Any], dataset: Path, known: AnnotatedImages | None,
             pictures.append(AskedPicture(entry[0], name, entry[1]))
         else:
             raise UserError(f"{where}: {name} is not in the annotations: prepare the data set again")
-    return Question(tuple(pictures), request)
+    source = row.get("source")
+    name = source if isinstance(source, str) else ""
+    return Question(tuple(pictures), request, candidates=record.candidates, source=name)
 
 
 def _request(record: Record, dataset: Path, where: str) -> Request:
@@ -220,7 +237,9 @@ def _request(record: Record, dataset: Path, where: str) -> Request:
             f"{where}: {len(record.images)} `images`, and {places} times {IMAGE_PLACEHOLDER} in the user's "
             "messages: prepare the data set again"
         )
-    return Request(tuple(dataset / name for name in record.images[:shown]), system, turns[0].text)
+    images = tuple(dataset / name for name in record.images[:shown])
+    candidates = 0 if record.candidates is None else len(record.candidates.items)
+    return Request(images, system, turns[0].text, candidates=candidates)
 
 
 def _annotated_images(path: Path) -> AnnotatedImages:

@@ -14,6 +14,7 @@ from grounding.samples import Detection, Reading
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import Features, box_features
 from infer.confidence.calibration import BeingFitted, Calibration
+from infer.confidence.candidate_features import with_candidates
 from infer.engines.protocol import RawAnswer, Request
 from infer.engines.settings import CALIBRATED, HEAD
 
@@ -51,6 +52,10 @@ class SizedRequest:
     def shows_views(self) -> bool:
         """Whether it shows views of its picture, beside the picture itself."""
         return len(self.request.images) > len(self.asked.sizes)
+
+    def plainly(self, request: Request) -> "SizedRequest":
+        """Return another request about the same pictures, which lists no candidates."""
+        return SizedRequest(replace(request, candidates=0), Asked(self.asked.sizes))
 
     def file_of(self, found: Detection) -> Path:
         """Return the file of the picture that a box of the answer is in.
@@ -158,6 +163,7 @@ def _with_scores(
     if score == CALIBRATED:
         assert calibration is not None  # whoever asks with this score has one
         features = box_features(reading, answer.tokens, asked, is_cut=answer.is_cut)
+        features = with_candidates(features, reading, asked, calibration.names)
     if score == "answer":
         scores = reading.confidences
     elif score == HEAD:

@@ -1,7 +1,7 @@
 """Cycle consistency: ask for each label that was found, and check that its boxes are found again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from grounding.boxes import iou
 from grounding.prompts import Wording
@@ -33,7 +33,7 @@ class AskAndVerify:
         returned = iter(
             self.ask_back(
                 [
-                    replace(item, request=reworded(item.request, self.wording, label))
+                    item.plainly(reworded(item.request, self.wording, label))
                     for item, names in zip(requests, labels, strict=True)
                     for label in names
                 ]

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grounding.card import load_card
-from grounding.errors import UserError
 from grounding.prompts import CATEGORY, EXPRESSION, RELATION
 from infer.asking.answer_units import ScaleOf, choose_scale, on_the_grid
 from infer.asking.dataset_questions import Question
@@ -21,6 +20,7 @@ from infer.asking.per_category import AskPerCategory
 from infer.asking.recalling import AskForMore
 from infer.asking.verifying import AskAndVerify
 from infer.asking.views.asking_with_views import AskWithViews
+from infer.asking.views.view_checks import check_views
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
 from infer.asking.words.asking_for_words import ask_for_words
@@ -106,23 +106,6 @@ def ask_batch(
     return [answers[number] for number in range(len(questions))]
 
 
-def check_views(recipe: InferRecipe, questions: Sequence[Question]) -> None:
-    """Refuse ways of asking that do not fit questions which show views of their picture.
-
-    Raises:
-        UserError: such a way, or views that would be added to views.
-    """
-    if not any(question.shows_views for question in questions):
-        return
-    if recipe.has_views:
-        raise UserError(f"views={recipe.views}: the data set's questions show views already: leave views out")
-    if own := recipe.own_questions:
-        raise UserError(
-            f"{own}: it asks questions of its own, without the views that the data set's questions show: "
-            f"leave {own.partition('=')[0]} out"
-        )
-
-
 def choose_way(
     engine: Engine, recipe: InferRecipe, calibration: Calibration | BeingFitted | None = None
 ) -> WayOfAsking:
@@ -157,7 +140,7 @@ def _sampled(once: AskOnce, recipe: InferRecipe) -> WayOfAsking:
     if recipe.recall == HIGH_RECALL:
         made = once.calibration if isinstance(once.calibration, Calibration) else None
         # The features of boxes are kept until answers are merged.
-        keeping = once if made is None else replace(once, calibration=BeingFitted())
+        keeping = once if made is None else replace(once, calibration=BeingFitted(made.names))
         has_scores = recipe.score != "none"
         return AskForMore(keeping, recipe.recall_answers, recipe.recall_temperature, has_scores, made)
     return once

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from grounding.errors import UserError
 from infer.confidence.box_features import FEATURE_NAMES
 from infer.confidence.calibration import Weighing
+from infer.confidence.candidate_features import ALL_FEATURES
 
 FOLDS = 5
 FEWEST_BOXES, FEWEST_OF_A_KIND = 50, 10
@@ -83,7 +84,7 @@ def fit_logistic(features: FloatArray, right: BoolArray) -> Weighing:
     model: Any = LogisticRegression(C=INVERSE_PENALTY, solver="newton-cholesky")
     model.fit((features - means) / scales, right)
     return Weighing(
-        FEATURE_NAMES,
+        FEATURE_NAMES if features.shape[1] == len(FEATURE_NAMES) else ALL_FEATURES,
         means=_numbers(means),
         scales=_numbers(scales),
         lows=_numbers(features.min(axis=0)),

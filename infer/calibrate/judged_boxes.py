@@ -10,7 +10,9 @@ from grounding.matching import AT_50, IOU_THRESHOLDS, match_detections
 from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.calibrate.known_answers import KnownAnswers
+from infer.confidence.box_features import FEATURE_NAMES
 from infer.confidence.calibration import BeingFitted
+from infer.confidence.candidate_features import ALL_FEATURES
 from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
 from infer.runs.question_batches import ask_questions
@@ -90,7 +92,9 @@ def ask_and_judge(
     """
     answers: dict[int, ParsedAnswer] = {}
     places = range(len(known.questions))
-    for found in ask_questions(engine, known.questions, places, recipe, BeingFitted()):
+    has_candidates = any(question.candidates is not None for question in known.questions)
+    fitted = BeingFitted(ALL_FEATURES if has_candidates else FEATURE_NAMES)
+    for found in ask_questions(engine, known.questions, places, recipe, fitted):
         answers |= found
         progress(len(found))
     return JudgedAnswers(known, tuple(images), tuple(judge_answers(known, answers)))

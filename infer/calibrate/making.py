@@ -1,6 +1,7 @@
 """Make the calibration of a checkpoint: ask, judge, fit, cross-validate, save."""
 
 import os
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tqdm import tqdm
 
 from grounding.card import Card, load_card
 from grounding.errors import UserError
+from infer.asking.given_candidates import with_given_candidates
 from infer.calibrate.fitting import Fit, fit_weighing
 from infer.calibrate.held_out_report import format_orders, measure_orders, measured_figures
 from infer.calibrate.judged_boxes import JudgedAnswers, ask_and_judge
@@ -38,6 +40,7 @@ def make_calibration(recipe: InferRecipe, open_engine: EngineOpener) -> str:
     _check_place(recipe, path)
     card = load_card(recipe.dataset_path)
     known = read_known_answers(recipe.dataset_path, recipe.limit)
+    known = replace(known, questions=tuple(with_given_candidates(known.questions, recipe)))
     shown = [question.picture_files for question in known.questions]
     contents = hash_images((image for images in shown for image in images), "reading images")
     answers = _ask(recipe, open_engine, known, [tuple(contents[each] for each in images) for images in shown])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from infer.confidence.box_features import FEATURE_NAMES, Features
+from infer.confidence.candidate_features import ALL_FEATURES
 
 SMALLEST, DIGITS = 1e-4, 4
 """As those of the other scores of tokens: above 0, and without the digits that depend on a batch."""
@@ -72,6 +73,11 @@ class Calibration:
     fitted_on: FittedOn
     measured: Mapping[str, float]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features that it weighs, in their order."""
+        return self.weighing.names
+
     def scores(self, features: Sequence[Features | None]) -> list[float | None]:
         """Return the score of each box, above 0 and up to 1; None for a box without features."""
         rows = [row for row in features if row is not None]
@@ -83,7 +89,9 @@ class Calibration:
 
 @dataclass(frozen=True)
 class BeingFitted:
-    """Stands in place of a calibration while it is fitted: boxes keep their features."""
+    """Stands in place of a calibration while it is fitted: boxes keep their features of these names."""
+
+    names: tuple[str, ...] = FEATURE_NAMES
 
 
 def fingerprint_calibration(calibration: Calibration) -> str:
@@ -97,5 +105,8 @@ def rounded(probability: float) -> float:
 
 
 def is_current(weighing: Weighing) -> bool:
-    """Tell whether the features that a calibration weighs are those that this version makes."""
-    return weighing.names == FEATURE_NAMES
+    """Tell whether the features that a calibration weighs are those that this version makes.
+
+    Those that candidates give are there only where it was fitted on questions that list some.
+    """
+    return weighing.names in (FEATURE_NAMES, ALL_FEATURES)

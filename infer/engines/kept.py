@@ -35,6 +35,11 @@ class Kept:
                 self._things.move_to_end(key)
             return self._things.get(key)
 
+    def all(self) -> list[Any]:
+        """Return everything that is kept, what was not used for longest first."""
+        with self._lock:
+            return list(self._things.values())
+
     def put(self, key: Hashable, thing: Sized) -> None:
         """Keep something; what was not used for longest makes room."""
         with self._lock:

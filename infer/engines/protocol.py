@@ -32,7 +32,8 @@ class Request:
     answers to the same question: each number gives another answer. With `alternatives`, tokens come with so
     many of the most likely tokens at their place. An answer has at most `max_tokens` tokens, and no more than
     the engine's own limit. Its tokens are chosen at `temperature`, None for the engine's own. `is_free_form`
-    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply.
+    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply. The
+    question lists so many `candidates`, which the grammar lets answers name by number.
     """
 
     images: tuple[Path, ...]
@@ -44,6 +45,7 @@ class Request:
     temperature: float | None = None
     is_free_form: bool = False
     history: tuple[Exchange, ...] = ()
+    candidates: int = 0
 
     def __post_init__(self) -> None:
         """Check that each image has its place.

@@ -38,6 +38,12 @@ GRAMMAR_KEYS = frozenset(
 GRAMMAR_FIELDS = ("none", "vllm", "sglang", "fastdeploy", "response_format")
 
 
+DESCRIBED_CANDIDATES = (
+    "grammar_descriptions: answers that name candidates by number have no descriptions: set "
+    "grammar_descriptions=false, or candidates=none"
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineSettings:
     """How a model is loaded, or reached over HTTP, and how it answers.

@@ -98,7 +98,7 @@ def _read_rows(folder: Path) -> Iterator[tuple[_GradedRow, _SampledRow]]:
 def _answers_of(number: int, graded: _GradedRow, sampled: _SampledRow, where: str) -> Iterator[WorstAnswers]:
     """Yield the pictures of a question, numbered from `number`, each with its part of the answers."""
     answers = sorted(sampled["answers"], key=lambda answer: float(answer["reward"]))
-    alone = {"image": graded["image"], "width": graded["width"], "height": graded["height"]}
+    alone: _Picture = {"image": graded["image"], "width": graded["width"], "height": graded["height"]}
     pictures = graded.get("pictures") or [alone]
     numbered = [
         {"image_id": number + place, "image": picture["image"]} for place, picture in enumerate(pictures)

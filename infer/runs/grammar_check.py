@@ -1,5 +1,7 @@
 """The check that a grammar has the form in which the data set's questions are answered."""
 
+from functools import lru_cache
+
 from grounding.answers.reader import read_answer
 from grounding.answers.writer import write_answer
 from grounding.boxes import GRID, Box, Size
@@ -58,18 +60,30 @@ def _check_records(recipe: InferRecipe) -> None:
     from tqdm import tqdm
 
     labels = recipe.answer_labels()
-    grammar = AnswerGrammar(recipe.grammar, labels, descriptions=recipe.grammar_descriptions)
+    grammar_of = lru_cache(maxsize=64)(
+        lambda pictures: AnswerGrammar(
+            recipe.grammar, labels, descriptions=recipe.grammar_descriptions, pictures=pictures
+        )
+    )
+    numbered = lru_cache(maxsize=64)(
+        lambda candidates: AnswerGrammar(recipe.grammar, labels, candidates=candidates)
+    )
     path = recipe.dataset_path / JSONL_FILES[recipe.split]
     rows = tqdm(read_jsonl(path), unit="record", desc="check the answers", delay=2, leave=False)
     for number, (line, row) in enumerate(numbered for numbered in rows if asks_for_boxes(numbered[1])):
         if recipe.limit is not None and number == recipe.limit:
             break
         try:
-            answers = parse_record(row).answers
+            record = parse_record(row)
         except ValueError:
             continue  # the reader of questions names it
-        if answers and not grammar.accepts(spell(answers[0])):
-            described = AnswerGrammar(recipe.grammar, labels, descriptions=True)
+        if not (answers := record.answers):
+            continue
+        pictures = record.shown[0]
+        listed = record.candidates
+        grammar = grammar_of(pictures) if listed is None else numbered(len(listed.items))
+        if not grammar.accepts(spell(answers[0])):
+            described = AnswerGrammar(recipe.grammar, labels, descriptions=True, pictures=pictures)
             if described.accepts(spell(answers[0])):
                 raise UserError(
                     f"{path}, line {line}: the answer describes objects: set grammar_descriptions=true, or "

@@ -8,7 +8,8 @@ from pathlib import Path
 from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
 from infer.asking.dataset_questions import Question, read_questions
-from infer.asking.ways import check_views
+from infer.asking.given_candidates import with_given_candidates
+from infer.asking.views.view_checks import check_views
 from infer.asking.words.asked_regions import read_region_questions
 from infer.confidence.calibration import Calibration
 from infer.engines.box_head_place import find_box_head
@@ -47,7 +48,9 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     check_saved_recipe(recipe)
     check_grammar(recipe)
     checkpoint = recipe.resolve_checkpoint()
-    about_boxes = read_questions(recipe.dataset_path, recipe.split, recipe.limit, or_words=True)
+    about_boxes = with_given_candidates(
+        read_questions(recipe.dataset_path, recipe.split, recipe.limit, or_words=True), recipe
+    )
     check_views(recipe, about_boxes)
     questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
     number, count = recipe.shard_numbers

@@ -13,6 +13,7 @@ from infer.scoring.kinds.kind_scores import KindTable, score_kinds
 from infer.scoring.kinds.training_images import count_training_images
 from infer.scoring.metrics.catalogue import (
     ALL_METRICS,
+    CANDIDATE_METRICS,
     METRICS_AS_SAVED,
     PICTURE_METRICS,
     WORD_METRICS,
@@ -42,7 +43,7 @@ class Scores:
     that the data set does not define the metric: no such object or question, or no scores. `intervals` are
     bootstrap intervals of the metrics that are means over the images. `limits` has `max_detections`, and how
     many images it cut. `by_kind` has a row for each band of each kind of pictures. `notes` say
-    what is missing.
+    what is missing. `drawn` has the values of each draw that the intervals come from, shape (draws,).
     """
 
     values: Mapping[str, Value]
@@ -56,6 +57,7 @@ class Scores:
     category_intervals: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
     by_kind: KindTable = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    drawn: Mapping[str, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def metrics(self) -> dict[str, float | int]:
@@ -65,7 +67,7 @@ class Scores:
     def as_json(self) -> dict[str, Any]:
         """Return the contents of scores.json: metrics of every data set, tables, then optional metrics.
 
-        Metrics of several pictures and of words come last, and only where there are such questions.
+        Metrics of several pictures, candidates and words come last, and only where there are such questions.
         """
         always, optional = (
             {
@@ -86,7 +88,8 @@ class Scores:
             "category_intervals": self.category_intervals,
             KINDS_KEY: self.by_kind,
         }
-        others = {key: self.values[key] for key in (*PICTURE_METRICS, *WORD_METRICS) if key in self.values}
+        sometimes = (*PICTURE_METRICS, *CANDIDATE_METRICS, *WORD_METRICS)
+        others = {key: self.values[key] for key in sometimes if key in self.values}
         return {**always, **tables, **optional, **others}
 
 
@@ -132,6 +135,7 @@ def score(
         category_intervals={name: _intervals(row) for name, row in drawn.per_category.items()},
         by_kind=_by_kind(evaluation, measured, weights, trained, with_ap_intervals=with_kind_intervals),
         notes=(*notes, *(() if measured.words is None else measured.words.notes)),
+        drawn=drawn.values,
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from infer.scoring.inputs import read_evaluation
 from infer.scoring.likely_cause import likely_cause
-from infer.scoring.metrics.catalogue import measure
 from infer.scoring.metrics.metric import Value
 from infer.scoring.outputs import save_scores
 from infer.scoring.resampling.bootstrap import Interval
@@ -36,10 +37,11 @@ def seed_of(pictures: Sequence[object]) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=4).digest(), "big")
 
 
-def score_boxes(
-    predictions: Path, set_name: str, metrics: Sequence[str], draws: int, *, for_means: bool
-) -> MemberScores:
+def score_boxes(predictions: Path, set_name: str, metrics: Sequence[str], draws: int) -> MemberScores:
     """Score predictions of boxes, write the scores beside them, and return those that the suite asks for.
+
+    The draws are those of the intervals. All sets begin them with one seed, so that sets with as many images
+    would have the same; for means over sets, each set's draws come in an order of their own.
 
     Raises:
         UserError: the predictions cannot be scored.
@@ -47,17 +49,13 @@ def score_boxes(
     evaluation = read_evaluation(predictions)
     scores = score(evaluation, draws)
     save_scores(predictions, evaluation, scores)
-    drawn: Mapping[str, FloatArray] = {}
-    if for_means and draws:
-        pictures = (f"{set_name}\t{image['file_name']}" for image in evaluation.annotations["images"])
-        weights = evaluation.draw(draws, seed_of(list(pictures)))
-        found = measure(evaluation).resample(weights).values
-        drawn = {key: found[key] for key in metrics if key in found}
+    pictures = [f"{set_name}\t{image['file_name']}" for image in evaluation.annotations["images"]]
+    order = np.random.default_rng(seed_of(pictures)).permutation(draws)
     cause = likely_cause(evaluation.predictions, scores)
     return MemberScores(
         len(evaluation.predictions),
         {key: scores.values.get(key) for key in metrics},
         {key: scores.intervals[key] for key in metrics if key in scores.intervals},
-        drawn,
+        {key: scores.drawn[key][order] for key in metrics if key in scores.drawn},
         (*scores.notes, *([] if cause is None else [cause])),
     )

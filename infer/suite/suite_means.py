@@ -10,8 +10,8 @@ from infer.scoring.metrics.metric import Value
 from infer.scoring.resampling.bootstrap import Interval, interval
 from infer.suite.member_scores import MemberScores
 
-SET, MEAN, DOMAIN, DIFFERENCE = "set", "mean", "domain", "difference"
-"""What a row is about: a set, the mean of all sets, that of a domain, or the difference of domains."""
+SET, GROUP, MEAN, DOMAIN, DIFFERENCE = "set", "group", "mean", "domain", "difference"
+"""What a row is about: a set, the mean of a group or of all sets or of a domain, the domains' difference."""
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,23 @@
 """Runs a suite: asks and scores each member, and writes the table of all of them."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import write_json, write_text
 from grounding.suites.suite_recipe import SET_MARK, TABLE_JSON, TABLE_TEXT, SuiteRecipe, suite_folder
-from grounding.suites.suite_sets import DOMAINS, missing_parts
+from grounding.suites.suite_sets import missing_parts
 from infer.runs.predict import EngineOpener, predict
+from infer.suite.mean_rows import Scored, mean_rows
 from infer.suite.member_scores import MemberScores, score_boxes
 from infer.suite.pope.pope_run import measure_pope
 from infer.suite.shared_engine import SharedEngine
-from infer.suite.suite_means import DOMAIN, MEAN, SET, SuiteRow, difference_row, mean_row
+from infer.suite.suite_means import SET, SuiteRow
 from infer.suite.suite_members import Member, list_members
 from infer.suite.suite_table import SuiteTable
 
 log = logging.getLogger(__name__)
-
-Scored = Mapping[str, MemberScores]
-"""The scores of the members that have some, by the member's name."""
 
 
 def run_suite(suite: SuiteRecipe, path: Path, open_engine: EngineOpener) -> SuiteTable:
@@ -46,7 +44,7 @@ def run_suite(suite: SuiteRecipe, path: Path, open_engine: EngineOpener) -> Suit
             problems[member.name] = str(error)
             log.warning("%s: %s", member.name, error)
             continue
-    means, without = _means(suite, members, scored)
+    means, without = mean_rows(suite, members, scored)
     rows = (*_set_rows(suite, members, scored), *means)
     metrics = tuple(suite.metrics)
     notes = {name: found.notes for name, found in scored.items() if found.notes}
@@ -73,8 +71,7 @@ def _measure(member: Member, suite: SuiteRecipe, opener: SharedEngine) -> Member
     if one.questions is not None and one.images is not None:
         return measure_pope(member.recipe, one.questions, one.images, suite.metrics, suite.draws, opener)
     predictions = predict(member.recipe, opener)
-    needs_draws = suite.average or one.domain is not None
-    return score_boxes(predictions, one.name, suite.metrics, suite.draws, for_means=needs_draws)
+    return score_boxes(predictions, one.name, suite.metrics, suite.draws)
 
 
 def _set_rows(suite: SuiteRecipe, members: Sequence[Member], scored: Scored) -> Iterator[SuiteRow]:
@@ -89,43 +86,3 @@ def _set_rows(suite: SuiteRecipe, members: Sequence[Member], scored: Scored) -> 
                 asked=found.asked,
                 folder=member.recipe.output_dir,
             )
-
-
-def _means(
-    suite: SuiteRecipe, members: Sequence[Member], scored: Scored
-) -> tuple[list[SuiteRow], dict[str, str]]:
-    """Return the rows of means and differences, and why there are none where a set is missing."""
-    rows: list[SuiteRow] = []
-    problems: dict[str, str] = {}
-    for (way, _), group in _groups(members).items():
-        names = [member.name for member in group]
-        missing = [name for name in names if name not in scored]
-        if suite.average:
-            wanted = suite.expected or len(group)
-            if missing or wanted != len(group):
-                there = len(group) - len(missing)
-                problems[f"mean, {way}"] = f"there are scores of {there} sets, and the mean is over {wanted}"
-            else:
-                found = [scored[name] for name in names]
-                rows.append(mean_row(MEAN, f"mean of {len(found)} sets", way, found, suite.metrics))
-        by_domain = [[one for one in group if one.suite_set.domain == domain] for domain in DOMAINS]
-        if not all(by_domain):
-            continue
-        if failed := [one.name for part in by_domain for one in part if one.name in missing]:
-            problems[f"difference of domains, {way}"] = f"there are no scores of {', '.join(failed)}"
-            continue
-        inside, outside = ([scored[one.name] for one in part] for part in by_domain)
-        rows += [
-            mean_row(DOMAIN, f"in domain, mean of {len(inside)}", way, inside, suite.metrics),
-            mean_row(DOMAIN, f"out of domain, mean of {len(outside)}", way, outside, suite.metrics),
-            difference_row("out of domain minus in domain", way, inside, outside, suite.metrics),
-        ]
-    return rows, problems
-
-
-def _groups(members: Sequence[Member]) -> dict[tuple[str, bool], list[Member]]:
-    """Return the members that one mean is over: asked in one way, boxes and yes/no questions apart."""
-    groups: dict[tuple[str, bool], list[Member]] = {}
-    for member in members:
-        groups.setdefault((member.way, member.suite_set.questions is not None), []).append(member)
-    return groups

@@ -53,7 +53,9 @@ class PromptEncoder:
             inputs = self.images.get_mm_inputs([str(image)], [], [], self.processor)
         except UNREADABLE as error:
             raise UserError(f"{image}: not usable as an image: {error}") from error
-        return EncodedImage(inputs["pixel_values"], inputs["image_grid_thw"])
+        grid = inputs["image_grid_thw"]
+        tokens = math.prod(grid[0].tolist()) // self.processor.image_processor.merge_size**2
+        return EncodedImage(inputs["pixel_values"], grid, tokens)
 
     def encode(self, images: Sequence[Path | EncodedImage], messages: Sequence[Mapping[str, Any]]) -> Prompt:
         """Encode chat messages with images, in the order of their parts.
@@ -63,28 +65,40 @@ class PromptEncoder:
                 template fails.
         """
         _check_texts(messages)
-        if len(images) > 1:
-            raise UserError("a question has several pictures, and the engine reads one")
-        if not images:
-            text = self._written(messages)
-            ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-            return Prompt(ids, None, None, text.rstrip().endswith(THOUGHT_START))
-        (image,) = images
-        seen = image if isinstance(image, EncodedImage) else self.encode_image(image)
-        tokens = math.prod(seen.image_grid_thw[0].tolist()) // self.processor.image_processor.merge_size**2
         text = self._written(messages)
-        # Tokenized once, then repeated: special tokens part a text, so that its other tokens stay the same.
-        before, _, after = text.partition(IMAGE_TOKEN)
-        ids = list(self.tokenizer(f"{before}{IMAGE_TOKEN}{after}", add_special_tokens=False)["input_ids"])
+        written = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        seen = tuple(
+            image if isinstance(image, EncodedImage) else self.encode_image(image) for image in images
+        )
+        ids, ends = self._with_vision_tokens(written, seen)
+        return Prompt(ids, seen, text.rstrip().endswith(THOUGHT_START), ends)
+
+    def _with_vision_tokens(
+        self, written: list[int], images: Sequence[EncodedImage]
+    ) -> tuple[list[int], tuple[int, ...]]:
+        """Repeat the image token of each image, and return the token ids with the end of each image.
+
+        A text is tokenized before: special tokens part it, so that its other tokens stay the same.
+        """
         own = self.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
-        if own not in ids:
+        if images and own not in written:
             raise UserError(
                 f"{self.folder}: the tokenizer has no token {IMAGE_TOKEN}: copy it from the model"
             )
-        place = ids.index(own)
-        ids[place : place + 1] = [own] * tokens
-        opens_thought = after.rstrip().endswith(THOUGHT_START)
-        return Prompt(ids, seen.pixel_values, seen.image_grid_thw, opens_thought, image_end=place + tokens)
+        if (places := written.count(own)) != len(images):
+            raise UserError(
+                f"{self.folder}: the chat template has {places} places for {len(images)} pictures: "
+                "copy it from the model"
+            )
+        ids: list[int] = []
+        ends: list[int] = []
+        for token in written:
+            if token == own:
+                ids += [own] * images[len(ends)].tokens
+                ends.append(len(ids))
+            else:
+                ids.append(token)
+        return ids, tuple(ends)
 
     def _written(self, messages: Sequence[Mapping[str, Any]]) -> str:
         with blaming(self.folder, "chat template"):  # it is a program of the model's author, in a sandbox

@@ -12,7 +12,7 @@ from typing import Any
 
 from models.attention import attend_fused, attend_in_blocks, left_padded_mask, spread_over_heads
 from models.cache import Cache
-from models.family import Prompt, ReadPrompts
+from models.family import EncodedImage, Prompt, ReadPrompts
 from models.qwen3_vl.positions import text_positions
 from models.qwen3_vl.text_layers import TextLayers
 from models.qwen3_vl.vision_tower import read_images
@@ -36,23 +36,46 @@ class Forward:
         import numpy as np
         import paddle
 
-        config = self.model.config
-        own = [
-            text_positions(prompt, config.image_token_id, config.vision_config.spatial_merge_size)
-            for prompt in prompts
-        ]
+        own = [self._positions(prompt) for prompt in prompts]
         length = max(each.shape[1] for each in own)
         pads = [length - each.shape[1] for each in own]
         ids, positions = np.full((len(prompts), length), pad_id), np.zeros((3, len(prompts), length), "int64")
         for row, prompt in enumerate(prompts):
             ids[row, pads[row] :] = prompt.token_ids
             positions[:, row, pads[row] :] = own[row]
-        hidden, deepstack = self._embed(prompts, ids)
+        hidden, deepstack = self._embed(ids, [image for prompt in prompts for image in prompt.images])
         states: list[tuple[Any, Any]] = []
         attend = self._attend_to_prompt(partial(left_padded_mask, pads, length, hidden.dtype), states)
         cos, sin = self.layers.rotations(hidden, paddle.to_tensor(positions))
         logits = self._logits(self.layers.run(hidden, cos, sin, attend, deepstack)[:, -1:])[:, 0]
         cache = Cache.of(states, pads, self.layers.group)
+        return ReadPrompts(logits, cache, [int(each.max()) for each in own])
+
+    def extend_prompts(self, prompts: Sequence[Prompt], starts: Sequence[int], cache: Cache) -> ReadPrompts:
+        """Feed the rest of prompts whose first `starts[row]` tokens each row has read, with its images.
+
+        A start lies between images; the cache is extended. Every prompt has a rest.
+        """
+        import numpy as np
+        import paddle
+
+        own = [self._positions(prompt) for prompt in prompts]
+        counts = [len(prompt.token_ids) - start for prompt, start in zip(prompts, starts, strict=True)]
+        most = max(counts)
+        ids, positions = np.zeros((len(prompts), most), "int64"), np.zeros((3, len(prompts), most), "int64")
+        images: list[EncodedImage] = []
+        for row, (prompt, start) in enumerate(zip(prompts, starts, strict=True)):
+            ids[row, most - counts[row] :] = prompt.token_ids[start:]
+            positions[:, row, most - counts[row] :] = own[row][:, start:]
+            read = prompt.token_ids[:start].count(self.model.config.image_token_id)
+            tokens = np.cumsum([image.tokens for image in prompt.images])
+            images += prompt.images[int((tokens <= read).sum()) :]
+        hidden, deepstack = self._embed(ids, images)
+        cos, sin = self.layers.rotations(hidden, paddle.to_tensor(positions))
+        cache.open_slots(counts)
+        hidden = self.layers.run(hidden, cos, sin, cache.attend, deepstack)
+        cache.length += most
+        logits = self._logits(hidden[:, -1:])[:, 0]
         return ReadPrompts(logits, cache, [int(each.max()) for each in own])
 
     def extend(
@@ -101,20 +124,23 @@ class Forward:
         cache.length += most
         return hidden
 
-    def _embed(self, prompts: Sequence[Prompt], ids: Any) -> tuple[Any, list[Any]]:
-        """Return the prompts' embeddings (rows, length, width), and what each first text layer adds to them.
+    def _positions(self, prompt: Prompt) -> Any:
+        config = self.model.config
+        return text_positions(prompt, config.image_token_id, config.vision_config.spatial_merge_size)
 
-        Image tokens are replaced by the features of the vision tower; prompts without an image have none.
+    def _embed(self, ids: Any, images: Sequence[EncodedImage]) -> tuple[Any, list[Any]]:
+        """Return embeddings (rows, length, width) of ids, and what each first text layer adds to them.
+
+        Image tokens are replaced by the features of the vision tower, image after image.
         """
         import numpy as np
         import paddle
 
         hidden = self.model.get_input_embeddings()(paddle.to_tensor(ids))
-        shown = [prompt for prompt in prompts if prompt.pixel_values is not None]
-        if not shown:
+        if not images:
             return hidden, []
         places = paddle.to_tensor(np.flatnonzero(ids == self.model.config.image_token_id))
-        features = read_images(self.model.model.visual, shown)
+        features = read_images(self.model.model.visual, images)
         last, *deepstack = [paddle.concat(parts) for parts in zip(*features, strict=True)]
         flat = hidden.reshape([-1, hidden.shape[-1]])
         embedded = paddle.scatter(flat, places, last.astype(flat.dtype)).reshape(hidden.shape)

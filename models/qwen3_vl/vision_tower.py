@@ -4,27 +4,28 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from models.family import Prompt
+from models.family import EncodedImage
 
 PATCHES_AT_ONCE = 1 << 13
 """Images of one size go through the tower together, up to this many patches."""
 
 
-def read_images(visual: Any, prompts: Sequence[Prompt]) -> list[list[Any]]:
+def read_images(visual: Any, images: Sequence[EncodedImage]) -> list[list[Any]]:
     """Return each image's features as [last, *deepstack], each (image tokens, width).
 
     Deepstack features come from inner layers of the tower; the first text layers add them. An image attends
-    only to itself, so images of one size are stacked and need no mask.
+    only to itself, so images of one size are stacked and need no mask. The same object is read once.
     """
     import paddle
 
-    features: list[list[Any]] = [[] for _ in prompts]
-    for grid, members in _groups([tuple(prompt.image_grid_thw[0].tolist()) for prompt in prompts]):
-        patches = paddle.stack([prompts[member].pixel_values for member in members])
+    different = list({id(image): image for image in images}.values())
+    features: dict[int, list[Any]] = {id(image): [] for image in different}
+    for grid, members in _groups([tuple(image.image_grid_thw[0].tolist()) for image in different]):
+        patches = paddle.stack([different[member].pixel_values for member in members])
         for layer in _encode_stacked(visual, patches, grid):
             for member, feature in zip(members, layer.unbind(0), strict=True):
-                features[member].append(feature)
-    return features
+                features[id(different[member])].append(feature)
+    return [features[id(image)] for image in images]
 
 
 def _groups(grids: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], list[int]]]:

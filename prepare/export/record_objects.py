@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from grounding.answers.asked import Asked
 from grounding.answers.forms import DUPLICATE, NO_BOX
 from grounding.boxes import Size
 from grounding.errors import UserError
@@ -26,10 +27,11 @@ from prepare.progress import progress_bar
 class ImageAnswers:
     """The records of one image, and its name in the source, "" if the records do not keep it.
 
-    Yes/no questions and questions for words are not among the records: their answers name no objects.
+    Beside each record is the index of the image among those that it shows. Yes/no questions and questions for
+    words are not among the records: their answers name no objects.
     """
 
-    records: list[Record] = field(default_factory=list)
+    records: list[tuple[Record, int]] = field(default_factory=list)
     source: str = ""
 
 
@@ -45,7 +47,7 @@ def read_record_rows(path: Path) -> Iterator[tuple[dict[str, Any], Record]]:
     """Yield the records of a JSONL, each as a row and as typed data.
 
     Raises:
-        UserError: a line is not a record, or has not one image.
+        UserError: a line is not a record.
     """
     with progress_bar(_count_lines(path), f"reading {path.name}", "record") as progress:
         for line, row in read_jsonl(path):
@@ -63,12 +65,9 @@ def _count_lines(path: Path) -> int:
 
 def _record(row: dict[str, Any], where: str) -> Record:
     try:
-        record = parse_record(row)
-        if len(record.images) != 1 and not (record.is_replay and not record.images):
-            raise ValueError(f"{len(record.images)} images")
+        return parse_record(row)
     except ValueError as error:
         raise UserError(f"{where}: {error}: {REPAIR}") from error
-    return record
 
 
 def read_sound_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -95,10 +94,17 @@ def by_image(path: Path, dropped: Counter[str]) -> dict[str, ImageAnswers]:
         if not record.names_objects:
             dropped[_reason(record)] += 1
             continue
-        image = found.setdefault(record.image, ImageAnswers())
-        image.records.append(record)
-        image.source = str(row.get("source") or image.source)
+        for place, name in enumerate(record.images):
+            image = found.setdefault(name, ImageAnswers())
+            image.records.append((record, place))
+            image.source = _source(row, place) or image.source
     return found
+
+
+def _source(row: dict[str, Any], place: int) -> str:
+    """Return the name in the source of one of a record's images, "" if the record does not keep it."""
+    named = row.get("source") or ""
+    return str(named[place] if isinstance(named, list) and place < len(named) else named)
 
 
 def _reason(record: Record) -> str:
@@ -108,15 +114,17 @@ def _reason(record: Record) -> str:
 
 
 def objects_in_answers(
-    records: list[Record], size: Size, contract: Contract, dropped: Counter[str]
+    records: list[tuple[Record, int]], size: Size, contract: Contract, dropped: Counter[str]
 ) -> NamedObjects:
     """Return the objects that the answers about an image name, boxes in pixels, as exact as the grid is.
+
+    Beside each record is the index of the image among those that it shows.
 
     An object that several questions ask for is one object. What cannot be used is counted in `dropped`.
     """
     parts: list[NamedObjects] = []
-    for record in records:
-        reading = record.read_answers(size)
+    for record, place in records:
+        reading = _about_image(record, place, size)
         _count_without_boxes(reading, dropped)
         for problem in reading.problems:
             if problem not in (DUPLICATE, NO_BOX):  # of duplicates both are kept
@@ -136,10 +144,17 @@ def objects_in_answers(
     return join_objects(parts)
 
 
-def count_without_boxes(records: list[Record], size: Size, dropped: Counter[str]) -> None:
+def _about_image(record: Record, place: int, size: Size) -> Reading:
+    """Return what a record's answers say of one of its images; problems are those of the first image."""
+    reading = record.read_answers(Asked((size,) * max(1, len(record.images))))
+    own = tuple(detection for detection in reading.detections if detection.picture == place)
+    return replace(reading, detections=own, problems=() if place else reading.problems)
+
+
+def count_without_boxes(records: list[tuple[Record, int]], size: Size, dropped: Counter[str]) -> None:
     """Count the answers about an image that name no object."""
-    for record in records:
-        _count_without_boxes(record.read_answers(size), dropped)
+    for record, place in records:
+        _count_without_boxes(_about_image(record, place, size), dropped)
 
 
 def _count_without_boxes(reading: Reading, dropped: Counter[str]) -> None:

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from grounding.errors import UserError
+from prepare.sources.record_parts.canonical_row import as_messages
 from prepare.sources.signs.folder_listing import FolderListing
 from prepare.sources.signs.sign import Sign
 from prepare.sources.source_settings import known_kinds
@@ -37,7 +38,8 @@ def choose_candidate(signs: list[Sign], given: Mapping[str, Any], listing: Folde
     if len(fitting) == 1:
         return fitting[0]
     if not signs:
-        raise UserError(f"{folder}: no annotations that are known; {describe_files(listing)}")
+        found = describe_prompts(listing) or describe_files(listing)
+        raise UserError(f"{folder}: no annotations that are known; {found}")
     shown = [describe_sign(sign, listing) for sign in (fitting or signs)[:SHOWN_SIGNS]]
     more = len(fitting or signs) - len(shown)
     lines = "; ".join([*shown, *([f"and {more} more"] if more else [])])
@@ -62,6 +64,24 @@ def describe_sign(sign: Sign, listing: FolderListing) -> str:
         del keys["source.path"]
     keys.pop("categories", None)
     return f"{_show(keys)} ({sign.evidence})"
+
+
+def describe_prompts(listing: FolderListing) -> str:
+    """Say what can be done with a folder of prompts: conversations without images, or text files alone."""
+    talks = [name for name in listing.sample(".jsonl", ".json") if _holds_conversations(listing, name)]
+    texts = listing.with_suffix(".txt")
+    if not talks and (not texts or len(texts) < len(listing.files)):
+        return ""
+    name = (talks or texts)[0]
+    what = "conversations without images" if talks else "lines of text, as all files do"
+    return (
+        f"{name} holds {what}. To train on prompts, so that a model keeps what it knows, let it answer them: "
+        f"python -m prepare.replay CHECKPOINT {listing.folder / name}"
+    )
+
+
+def _holds_conversations(listing: FolderListing, name: str) -> bool:
+    return any("messages" in as_messages(row) for row in listing.rows(name))
 
 
 def describe_files(listing: FolderListing) -> str:

@@ -1,6 +1,5 @@
 """The questions of all prompts: looked up in the log, or asked, several prompts at a time."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from grounding.remote.chat_client import API_KEY_VARIABLE, ChatClient, key_of_server
 from prepare.progress import progress_bar
-from prepare.replay.own_server import KEY_VARIABLE, fingerprint, served_checkpoint
+from prepare.replay.own_server import KEY_VARIABLE, served_checkpoint
 from prepare.replay.prompts_read import ReplayPrompt
 from prepare.replay.replay_folder import SERVER_LOG, SeenImage
 from prepare.replay.replay_question import BASE, ReplayQuestion
@@ -33,35 +32,32 @@ class SeenPrompt:
         return self.digest or "\n".join((self.prompt.system, *self.prompt.questions))
 
 
-def answering_model(checkpoint: str | None, settings: ReplaySettings) -> str:
-    """Return what tells this model from others: their answers are not mixed up in one log."""
-    if checkpoint is None:
-        parts: Sequence[object] = (settings.base_url, settings.model)
-    else:
-        parts = (fingerprint(checkpoint), sorted(settings.serve.items()))
-    return hashlib.blake2b(repr(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
 def ask_prompts(
     checkpoint: str | None,
     asked: Sequence[SeenPrompt],
-    identity: str,
+    identities: Sequence[str],
     settings: ReplaySettings,
     log: AnswerLog,
     budget: RequestBudget,
 ) -> list[list[LoggedAnswer | None] | None]:
-    """Return the answers to each prompt; None in place of one that is missing, or of all without budget."""
-    known = [_known(item, identity, settings, log) for item in asked]
+    """Return the answers to each prompt; None in place of one that is missing, or of all without budget.
+
+    `identities` are those of `answering_models`: what is asked is logged under the first.
+    """
+    known = [_known(item, identities, settings, log) for item in asked]
     if all(answers is not None for answers in known):  # nothing to ask: no model is loaded
-        return [list(answers or ()) for answers in known]
+        return known
     with _server(checkpoint, settings) as server, ThreadPoolExecutor(settings.concurrency) as pool:
         servers = AskedServers({BASE: server}, settings.most_failures, log, budget)
-        futures = [pool.submit(_ask, servers, item, identity, settings) for item in asked]
+        futures = [
+            pool.submit(_ask, servers, item, identities[0], settings) if found is None else None
+            for item, found in zip(asked, known, strict=True)
+        ]
         try:
             with progress_bar(len(asked), "asking", "prompt") as progress:
                 results = []
-                for future in futures:
-                    results.append(future.result())
+                for found, future in zip(known, futures, strict=True):
+                    results.append(found if future is None else future.result())
                     progress.update()
                 return results
         finally:
@@ -69,9 +65,16 @@ def ask_prompts(
 
 
 def _known(
-    item: SeenPrompt, identity: str, settings: ReplaySettings, log: AnswerLog
-) -> list[LoggedAnswer] | None:
+    item: SeenPrompt, identities: Sequence[str], settings: ReplaySettings, log: AnswerLog
+) -> list[LoggedAnswer | None] | None:
     """Return the answers to a prompt that the log has, None if one is missing."""
+    logged = (_logged(item, identity, settings, log) for identity in identities)
+    return next((answers for answers in logged if answers is not None), None)
+
+
+def _logged(
+    item: SeenPrompt, identity: str, settings: ReplaySettings, log: AnswerLog
+) -> list[LoggedAnswer | None] | None:
     found: list[LoggedAnswer] = []
     for _ in item.prompt.questions:
         texts = tuple(answer.text for answer in found)
@@ -79,7 +82,7 @@ def _known(
         if (answer := log.answers.get(question.key)) is None:
             return None
         found.append(answer)
-    return found
+    return [*found]
 
 
 def _ask(

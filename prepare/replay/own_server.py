@@ -1,7 +1,6 @@
 """A checkpoint behind `python -m infer.serve` as a child process, as prepare does not import infer."""
 
 import ctypes
-import hashlib
 import logging
 import os
 import secrets
@@ -57,18 +56,6 @@ def served_checkpoint(checkpoint: str, settings: ReplaySettings, log_file: Path)
             yield f"http://{LOOPBACK}:{port}/v1", key
         finally:
             _end(child)
-
-
-def fingerprint(checkpoint: str) -> str:
-    """Return a hash of a checkpoint's files by name, size and time; of a model on a hub, its name."""
-    folder = Path(checkpoint)
-    parts = [str(folder.resolve()) if folder.is_dir() else checkpoint]
-    if folder.is_dir():
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and path.suffix in (".json", ".safetensors", ".jinja", ".txt"):
-                state = path.stat()
-                parts.append(f"{path.name} {state.st_size} {state.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _start(

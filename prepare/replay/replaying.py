@@ -14,7 +14,8 @@ from grounding.record.replay_mark import is_replayed
 from grounding.tables import format_table
 from prepare.progress import progress_bar
 from prepare.reasons import UnusableImageError
-from prepare.replay.asking_prompts import SeenPrompt, answering_model, ask_prompts
+from prepare.replay.answering_model import answering_models
+from prepare.replay.asking_prompts import SeenPrompt, ask_prompts
 from prepare.replay.prompts_read import ReplayPrompt, read_prompts
 from prepare.replay.replay_folder import (
     ANSWERS_FILE,
@@ -58,10 +59,10 @@ def replay_prompts(checkpoint: str | None, prompts: Path, settings: ReplaySettin
     read = read_prompts(prompts, settings.system, settings.seed)
     tally = _Tally(dropped=read.dropped)
     asked = _with_images(read.prompts[: settings.limit], tally.dropped)
-    identity = answering_model(checkpoint, settings)
+    identities = answering_models(checkpoint, settings)
     with only_run(output), open_log(output / ANSWERS_FILE) as log:
         budget = RequestBudget(settings.max_requests, settings.max_tokens, log.spent)
-        answers = ask_prompts(checkpoint, asked, identity, settings, log, budget)
+        answers = ask_prompts(checkpoint, asked, identities, settings, log, budget)
         val = _val_groups(asked, settings)
         for item, found in zip(asked, answers, strict=True):
             _take(item, found, "val" if item.group in val else "train", tally)
@@ -69,7 +70,7 @@ def replay_prompts(checkpoint: str | None, prompts: Path, settings: ReplaySettin
             reasons = ", ".join(f"{reason} ({count})" for reason, count in tally.dropped.most_common())
             raise UserError(f"{prompts}: no answer can be used{reasons and f'; {reasons}'}")
         model = settings.model or Path(checkpoint or "").name
-        source = {"model": model, "prompts": prompts.resolve().name, "fingerprint": identity}
+        source = {"model": model, "prompts": prompts.resolve().name, "fingerprint": identities[0]}
         card = replay_card(settings, source, tally.rows, tally.dropped)
         write_replay(output, tally.rows, [item.image for item in asked if item.image], card)
     return _report(tally, budget.spent, len(read.prompts) - len(asked))

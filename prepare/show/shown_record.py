@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from grounding.answers.asked import Asked
 from grounding.boxes import Size, from_grid
 from grounding.files import is_regular, lies_inside
 from grounding.images.pixels import model_pixels, open_picture, upright_size
@@ -44,22 +45,27 @@ class ShownBox:
 
 
 @dataclass(frozen=True)
-class ShownRecord:
-    """What the page shows of a record.
+class ShownPicture:
+    """An image of a record: `data` is a data URL, `size` the training resolution, `tokens` their number."""
 
-    `picture` is a data URL, `size` the training resolution, `tokens` the number of image tokens; a replayed
-    conversation can have no picture: then `image` and `picture` are "", and both sizes 0. In `text`, plain
-    pieces and special tokens alternate; the first piece is plain. `region` is in words what a question for
-    words is about, "" for other records.
-    """
-
-    line: int
     image: str
-    picture: str
+    data: str
     original: Size
     size: Size
     tokens: int
     boxes: tuple[ShownBox, ...]
+
+
+@dataclass(frozen=True)
+class ShownRecord:
+    """What the page shows of a record.
+
+    A replayed conversation can have no picture. In `text`, plain pieces and special tokens alternate; the
+    first piece is plain. `region` is in words what a question for words is about, "" for other records.
+    """
+
+    line: int
+    pictures: tuple[ShownPicture, ...]
     problems: tuple[str, ...]
     text: tuple[str, ...]
     region: str = ""
@@ -68,40 +74,52 @@ class ShownRecord:
 def show_record(
     folder: Path, line: int, row: dict[str, Any], min_pixels: int, max_pixels: int
 ) -> ShownRecord:
-    """Return a record with its image at training resolution; boxes are read back from the answers' text.
+    """Return a record with its images at training resolution; boxes are read back from the answers' text.
 
     Raises:
         ValueError: not a record, an image that training refuses, or one outside the data set's folder.
-        OSError: the image cannot be read.
+        OSError: an image cannot be read.
     """
     record = parse_record(row)
     if not record.images:
-        none = Size(0, 0)
-        text = tuple(_TOKEN.split(_chat_text(record, 0)))
-        return ShownRecord(line, "", "", none, none, 0, (), (), text)
-    if not lies_inside(folder / record.image, folder):
-        raise ValueError(f"{record.image} lies outside the data set's folder")
-    if not is_regular(folder / record.image):
-        raise ValueError(f"no image {record.image}")
-    with open_picture(folder / record.image) as image:
-        original = upright_size(image)
-        size = DEFAULT_FAMILY.training_size(original, min_pixels, max_pixels)
-        seen = model_pixels(image).resize((size.width, size.height), Image.Resampling.BICUBIC)
-    tokens = size.width * size.height // DEFAULT_FAMILY.pixels_per_token
-    answers = record.read_answers(size)
-    stated = _stated_region(record, size)
+        return ShownRecord(line, (), (), tuple(_TOKEN.split(_chat_text(record, ()))))
+    seen = [_see(folder, name, min_pixels, max_pixels) for name in record.images]
+    sizes = [Size(*picture.size) for _, picture in seen]
+    answers = record.read_answers(Asked(tuple(sizes)))
+    found = (*answers.detections, *_stated_region(record, sizes[0]))
+    pictures = tuple(
+        ShownPicture(
+            name,
+            _data_url(picture),
+            original,
+            size,
+            size.width * size.height // DEFAULT_FAMILY.pixels_per_token,
+            _place_boxes(found, size, place),
+        )
+        for place, (name, (original, picture), size) in enumerate(
+            zip(record.images, seen, sizes, strict=True)
+        )
+    )
     return ShownRecord(
         line,
-        record.image,
-        _data_url(seen),
-        original,
-        size,
-        tokens,
-        _place_boxes((*answers.detections, *stated), size),
+        pictures,
         answers.problems,
-        tuple(_TOKEN.split(_chat_text(record, tokens))),
+        tuple(_TOKEN.split(_chat_text(record, [picture.tokens for picture in pictures]))),
         _region_in_words(record.region) if record.region else "",
     )
+
+
+def _see(folder: Path, name: str, min_pixels: int, max_pixels: int) -> tuple[Size, Image.Image]:
+    """Return the size of an image and its pixels at training resolution."""
+    if not lies_inside(folder / name, folder):
+        raise ValueError(f"{name} lies outside the data set's folder")
+    if not is_regular(folder / name):
+        raise ValueError(f"no image {name}")
+    with open_picture(folder / name) as image:
+        original = upright_size(image)
+        size = DEFAULT_FAMILY.training_size(original, min_pixels, max_pixels)
+        pixels = model_pixels(image).resize((size.width, size.height), Image.Resampling.BICUBIC)
+    return original, pixels
 
 
 def _stated_region(record: Record, size: Size) -> tuple[Detection, ...]:
@@ -123,11 +141,15 @@ def _data_url(image: Image.Image) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _place_boxes(detections: Sequence[Detection], size: Size) -> tuple[ShownBox, ...]:
-    """Place boxes and labels; each label has one colour."""
+def _place_boxes(detections: Sequence[Detection], size: Size, picture: int) -> tuple[ShownBox, ...]:
+    """Place the boxes and labels of one picture; each label has one colour in all of them."""
     labels = list(dict.fromkeys(detection.label for detection in detections))
     colours = {label: COLOURS[number % len(COLOURS)] for number, label in enumerate(labels)}
-    return tuple(_place_box(detection, colours[detection.label], size) for detection in detections)
+    return tuple(
+        _place_box(detection, colours[detection.label], size)
+        for detection in detections
+        if detection.picture == picture
+    )
 
 
 def _place_box(detection: Detection, colour: str, size: Size) -> ShownBox:
@@ -142,11 +164,16 @@ def _place_box(detection: Detection, colour: str, size: Size) -> ShownBox:
     return ShownBox(x, y, width, height, line, colour, detection.label, text_x, text_y, font)
 
 
-def _chat_text(record: Record, tokens: int) -> str:
-    """Return the conversation as the template qwen3_vl_nothink writes it, the image as a number of tokens."""
+def _chat_text(record: Record, tokens: Sequence[int]) -> str:
+    """Return the conversation as the template qwen3_vl_nothink writes it, images as numbers of tokens."""
     start, end, token = DEFAULT_FAMILY.image_tokens
-    image = f"{start}{token} × {tokens}{end}"
+    counts = iter(tokens)
+
+    def image(match: re.Match[str]) -> str:
+        count = next(counts, None)
+        return match.group() if count is None else f"{start}{token} × {count}{end}"
+
     return "".join(
-        f"{TURN_START}{turn.role}\n{turn.text.replace(IMAGE_PLACEHOLDER, image)}{TURN_END}\n"
+        f"{TURN_START}{turn.role}\n{re.sub(IMAGE_PLACEHOLDER, image, turn.text)}{TURN_END}\n"
         for turn in record.turns
     )

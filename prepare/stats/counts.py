@@ -24,6 +24,9 @@ LENGTH_STEP = 100
 PHRASES_KEY = "boxes_of_computed_phrases"
 """Counted where the data set asks for computed phrases."""
 
+SEVERAL_KEY, MOST_KEY = "records_of_several_images", "most_images_of_a_record"
+"""Counted where records show several images."""
+
 PERCENTILES = (50, 90, 99, 100)
 
 
@@ -50,7 +53,7 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
     labels: Counter[str] = Counter()
     lengths: list[int] = []
     others: Counter[str] = Counter()
-    phrases = 0
+    phrases = several = most = 0
     for line, row in read_jsonl(path):
         try:
             record = parse_record(row)
@@ -60,7 +63,10 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
             others[_kind(record)] += 1
             continue
         objects = record.read_answers(Size(GRID, GRID)).detections
-        images.add(record.image)
+        images.update(record.images)
+        if len(record.images) > 1:
+            several += 1
+            most = max(most, len(record.images))
         boxes_per_record[len(objects)] += 1
         sizes.update(_size_class(detection) for detection in objects)
         named = [item.label for item in objects if not categories or item.label in categories]
@@ -74,6 +80,7 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
         "records": len(lengths) + others.total(),
         "records_without_objects": boxes_per_record[0],
         **{key: others[key] for key in (YES_NO_KEY, REGION_KEY, REPLAY_KEY) if others[key]},
+        **({SEVERAL_KEY: several, MOST_KEY: most} if several else {}),
         "boxes": labels.total() + phrases,
         **({PHRASES_KEY: phrases} if categories else {}),
         "boxes_per_record": {str(number): boxes_per_record[number] for number in sorted(boxes_per_record)},

@@ -27,9 +27,9 @@ GENTLE = "gentle"
 def measured(plain: tuple[float, float], gentle: tuple[float, float], seed: int = 0) -> list[Measured]:
     """Rows of a seed: AP50 of old and new shapes of two arms; the start has 0.8 and 0."""
     return [
-        Measured(seed, START, 9.0, 0.8, 0.0),
-        Measured(seed, PLAIN.name, 5.0, *plain),
-        Measured(seed, GENTLE, 7.0, *gentle),
+        Measured(seed, START, 9.0, 0.8, 0.0, 0.0),
+        Measured(seed, PLAIN.name, 5.0, *plain, 3.0 + seed),
+        Measured(seed, GENTLE, 7.0, *gentle, 0.5),
     ]
 
 
@@ -48,6 +48,8 @@ def test_the_table_has_means_and_ranges() -> None:
     assert "37.5 (25.0..50.0)" in lines[PLAIN.name]
     assert "75.0 (50.0..100.0)" in lines[GENTLE]
     assert "7" in lines[GENTLE].split()
+    assert lines[PLAIN.name].endswith("3.50 (3.00..4.00)")
+    assert table(measured((0.2, 0.9), (0.76, 0.9))).splitlines()[-1].split()[-1] == "0.50"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from chain.chain_file import read_chain
 from chain.content_stamps import stamp
 from chain.planned_steps import PlannedStep, plan_steps, with_parents
 from chain.step_kinds import KINDS
+from grounding.errors import UserError
 from tests.chain.conftest import ROOT
 
 CHAINS = sorted((ROOT / "recipes" / "chains").glob("*.yaml"))
@@ -70,6 +71,12 @@ def test_the_sets_of_a_suite_and_their_pattern_are_read(here: Path, sets: str) -
     )
     assert steps["suite"].parents == ("one",)
     assert steps["suite"].output == Path("model/suites/suite")
+
+
+def test_a_key_of_a_suite_that_is_none_is_named(here: Path) -> None:
+    (here / "suite.yaml").write_text(f"{SUITE}datasets: sets/*\nways: {{a: {{zoon: tiles}}}}\n")
+    with pytest.raises(UserError, match=r"suite\.yaml: ways\.a: unknown key 'zoon', did you mean 'zoom'"):
+        plan("  suite: {run: infer.suite, recipe: suite.yaml, overrides: {checkpoint: model}}\n")
 
 
 def test_an_output_that_is_replaced_is_followed_by_those_that_name_it(here: Path) -> None:

@@ -13,6 +13,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from tests.infer.suite.drawn_sets import RECIPE, write_exports
 
+ODINW_RECIPE = RECIPE.with_name("odinw.yaml")
 COCO_RECIPE = RECIPE.with_name("coco_val2017.yaml")
 
 
@@ -85,6 +86,56 @@ def test_two_versions_of_a_data_set_are_not_mixed(tmp_path: Path, capsys: pytest
     assert prepare(exports, tmp_path / "two", pattern) == 2
     named = "fits 2 files (large/test/_annotations.coco.json, test/_annotations.coco.json)"
     assert named in capsys.readouterr().out
+
+
+def test_exports_that_their_package_has_cleaned_are_read_alike(tmp_path: Path) -> None:
+    exports = write_exports(tmp_path / "exports", 2)
+    assert prepare(exports, tmp_path / "whole") == 0
+    for path in exports.glob("*/test/_annotations.coco.json"):
+        content = json.loads(path.read_text())  # as RF100VlDataset.get_clean_ann_data of rf100vl leaves it
+        content["categories"] = [one | {"id": one["id"] - 1} for one in content["categories"] if one["id"]]
+        for item in content["annotations"]:
+            item["category_id"] -= 1
+        path.write_text(json.dumps(content))
+    assert prepare(exports, tmp_path / "cleaned") == 0
+    for name in ("set00", "set01"):
+        whole, cleaned = tmp_path / "whole" / name, tmp_path / "cleaned" / name
+        assert (cleaned / "val.jsonl").read_bytes() == (whole / "val.jsonl").read_bytes()
+        names = [[category.name for category in load_card(one).categories] for one in (whole, cleaned)]
+        assert names[0] == names[1]
+
+
+def test_odinw_as_published_becomes_test_sets_by_the_commands_of_its_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exports = write_exports(tmp_path / "exports", 3)
+    usual, voc, pistols = (exports / f"set{number:02}" / "test" for number in range(3))
+    for test in (usual, voc, pistols):
+        (test / "_annotations.coco.json").rename(test / "annotations_without_background.json")
+    (exports / "set00" / "large").mkdir()
+    usual.rename(exports / "set00" / "large" / "test")
+    voc.rename(exports / "set01" / "valid")
+    (pistols / "annotations_without_background.json").rename(
+        pistols / "test_annotations_without_background.json"
+    )
+    pistols.rename(exports / "set02" / "export")
+    (exports / "set01").rename(exports / "PascalVOC")
+    (exports / "set02").rename(exports / "pistols")
+    assert main([str(ODINW_RECIPE), f"source.path={exports}", f"output_dir={tmp_path / 'sets'}"]) == 2
+    said = capsys.readouterr().out
+    assert "problem: PascalVOC: source.val_files: " in said
+    assert "problem: pistols: source.val_files: " in said
+    lines = ODINW_RECIPE.read_text(encoding="utf-8").replace("\\\n#", "").splitlines()
+    commands = [line.split("odinw.yaml")[1].split() for line in lines if "FOLDER/" in line]
+    for words in commands:
+        words = [
+            word.replace("FOLDER", str(exports)).replace("data/odinw", f"{tmp_path}/sets") for word in words
+        ]
+        prepare_dataset(load_recipe(PrepareRecipe, ODINW_RECIPE, words))
+    for name in ("set00", "PascalVOC", "pistols"):
+        card = load_card(tmp_path / "sets" / name)
+        assert card.counts["val"]["images"] >= 3
+        assert card.recipe["test_set"] is True
 
 
 def test_a_list_of_few_shots_is_what_is_trained(tmp_path: Path) -> None:

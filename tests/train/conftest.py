@@ -23,10 +23,14 @@ from grounding.boxes import Size, from_grid
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from grounding.prompts import SYSTEM_PROMPT
+from models.arithmetic import fast_arithmetic
+from train.launch import start
+from train.launch.command import INSIDE, PADDLEFORMERS_FLAGS, command
 from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY_RECIPE = ROOT / "recipes" / "train" / "tiny_full.yaml"
+PLAIN_PROCESS = str(INSIDE / "plain_process.py")
 HANG_SECONDS = 900
 """A run that takes longer hangs; no test measures the time."""
 
@@ -178,8 +182,36 @@ TrainHere = Callable[[Sequence[Path], Sequence[str]], tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
-def train_here() -> TrainHere:
-    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log."""
+def forking_trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The socket of a process that trains in forks."""
+    socket = tmp_path_factory.mktemp("forks") / "socket"
+    has_no_gpu = {"CUDA_VISIBLE_DEVICES": "0", "PADDLE_DISTRI_BACKEND": "gloo", "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, str(Path(__file__).with_name("forking_trainer.py")), str(socket)]
+    process = subprocess.Popen(
+        words, env={**os.environ, **PADDLEFORMERS_FLAGS, **fast_arithmetic(), **has_no_gpu}
+    )
+    while not socket.exists():
+        assert process.poll() is None, "the process that trains in forks has ended"
+        time.sleep(0.05)
+    yield socket
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="session")
+def train_here(forking_trainer: Path) -> TrainHere:
+    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log.
+
+    Where Paddle's launcher would start one process, that is a fork of one that has PaddleFormers imported.
+    """
+
+    def command_of_fork(*given: Any) -> list[str]:
+        words = command(*given)
+        if PLAIN_PROCESS not in words or words[words.index("--nproc_per_node") + 1] != "1":
+            return words
+        asking = str(Path(__file__).with_name("asked_trainer.py"))
+        own = words[words.index(PLAIN_PROCESS) :]
+        return [sys.executable, "-S", asking, str(forking_trainer), *own]
 
     def run(recipes: Sequence[Path], words: Sequence[str]) -> tuple[int, str]:
         from train.launch.sequence import train_sequence
@@ -193,6 +225,7 @@ def train_here() -> TrainHere:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("OMP_NUM_THREADS", "1")
+                patch.setattr(start, "command", command_of_fork)
                 code = train_sequence(recipes, words)
         finally:
             logger.setLevel(level)

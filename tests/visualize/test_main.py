@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.visualize.samples import prediction, write_lines, write_run
+from tests.visualize.samples import prediction, write_lines, write_run, write_several
 from visualize.__main__ import main
 from visualize.read.training_records import read_records
 
@@ -118,7 +118,7 @@ def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):
     objects = {"ref": ["cup", "cat"], "bbox": [[0, 0, 500, 500], [500, 500, 1000, 1000]]}
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "objects": objects}])
-    ((shown, question, yes_or_no),) = read_records(path, 1)
+    (((shown,), question, yes_or_no),) = read_records(path, 1)
     assert (question, yes_or_no) == ("Find all.", None)
     assert [detection.label for detection in shown.detections] == ["cup", "cat"]
     assert shown.problems == ()
@@ -129,7 +129,7 @@ def test_the_answer_of_a_yes_no_record_is_drawn(dataset, capsys):
     messages = [{"role": ("user", "assistant")[n], "content": texts[n]} for n in range(2)]
     path = dataset / "train.jsonl"
     write_lines(path, [{"messages": messages, "images": ["images/7.png"], "yes_no": "shifted"}])
-    ((shown, question, yes_or_no),) = read_records(path, 1)
+    (((shown,), question, yes_or_no),) = read_records(path, 1)
     assert (question, yes_or_no) == ("Is the white outline right?", "No")
     assert (shown.detections, shown.problems) == ((), ())
     pictures = []
@@ -220,7 +220,7 @@ def test_the_words_of_a_record_are_drawn_under_its_picture(dataset, capsys, show
     path = dataset / "train.jsonl"
     row = {"messages": messages, "images": ["images/7.png"], "region": MARK | {"show": show}}
     write_lines(path, [row])
-    ((shown, question, words),) = read_records(path, 1)
+    (((shown,), question, words),) = read_records(path, 1)
     assert (question, words, shown.problems) == ("What is it?", "the square", ())
     boxes = [(item.label, item.box.xyxy) for item in shown.detections]
     assert boxes == ([("方块", (8, 12, 32, 36))] if show == "text" else [])
@@ -261,3 +261,40 @@ def test_a_picture_of_words_has_to_be_there(run, tmp_path, capsys):
     for image, message in (("images/none.png", "no such image"), ("", "no such image")):
         write_lines(run / "predictions.jsonl", [*rows, words_row(100, image=image)])
         assert message in failure(capsys, run)
+
+
+def test_each_picture_of_a_question_has_a_file_and_they_stand_side_by_side_on_a_sheet(tmp_path, capsys):
+    _, run = write_several(tmp_path)
+    assert main([str(run), "--limit", "2"]) == 0
+    paths = printed_paths(capsys)
+    names = ["001_1_7.png", "001_2_3.png", "002_1_5.png", "002_2_9.png", "002_3_8.png"]
+    assert [path.name for path in paths] == names
+    sheets = []
+    for limit in ("1", "3"):
+        assert main([str(run), "--sheet", "--limit", limit]) == 0
+        with Image.open(printed_paths(capsys)[0]) as sheet:
+            sheets.append(sheet.size)
+    with Image.open(paths[0]) as one:
+        assert sheets[0][0] > one.width  # two pictures with truth and answer each, in one row
+    assert sheets[1][1] > 2 * sheets[0][1]
+    assert main([str(run), "--images", "worst", "--limit", "1"]) == 0
+    assert [path.name for path in printed_paths(capsys)] == names[:2]
+
+
+def test_a_record_with_several_pictures_draws_each_with_its_objects(dataset, capsys):
+    messages = [
+        {"role": "user", "content": "<image><image>Find"},
+        {"role": "assistant", "content": "Image 2: <ref-object><bbox>"},
+    ]
+    objects = {"ref": ["方块"], "bbox": [[125, 167, 438, 583]], "image_id": [1]}
+    path = dataset / "train.jsonl"
+    write_lines(
+        path, [{"messages": messages, "images": ["images/7.png", "images/3.png"], "objects": objects}]
+    )
+    ((images, question, words),) = read_records(path, 1)
+    assert (question, words) == ("Find", None)
+    assert [[item.label for item in shown.detections] for shown in images] == [[], ["方块"]]
+    assert images[1].detections[0].picture == 0  # of its own picture
+    assert main(["--jsonl", str(path)]) == 0
+    assert [each.name for each in printed_paths(capsys)] == ["001_1_7.png", "001_2_3.png"]
+    assert main(["--jsonl", str(path), "--sheet"]) == 0

@@ -12,7 +12,7 @@ from train.fisher.fisher_settings import FisherSettings
 EPILOG = """Writes the diagonal of the empirical Fisher information: for each weight, the mean over records of
 the squared gradient of the log-likelihood of the answer. A training with grounding_ewc holds weights near the
 start where it is large. The data should show the skills that are to stay: the old task, or general prompts.
-Nothing is written before the end; a command that was interrupted begins anew.
+Nothing is written before the end; a command that was interrupted begins anew, and says so.
 
 example:
   python -m train.fisher checkpoints/demo/full data/demo limit=64
@@ -41,4 +41,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

@@ -5,8 +5,8 @@ Only the training process can ask a model in training, as a second copy would no
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice, tee
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from grounding.files import read_jsonl, write_json, write_jsonl
 from grounding.layout import JSONL_FILES, PREDICTIONS_FILE, SCORES_FILE
 from grounding.record.conversation import asks_for_boxes, parse_record
 from grounding.regions.region_mark import asks_for_words
-from infer.asking.dataset_questions import Question, read_questions
+from infer.asking.dataset_questions import NumberedRow, Question, read_questions
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.ways import ask_batch
 from infer.asking.words.asked_regions import read_region_questions
@@ -72,15 +72,18 @@ class AskedDataset:
             UserError: not a prepared data set, or no question.
         """
         self.askable, self.dataset, self.samples = askable, dataset, samples
-        self.questions: list[Question] = read_questions(dataset, SPLIT, samples, or_words=with_words)
-        tests: list[RowTest] = [asks_for_boxes]
+        tests: list[RowTest] = [asks_for_boxes, *([asks_for_words] if with_words else [])]
+        # One reading for questions and answers, as far as either needs it.
+        rows, words, *each = tee(read_jsonl(dataset / JSONL_FILES[SPLIT]), 2 + len(tests))
+        self.questions: list[Question] = read_questions(
+            dataset, SPLIT, samples, or_words=with_words, rows=rows
+        )
         if with_words:
-            self.questions += read_region_questions(dataset, SPLIT, samples)
-            tests.append(asks_for_words)
+            self.questions += read_region_questions(dataset, SPLIT, samples, words)
         self.longest = LENGTH_FACTOR * max(
             len(askable.encoder.tokenizer(text)["input_ids"])
-            for test in tests
-            for text in true_answers(dataset, samples, test)
+            for test, own in zip(tests, each, strict=True)
+            for text in true_answers(own, samples, test)
         )
 
     def chats(self) -> list[tuple[tuple[Path, ...], list[dict[str, Any]]]]:
@@ -130,10 +133,11 @@ def encoder_of(trainer: Any) -> Encoder:
         return family.load_encoder(Path(folder))
 
 
-def true_answers(dataset: Path, samples: int, wanted: RowTest = asks_for_boxes) -> Iterator[str]:
+def true_answers(
+    rows: Iterable[NumberedRow], samples: int, wanted: RowTest = asks_for_boxes
+) -> Iterator[str]:
     """Yield the answers of the first records that are `wanted`: those to the questions that are read."""
-    rows = (row for _, row in read_jsonl(dataset / JSONL_FILES[SPLIT]) if wanted(row))
-    for row in islice(rows, samples):
+    for row in islice((row for _, row in rows if wanted(row)), samples):
         yield "".join(parse_record(row).answers)
 
 

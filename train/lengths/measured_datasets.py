@@ -9,6 +9,7 @@ from typing import Any
 
 from grounding.errors import UserError
 from grounding.layout import TOKEN_LENGTHS_FILE
+from train.cached.cached_datasets import is_cached
 from train.lengths.length_file import Lengths, read_lengths, settings_key, write_lengths
 from train.lengths.record_meter import RecordMeter, can_measure
 
@@ -28,7 +29,8 @@ def measured_records(dataset: Any, files: Sequence[Path]) -> Iterator[None]:
         yield
         return
     kept = files[0].parent / TOKEN_LENGTHS_FILE
-    settings = settings_key(dataset, ",".join(file.name for file in files))
+    names = ",".join(file.name for file in files)
+    settings = None if is_cached(dataset) else settings_key(dataset, names)  # a cache has its own lengths
     known = _read(kept, settings)
     started = time.monotonic()
     meter = RecordMeter(dataset, known, kept.parent)
@@ -39,10 +41,14 @@ def measured_records(dataset: Any, files: Sequence[Path]) -> Iterator[None]:
         yield
     finally:
         dataset._current_processor_func, dataset.dataset_num_proc = own
+    seconds = time.monotonic() - started
+    if is_cached(dataset):
+        _say(f"read from the cache in {seconds:.1f} s")
+        return
     new = len(meter.found.keys() - known.keys())
     _say(
         f"{len(meter.found):,} different records without decoding an image, {new:,} of them new, "
-        f"in {time.monotonic() - started:.1f} s"
+        f"in {seconds:.1f} s"
     )
     if settings and meter.found != known:
         _write(kept, settings, meter.found)

@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from train.cached.cached_datasets import cached_tokens
 from train.lengths.image_outlines import count_image_tokens, read_outline
 from train.lengths.length_file import MOST_TOKENS, Lengths, record_key
 
@@ -19,7 +20,7 @@ class RecordMeter:
     by their keys. `folder` is what images' names are relative to. With `decode`, a damaged image raises what
     it raises in training. A record's text goes through the data set
     itself, with one token for each image; the others are added. A tokenizer takes longer for a thousand
-    image tokens than for all the text.
+    image tokens than for all the text. A record of a cache has its length there (train/cached/).
     """
 
     def __init__(self, dataset: Any, known: Lengths, folder: Path, *, decode: bool = False) -> None:
@@ -38,6 +39,9 @@ class RecordMeter:
         Raises:
             Exception: the run drops the record by the same exception, as its image is missing.
         """
+        cached = cached_tokens(example, self._dataset.max_seq_len, decode=self._decode)
+        if cached is not None:
+            return cached
         if example.get("videos") or example.get("audios"):
             return _length(self._encode(deepcopy(example), 1))
         length = self._known_or_measured(example)

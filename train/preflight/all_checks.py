@@ -7,10 +7,13 @@ from typing import Any
 
 from grounding.errors import UserError
 from train.inside.patches.supported import refuse_other_versions
+from train.keys import CACHE_KEY
 from train.machine import visible_gpus
 from train.nodes import node_count
 from train.objectives.grpo.grpo_settings import KEY as GRPO_KEY
 from train.preflight.backend_keys import backend_fits_machine, backend_keys
+from train.preflight.cache_fit.cache_keys import cache_keys
+from train.preflight.cache_fit.cached_files import cached_files
 from train.preflight.degrees import degree_keys, devices, model_fits_degrees
 from train.preflight.evaluation_suites import evaluation_suites
 from train.preflight.key_values import KEY_CHECKS
@@ -48,6 +51,7 @@ RECIPE_CHECKS: tuple[Check, ...] = (
     near_start_keys,
     keep_keys,
     joint_head_keys,
+    cache_keys,
 )
 """Checks that need the recipe and nothing else."""
 
@@ -63,13 +67,14 @@ PLACE_CHECKS: tuple[Check, ...] = (
     evaluation_suites,
     near_start_files,
     keep_sets,
+    cached_files,
 )
 """Checks that depend on this machine and its files."""
 
 ENCODING_KEYS = (
     *("train_dataset", "model_name_or_path", "template", "stage", "max_seq_len", "truncation_strategy"),
     *("min_pixels", "max_pixels", "packing", "mix_strategy", "per_device_train_batch_size", "seed"),
-    "num_samples_each_epoch",
+    *("num_samples_each_epoch", CACHE_KEY),
 )
 """Keys that the encoding of records needs: a problem with one of them has to be solved first."""
 

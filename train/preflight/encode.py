@@ -11,7 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from train.keys import quiet_imports
+from train.cached.cached_datasets import reading_from_cache
+from train.keys import CACHE_KEY, quiet_imports
 from train.preflight.learned_text import NOT_LABELLED, unread_answers
 from train.preflight.objective_keys.coordinate_share import count_coordinate_digits
 from train.preflight.objective_keys.joint_head_share import count_taught_boxes
@@ -73,7 +74,12 @@ class Encoding:
 
 
 def encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
-    """Encode the first `count` records of the run's first epoch."""
+    """Encode the first `count` records of the run's first epoch, or read them from its cache."""
+    with reading_from_cache(recipe.values.get(CACHE_KEY)):
+        return _encode_sample(recipe, count)
+
+
+def _encode_sample(recipe: TrainRecipe, count: int) -> Encoding:
     with quiet_encoding():
         dataset = training_dataset(recipe, count)
         examples = list(islice(iter(dataset.mix_datasets), count))

@@ -1,5 +1,6 @@
 """Check of grounding_eval_suites: what a finished run is measured on has to be there before it starts."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from train.recipe import TrainRecipe
 
 
 def evaluation_suites(recipe: TrainRecipe) -> Iterator[str]:
-    """The suites must be files that can be read, and all of their sets must be prepared."""
+    """The suites must be files that inference can run, and all of their sets must be prepared."""
     named = recipe.values.get(SUITES_KEY)
     if not isinstance(named, list):
         return  # the check of the types reports another value
+    from infer.suite.suite_members import check_asked
+
     folders: dict[str, str] = {}
     for name in named:
         if not isinstance(name, str):
@@ -28,6 +31,7 @@ def evaluation_suites(recipe: TrainRecipe) -> Iterator[str]:
             suite = load_suite(path)
             if suite.checkpoint is not None or suite.output_dir is not None:
                 yield f"{SUITES_KEY}: {name}: checkpoint and output_dir are those of the run: leave them out"
+            check_asked(dataclasses.replace(suite, checkpoint=str(recipe.values.get("output_dir"))), path)
             for one in list_sets(suite, path):
                 for problem in missing_parts(one):
                     yield f"{SUITES_KEY}: {name}: {one.name}: {problem}"

@@ -9,10 +9,10 @@ from infer.asking.parsed_answers import ParsedAnswer
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    """A question about a picture with its answer.
+    """A question about a picture, or about several, with its answer.
 
-    `seconds` is the time that the model took, `phrase` what the visitor looked for ("" for everything), and
-    `region` the box in the spotlight, if any.
+    `seconds` is the time that the model took, `phrase` what the visitor looked for ("" for everything),
+    `region` the box in the spotlight, if any, and `pictures` how many the question shows.
     """
 
     question: str
@@ -20,10 +20,11 @@ class AnsweredQuestion:
     seconds: float
     phrase: str = ""
     region: Box | None = None
+    pictures: int = 1
 
     @property
     def detections(self) -> tuple[Detection, ...]:
-        """The objects in the answer, in pixels of the picture."""
+        """The objects in the answer, each in pixels of its picture."""
         return self.answered.detections
 
 

@@ -1,4 +1,4 @@
-"""Asking a loaded model about a picture, in the words of its data set."""
+"""Asking a loaded model about a picture, or about several, in the words of its data set."""
 
 import tempfile
 import time
@@ -9,6 +9,7 @@ from threading import BoundedSemaphore
 
 from PIL import Image
 
+from grounding.answers.asked import Asked
 from grounding.boxes import Box, Size
 from grounding.card import load_card
 from grounding.images.region_pictures import draw_spotlight
@@ -43,14 +44,16 @@ class Asker:
     room: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(1))
     calibration: Calibration | None = None
 
-    def ask_everything(self, picture: Image.Image) -> AnsweredQuestion:
-        """Ask for every object in a picture."""
-        question = self.wordings.ask_everything()
-        (answered,), seconds = self._ask(picture, [question])
-        return AnsweredQuestion(question, answered, seconds)
+    def ask_everything(self, picture: Image.Image, more: Sequence[Image.Image] = ()) -> AnsweredQuestion:
+        """Ask for every object in a picture, and in `more` that the same question shows."""
+        question, pictures = self.wordings.ask_everything(), (picture, *more)
+        (answered,), seconds = self._ask(pictures, [question])
+        return AnsweredQuestion(question, answered, seconds, pictures=len(pictures))
 
-    def ask_phrase(self, picture: Image.Image, phrase: str) -> AnsweredQuestion:
-        """Ask where a phrase is in a picture.
+    def ask_phrase(
+        self, picture: Image.Image, phrase: str, more: Sequence[Image.Image] = ()
+    ) -> AnsweredQuestion:
+        """Ask where a phrase is in a picture, and in `more` that the same question shows.
 
         Raises:
             AppError: the phrase is empty or too long, or contains control words of the model.
@@ -58,9 +61,9 @@ class Asker:
         phrase = clean_question(phrase)
         if not phrase:
             raise AppError("no_phrase")
-        question = self.wordings.ask_phrase(phrase)
-        (answered,), seconds = self._ask(picture, [question])
-        return AnsweredQuestion(question, answered, seconds, phrase)
+        question, pictures = self.wordings.ask_phrase(phrase), (picture, *more)
+        (answered,), seconds = self._ask(pictures, [question])
+        return AnsweredQuestion(question, answered, seconds, phrase, pictures=len(pictures))
 
     def ask_region(self, picture: Image.Image, region: Box, text: str) -> AnsweredQuestion:
         """Ask about a picture that is dimmed outside `region`; without a text, ask for every object.
@@ -69,31 +72,38 @@ class Asker:
             AppError: the text is too long, or contains control words of the model.
         """
         question = clean_question(text) or self.wordings.ask_everything()
-        (answered,), seconds = self._ask(draw_spotlight(picture, region), [question])
+        (answered,), seconds = self._ask([draw_spotlight(picture, region)], [question])
         return AnsweredQuestion(question, answered, seconds, region=region)
 
-    def check_labels(self, picture: Image.Image, asked: AnsweredQuestion) -> list[LabelCheck]:
-        """Ask for each label of an answer as a phrase, in other words than before if there are any."""
+    def check_labels(
+        self, picture: Image.Image, asked: AnsweredQuestion, more: Sequence[Image.Image] = ()
+    ) -> list[LabelCheck]:
+        """Ask for each label of an answer as a phrase, in other words than before if there are any.
+
+        The pictures are those that the question showed.
+        """
         labels = [label for label in dict.fromkeys(item.label for item in asked.detections) if label]
         labels = labels[:LABELS_AT_MOST]
         questions = [self.wordings.ask_phrase(clean_label(label), asked.question) for label in labels]
-        answers, _ = self._ask(picture, questions, scores_matter=False) if questions else ([], 0.0)
+        pictures = (picture, *more)
+        answers, _ = self._ask(pictures, questions, scores_matter=False) if questions else ([], 0.0)
         return [
             LabelCheck(label, question, repeated_ious(label, asked.detections, answered.detections))
             for label, question, answered in zip(labels, questions, answers, strict=True)
         ]
 
     def _ask(
-        self, picture: Image.Image, texts: Sequence[str], *, scores_matter: bool = True
+        self, pictures: Sequence[Image.Image], texts: Sequence[str], *, scores_matter: bool = True
     ) -> tuple[list[ParsedAnswer], float]:
-        """Return the answers to questions about a picture, and the seconds that the model took for all."""
-        size = Size(*picture.size)
+        """Return the answers to questions about pictures, and the seconds that the model took for all."""
+        about = Asked(tuple(Size(*picture.size) for picture in pictures))
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "picture.png"
-            picture.save(file, "PNG", compress_level=1)
+            shown = tuple(Path(folder) / f"picture_{number}.png" for number in range(1, len(pictures) + 1))
+            for file, picture in zip(shown, pictures, strict=True):
+                picture.save(file, "PNG", compress_level=1)
+            places = IMAGE_PLACEHOLDER * len(pictures)
             requests = [
-                SizedRequest(Request((file,), self.wordings.system, IMAGE_PLACEHOLDER + text), size)
-                for text in texts
+                SizedRequest(Request(shown, self.wordings.system, places + text), about) for text in texts
             ]
             ask: WayOfAsking = AskOnce(
                 self.engine,
@@ -115,11 +125,14 @@ def repeated_ious(label: str, before: Sequence[Detection], after: Sequence[Detec
     """Return for each box of a label the IoU with its partner in the second answer, or 0 without a partner.
 
     A model may answer a phrase with another label. Boxes of other labels count only if none has the label.
+    Partners are in one picture.
     """
-    wanted = [item.box for item in before if item.label == label]
-    same = [item.box for item in after if item.label == label]
-    found = same or [item.box for item in after]
+    wanted = [item for item in before if item.label == label]
+    found = [item for item in after if item.label == label] or after
     ious = [0.0] * len(wanted)
-    for _, column, overlap in pair_boxes(found, wanted, 0.0):
-        ious[column] = overlap
+    for picture in dict.fromkeys(item.picture for item in wanted):
+        places = [place for place, item in enumerate(wanted) if item.picture == picture]
+        here = [item.box for item in found if item.picture == picture]
+        for _, column, overlap in pair_boxes(here, [wanted[place].box for place in places], 0.0):
+            ious[places[column]] = overlap
     return tuple(ious)

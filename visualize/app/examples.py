@@ -1,4 +1,4 @@
-"""Example pictures: the first images of a data set, or shapes that are drawn here."""
+"""Example pictures: those of a data set's first questions, or shapes that are drawn here."""
 
 from pathlib import Path
 
@@ -19,15 +19,19 @@ SCENES = (
 """Colour, name and corners of each shape; one row per picture."""
 
 
-def find_examples(dataset: Path | None, folder: Path) -> list[Path]:
-    """Return pictures to try: validation images of the data set, or else shapes drawn into `folder`."""
+def find_examples(dataset: Path | None, folder: Path, most_pictures: int) -> list[tuple[Path, ...]]:
+    """Return the pictures of questions to try: of the validation split, or else shapes drawn into `folder`.
+
+    Questions with more than `most_pictures` are left out.
+    """
     if dataset is not None:
         try:
             questions = read_questions(dataset, "val", 4 * EXAMPLES)
         except UserError:  # the images may be gone while the card with the questions is still there
-            return draw_examples(folder)
-        return list(dict.fromkeys(question.request.picture for question in questions))[:EXAMPLES]
-    return draw_examples(folder)
+            return [(path,) for path in draw_examples(folder)]
+        shown = dict.fromkeys(question.request.images for question in questions)
+        return [images for images in shown if len(images) <= most_pictures][:EXAMPLES]
+    return [(path,) for path in draw_examples(folder)]
 
 
 def draw_examples(folder: Path) -> list[Path]:

@@ -71,9 +71,10 @@ def served(asker: Asker, settings: AppSettings, name: str, password: str | None)
             from visualize.app.interface.gradio_page import make_page
             from visualize.app.talk.talker import Talker
 
-            examples = find_examples(asker.wordings.dataset, Path(folder))
+            found = find_examples(asker.wordings.dataset, Path(folder), settings.max_pictures)
+            examples = [tuple(files.share(path) for path in shown) for shown in found]
             talker = Talker(asker, open_segmenter(SegmenterSettings(backend=settings.masks)))
-            page = make_page(talker, settings, name, [files.share(path) for path in examples], files)
+            page = make_page(talker, settings, name, examples, files)
             page.queue(
                 max_size=settings.waiting, api_open=False, default_concurrency_limit=settings.concurrent
             )

@@ -18,6 +18,9 @@ from visualize.app.password import PASSWORD_VARIABLE
 NOT_OFFERED = ("checkpoint", "batch_size", "tensor_parallel")
 """Keys of the engine that are no keys here: the checkpoint has no key, and one process asks one question."""
 
+MOST_PICTURES = 8
+"""Largest number of pictures in one question of a visitor."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AppSettings:
@@ -31,6 +34,9 @@ class AppSettings:
     )
     max_megabytes: float = setting("largest upload", 20.0)
     max_megapixels: float = setting("largest picture, in million pixels", 50.0)
+    max_pictures: int = setting(
+        f"pictures in one question, 1 to {MOST_PICTURES}; together they have max_megapixels at most", 4
+    )
     receiving_megabytes: float = setting("uploads that are being received at the same time", 100.0)
     visitor_megabytes: float = setting("stored uploads of one visitor, told by the network address", 200.0)
     stored_megabytes: float = setting("stored uploads of all visitors", 1000.0)
@@ -71,6 +77,8 @@ class AppSettings:
         ):
             if not 0 < (value := getattr(self, key)) < math.inf:
                 raise ValueError(f"{key}: {value} is not a number above 0")
+        if not 1 <= self.max_pictures <= MOST_PICTURES:
+            raise ValueError(f"max_pictures: {self.max_pictures} is not 1 to {MOST_PICTURES}")
         if self.masks != "grabcut" and not ADDRESS.match(self.masks):
             raise ValueError(
                 f"masks: '{self.masks}' is neither grabcut nor an address like http://127.0.0.1:8009"

@@ -12,6 +12,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "上传一张图片，说出要找什么，看看模型在哪里找到它。",
     ),
     "picture": ("Picture", "图片"),
+    "more_pictures": (
+        "More pictures in the same question (the one above is Image 1)",
+        "同一问题中的更多图片（上面的图片为 Image 1）",
+    ),
+    "drop_more": ("Drop or click", "拖放或点击"),
     "drop": ("# Drop a picture here\nor click to choose one", "# 把图片拖到这里\n或点击选择图片"),
     "everything_tab": ("Everything", "所有物体"),
     "phrase_tab": ("A phrase", "一个短语"),
@@ -22,8 +27,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "phrase_example": ("the red cup on the left", "左边的红色杯子"),
     "phrase_button": ("Find it", "查找"),
     "region_help": (
-        "Drag a box over the picture above. The model sees the picture dimmed outside the box.",
-        "在上面的图片上拖出一个框。模型看到的图片在框外变暗。",
+        "Drag a box over the picture above. The model sees the picture dimmed outside the box, and no other "
+        "picture.",
+        "在上面的图片上拖出一个框。模型只看到这张图片，框外变暗。",
     ),
     "region": ("Box in pixels: x1, y1, x2, y2", "框的像素坐标：x1, y1, x2, y2"),
     "region_example": (
@@ -39,9 +45,11 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "talk_tab": ("Click and talk", "点击对话"),
     "talk_help": (
         "Click on an object in either picture: the model describes it, and you can talk on. Shift-click adds "
-        "to the object, Alt-click takes away from it; so does a click after its button below.",
+        "to the object, Alt-click takes away from it; so does a click after its button below. A conversation "
+        "is about one picture, the first.",
         "点击任意一张图片中的物体：模型会描述它，然后可以继续对话。"
-        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉；也可以先按下面的按钮，再点击图片。",
+        "按住 Shift 点击：添加到该物体；按住 Alt 点击：从中去掉；也可以先按下面的按钮，再点击图片。"
+        "对话只针对一张图片，即第一张。",
     ),
     "point": ("Or type the place: x, y", "或输入位置：x, y"),
     "point_example": ("click on the picture, or type: 60, 35", "点击图片，或输入：60, 35"),
@@ -141,6 +149,14 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "many_pixels": (
         "This picture has more than {0:g} million pixels. Make it smaller.",
         "此图片超过 {0:g} 百万像素，请先缩小。",
+    ),
+    "many_pixels_together": (
+        "These pictures have more than {0:g} million pixels together. Make them smaller, or take some away.",
+        "这些图片合计超过 {0:g} 百万像素，请先缩小，或减少图片。",
+    ),
+    "gap_in_pictures": (
+        "Image {0} is empty, and a later one is not. Fill the pictures in their order.",
+        "Image {0} 为空，而后面的图片不为空，请按顺序选择图片。",
     ),
     "no_phrase": ("Say what to look for.", "请说出要找什么。"),
     "long_phrase": ("Use at most {0} characters.", "最多 {0} 个字符。"),

@@ -1,6 +1,6 @@
 """The data of a page: scores, colours and, for each image, the truth and the answer of each run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from grounding.boxes import Box
@@ -23,14 +23,16 @@ from visualize.read.compared_runs import Run, Truth
 def page_content(
     truth: Truth,
     runs: Sequence[Run],
-    ids: Sequence[int],
+    questions: Sequence[tuple[int, ...]],
     copies: Sequence[PageImage],
     words: Sequence[AskedWords] = (),
     word_copies: Sequence[PageImage] = (),
 ) -> dict[str, Any]:
-    """Return everything that the page shows about these images, in the given order, ready for JSON.
+    """Return everything that the page shows about the images of these questions, ready for JSON.
 
-    An object is a list: the positions of its label in `labels` and of its colour in `palette`, then x1, y1,
+    `copies` are the images in the order of the questions. A question with several images has them as
+    `pictures`, and its answers have the agreement over all of them. An object is a list: the positions of its
+    label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
     IoU and the position of the true label follow. `word_copies` are the pictures of the questions for words.
     An answer that describes objects has the list `descriptions`: the position of the label, and the text.
@@ -38,6 +40,7 @@ def page_content(
     Raises:
         UserError: a scores.json does not hold scores.
     """
+    ids = [image_id for question in questions for image_id in question]
     files = [run.folder / SCORES_FILE for run in runs]
     scores = [read_scores(path.parent) if path.is_file() else {} for path in files]
     found = {item.label for run in runs for image_id in ids for item in run.answers[image_id].detections}
@@ -54,11 +57,56 @@ def page_content(
         "palette": [_paint(color) for color in PALETTE],
         "labels": [label_name(name) for name in names],
         "categories": len(truth.categories),
-        "images": [
-            _image(truth, image_id, [run.answers[image_id] for run in runs], copy, labels)
-            for image_id, copy in zip(ids, copies, strict=True)
-        ]
+        "images": _questions(truth, runs, questions, iter(copies), labels)
         + [_word_image(asked, copy) for asked, copy in zip(words, word_copies, strict=True)],
+    }
+
+
+def _questions(
+    truth: Truth,
+    runs: Sequence[Run],
+    questions: Sequence[tuple[int, ...]],
+    copies: Iterator[PageImage],
+    labels: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """Return each question: an image, or, where it shows several, these as its pictures."""
+    found = []
+    for ids in questions:
+        pictures = [
+            _image(truth, image_id, [run.answers[image_id] for run in runs], next(copies), labels)
+            for image_id in ids
+        ]
+        found.append(pictures[0] if len(pictures) == 1 else _several(truth, runs, ids, pictures))
+    return found
+
+
+def _several(
+    truth: Truth, runs: Sequence[Run], ids: tuple[int, ...], pictures: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a question with several pictures; the page adds the objects of its pictures up."""
+    answers = []
+    for run in runs:
+        own = [(truth.images[image_id], run.answers[image_id]) for image_id in ids]
+        judged = [
+            item
+            for shown, answered in own
+            for item in judge_detections(shown.detections, answered.detections, shown.crowds)
+        ]
+        whole = own[0][1]
+        answers.append(
+            {
+                "raw": whole.raw,
+                "problems": whole.problems,
+                "readable": whole.is_readable,
+                "agreement": round(agreement(judged), 4),
+            }
+        )
+    return {
+        "id": ids[0],
+        "name": ", ".join(dict.fromkeys(picture["name"] for picture in pictures)),
+        "question": pictures[0]["question"],
+        "pictures": pictures,
+        "answers": answers,
     }
 
 

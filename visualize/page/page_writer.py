@@ -18,6 +18,7 @@ from visualize.read.compared_runs import (
     Run,
     Truth,
     answered_by_all,
+    by_question,
     dataset_of_runs,
     find_image,
     read_named_run,
@@ -66,13 +67,14 @@ def write_run_page(
     runs = [read_named_run(name, place) for name, place in places.items()]
     truth = read_truth(dataset_of_runs(runs, dataset))
     common = answered_by_all(truth, runs, or_words=not most_changed)
-    chosen = (_most_changed(truth, runs, common) if most_changed else common)[:limit]
+    ids = _most_changed(truth, runs, common) if most_changed else common
+    chosen = by_question(runs, ids)[:limit]
     folder = output or runs[-1].folder / (CHANGES_FOLDER if most_changed else PAGE_FOLDER)
     words = [] if most_changed else read_asked_words(truth.dataset, runs, limit)
     order = "changed most" if most_changed else "data set"
     index = _write_page(folder, truth, runs, chosen, order=order, words=words)
     answered = {image_id for run in runs for image_id in run.answers}
-    return WrittenPage(index, len(chosen), len(answered) - len(common), len(words))
+    return WrittenPage(index, sum(map(len, chosen)), len(answered) - len(common), len(words))
 
 
 def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) -> WrittenPage:
@@ -87,25 +89,30 @@ def write_hard_page(mined: Path, output: Path | None, limit: int | None = None) 
     """
     truth, runs = read_hard_questions(mined, limit)
     folder = output or mined / PAGE_FOLDER
-    index = _write_page(folder, truth, runs, list(truth.images), order="hardest", note=HARD_NOTE)
-    return WrittenPage(index, len(truth.images), 0)
+    questions = by_question(runs, list(truth.images))
+    index = _write_page(folder, truth, runs, questions, order="hardest", note=HARD_NOTE)
+    return WrittenPage(index, len(questions), 0)
 
 
 def _write_page(
     folder: Path,
     truth: Truth,
     runs: Sequence[Run],
-    ids: Sequence[int],
+    questions: Sequence[tuple[int, ...]],
     *,
     order: str,
     note: str = "",
     words: Sequence[AskedWords] = (),
 ) -> Path:
-    """Write a page about these images, and return its index.html; the note stands where no scores are."""
+    """Write a page about the images of these questions, and return its index.html.
+
+    The note stands where no scores are.
+    """
+    ids = [image_id for question in questions for image_id in question]
     with replacing_page(folder.absolute()) as new:
         copies = _copy_images(truth, runs[-1], ids, words, new)
         own, shown = copies[: len(ids)], copies[len(ids) :]
-        content = page_content(truth, runs, ids, own, words, shown)
+        content = page_content(truth, runs, questions, own, words, shown)
         _write_data(content | {"order": order, "note": note}, new)
         write_assets(new)
     return folder / INDEX_FILE

@@ -136,6 +136,21 @@ def answered_by_all(truth: Truth, runs: Sequence[Run], *, or_words: bool = False
     return common
 
 
+def by_question(runs: Sequence[Run], ids: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the images as questions: those that one question shows stand together, in its order.
+
+    A question stands where the first of its images is among `ids`, with all its images. Where runs were asked
+    in other groups, each image stands alone.
+    """
+    groups: dict[tuple[int, ...], None] = {}
+    for image_id in ids:
+        asked = {run.answers[image_id].together for run in runs}
+        together = asked.pop() if len(asked) == 1 else ()
+        is_whole = all(each in run.answers for run in runs for each in together)
+        groups.setdefault(together if together and is_whole else (image_id,))
+    return list(groups)
+
+
 def words_of_all(runs: Sequence[Run]) -> list[int]:
     """Return the ids of the questions for words that every run has answered, in the order of the last run."""
     return [number for number in runs[-1].words if all(number in run.words for run in runs)]

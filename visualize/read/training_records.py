@@ -1,9 +1,11 @@
 """The records of a prepared data set, as the model is trained on them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from grounding.answers.asked import Asked
 from grounding.boxes import Size, from_grid
 from grounding.errors import UserError
 from grounding.files import is_regular, lies_inside, read_jsonl
@@ -21,12 +23,12 @@ from visualize.read.compared_runs import AnnotatedImage
 
 
 class DrawnRecord(NamedTuple):
-    """A record to draw: its image with objects, its first question, and the answer if that names no objects.
+    """A record to draw: its images with objects, its first question, and the answer if that names no objects.
 
     The region that the question of a record states in its text is drawn as an object.
     """
 
-    shown: AnnotatedImage
+    images: tuple[AnnotatedImage, ...]
     question: str
     words: str | None
 
@@ -34,7 +36,7 @@ class DrawnRecord(NamedTuple):
 def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
     """Yield the first records of a prepared data set.
 
-    The boxes are read back from the text of all answers, in pixels of the image.
+    The boxes are read back from the text of all answers, each in pixels of its image.
 
     Raises:
         UserError: no such file, a row that is not a record, or an image that cannot be read.
@@ -48,19 +50,32 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
             raise UserError(f"{path}, line {number}: {error}: run python -m prepare.check") from error
         if not record.images:
             continue  # a replayed conversation without a picture
-        image = path.parent / record.image
-        if not lies_inside(image, path.parent):
-            raise UserError(f"{path}, line {number}: {record.image} lies outside the data set's folder")
-        if not is_regular(image):
-            raise UserError(f"{image}: no such image: is the data set complete?")
-        with open_image(image) as opened:
-            size = upright_size(opened)
-        answers = record.read_answers(size)
-        found = (*answers.detections, *_stated_region(record, size))
-        shown = AnnotatedImage(position + 1, record.image, size, found, problems=answers.problems)
+        sizes = [_size_of(name, path, number) for name in record.images]
+        answers = record.read_answers(Asked(tuple(sizes)))
+        found = (*answers.detections, *_stated_region(record, sizes[0]))
+        images = tuple(
+            AnnotatedImage(
+                position + 1,
+                name,
+                size,
+                tuple(replace(item, picture=0) for item in found if item.picture == place),
+                problems=answers.problems,
+            )
+            for place, (name, size) in enumerate(zip(record.images, sizes, strict=True))
+        )
         question = next(turn.text for turn in record.turns if turn.role == "user")
         asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
-        yield DrawnRecord(shown, asked, None if record.names_objects else record.answers[0])
+        yield DrawnRecord(images, asked, None if record.names_objects else record.answers[0])
+
+
+def _size_of(name: str, path: Path, line: int) -> Size:
+    image = path.parent / name
+    if not lies_inside(image, path.parent):
+        raise UserError(f"{path}, line {line}: {name} lies outside the data set's folder")
+    if not is_regular(image):
+        raise UserError(f"{image}: no such image: is the data set complete?")
+    with open_image(image) as opened:
+        return upright_size(opened)
 
 
 def _stated_region(record: Record, size: Size) -> tuple[Detection, ...]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from PIL import Image
 
@@ -21,15 +22,16 @@ from visualize.read.compared_runs import (
     Run,
     Truth,
     answered_by_all,
+    by_question,
     dataset_of_runs,
     find_image,
     read_named_run,
     read_truth,
 )
-from visualize.read.training_records import read_records
+from visualize.read.training_records import DrawnRecord, read_records
 from visualize.sheets.grid import CAPTION_LINES
 from visualize.sheets.panels import PANEL_WIDTH, Panel, describe_outcomes, draw_panels
-from visualize.sheets.sheet import contact_sheet, with_legend
+from visualize.sheets.sheet import contact_sheet, side_by_side, with_legend
 
 SINGLE_WIDTH = 640
 """Panel width in pixels if each image has its own file."""
@@ -60,6 +62,7 @@ def draw_runs(
 ) -> Iterator[Path]:
     """Draw the truth beside the predictions of each run, and yield the path of each written file.
 
+    Each picture of a question with several has a file of its own; on a sheet they stand side by side.
     Questions for words about regions follow those about boxes, as many at most, in the data set's order.
 
     Raises:
@@ -67,15 +70,15 @@ def draw_runs(
     """
     runs = [read_named_run(name, place) for name, place in places.items()]
     truth = read_truth(dataset_of_runs(runs, dataset))
-    chosen = _choose(truth, runs, options)
+    chosen = by_question(runs, _choose(truth, runs, options))[: options.limit]
     words = read_asked_words(truth.dataset, runs, options.limit)
     target = _target(output, runs[-1].folder, options)
-    pictures = itertools.chain(
-        (_compare(truth, runs, image_id, options) for image_id in chosen),
-        (_compare_words(runs, asked, options) for asked in words),
+    questions = itertools.chain(
+        ([_compare(truth, runs, *placed, options) for placed in _numbered(group)] for group in chosen),
+        ([_compare_words(runs, asked, options)] for asked in words),
     )
-    names = [truth.images[image_id].image for image_id in chosen] + [asked.image for asked in words]
-    yield from _write(pictures, names, target, options)
+    names = [[truth.images[image_id].image for image_id in group] for group in chosen]
+    yield from _write(questions, [*names, *([asked.image] for asked in words)], target, options)
 
 
 def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> Iterator[Path]:
@@ -88,36 +91,54 @@ def draw_dataset(jsonl: Path, output: Path | None, options: GalleryOptions) -> I
     if not records:
         raise UserError(f"{jsonl}: the file is empty: prepare the data set again")
 
-    def pictures() -> Iterator[Image.Image]:
-        for shown, question, answer in records:
-            words = _counted(len(shown.detections), "object")
-            caption = _caption(shown.image, words, shown.problems)
-            if answer is not None:
-                caption = f"{question} {answer}" if options.sheet else f"{shown.image}: {answer}"
-            image = open_image(jsonl.parent / shown.image)
-            lines = CAPTION_LINES if answer is None else WORD_LINES
-            panels = [Panel(caption, shown.detections, lines=lines)]
-            heading = "" if options.sheet else question
-            yield draw_panels(image, panels, width=_width(options), heading=heading)
-
+    questions = (
+        [_draw_record(jsonl.parent, record, *placed, options) for placed in _numbered(record.images)]
+        for record in records
+    )
     target = _target(output, jsonl.parent, options)
-    yield from _write(pictures(), [record.shown.image for record in records], target, options)
+    names = [[shown.image for shown in record.images] for record in records]
+    yield from _write(questions, names, target, options)
+
+
+Item = TypeVar("Item")
+
+
+def _numbered(items: Sequence[Item]) -> list[tuple[Item, str]]:
+    """Return the pictures of a question, each with what stands before its name: "" for the only one."""
+    if len(items) == 1:
+        return [(items[0], "")]
+    return [(item, f"Image {number}: ") for number, item in enumerate(items, start=1)]
+
+
+def _draw_record(
+    folder: Path, record: DrawnRecord, shown: AnnotatedImage, number: str, options: GalleryOptions
+) -> Image.Image:
+    """Draw one picture of a record with its objects."""
+    caption = _caption(f"{number}{shown.image}", _counted(len(shown.detections), "object"), shown.problems)
+    if (answer := record.words) is not None:
+        caption = f"{record.question} {answer}" if options.sheet else f"{shown.image}: {answer}"
+    panels = [Panel(caption, shown.detections, lines=CAPTION_LINES if answer is None else WORD_LINES)]
+    heading = "" if options.sheet else record.question
+    image = open_image(folder / shown.image)
+    return draw_panels(image, panels, width=_width(options), heading=heading)
 
 
 def _choose(truth: Truth, runs: Sequence[Run], options: GalleryOptions) -> list[int]:
-    """Return the ids of the images to draw, from those that every run predicted."""
+    """Return the ids of the images that every run predicted, in the order in which they are drawn."""
     common = answered_by_all(truth, runs, or_words=True)
     if options.images != "first":
         last, sign = runs[-1].answers, 1 if options.images == "worst" else -1
         common.sort(key=lambda image_id: sign * _agreement(truth.images[image_id], last[image_id]))
-    return common[: options.limit]
+    return common
 
 
 def _agreement(truth: AnnotatedImage, answered: Prediction) -> float:
     return agreement(judge_detections(truth.detections, answered.detections, truth.crowds))
 
 
-def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: GalleryOptions) -> Image.Image:
+def _compare(
+    truth: Truth, runs: Sequence[Run], image_id: int, number: str, options: GalleryOptions
+) -> Image.Image:
     shown = truth.images[image_id]
     answers = [run.answers[image_id] for run in runs]
     image = open_image(find_image(truth, shown, answers[-1]), shown.size)
@@ -135,7 +156,7 @@ def _compare(truth: Truth, runs: Sequence[Run], image_id: int, options: GalleryO
             panels.append(Panel(caption, predicted))
         everything += predicted
     colors = assign_colors((item.label for item in everything), truth.categories)
-    return draw_panels(image, panels, colors=colors, width=_width(options), heading=shown.image)
+    return draw_panels(image, panels, colors=colors, width=_width(options), heading=f"{number}{shown.image}")
 
 
 def _compare_words(runs: Sequence[Run], asked: AskedWords, options: GalleryOptions) -> Image.Image:
@@ -177,15 +198,22 @@ def _target(output: Path | None, beside: Path, options: GalleryOptions) -> Path:
 
 
 def _write(
-    pictures: Iterator[Image.Image], names: Sequence[str], target: Path, options: GalleryOptions
+    questions: Iterator[list[Image.Image]],
+    names: Sequence[Sequence[str]],
+    target: Path,
+    options: GalleryOptions,
 ) -> Iterator[Path]:
+    """Write the pictures of each question, which have these names, and yield the path of each file."""
     if options.sheet:
-        sheet = contact_sheet(list(pictures), title=options.title, legend=options.style == "matched")
+        cells = [pictures[0] if len(pictures) == 1 else side_by_side(pictures) for pictures in questions]
+        sheet = contact_sheet(cells, title=options.title, legend=options.style == "matched")
         yield _save(sheet, target)
         return
-    for number, (picture, name) in enumerate(zip(pictures, names, strict=True), start=1):
-        finished = with_legend(picture) if options.style == "matched" else picture
-        yield _save(finished, target / f"{number:03d}_{Path(name).stem}.png")
+    for number, (pictures, own) in enumerate(zip(questions, names, strict=True), start=1):
+        for place, (picture, name) in enumerate(zip(pictures, own, strict=True), start=1):
+            finished = with_legend(picture) if options.style == "matched" else picture
+            part = "" if len(own) == 1 else f"_{place}"
+            yield _save(finished, target / f"{number:03d}{part}_{Path(name).stem}.png")
 
 
 def _save(picture: Image.Image, path: Path) -> Path:

@@ -24,6 +24,12 @@ def contact_sheet(
     return with_legend(body) if legend else body
 
 
+def side_by_side(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Return the pictures of one question in a row, or in rows of as many as fit."""
+    fitting = max(1, (SHEET_WIDTH - GAP) // (max(picture.width for picture in pictures) + GAP))
+    return arrange(pictures, min(fitting, len(pictures)))
+
+
 def with_legend(picture: Image.Image) -> Image.Image:
     """Return a picture with a strip below it that explains the colours of the outcomes."""
     return stack(picture, draw_legend(picture.width, CAPTION_FONT, dict.fromkeys(LEGEND_OUTCOMES)))

@@ -1,7 +1,9 @@
 """Which picture a text speaks of: headings (`Image 2:`, `图2：`), mentions in a line, and keys of JSON."""
 
 import re
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from grounding.answers.spellings.loose_json import LooseText
@@ -33,28 +35,46 @@ _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", 
 _NAME = (
     # One name of one picture, in words.
     rf"""(?:(?:image|picture|img|photo|pic)(?:\s?(?:no\.?|number))?[\s_\#-]{{0,3}}(?P<number>\d{{1,3}})(?![\w%]|\.\d)
-      |(?:the\s+)?(?:(?P<ordinal>{"|".join(_ORDINALS)})|(?P<nth>\d{{1,3}})(?:st|nd|rd|th))\s+(?:image|picture|photo)\b
+      |(?:the\s{{1,9}})?(?:(?P<ordinal>{"|".join(_ORDINALS)})|(?P<nth>\d{{1,3}})(?:st|nd|rd|th))
+        \s{{1,9}}(?:image|picture|photo)\b
       |第\s?(?:(?P<count>\d{{1,3}})|(?P<counted>[{_DIGITS}两]))\s?[张幅个]?\s?(?:图像|图片|照片|图)
       |(?:图像|图片|照片|图)\s?(?:(?P<after>\d{{1,3}})(?![\w%]|\.\d)|(?P<named>[{_DIGITS}]))
     )"""
 )
+_MORE = r"\s?(?:,|，|、|and|or|&|/|-|to|和|与|至|到)\s?(?:image|picture|img|photo|pic|图|第)?\s?\#?\d"
+"""What goes on with another number: `Images 1 and 2`."""
+
 _NAMED = re.compile(
-    rf"(?<![\w]){_NAME}|(?P<several>\bimages\s+\d|\bpictures\s+\d)", re.IGNORECASE | re.VERBOSE
+    rf"(?<![\w]){_NAME}(?P<more>{_MORE})?|(?P<several>\b(?:image|picture)s\s{{1,9}}\d)",
+    re.IGNORECASE | re.VERBOSE,
 )
+_AT_END = re.compile(
+    rf"[\s,]{{0,9}}(?:[(\[]\s?(?:(?:in|of|from|on)\s{{1,9}})?|\b(?:in|of|from|on)\s{{1,9}}){_NAME}\s?[)\]]?\Z",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""The picture behind the name of an object: `cat (image 2)`, `cat in image 2`."""
+
 _WHOLE_NAME = re.compile(_NAME, re.IGNORECASE | re.VERBOSE)
 _HEADING = re.compile(
-    rf"""(?:(?:\A|\n)[ \t>\#*_•·\[(-]{{0,12}}(?:\d{{1,3}}[.)]\s)?|(?<=[.;!?。])[ \t]{{0,3}}[*_\[(]{{0,3}})
-    (?:(?:in|on|for|from|within)\s+(?:the\s+)?|在)?{_NAME}[*_\])]{{0,3}}[中里上]?
-    (?!\s?(?:,|，|、|and|or|&|/|-|to|和|与|至|到)\s?(?:image|picture|img|photo|pic|图|第)?\s?\#?\d)
+    rf"""(?:(?:\A|\n)[ \t]*[ \t<>\#*_•·\[(-]{{0,12}}(?:\d{{1,3}}[.)]\s)?
+      |(?<=[.;!?。])[ \t]{{0,3}}[*_\[(]{{0,3}})
+    (?:(?:in|on|for|from|within)\s{{1,9}}(?:the\s{{1,9}})?|在)?{_NAME}[*_\])>]{{0,3}}[中里上]?
+    (?!{_MORE})
     [*_]{{0,3}}(?:[ ]?[:：,，][*_]{{0,3}})?""",
     re.IGNORECASE | re.VERBOSE,
 )
-_HIDDEN = re.compile(
-    # Names in tokens, and strings: what stands in them names no picture.
-    "|".join(rf"{re.escape(opening)}.*?(?:{re.escape(closing)}|\Z)" for opening, closing in REFS)
-    + r"""|"(?:[^"\\\n]|\\.)*(?:"|\Z)|(?<=[\[{:,\s])'[^'\n]{0,600}'(?=\s{0,9}[,:\]}])""",
+_NAME_IN_TOKENS = re.compile(
+    "|".join(
+        rf"{re.escape(opening)}(?:(?!{re.escape(opening)}).){{0,600}}?(?:{re.escape(closing)}|\Z)"
+        for opening, closing in REFS
+    )
+    + r"|(?<=[\[{:,\s])'[^'\n]{0,600}'(?=\s{0,9}[,:\]}])",
     re.DOTALL,
 )
+"""Names in tokens and strings in single quotes: what stands in them names no picture."""
+
+_LINE = re.compile(r"\n")
+_QUOTE = re.compile(r'\\.|"|\n', re.DOTALL)
 
 
 class Section(NamedTuple):
@@ -65,43 +85,73 @@ class Section(NamedTuple):
     number: int | None
 
 
-class Mention(NamedTuple):
-    """A place that names a picture; the number is None if it names several."""
+@dataclass(frozen=True)
+class SaidPictures:
+    """The parts of a text that its headings make, and the pictures that its lines name beside these.
 
-    start: int
-    number: int | None
+    `lines` are the places where lines and parts begin. `named` has, by the number of such a place, the
+    numbers of the pictures that are named from there on; None stands for several at once.
+    """
+
+    sections: tuple[Section, ...]
+    lines: tuple[int, ...]
+    named: Mapping[int, frozenset[int | None]]
+
+    def named_beside(self, place: int) -> frozenset[int | None]:
+        """Return the numbers of the pictures that the line of a place names, beside its heading."""
+        return self.named.get(bisect_right(self.lines, place), frozenset())
 
 
-def find_sections(plain: str) -> tuple[list[Section], list[Mention]]:
-    """Return the parts of a text that its headings make, and the pictures that it names elsewhere."""
-    plain = _HIDDEN.sub(lambda match: "\0" * len(match.group()), plain)
-    sections: list[Section] = []
-    start, number = 0, None
-    headings = []
-    for match in _HEADING.finditer(plain):
-        sections.append(Section(start, match.start(), number))
-        start, number = match.end(), _number(match)
-        headings.append(match.span())
-    sections.append(Section(start, len(plain), number))
-    inside = iter(headings)
-    heading = next(inside, None)
-    mentions = []
+def find_pictures(plain: str) -> SaidPictures:
+    """Return where a text speaks of which picture."""
+    plain = _without_names(plain)
+    headings = list(_HEADING.finditer(plain))
+    bounds = [(0, 0), *(match.span() for match in headings), (len(plain), len(plain))]
+    numbers = [None, *map(_number, headings)]
+    sections = tuple(
+        Section(end, following, number)
+        for (_, end), (following, _), number in zip(bounds, bounds[1:], numbers, strict=False)
+    )
+    lines = tuple(
+        sorted({match.end() for match in _LINE.finditer(plain)} | {each.start for each in sections})
+    )
+    named: dict[int, set[int | None]] = {}
+    inside = [match.start() for match in headings]
     for match in _NAMED.finditer(plain):
-        while heading is not None and heading[1] <= match.start():
-            heading = next(inside, None)
-        if heading is None or match.start() < heading[0]:
-            mentions.append(Mention(match.start(), None if match["several"] else _number(match)))
-    return sections, mentions
+        before = bisect_right(inside, match.start()) - 1
+        if before < 0 or headings[before].end() <= match.start():
+            number = None if match["several"] or match["more"] else _number(match)
+            named.setdefault(bisect_right(lines, match.start()), set()).add(number)
+    return SaidPictures(sections, lines, {place: frozenset(found) for place, found in named.items()})
 
 
-def mentioned_in_line(
-    plain: str, place: int, section: Section, mentions: Sequence[Mention]
-) -> set[int | None]:
-    """Return the numbers of the pictures that a section's line names, beside its heading."""
-    start = max(section.start, plain.rfind("\n", 0, place) + 1)
-    end = plain.find("\n", place)
-    end = min(section.end, end if end >= 0 else section.end)
-    return {mention.number for mention in mentions if start <= mention.start < end}
+def _without_names(plain: str) -> str:
+    """Return the text with its names in tokens and its strings crossed out; a string ends on its line."""
+    plain = _NAME_IN_TOKENS.sub(_crossed_out, plain)
+    pieces: list[str] = []
+    place, start = 0, -1
+    for match in _QUOTE.finditer(plain):
+        if match.group() == "\n":
+            start = -1
+        elif match.group() == '"' and start < 0:
+            start = match.start()
+        elif match.group() == '"':
+            pieces += [plain[place:start], "\0" * (match.end() - start)]
+            place, start = match.end(), -1
+    if start >= 0:  # cut off
+        pieces += [plain[place:start], "\0" * (len(plain) - start)]
+        place = len(plain)
+    return "".join([*pieces, plain[place:]])
+
+
+def _crossed_out(match: re.Match[str]) -> str:
+    return "\0" * len(match.group())
+
+
+def without_picture(label: str) -> str:
+    """Return the name of an object without the picture that is named behind it."""
+    found = _AT_END.search(label)
+    return label if found is None else label[: found.start()]
 
 
 def picture_of_object(plain: Mapping[str, Any]) -> SaidPicture | None:

@@ -29,12 +29,11 @@ class AskWithViews:
         """Write the views of all pictures, and ask all questions at once.
 
         Raises:
-            UserError: a question that does not show one picture, or a picture that cannot be read.
+            UserError: a question that does not begin with its one picture, or one that cannot be read.
         """
         with tempfile.TemporaryDirectory(prefix="views_") as folder:
             written: dict[Path, Path] = {}
             for item in requests:
-                check_one_picture(item)
                 written.setdefault(item.request.picture, Path(folder) / str(len(written)))
             return self.ask([self._shown(item, written[item.request.picture]) for item in requests])
 
@@ -62,18 +61,3 @@ class AskWithViews:
                 "picture: leave views out"
             )
         return replace(item, request=replace(request, images=(request.picture, *paths), user=user))
-
-
-def check_one_picture(item: SizedRequest) -> None:
-    """Refuse to add views to what shows more than one picture.
-
-    Raises:
-        UserError: it has several pictures, or views already.
-    """
-    if item.shows_views:
-        raise UserError("views: the data set's questions show views already: leave views out")
-    if item.asked.is_about_several:
-        raise UserError(
-            f"views: a question has {len(item.asked.sizes)} pictures, and views are those of one picture: "
-            "leave views out"
-        )

@@ -3,13 +3,14 @@
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from grounding.errors import UserError
 from grounding.files import lies_inside, read_jsonl
 from grounding.layout import ALL_JSONL_FILES
 from grounding.regions.region_mark import asks_for_words
-from infer.asking.dataset_questions import Question, read_request, size_of
+from infer.asking.dataset_questions import NumberedRow, Question, read_request, size_of
 
 ID_LIMIT = 10**15
 """Ids have 15 digits, which all JSON readers keep exactly."""
@@ -17,11 +18,13 @@ ID_LIMIT = 10**15
 log = logging.getLogger(__name__)
 
 
-def read_region_questions(dataset: Path, split: str, limit: int | None = None) -> list[Question]:
+def read_region_questions(
+    dataset: Path, split: str, limit: int | None = None, rows: Iterable[NumberedRow] | None = None
+) -> list[Question]:
     """Read the questions for words of a split in the order of its records, the first `limit` of them.
 
     Each has the region of its record, and an id that depends on picture and question alone. A data set
-    without such questions has none.
+    without such questions has none. `rows` are the split's, where they are read for something else, too.
 
     Raises:
         UserError: a record that is no question about exactly one image, or whose mark makes no sense.
@@ -29,7 +32,7 @@ def read_region_questions(dataset: Path, split: str, limit: int | None = None) -
     path = dataset / ALL_JSONL_FILES[split]
     questions: list[Question] = []
     asked: Counter[str] = Counter()
-    for line, row in read_jsonl(path):
+    for line, row in read_jsonl(path) if rows is None else rows:
         if limit is not None and len(questions) == limit:
             break
         if not asks_for_words(row):

@@ -23,7 +23,7 @@ from infer.engines.openai.request_fields import (
     wants_tokens,
 )
 from infer.engines.protocol import RawAnswer, Request, chat_messages
-from infer.engines.settings import EngineSettings
+from infer.engines.settings import DESCRIBED_CANDIDATES, EngineSettings
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +49,8 @@ class OpenAIEngine:
         assert settings.base_url is not None  # the settings check both
         assert settings.model is not None
         self.settings, self.model, self.has_warned = settings, settings.model, False
-        self.grammar_fields: Mapping[str, Any] = {}
-        if settings.grammar != "none":
-            labels = settings.answer_labels()
-            self.grammar_fields = request_fields(
-                settings.grammar_field,
-                settings.grammar,
-                labels,
-                descriptions=settings.grammar_descriptions,
-            )
+        self.labels = settings.answer_labels()
+        self.grammar_fields = self._grammar_of(0)
         self.chat = ChatClient(
             settings.base_url,
             key_of_server(),
@@ -132,9 +125,25 @@ class OpenAIEngine:
 
     def _fields(self, request: Request) -> dict[str, Any]:
         """Return the fields that say how to answer, with the grammar and the user's own."""
-        grammar = {} if request.is_free_form else self.grammar_fields
+        counted = self._grammar_of(request.candidates) if request.candidates else self.grammar_fields
+        grammar = {} if request.is_free_form else counted
         extra = {"extra_body": {**grammar, **self.settings.request}}
         return fields_of(self.settings, request) | extra
+
+    def _grammar_of(self, candidates: int) -> Mapping[str, Any]:
+        """Return the fields with the grammar of questions that list so many candidates, {} without any."""
+        settings = self.settings
+        if settings.grammar == "none":
+            return {}
+        if candidates and settings.grammar_descriptions:
+            raise UserError(DESCRIBED_CANDIDATES)
+        return request_fields(
+            settings.grammar_field,
+            settings.grammar,
+            self.labels,
+            descriptions=settings.grammar_descriptions,
+            candidates=candidates,
+        )
 
     def _refusal(self, error: StatusRefusalError, request: Request) -> UserError:
         """Return an error with what the server said, and what the user can do about it."""

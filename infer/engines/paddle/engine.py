@@ -5,12 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from grounding.errors import UserError
-from grounding.grammar.answer_grammar import AnswerGrammar
 from infer.engines.box_head_place import find_box_head
 from infer.engines.cut_answers import cut_at_repeat
 from infer.engines.kept import Kept
@@ -18,6 +16,7 @@ from infer.engines.live_answers import Listener
 from infer.engines.paddle.boxes.box_judge import AnsweredPrompt, BoxJudge, StatesOfBoxes, read_answered
 from infer.engines.paddle.decoding import Decoding, Row, generate
 from infer.engines.paddle.devices import choose_device
+from infer.engines.paddle.grammar.counted_grammars import CountedGrammars
 from infer.engines.paddle.grammar.grammar_guide import TokenGrammar
 from infer.engines.paddle.grammar.vocabulary import Vocabulary
 from infer.engines.paddle.group import own_part
@@ -42,6 +41,7 @@ class PaddleEngine:
     """Longer prompts are refused; None lets every prompt through."""
 
     grammar: TokenGrammar | None = None
+    grammars: CountedGrammars | None = None
     """What the answers are kept within; None lets the model write what it likes."""
 
     judge: BoxJudge | None = None
@@ -96,10 +96,8 @@ class PaddleEngine:
         if settings.grammar != "none":
             tokenizer = self.encoder.tokenizer
             end_ids = tokenizer.convert_tokens_to_ids(list(self.family.end_tokens))
-            answers = AnswerGrammar(
-                settings.grammar, settings.answer_labels(), descriptions=settings.grammar_descriptions
-            )
-            self.grammar = TokenGrammar(answers, Vocabulary(tokenizer, end_ids))
+            self.grammars = CountedGrammars(settings, Vocabulary(tokenizer, end_ids))
+            self.grammar = self.grammars.of(0)
 
     @classmethod
     def from_model(
@@ -145,14 +143,18 @@ class PaddleEngine:
 
     def _encode(self, requests: Sequence[Request]) -> list[Prompt]:
         """Encode requests, each image once."""
-        images = ImageEncoder(self.encoder.encode_image, self.kept)
+        encode_image = self.encoder.encode_image
+        if self.shares_images:
+            encode_image = ImageEncoder(encode_image, self.kept).encode
         prompts = []
         for request in requests:
             if self.prompt_limit is not None:
                 self.prompt_limit.check_text(request)
-            shown: Sequence[Path | EncodedImage] = request.images
-            if self.shares_images:
-                shown = [images.encode(image) for image in request.images]
+            shown: list[EncodedImage] = []
+            for image in request.images:
+                shown.append(encode_image(image))
+                if self.prompt_limit is not None:
+                    self.prompt_limit.check_images(shown)
             prompts.append(self.encoder.encode(shown, chat_messages(request)))
             if self.prompt_limit is not None:
                 self.prompt_limit.check_prompt(prompts[-1])
@@ -303,7 +305,10 @@ class PaddleEngine:
         if self.grammar is None or request.is_free_form:
             return []
         longest = self.decoding.max_new_tokens
-        return [self.grammar.guide(min(longest, request.max_tokens or longest))]
+        grammar = self.grammar
+        if request.candidates and self.grammars is not None:
+            grammar = self.grammars.of(request.candidates)
+        return [grammar.guide(min(longest, request.max_tokens or longest))]
 
     def _check_thoughts(self, prompts: Sequence[Prompt]) -> None:
         if self.grammar is not None and any(prompt.opens_thought for prompt in prompts):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grounding.errors import UserError
 from infer.engines.protocol import Request
-from models.family import Prompt
+from models.family import EncodedImage, Prompt
 from models.shapes import TextShape
 
 LONG_PROMPT = 16_384
@@ -57,6 +57,19 @@ class PromptLimit:
                 "(max_prompt_tokens): shorten them"
             )
 
+    def check_images(self, images: Sequence[EncodedImage]) -> None:
+        """Check several images of a request as they are encoded, so that no more are held than may be.
+
+        Raises:
+            UserError: they alone have more tokens than a prompt may have.
+        """
+        tokens = sum(image.tokens for image in images)
+        if len(images) > 1 and tokens > self.tokens:
+            raise UserError(
+                f"the first {len(images)} pictures have {tokens} tokens, and the prompt may have "
+                f"{self.tokens} (max_prompt_tokens): shrink them, or show fewer"
+            )
+
     def check_prompt(self, prompt: Prompt) -> None:
         """Check an encoded prompt.
 
@@ -72,8 +85,8 @@ class PromptLimit:
     def split(self, prompts: Sequence[Prompt]) -> Iterator[slice]:
         """Yield slices of prompts that may be read together: one at least, and so many as memory allows.
 
-        Prompts that share an image have a cache of their own each. What they share ends at the same slot, and
-        what follows begins there, so that the longest of both count.
+        Prompts that share images have a cache of their own each. What they share ends at the same slot, and
+        what follows begins there, so that the longest of both count; it can be as little as the first image.
         """
         start, longest, rest = 0, 0, 0
         for number, prompt in enumerate(prompts):
@@ -90,7 +103,7 @@ class PromptLimit:
 
 
 def _tokens_after_image(prompt: Prompt) -> int:
-    return len(prompt.token_ids) - prompt.image_end if prompt.image_end else 0
+    return len(prompt.token_ids) - prompt.image_ends[0] if prompt.image_ends else 0
 
 
 def choose_limit(wanted: int | None, *, positions: int, free: int, token_bytes: int) -> PromptLimit:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infer.scoring.coco_evaluation import CocoScores
 from infer.scoring.evaluation import Evaluation
+from infer.scoring.metrics.ceiling import CEILING
 from infer.scoring.metrics.coco_ap import COCO_AP, MeasuredCoco
 from infer.scoring.metrics.expressions import REFERRING
 from infer.scoring.metrics.f1 import F1
@@ -39,7 +40,10 @@ PICTURE_METRICS = WRONG_PICTURES.metrics
 METRICS = _in_shown_order(METRICS_AS_SAVED)
 """Key -> meaning of what boxes have, in the order of reports: group by group."""
 
-ALL_METRICS = _in_shown_order({**METRICS_AS_SAVED, **PICTURE_METRICS, **WORD_METRICS})
+CANDIDATE_METRICS = CEILING.metrics
+"""Key -> meaning of what questions with candidates have; scores.json has it only with such ones."""
+
+ALL_METRICS = _in_shown_order({**METRICS_AS_SAVED, **PICTURE_METRICS, **CANDIDATE_METRICS, **WORD_METRICS})
 """Key -> meaning of boxes', pictures' and words' metrics, in the order of reports."""
 
 
@@ -62,10 +66,11 @@ class Measurements:
     def values(self) -> dict[str, Value]:
         """The value of every metric, in the order of reports; None where it is not defined.
 
-        Metrics of words are left out where none was asked for, and those of several pictures, too.
+        Metrics of words are left out where none was asked for, and so are those of several pictures and of
+        candidates.
         """
         found = {key: value for family in self._all for key, value in family.values.items()}
-        left_out = PICTURE_METRICS.keys() - found.keys()
+        left_out = (PICTURE_METRICS.keys() | CANDIDATE_METRICS.keys()) - found.keys()
         left_out |= WORD_METRICS.keys() if self.words is None else set()
         return {key: found.get(key) for key in ALL_METRICS if key not in left_out}
 
@@ -108,7 +113,8 @@ class Measurements:
 def measure(evaluation: Evaluation, *, with_meteor: bool = True) -> Measurements:
     """Measure all metrics of the questions that there are; METEOR can be left out."""
     count = len(evaluation.predictions)
-    of_several = [WRONG_PICTURES] if any(item.together for item in evaluation.predictions) else []
-    families = tuple(family.measure(evaluation) for family in (*FAMILIES, *of_several)) if count else ()
+    sometimes = [WRONG_PICTURES] if any(item.together for item in evaluation.predictions) else []
+    sometimes += [CEILING] if any(item.candidates for item in evaluation.predictions) else []
+    families = tuple(family.measure(evaluation) for family in (*FAMILIES, *sometimes)) if count else ()
     words = measure_descriptions(evaluation, with_meteor=with_meteor) if evaluation.descriptions else None
     return Measurements(families, words, count)

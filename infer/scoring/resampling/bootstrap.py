@@ -4,6 +4,7 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13
 """
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -34,11 +35,14 @@ def draw_images(images: Sequence[Hashable], draws: int = DRAWS, seed: int = SEED
     return weights[:, [places[image] for image in images]]
 
 
-def linked(entries: Iterable[Hashable], links: Iterable[Sequence[Hashable]]) -> dict[Hashable, Hashable]:
+Entry = TypeVar("Entry", bound=Hashable)
+
+
+def linked(entries: Iterable[Entry], links: Iterable[Sequence[Entry]]) -> dict[Entry, Entry]:
     """Return for each entry one that stands for all that are linked with it, by one link or by several."""
     stands_for = {entry: entry for entry in entries}
 
-    def find(entry: Hashable) -> Hashable:
+    def find(entry: Entry) -> Entry:
         while stands_for[entry] != entry:
             stands_for[entry] = entry = stands_for[stands_for[entry]]
         return entry

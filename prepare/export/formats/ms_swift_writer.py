@@ -1,8 +1,9 @@
 """ms-swift: SPLIT.jsonl of messages, images and objects, and images/.
 
 Source of the format: "Custom dataset", "Grounding", of swift.readthedocs.io. Boxes are shares of the image
-(`bbox_type: norm1`), from which ms-swift makes the numbers that its template for a model takes. Answers in
-JSON keep their numbers, on the 0..1000 grid. Paths of images begin at the folder: set ROOT_IMAGE_DIR to it.
+(`bbox_type: norm1`), from which ms-swift makes the numbers that its template for a model takes; `image_id`
+says of which image, where there are several. Answers in JSON keep their numbers, on the 0..1000 grid. Paths
+of images begin at the folder: set ROOT_IMAGE_DIR to it.
 """
 
 from collections import Counter
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.files import write_jsonl
+from grounding.record.box_pictures import IMAGE_ID_KEY
 from prepare.export.export_types import ExportedData, FormatFacts
 from prepare.progress import watched
 
@@ -31,8 +33,9 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     objects = row.get("objects")
     if not objects:
         return written
+    pictures = {IMAGE_ID_KEY: list(objects[IMAGE_ID_KEY])} if IMAGE_ID_KEY in objects else {}
     boxes = [[number / STEPS for number in box] for box in objects.get("bbox") or ()]
     return {
         **written,
-        "objects": {"ref": list(objects.get("ref") or ()), "bbox": boxes, "bbox_type": "norm1"},
+        "objects": {"ref": list(objects.get("ref") or ()), "bbox": boxes, **pictures, "bbox_type": "norm1"},
     }

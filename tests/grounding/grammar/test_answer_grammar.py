@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grounding.answers.forms import ANSWER_FORMATS, DUPLICATE, NOTHING_FOUND
+from grounding.answers.asked import Asked
+from grounding.answers.forms import ANSWER_FORMATS, CANDIDATE_TWICE, DUPLICATE, NOTHING_FOUND
 from grounding.answers.reader import read_answer
+from grounding.answers.writer import CandidateUse
 from grounding.boxes import Box
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import END, spell, text_of
@@ -29,8 +31,11 @@ both_labels = pytest.mark.parametrize("labels", [(), CATEGORIES], ids=["free", "
 
 
 @cache
-def grammar_of(answer_format: str, labels: tuple[str, ...] = ()) -> AnswerGrammar:
-    return AnswerGrammar(answer_format, labels)
+def grammar_of(answer_format: str, labels: tuple[str, ...] = (), candidates: int = 0) -> AnswerGrammar:
+    return AnswerGrammar(answer_format, labels, candidates=candidates)
+
+
+NUMBERED = Asked((SIZE,), tuple(Box(n, n, n + 9, n + 9) for n in range(12)))
 
 
 @formats
@@ -101,13 +106,27 @@ def test_other_texts_are_not_accepted(answer_format: str) -> None:
 
 @formats
 @both_labels
+def test_only_numbers_of_candidates_are_accepted(answer_format: str, labels: tuple[str, ...]) -> None:
+    objects = [Detection("dog", BOX), Detection("traffic cone", BOX), Detection("dog", BOX)]
+    for number, is_there in ((1, True), (9, True), (12, True), (13, False), (100, False), (0, False)):
+        uses = (CandidateUse(number), None, CandidateUse(2, is_corrected=True))
+        text = written(answer_format, objects, uses)
+        assert grammar_of(answer_format, labels, 12).accepts(spell(text)) == is_there
+        assert not grammar_of(answer_format, labels).accepts(spell(text))
+    assert grammar_of(answer_format, labels, 12).accepts(spell(written(answer_format, objects)))
+    assert grammar_of(answer_format, labels, 12).accepts(spell(NOTHING_FOUND[answer_format]))
+
+
+@formats
+@both_labels
 @settings(max_examples=30)
-@given(seed=st.integers(0, 2**32), left=st.integers(80, 300))
+@given(seed=st.integers(0, 2**32), left=st.integers(80, 300), candidates=st.sampled_from([0, 1, 9, 12]))
 def test_every_walk_ends_well_and_in_time(
-    answer_format: str, labels: tuple[str, ...], seed: int, left: int
+    answer_format: str, labels: tuple[str, ...], seed: int, left: int, candidates: int
 ) -> None:
     """Symbols are drawn among all that leave enough room, those of an end last: there is always one."""
-    grammar, chance = grammar_of(answer_format, labels), random.Random(seed)
+    grammar, chance = grammar_of(answer_format, labels, candidates), random.Random(seed)
+    asked = Asked((SIZE,), NUMBERED.candidates[:candidates])
     state = grammar.start
     symbols: list[int] = []
     assert grammar.reserve(state) <= left
@@ -126,11 +145,12 @@ def test_every_walk_ends_well_and_in_time(
     assert text.encode() == b"".join(
         text_of((each,)).encode() if each >= 256 else bytes([each]) for each in symbols
     )
-    assert set(read_answer(text, SIZE).problems) <= {DUPLICATE}
-    assert read_answer(text, SIZE).detections
+    reading = read_answer(text, asked)
+    assert set(reading.problems) <= {DUPLICATE, *([CANDIDATE_TWICE] if candidates else [])}
+    assert reading.detections
     assert left >= 0
     if labels:
-        assert {found.label for found in read_answer(text, SIZE).detections} <= set(labels)
+        assert {found.label for found in reading.detections} <= set(labels)
 
 
 def random_symbols(chance: random.Random) -> list[int]:
@@ -140,13 +160,14 @@ def random_symbols(chance: random.Random) -> list[int]:
 @formats
 @both_labels
 @settings(max_examples=10)
-@given(seed=st.integers(0, 2**32))
+@given(seed=st.integers(0, 2**32), candidates=st.sampled_from([0, 12]))
 def test_forced_symbols_are_those_without_another(
-    answer_format: str, labels: tuple[str, ...], seed: int
+    answer_format: str, labels: tuple[str, ...], seed: int, candidates: int
 ) -> None:
-    grammar, chance = grammar_of(answer_format, labels), random.Random(seed)
+    grammar, chance = grammar_of(answer_format, labels, candidates), random.Random(seed)
     objects = [Detection(chance.choice(CATEGORIES), Box(chance.randrange(999), 0, 1000, 7)) for _ in range(3)]
-    symbols = (*spell(written(answer_format, objects)), END)
+    uses = (CandidateUse(12), CandidateUse(1, is_corrected=True), None) if candidates else ()
+    symbols = (*spell(written(answer_format, objects, uses)), END)
     state = grammar.start
     for place, symbol in enumerate(symbols):
         forced, end = grammar.forced(state)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grounding.answers.forms import ANSWER_FORMATS
+from grounding.answers.writer import CandidateUse
 from grounding.boxes import Box
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.server_forms import grammar_ebnf, grammar_schema, request_fields
@@ -117,6 +118,26 @@ def test_the_ebnf_accepts_what_the_grammar_does(
         text = text[: change[0]] + change[1] + text[change[0] + 1 :]
     expected = AnswerGrammar(answer_format, labels).accepts(spell(text))
     assert accepts[answer_format, labels](text) == expected
+
+
+@formats
+def test_the_ebnf_accepts_numbers_of_candidates(answer_format: str) -> None:
+    objects = [Detection("dog", Box(1, 2, 3, 4))] * 3
+    by_count = {count: acceptor(grammar_ebnf(answer_format, (), candidates=count)) for count in (0, 12)}
+    for number in (1, 9, 12, 13, 0):
+        for is_corrected in (False, True):
+            uses = [CandidateUse(number, is_corrected), None, CandidateUse(2)]
+            text = written(answer_format, objects, uses)
+            for count, accepts in by_count.items():
+                expected = AnswerGrammar(answer_format, candidates=count).accepts(spell(text))
+                assert accepts(text) == expected == (0 < number <= count)
+
+
+def test_the_schema_describes_numbers_of_candidates() -> None:
+    kinds = grammar_schema(("dog",), candidates=7)["items"]["anyOf"]
+    required = [kind["required"] for kind in kinds]
+    assert required == [["candidate", "label"], ["candidate", "bbox_2d", "label"], ["bbox_2d", "label"]]
+    assert kinds[0]["properties"]["candidate"] == {"type": "integer", "minimum": 1, "maximum": 7}
 
 
 @formats

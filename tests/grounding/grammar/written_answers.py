@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
-from grounding.answers.writer import write_answer
+from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import GRID, Box, Size
 from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
@@ -135,8 +135,10 @@ def objects_named(labels: st.SearchStrategy[str]) -> st.SearchStrategy[list[Dete
     return st.lists(st.builds(Detection, labels, grid_boxes()), max_size=4, unique=True)
 
 
-def written(answer_format: str, detections: Sequence[Detection]) -> str:
-    answer = write_answer(answer_format, detections, SIZE)
+def written(
+    answer_format: str, detections: Sequence[Detection], uses: Sequence[CandidateUse | None] = ()
+) -> str:
+    answer = write_answer(answer_format, detections, SIZE, uses)
     return fill_placeholders([answer.content], answer.objects)[0]
 
 

@@ -87,3 +87,19 @@ def test_agreement_falls_with_errors_and_with_loose_boxes():
     assert agreement(judge_detections([at(0)], [at(2)])) == 8 / 12
     assert agreement(judge_detections([at(0)], [])) == 0
     assert agreement(judge_detections([at(0)], [at(0, "cat")])) == 0
+
+
+def test_boxes_of_other_pictures_are_no_pair() -> None:
+    here, there = Detection("cat", Box(0, 0, 10, 10)), Detection("cat", Box(0, 0, 10, 10), picture=1)
+    assert [item.outcome for item in judge_detections([here, there], [there])] == [
+        Outcome.TRUE_POSITIVE,
+        Outcome.MISSED,
+    ]
+    wrong = Detection("dog", Box(0, 0, 10, 10), picture=1)
+    assert [item.outcome for item in judge_detections([here], [there, wrong])] == [
+        Outcome.FALSE_POSITIVE,
+        Outcome.FALSE_POSITIVE,
+        Outcome.MISSED,
+    ]
+    assert judge_detections([], [there], [here])[0].outcome is Outcome.FALSE_POSITIVE
+    assert judge_detections([], [there], [there])[0].outcome is Outcome.IN_CROWD

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,97 @@ def test_answers_in_words_are_no_predictions_of_boxes(tmp_path: Path) -> None:
     rows = [{"image_id": 1, "detections": []}, {"image_id": 2, "detections": [], "region": mark}]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     assert [item.image_id for item in read_predictions(path)] == [1]
+
+
+SEVERAL: dict[str, Any] = {
+    **ROW,
+    "pictures": [
+        {"image_id": 7, "image": "images/a.jpg", "width": 64, "height": 48},
+        {"image_id": 9, "image": "images/b.jpg", "width": 30, "height": 30},
+        {"image_id": 8, "image": "images/a.jpg", "width": 64, "height": 48},
+    ],
+    "detections": [
+        {"label": "red", "box": [1, 2, 3, 4], "picture": 2},
+        {"label": "red", "box": [5, 6, 7, 8], "score": 0.5, "picture": 0},
+        {"label": "blue", "box": [1, 2, 3, 4], "picture": 2},
+    ],
+}
+
+
+def read_row(folder: Path, row: dict[str, Any]) -> list[Prediction]:
+    path = folder / "predictions.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    return read_predictions(path)
+
+
+def test_a_row_about_several_pictures_is_a_prediction_for_each(tmp_path: Path) -> None:
+    first, second, third = read_row(tmp_path, SEVERAL)
+    assert [(item.image_id, item.image, item.place) for item in (first, second, third)] == [
+        (7, "images/a.jpg", 0),
+        (9, "images/b.jpg", 1),
+        (8, "images/a.jpg", 2),
+    ]
+    assert first.detections == (Detection("red", Box(5, 6, 7, 8), 0.5),)
+    assert second.detections == ()
+    assert third.detections == (Detection("red", Box(1, 2, 3, 4)), Detection("blue", Box(1, 2, 3, 4)))
+    assert {item.together for item in (first, second, third)} == {(7, 9, 8)}
+    assert [item.found_elsewhere for item in (first, second, third)] == [2, 3, 1]
+    assert {item.problems for item in (first, second, third)} == {("truncated",)}
+    assert second.is_readable  # objects are found in the other pictures
+    nothing = read_row(tmp_path, {**SEVERAL, "detections": []})
+    assert not any(item.is_readable for item in nothing)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"detections": [{"label": "red", "box": [1, 2, 3, 4]}]}, "needs `picture`, from 0"),
+        ({"detections": [{"label": "red", "box": [1, 2, 3, 4], "picture": 3}]}, "after the last, which is 2"),
+        ({"detections": [{"label": "red", "box": [1, 2, 3, 4], "picture": -1}]}, "not a whole number from 0"),
+        ({"detections": [{"label": "red", "box": [1, 2, 3, 4], "picture": True}]}, "not a whole number"),
+        ({"pictures": []}, "`pictures` needs an object"),
+        ({"pictures": ["a.png"]}, "`pictures` needs an object"),
+        ({"pictures": [{"image_id": 7}, {"image_id": 7}, {"image_id": 8}]}, "image_id of their own"),
+        ({"pictures": [{"image_id": 9}, {"image_id": 7}, {"image_id": 8}]}, "the first that of the row"),
+        ({"pictures": [{"image_id": 7}, {"image_id": "9"}, {"image_id": 8}]}, "image_id '9' is not a whole"),
+        ({"pictures": [{"image_id": 7}, {}, {"image_id": 8}]}, "image_id"),
+        (
+            {"pictures": [{"image_id": 7}, {"image_id": 9, "image": "../b.jpg"}, {"image_id": 8}]},
+            "is not inside the data set's folder",
+        ),
+    ],
+)
+def test_pictures_that_make_no_sense_are_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        read_row(tmp_path, {**SEVERAL, **changes})
+    assert "line 1" in str(caught.value)
+
+
+def test_a_box_of_another_picture_needs_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the row has no `pictures`"):
+        read_row(tmp_path, {**ROW, "detections": [{"label": "a", "box": [1, 2, 3, 4], "picture": 1}]})
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(f"{json.dumps(SEVERAL)}\n{json.dumps({**ROW, 'image_id': 9})}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 2: image_id 9 comes a second time"):
+        read_predictions(path)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 3)), max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_each_written_detection_comes_back_in_its_picture(
+    tmp_path: Path, found: list[tuple[str, int]]
+) -> None:
+    detections = [Detection(name, Box(n, 0, n + 1, 1), picture=at) for n, (name, at) in enumerate(found)]
+    row = {
+        "image_id": 1,
+        "pictures": [{"image_id": number, "image": "a"} for number in (1, 2, 3, 4)],
+        "detections": [written_detection(item, of_several=True) for item in detections],
+    }
+    back = [
+        replace(item, picture=prediction.place)
+        for prediction in read_row(tmp_path, row)
+        for item in prediction.detections
+    ]
+    assert sorted(back, key=lambda item: item.box.x1) == detections

@@ -161,6 +161,8 @@ def test_ctrl_c_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert run_command(command) == 130
     assert capsys.readouterr().err == "interrupted: repeat the command to resume\n"
+    assert run_command(command, resumes=False) == 130
+    assert capsys.readouterr().err == "interrupted: repeat the command to begin anew\n"
 
 
 def test_our_own_bugs_keep_their_traceback() -> None:

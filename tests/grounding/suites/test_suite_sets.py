@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from grounding.card import Card, save_card
 from grounding.errors import UserError
 from grounding.suites.suite_recipe import SuiteRecipe
 from grounding.suites.suite_sets import SuiteSet, list_sets, missing_parts
@@ -16,8 +17,9 @@ def suite(**changes: Any) -> SuiteRecipe:
 
 def prepared(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    for name in ("card.json", "val.jsonl", "annotations_val.json"):
+    for name in ("val.jsonl", "annotations_val.json"):
         (folder / name).write_text("{}")
+    save_card(Card("", {}, "objects", (), "none", {}, {}), folder)
     return folder
 
 
@@ -25,10 +27,11 @@ def test_a_pattern_names_the_prepared_data_sets_by_their_folders(tmp_path: Path)
     for name in ("b", "a"):
         prepared(tmp_path / "sets" / name)
     (tmp_path / "sets" / "no_data_set").mkdir()
-    named = {"z": {"dataset": str(tmp_path / "sets" / "a"), "domain": "out"}}
+    named = {"z": {"dataset": str(tmp_path / "sets" / "a"), "domain": "out", "group": "Flora & Fauna"}}
     found = list_sets(suite(datasets=f"{tmp_path}/sets/*", sets=named), PATH)
     assert [one.name for one in found] == ["z", "a", "b"]
-    assert found[0].domain == "out"
+    assert (found[0].domain, found[0].group) == ("out", "Flora & Fauna")
+    assert found[1].domain is found[1].group is None
     assert found[2].dataset == tmp_path / "sets" / "b"
 
 
@@ -41,6 +44,8 @@ def test_a_pattern_names_the_prepared_data_sets_by_their_folders(tmp_path: Path)
         ({"a": {"dataset": "b", "images": "c"}}, "sets.a: write dataset"),
         ({"a": {"dataset": 3}}, "sets.a.dataset: a text"),
         ({"a": {"datset": "b"}}, "unknown key 'datset', did you mean 'dataset'"),
+        ({"a": {"dataset": "b", "group": ""}}, "sets.a.group: a text"),
+        ({"a": {"dataset": "b", "group": ["x"]}}, "sets.a.group: a text"),
         ({"a": {"dataset": "b", "domain": "inside"}}, "'inside' is not one of in, out"),
     ],
 )
@@ -62,5 +67,9 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "val.jsonl").unlink()
     (problem,) = missing_parts(SuiteSet("a", tmp_path / "a"))
     assert problem.startswith(f"{tmp_path / 'a' / 'val.jsonl'}: no such file")
+    replay = Card("", {}, "objects", (), "none", {"source": {"kind": "replay"}}, {})
+    save_card(replay, tmp_path / "a")
+    (problem,) = missing_parts(SuiteSet("a", tmp_path / "a"))
+    assert problem.startswith(f"{tmp_path / 'a'}: holds a model's answers to prompts")
     pope = SuiteSet("p", questions=tmp_path / "q.json", images=tmp_path / "images")
     assert len(list(missing_parts(pope))) == 2

@@ -1,4 +1,4 @@
-"""An engine that sees rectangles of known colours in its picture."""
+"""An engine that sees rectangles of known colours in its pictures."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
+from grounding.answers.asked import Asked
 from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size, iou
 from grounding.samples import Detection
@@ -15,6 +16,10 @@ from infer.engines.protocol import RawAnswer, Request, Token
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 SIZE = Size(400, 300)
 SMALL, LARGE = Detection("red", Box(20, 30, 32, 40)), Detection("green", Box(150, 100, 350, 280))
+
+SMALLER = Size(100, 200)
+ELSEWHERE = Detection("green", Box(10, 20, 60, 100))
+"""What the first picture of a question with two has; the second has the two above."""
 
 
 @dataclass
@@ -35,16 +40,19 @@ class ColorEngine:
         return [RawAnswer(self._answer(request), is_cut=False) for request in requests]
 
     def _answer(self, request: Request) -> str:
-        with Image.open(request.picture) as image:
-            pixels, size = np.asarray(image), Size(*image.size)
         named = [name for name in COLORS if re.search(rf"\b{name}\b", request.user)] or list(COLORS)
         found = list(self.lies.get(request.draw, [])) if len(named) == len(COLORS) else []
-        for name in named:
-            rows, columns = np.nonzero((pixels == COLORS[name]).all(-1))
-            if len(rows) >= max(1, self.least * pixels.shape[0] * pixels.shape[1]):
-                box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-                found.append(Detection(name, box))
-        return write_answer("json", found, size).content
+        sizes = []
+        for place, path in enumerate(request.images):
+            with Image.open(path) as image:
+                pixels = np.asarray(image)
+                sizes.append(Size(*image.size))
+            for name in named:
+                rows, columns = np.nonzero((pixels == COLORS[name]).all(-1))
+                if len(rows) >= max(1, self.least * pixels.shape[0] * pixels.shape[1]):
+                    box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+                    found.append(Detection(name, box, picture=place))
+        return write_answer("json", found, Asked(tuple(sizes))).content
 
 
 @dataclass

@@ -8,10 +8,10 @@ from PIL import Image
 
 from grounding.card import Card, save_card
 from grounding.categories import number_categories
-from infer.asking.dataset_questions import Question
+from infer.asking.dataset_questions import AskedPicture, Question
 from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
-from tests.infer.asking.color_engine import COLORS, LARGE, SIZE, SMALL
+from tests.infer.asking.color_engine import COLORS, ELSEWHERE, LARGE, SIZE, SMALL, SMALLER
 
 
 @pytest.fixture
@@ -44,3 +44,19 @@ def questions(tmp_path: Path) -> list[Question]:
             Question.of_one(number, path.name, SIZE, Request((path,), "", "<image>Task: Object Detection"))
         )
     return made
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Question:
+    """A question about two pictures of different sizes: ELSEWHERE is in one, SMALL and LARGE in the other."""
+    pictures = []
+    for number, (size, objects) in enumerate(((SMALLER, (ELSEWHERE,)), (SIZE, (SMALL, LARGE))), start=5):
+        pixels = np.full((size.height, size.width, 3), 128, np.uint8)
+        for item in objects:
+            x1, y1, x2, y2 = map(int, item.box.xyxy)
+            pixels[y1:y2, x1:x2] = COLORS[item.label]
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        pictures.append(AskedPicture(number, f"{number}.png", size))
+    files = tuple(tmp_path / picture.image for picture in pictures)
+    text = "Image 1: <image>\nImage 2: <image>\nTask: Object Detection"
+    return Question(tuple(pictures), Request(files, "", text))

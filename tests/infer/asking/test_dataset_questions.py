@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from grounding.boxes import Size
 from grounding.errors import UserError
-from infer.asking.dataset_questions import read_questions
+from infer.asking.dataset_questions import fingerprint_questions, read_questions
+from tests.infer.several_pictures import GROUPS, join_questions
 
 
 def test_records_that_share_an_image_take_its_entries_in_order(dataset: Any) -> None:
@@ -82,4 +85,61 @@ def test_links_do_not_lead_outside(dataset: Any) -> None:
     (dataset.path / image).rename(dataset.path.parent / "secret.png")
     (dataset.path / image).symlink_to("../../secret.png")
     with pytest.raises(UserError, match=r"line 1: .* lies outside the data set's folder"):
+        read_questions(dataset.path, "val")
+
+
+def test_the_pictures_of_the_first_question_are_asked_about_in_their_order(dataset: Any) -> None:
+    join_questions(dataset.path)
+    questions = read_questions(dataset.path, "val")
+    assert [tuple(each.image_id for each in item.pictures) for item in questions] == list(GROUPS)
+    second = questions[1]
+    assert [(each.size.width, each.size.height) for each in second.pictures] == [
+        (33, 90),
+        (200, 150),
+        (64, 48),
+    ]
+    assert second.asked.sizes == tuple(each.size for each in second.pictures)
+    assert [path.name for path in second.request.images] == ["000103.png", "000104.png", "000105.png"]
+    assert (second.image_id, second.size, second.image) == (103, Size(33, 90), "images/000103.png")
+    assert [item.is_about_several for item in questions] == [True, True, False, False]
+    turned = replace(
+        second,
+        pictures=second.pictures[::-1],
+        request=replace(second.request, images=second.request.images[::-1]),
+    )
+    hashes = {
+        fingerprint_questions([item]) for item in (second, turned, replace(second, pictures=second.pictures))
+    }
+    assert len(hashes) == 2
+
+
+def test_pictures_that_later_turns_show_are_not_asked_about(dataset: Any) -> None:
+    join_questions(dataset.path)
+    path = dataset.path / "val.jsonl"
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    row["messages"] += [
+        {"role": "user", "content": "<image>And here?"},
+        {"role": "assistant", "content": "No"},
+    ]
+    row["images"].append("images/000107.png")
+    path.write_text(json.dumps(row), encoding="utf-8")
+    (question,) = read_questions(dataset.path, "val")
+    assert [each.image_id for each in question.pictures] == [101, 102]
+    assert len(question.request.images) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("images/gone.png", "line 1: no image"),
+        ("../secret.png", "line 1: ../secret.png lies outside .* not sent to a server"),
+    ],
+)
+def test_every_picture_of_a_question_is_checked(dataset: Any, name: str, message: str) -> None:
+    join_questions(dataset.path)
+    path = dataset.path / "val.jsonl"
+    row = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+    row["images"][1] = name
+    path.write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
         read_questions(dataset.path, "val")

@@ -19,3 +19,8 @@ def test_a_merged_answer_keeps_every_text_and_every_problem() -> None:
     first, second = ParsedAnswer("one", (box,), ("truncated",)), ParsedAnswer("two", (), ("no area",))
     merged = merge_answers([("x", first), ("y", second)], [box, box])
     assert merged == ParsedAnswer("[x] one\n[y] two", (box, box), ("truncated", "no area"))
+
+
+def test_boxes_at_one_place_of_two_pictures_are_two_objects() -> None:
+    here, there = Detection("a", Box(0, 0, 10, 10)), Detection("a", Box(0, 0, 10, 10), picture=1)
+    assert suppress_overlaps([here, there, here]) == (here, there)

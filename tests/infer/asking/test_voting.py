@@ -32,3 +32,10 @@ def test_a_description_of_the_votes_is_kept() -> None:
     first, second = Detection("a", Box(0, 0, 9, 9)), Detection("a", Box(0, 0, 9, 9), description="red")
     (item,) = count_votes([[first], [second]])
     assert item.description == "red"
+
+
+def test_votes_are_for_one_picture() -> None:
+    here, there = Detection("a", Box(0, 0, 10, 10)), Detection("a", Box(0, 0, 10, 10), picture=1)
+    votes = count_votes([[here], [there], [here, there]])
+    assert [(item.picture, item.score) for item in votes] == [(0, 2 / 3), (1, 2 / 3)]
+    assert count_votes([[here], [there], [there]]) == [replace(there, score=2 / 3)]

@@ -1,4 +1,7 @@
+import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -7,13 +10,14 @@ from grounding.errors import UserError
 from grounding.prompts import find_wordings
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question
-from infer.asking.parsed_answers import NO_SCORE
+from infer.asking.parsed_answers import NO_SCORE, ParsedAnswer
 from infer.asking.verifying import NOT_VERIFIED
 from infer.asking.ways import ask_batch
 from infer.confidence.box_features import ALTERNATIVES, FEATURE_NAMES
 from infer.confidence.calibration import BeingFitted
+from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
-from tests.infer.asking.color_engine import COLORS, LARGE, SMALL, ColorEngine, TokenEngine, ious
+from tests.infer.asking.color_engine import COLORS, ELSEWHERE, LARGE, SMALL, ColorEngine, TokenEngine, ious
 from tests.infer.confidence.made_calibrations import calibration_of, weighing_of
 
 
@@ -112,3 +116,90 @@ def test_boxes_without_tokens_have_no_calibrated_score(
     assert [found.score for found in answer.detections] == [None, None]
     assert answer.problems == (NO_SCORE,)
     assert nothing.problems == ()
+
+
+def placed(answered: ParsedAnswer) -> list[tuple[int, str, Box]]:
+    """Return picture, label and whole pixels of each box."""
+    return [(item.picture, item.label, Box(*map(round, item.box.xyxy))) for item in answered.detections]
+
+
+ALL = [(0, "green", ELSEWHERE.box), (1, "green", LARGE.box), (1, "red", SMALL.box)]
+"""What the two pictures of `pair` show."""
+
+
+def test_each_box_is_in_pixels_of_its_picture(recipe: InferRecipe, pair: Question) -> None:
+    engine = ColorEngine()
+    (answered,) = ask_batch(engine, [pair], recipe)
+    assert engine.requests == [pair.request]
+    assert sorted(placed(answered)) == ALL
+    assert answered.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "requests"),
+    [
+        ({"per_category": True}, 3),
+        ({"verify": "drop"}, 3),
+        ({"agree": 3, "temperature": 0.7}, 3),
+        ({"recall": "high", "recall_answers": 2}, 3),
+        ({"agree": 2, "temperature": 0.7, "per_category": True, "verify": "mark"}, 8),
+    ],
+)
+def test_the_ways_of_asking_keep_pictures_apart(
+    recipe: InferRecipe, pair: Question, changes: dict[str, Any], requests: int
+) -> None:
+    """Both pictures have a green rectangle: neither stands for the other."""
+    engine = ColorEngine()
+    (answered,) = ask_batch(engine, [pair], replace(recipe, **changes))
+    assert sorted(placed(answered)) == ALL
+    assert len(engine.requests) == requests
+    assert {request.images for request in engine.requests} == {pair.request.images}
+    assert {request.user.partition("Task")[0][:34] for request in engine.requests} == {
+        "Image 1: <image>\nImage 2: <image>\n"
+    }
+
+
+def test_boxes_at_one_place_of_two_pictures_are_two_objects(recipe: InferRecipe, pair: Question) -> None:
+    """A lie in the first picture, at the place of the second one's object, gets no vote from that."""
+    share = Box(LARGE.box.x1 / 4, LARGE.box.y1 * 2 / 3, LARGE.box.x2 / 4, LARGE.box.y2 * 2 / 3)
+    lie = Detection("red", share)
+    changed = replace(recipe, agree=3, temperature=0.7)
+    (answered,) = ask_batch(ColorEngine(lies={0: [lie]}), [pair], changed)
+    assert sorted(placed(answered)) == ALL
+    (marked,) = ask_batch(ColorEngine(lies={0: [lie]}), [pair], replace(recipe, verify="drop"))
+    assert sorted(placed(marked)) == ALL
+    assert marked.problems == (NOT_VERIFIED,)
+
+
+def test_coordinates_in_pixels_are_those_of_each_picture(recipe: InferRecipe, pair: Question) -> None:
+    class InPixels(ColorEngine):
+        def _answer(self, request: Request) -> str:
+            return json.dumps(
+                [
+                    {"image": place + 1, "bbox_2d": list(item.box.xyxy), "label": item.label}
+                    for place, item in ((0, ELSEWHERE), (1, LARGE))
+                ]
+            )
+
+    (answered,) = ask_batch(InPixels(), [pair], replace(recipe, answer_units="pixels"))
+    assert placed(answered) == [ALL[0], ALL[1]]
+
+
+@pytest.mark.parametrize("zoom", ["tiles", "boxes"])
+def test_zoom_says_that_it_is_for_one_picture(recipe: InferRecipe, pair: Question, zoom: str) -> None:
+    engine = ColorEngine()
+    with pytest.raises(UserError, match=f"zoom={zoom}: asks about parts of one picture, and a"):
+        ask_batch(engine, [pair], replace(recipe, zoom=zoom))
+    assert engine.requests == []
+
+
+def test_features_of_boxes_do_not_depend_on_other_pictures(recipe: InferRecipe, pair: Question) -> None:
+    """Overlaps and sizes are those in the own picture."""
+    scored = replace(recipe, score="calibrated")
+    (answered,) = ask_batch(TokenEngine(), [pair], scored, BeingFitted())
+    rows = [dict(zip(FEATURE_NAMES, item.features, strict=True)) for item in answered.detections]
+    sizes = {item.picture: row["size"] for item, row in zip(answered.detections, rows, strict=True)
+             if item.label == "green"}  # fmt: skip
+    assert {row["largest_overlap"] for row in rows} == {0.0}
+    assert sizes[0] == pytest.approx(math.log(math.sqrt(0.5 * 0.4)), abs=0.01)
+    assert sizes[1] == pytest.approx(math.log(math.sqrt(0.5 * 0.6)), abs=0.01)

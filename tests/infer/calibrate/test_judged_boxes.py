@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from infer.calibrate.known_answers import KnownAnswers, read_known_answers
 from infer.confidence.box_features import FEATURE_NAMES
 from infer.engines.protocol import Request
 from infer.recipe import InferRecipe
+from tests.infer.conftest import write_dataset
 from tests.infer.doubtful_engine import DoubtfulEngine, write_doubtful_dataset
+from tests.infer.several_pictures import GROUPS, join_questions
 
 FEATURES = tuple(range(len(FEATURE_NAMES)))
 TRUTH = Box(0, 0, 10, 10)
@@ -59,3 +62,17 @@ def test_questions_about_one_picture_are_one_group(tmp_path: Path) -> None:
     scores = np.array([box.detection.score for box in answers.judged])
     assert (scores > 0).all()
     assert np.isfinite(answers.features).all()
+
+
+def test_objects_of_all_pictures_are_known_in_their_places(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data").path
+    join_questions(data)
+    (data / "val.jsonl").rename(data / "calibration.jsonl")
+    (data / "annotations_val.json").rename(data / "annotations_calibration.json")
+    known = read_known_answers(data, None)
+    assert [[item.picture for item in objects] for objects in known.objects] == [[0, 1], [0, 1, 2], [0], [0]]
+    assert [len(question.pictures) for question in known.questions] == list(map(len, GROUPS))
+    right = {place: ParsedAnswer("", objects, ()) for place, objects in enumerate(known.objects)}
+    assert all(box.is_right for box in judge_answers(known, right))
+    turned = tuple(replace(item, picture=1 - item.picture) for item in known.objects[0])
+    assert not any(box.is_right for box in judge_answers(known, {0: ParsedAnswer("", turned, ())}))

@@ -4,7 +4,7 @@ import pytest
 
 from grounding.boxes import Box, Size
 from grounding.samples import Detection
-from infer.asking.dataset_questions import Question
+from infer.asking.dataset_questions import AskedPicture, Question
 from infer.asking.parsed_answers import ParsedAnswer
 from infer.calibrate.held_out_report import format_orders, measure_orders, measured_figures
 from infer.calibrate.judged_boxes import JudgedAnswers, judge_answers
@@ -85,3 +85,27 @@ def test_the_report_has_the_errors_of_the_scores() -> None:
     assert [line.split()[0] for line in shown.splitlines()] == [
         "scores", "-------------", "constant", "mean_logprob", "calibrated", "perfect",
     ]  # fmt: skip
+
+
+def test_each_picture_of_a_question_is_an_image_of_its_own() -> None:
+    """Boxes at the same place of the wrong picture are wrong; one question has two pictures."""
+    sizes = (Size(100, 100), Size(50, 50))
+    pictures = tuple(AskedPicture(number, "a.png", size) for number, size in enumerate(sizes))
+    request = Request((Path("a.png"), Path("b.png")), "", "<image><image>")
+    one = Question.of_one(7, "c.png", sizes[0], Request((Path("c.png"),), "", "<image>"))
+    wanted = (Detection("cat", RIGHT), Detection("cat", RIGHT, picture=1))
+    known = KnownAnswers("calibration", (Question(pictures, request), one), (wanted, wanted[:1]), ((), ()))
+
+    def orders(*found: Detection) -> dict[str, float | None]:
+        parsed = {
+            0: ParsedAnswer("", found, ()),
+            1: ParsedAnswer("", (Detection("cat", RIGHT, 0.5, (1.0,)),), ()),
+        }
+        answers = JudgedAnswers(known, (("a", "b"), ("c",)), tuple(judge_answers(known, parsed)))
+        assert answers.contents == ("a", "b", "c")
+        assert answers.groups.tolist() == [0, 0, 1]
+        return by_name(score_orders(answers, [0.5] * len(answers.judged), ["cat"]))
+
+    right = tuple(Detection("cat", RIGHT, 0.5, (1.0,), picture=place) for place in (0, 1))
+    assert orders(*right)["perfect order"] == pytest.approx(1)
+    assert orders(right[0], right[0])["perfect order"] == pytest.approx(2 / 3, abs=0.01)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
 from grounding.boxes import Size
 from infer.confidence.box_features import FEATURE_NAMES, Features, box_features
@@ -142,3 +143,16 @@ def test_any_text_gives_finite_numbers(
     reading = read_answer(text, size)
     for features in box_features(reading, tokens, size, is_cut=False):
         assert features is None or (len(features) == len(FEATURE_NAMES) and all(map(math.isfinite, features)))
+
+
+def test_boxes_of_other_pictures_are_no_repeats_and_sizes_are_those_of_the_own_picture() -> None:
+    asked = Asked((SIZE, Size(500, 2000)))
+    text = "Image 1: cat(100,200),(300,600)\nImage 2: cat(100,200),(300,600)"
+    tokens = tokens_of(text)
+    first, second = map(named, box_features(read_answer(text, asked), tokens, asked, is_cut=False))
+    for features in (first, second):
+        assert (features["largest_overlap"], features["repeats"]) == (0, 0)
+        assert features["size"] == pytest.approx(math.log(math.sqrt(0.2 * 0.4)), abs=1e-4)
+    both = text.replace("Image 2", "Image 1")
+    again = named(box_features(read_answer(both, asked), tokens_of(both), asked, is_cut=False)[1])
+    assert (again["largest_overlap"], again["repeats"]) == (1, 1)

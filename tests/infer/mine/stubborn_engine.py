@@ -113,3 +113,51 @@ def mine_in(folder: Path, checkpoint: Path) -> Path:
     settings = MineSettings(answers=2, batch_size=2, output_dir=str(folder / "hard"))
     mine(str(checkpoint), folder / "data", settings, lambda _: StubbornEngine())
     return folder / "hard"
+
+
+@dataclass
+class PairEngine(StubbornEngine):
+    """The same about two pictures; every second answer puts what is in the first into the second, too."""
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        self.asked += requests
+        return [RawAnswer(self._pair(item), is_cut=False) for item in requests]
+
+    def _pair(self, request: Request) -> str:
+        first, second = (ANSWERS[int(path.stem)][request.draw % 2] for path in request.images)
+        return f"Image 1: {first}\nImage 2: {second}" + (f", {first}" if request.draw % 2 else "")
+
+
+def join_pairs(folder: Path) -> None:
+    """Write the records of a data set anew: each asks about two of the images."""
+    rows = rows_of(folder / "train.jsonl")
+    joined = []
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        texts = [row["messages"][-1]["content"] for row in (first, second)]
+        objects = [row["objects"] for row in (first, second)]
+        question = first["messages"][1]["content"].replace("<image>", "<image><image>")
+        answer = "\n".join(f"Image {number}: {text}" for number, text in enumerate(texts, start=1))
+        joined.append(
+            {
+                "messages": [
+                    first["messages"][0],
+                    {"role": "user", "content": question},
+                    {"role": "assistant", "content": answer},
+                ],
+                "images": [*first["images"], *second["images"]],
+                "objects": {
+                    "ref": [*objects[0]["ref"], *objects[1]["ref"]],
+                    "bbox": [*objects[0]["bbox"], *objects[1]["bbox"]],
+                    "image_id": [0] * len(objects[0]["ref"]) + [1] * len(objects[1]["ref"]),
+                },
+            }
+        )
+    write_rows(folder / "train.jsonl", joined)
+
+
+def mine_pairs(folder: Path, checkpoint: Path) -> Path:
+    """Mine the data set in data/ of a folder with two pictures a question, and return what was mined."""
+    join_pairs(folder / "data")
+    settings = MineSettings(answers=2, batch_size=2, output_dir=str(folder / "hard"), negatives=2)
+    mine(str(checkpoint), folder / "data", settings, lambda _: PairEngine())
+    return folder / "hard"

@@ -7,7 +7,8 @@ import pytest
 from grounding.errors import UserError
 from infer.mine.mine_settings import MineSettings
 from infer.mine.mining import mine
-from tests.infer.mine.stubborn_engine import StubbornEngine, rows_of, write_mined_source
+from infer.mine.worst_answers import read_worst_answers
+from tests.infer.mine.stubborn_engine import StubbornEngine, mine_pairs, rows_of, write_mined_source
 
 FILES = (
     "card.json",
@@ -120,3 +121,31 @@ def test_without_output_dir_it_lies_beside_the_checkpoint(checkpoint: Path, sour
     assert engine.asked == []  # what is written into its folder makes no other checkpoint of it
     with pytest.raises(UserError, match="somebody/model is no folder on this machine: set output_dir="):
         mine("somebody/model", source, SETTINGS, lambda _: StubbornEngine())
+
+
+def test_questions_with_several_pictures_stay_whole(checkpoint: Path, tmp_path: Path) -> None:
+    write_mined_source(tmp_path / "two" / "data")
+    mined = mine_pairs(tmp_path / "two", checkpoint)
+    graded = rows_of(mined / "graded.jsonl")
+    assert [[picture["image"][-5] for picture in row["pictures"]] for row in graded] == [
+        ["0", "1"], ["2", "3"], ["4", "5"],
+    ]  # fmt: skip
+    first = {(item["label"], item["picture"]): item["grades"] for item in graded[0]["objects"]}
+    assert first == {("cat", 0): {"right": 2}, ("cat", 1): {"right": 2}, ("dog", 1): {"missed": 2}}
+    assert graded[1]["invented"] == {"cat": 0.5}  # of the first picture, in the second
+    hard = rows_of(mined / "hard.jsonl")
+    records = [{key: value for key, value in row.items() if key != "weight"} for row in hard]
+    asked = rows_of(tmp_path / "two" / "data" / "train.jsonl")
+    assert asked[0] in records
+    negatives = [row for row in records if "negative" in row]
+    assert negatives
+    for row in negatives:
+        label = next(name for name in ("cat", "dog", "cow") if name in row["messages"][1]["content"])
+        (there,) = [each["objects"]["ref"] for each in asked if each["images"] == row["images"]]
+        assert len(row["images"]) == 2
+        assert row["messages"][1]["content"].count("<image>") == 2
+        assert label not in there
+    assert all((mined / name).is_file() for row in hard for name in row["images"])
+    found = read_worst_answers(mined)
+    assert [item.worst.image_id for item in found] == list(range(1, 7))
+    assert [item.worst.place for item in found] == [0, 1] * 3

@@ -18,5 +18,5 @@ class ListEngine:
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Request) -> RawAnswer:
-        answer = self.by_image.get(f"image{request.picture.stem}", self.texts)[request.draw]
+        answer = self.by_image.get(f"image{request.images[0].stem}", self.texts)[request.draw]
         return RawAnswer(answer, is_cut=False) if isinstance(answer, str) else answer

@@ -12,6 +12,7 @@ from infer.engines.protocol import RawAnswer
 from infer.pairs.pair_making import make_pairs
 from infer.pairs.pair_settings import PairSettings
 from tests.infer.pairs.answering import RIGHT, ListEngine
+from tests.infer.several_pictures import GROUPS, join_questions, right_answer
 
 HALF, WRONG = "red square(100,100),(400,400)", "red square(600,600),(900,900)"
 TRUTH = "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(100,100),(500,500)<|box_end|>"
@@ -225,3 +226,39 @@ def test_the_folder_is_beside_the_checkpoint_unless_set(tmp_path: Path) -> None:
     assert PairSettings(keep="best").output_path(str(tmp_path)) == tmp_path / "best"
     with pytest.raises(UserError, match="output_dir: org/model is no folder on this machine"):
         PairSettings().output_path("org/model")
+
+
+def test_pairs_and_best_answers_of_several_pictures_keep_all(
+    checkpoint: Path, dataset: Any, tmp_path: Path
+) -> None:
+    join_questions(dataset.path, "train")
+    right, wrong = right_answer(2), right_answer(2).replace("Image 2", "Image 1")
+    texts = [RIGHT, WRONG, RIGHT]
+    by_image = {"image000101": [right, wrong, right], "image000103": [right_answer(3)] * 3}
+    _, rows = make(checkpoint, dataset, settings(tmp_path / "pairs"), texts, **by_image)
+    first = rows[0]
+    assert first["images"] == ["images/000101.png", "images/000102.png"]
+    assert texts_of(first) == (right, wrong)  # a box in the wrong picture is worth less
+    best = settings(tmp_path / "best", keep="best")
+    _, rows = make(checkpoint, dataset, best, texts, **by_image)
+    assert rows[1]["objects"]["image_id"] == [0, 1, 2]
+    assert rows[1]["messages"][-1]["content"].startswith("Image 1: <ref-object><bbox>")
+
+
+def test_pictures_of_one_question_are_held_out_together(
+    checkpoint: Path, dataset: Any, tmp_path: Path
+) -> None:
+    join_questions(dataset.path, "train")
+    by_image = {
+        f"image{group[0]:06}": [right_answer(len(group)), right_answer(len(group)).replace("500", "900")]
+        for group in GROUPS
+    }
+    for seed in range(4):
+        chosen = settings(tmp_path / str(seed), val_share=0.5, seed=seed, answers=2)
+        make(checkpoint, dataset, chosen, [], **by_image)
+        shown = []
+        for split in ("train", "val"):
+            lines = (tmp_path / str(seed) / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+            shown.append({image for line in lines for image in json.loads(line)["images"]})
+        assert len(shown[0]) + len(shown[1]) == 7
+        assert not shown[0] & shown[1]

@@ -11,6 +11,7 @@ from grounding.errors import UserError
 from infer.recipe import InferRecipe
 from infer.runs.grammar_check import check_grammar
 from infer.runs.predict import predict
+from tests.infer.several_pictures import join_questions
 
 
 @pytest.fixture
@@ -97,4 +98,13 @@ def test_answers_in_words_are_no_answers_of_the_grammar(recipe: InferRecipe, dat
     del others[0]["region"]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in [*others, *rows]), encoding="utf-8")
     with pytest.raises(UserError, match="'a cat' is no answer that grammar=objects"):
+        check_grammar(recipe)
+
+
+def test_answers_about_several_pictures_have_their_own_grammar(recipe: InferRecipe, dataset: Any) -> None:
+    join_questions(dataset.path)
+    check_grammar(recipe)
+    path = dataset.path / "val.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("Image 2: ", "Image 9: "), encoding="utf-8")
+    with pytest.raises(UserError, match=r"line 1: 'Image 1: .* is no answer that grammar=objects"):
         check_grammar(recipe)

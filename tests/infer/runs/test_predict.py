@@ -12,10 +12,14 @@ import pytest
 
 from grounding.answers.forms import TRUNCATED
 from grounding.errors import UserError
+from grounding.predictions.prediction_rows import read_predictions
 from infer.engines.checkpoint import find_checkpoint, fingerprint_checkpoint
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
+from infer.runs.shards import merge_shards
+from infer.scoring.scorecard import score_predictions
+from tests.infer.several_pictures import GROUPS, join_questions, right_answer
 from tests.models.heads.random_head import save_random_head
 
 SLOW_ENGINE = Path(__file__).with_name("slow_engine.py")
@@ -249,3 +253,67 @@ def test_questions_for_words_follow_those_about_boxes_and_their_rows_have_the_ma
     assert again[2:] == words[:2]
     engine, _ = ask(recipe)
     assert engine.asked == []
+
+
+class PicturesEngine(FakeEngine):
+    """Finds the same place in each picture, in answers as they are trained."""
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        self.asked += requests
+        return [RawAnswer(right_answer(len(request.images)), self.is_cut) for request in requests]
+
+
+def test_a_row_about_several_pictures_has_them_and_each_box_says_its_own(recipe: InferRecipe) -> None:
+    join_questions(Path(recipe.dataset))
+    engine = PicturesEngine()
+    path = predict(recipe, lambda *_: engine)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [len(request.images) for request in engine.asked] == list(map(len, GROUPS))
+    assert [row["image_id"] for row in rows] == [group[0] for group in GROUPS]
+    assert rows[0]["pictures"] == [
+        {"image_id": 101, "image": "images/000101.png", "width": 64, "height": 64},
+        {"image_id": 102, "image": "images/000102.png", "width": 120, "height": 40},
+    ]
+    assert rows[0]["question"] == "Task: Object Detection"
+    assert rows[0]["detections"] == [
+        {"label": "red square", "box": [6.4, 6.4, 32.0, 32.0], "score": None, "picture": 0},
+        {"label": "red square", "box": [12.0, 4.0, 60.0, 20.0], "score": None, "picture": 1},
+    ]
+    assert "pictures" not in rows[2]
+    assert "picture" not in rows[2]["detections"][0]
+    assert [item.image_id for item in read_predictions(path)] == list(range(101, 108))
+    assert score_predictions(path, draws=0).metrics["f1_95"] == 1
+
+
+def test_questions_with_several_pictures_resume_and_another_picture_asks_again(recipe: InferRecipe) -> None:
+    data = Path(recipe.dataset)
+    join_questions(data)
+    expected = predict(recipe, lambda *_: PicturesEngine()).read_bytes()
+    part = recipe.output_path / "predictions.jsonl.part"
+    part.write_bytes(b"1\t" + expected.splitlines(keepends=True)[1])
+    (recipe.output_path / "predictions.jsonl").unlink()
+    engine = PicturesEngine()
+    assert predict(recipe, lambda *_: engine).read_bytes() == expected
+    assert [len(request.images) for request in engine.asked] == [2, 1, 1]
+    unchanged = PicturesEngine()
+    predict(recipe, lambda *_: unchanged)
+    assert unchanged.asked == []
+    with (data / "images" / "000104.png").open("ab") as image:
+        image.write(b"another length")  # of a picture that is not its question's first
+    again = PicturesEngine()
+    predict(recipe, lambda *_: again)
+    assert len(again.asked) == 4
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_shards_of_questions_with_several_pictures(recipe: InferRecipe, count: int) -> None:
+    join_questions(Path(recipe.dataset))
+    whole = dataclasses.replace(recipe, output_dir=f"{recipe.output_dir}_whole")
+    expected = predict(whole, lambda *_: PicturesEngine()).read_bytes()
+    for number in range(count):
+        predict(dataclasses.replace(recipe, shard=f"{number}/{count}"), lambda *_: PicturesEngine())
+    assert merge_shards(recipe.output_path).read_bytes() == expected
+    limited = dataclasses.replace(whole, limit=2, output_dir=f"{recipe.output_dir}_limit")
+    path = predict(limited, lambda *_: PicturesEngine())
+    assert path.read_bytes() == b"".join(expected.splitlines(keepends=True)[:2])
+    assert score_predictions(path, draws=0).values["images"] == 5

@@ -1,11 +1,15 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from grounding.boxes import Box
 from grounding.yes_no.yes_no_mark import TRUTH, YES_NO_KEY
+from infer.asking.parsed_answers import ParsedAnswer
+from infer.sampling.graded_answers import grade, graded_row, read_graded_row
 from infer.sampling.known_questions import read_known_questions
+from tests.infer.several_pictures import join_questions
 
 REGION = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
 
@@ -38,3 +42,16 @@ def test_objects_named_twice_are_wanted_once(dataset: Any, rows: list[dict[str, 
     (known,) = read_known_questions(dataset.path)
     assert [item.box for item in known.wanted] == [Box(0, 0, 32, 32), Box(0, 0, 16, 16)]
     assert len(known.reading.detections) == 3
+
+
+def test_objects_are_wanted_in_their_pictures(dataset: Any) -> None:
+    join_questions(dataset.path, "train")
+    known = read_known_questions(dataset.path)
+    assert [[item.picture for item in each.wanted] for each in known] == [[0, 1], [0, 1, 2], [0], [0]]
+    assert known[0].wanted[1].box == Box(12, 4, 60, 20)  # in pixels of its picture
+    answers = ParsedAnswer("", known[0].wanted, ())
+    kept = read_graded_row(known[0], graded_row(known[0], [grade(known[0], answers)]))
+    assert kept.answers[0].detections == known[0].wanted
+    turned = tuple(replace(item, picture=1 - item.picture) for item in known[0].wanted)
+    assert grade(known[0], answers).reward == 1
+    assert grade(known[0], ParsedAnswer("", turned, ())).reward < 0.5

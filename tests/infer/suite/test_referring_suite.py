@@ -83,3 +83,17 @@ def test_the_other_splits_are_no_part_of_a_test_set(suite: Path) -> None:
     folder = suite.with_name("refcoco_testA")
     assert (folder / "train.jsonl").read_bytes() == b""
     assert "cat 0" not in (folder / "val.jsonl").read_text()
+
+
+def test_refgta_as_published_is_prepared_as_a_test_set(tmp_path: Path) -> None:
+    content = refcoco()
+    for row in content["instances"]["annotations"]:
+        row.pop("segmentation", None)  # the game's objects have boxes alone
+    for number, ref in enumerate(content["refs"]):
+        ref["split"] = "test" if number else "train"
+    write_refcoco(content, tmp_path / "source")
+    (tmp_path / "source" / "refs(unc).p").rename(tmp_path / "source" / "refs(utokyo).p")
+    words = [f"source.path={tmp_path}/source", "source.val_split=test", f"output_dir={tmp_path}/refgta_test"]
+    prepare("refcoco", *words, "source.train_files='refs(utokyo).p'")
+    rows = (tmp_path / "refgta_test" / "val.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == len(content["refs"]) - 1

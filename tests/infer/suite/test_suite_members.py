@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.suites.suite_recipe import SuiteRecipe, load_suite
-from infer.suite.suite_members import list_members
+from infer.suite.suite_members import check_asked, list_members
 
 PATH = Path("suite.yaml")
 RECIPES = sorted((Path(__file__).parents[3] / "recipes" / "suites").glob("*.yaml"))
@@ -44,19 +45,49 @@ def test_a_server_needs_no_checkpoint() -> None:
     ("changes", "message"),
     [
         ({"metrics": ["APs50"]}, "metrics: unknown 'APs50', did you mean 'AP50'"),
-        ({"answers": {"batchsize": 3}}, "unknown key 'batchsize', did you mean 'batch_size'"),
-        ({"ways": {"a": {"zoom": "much"}}}, "zoom: 'much' is not one of"),
-        ({"ways": {"a": {"split": "train"}}}, "split: the suite sets it"),
-        ({"answers": {"tensor_parallel": 2}}, "tensor_parallel: a suite asks one process"),
+        (
+            {"answers": {"batchsize": 3}},
+            "suite.yaml: answers: unknown key 'batchsize', did you mean 'batch_size'",
+        ),
+        (
+            {"ways": {"a": {}, "b": {"per_categry": True}}},
+            "suite.yaml: ways.b: unknown key 'per_categry', did you mean 'per_category'",
+        ),
+        (
+            {"answers": {"yes_no": {"hihg": 3}}},
+            "answers: unknown key 'yes_no.hihg', did you mean 'yes_no.high'",
+        ),
+        ({"ways": {"a": {"zoom": "much"}}}, "suite.yaml: ways.a.zoom: 'much' is not one of"),
+        ({"ways": {"a": {"batch_size": "two"}}}, "suite.yaml: ways.a.batch_size: Value 'two'"),
+        ({"ways": {"a": {"batch_size": 2}}, "answers": {"zoom": "no"}}, "suite.yaml: answers.zoom: 'no' is"),
+        ({"ways": {"a": {"split": "train"}}}, "ways.a: split: the suite sets it"),
+        ({"answers": {"tensor_parallel": 2}}, "answers.tensor_parallel: a suite asks one process"),
         ({"checkpoint": None}, "checkpoint must be set"),
     ],
 )
-def test_other_keys_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        list_members(suite(**changes), PATH, Path("out"))
+def test_other_keys_are_refused_whatever_the_sets(changes: dict[str, Any], message: str) -> None:
+    yes_no = {"sets": {"p": {"questions": "q.json", "images": "images"}}}
+    without_sets = {"sets": {}, "datasets": "gone/*"}
+    for sets in ({}, yes_no, without_sets):
+        with pytest.raises(UserError, match=re.escape(message)):
+            list_members(suite(**changes, **sets), PATH, Path("out"))
 
 
-@pytest.mark.parametrize("path", [path for path in RECIPES if not path.stem.startswith("rf")])
+def test_a_way_that_is_called_as_prepared_is_not_that_of_yes_no_questions() -> None:
+    sets = {"p": {"questions": "q.json", "images": "images"}, "a": {"dataset": "data/a"}}
+    pope, boxes = list_members(suite(sets=sets, ways={"as_prepared": {"limit": 3}}), PATH, Path("out"))
+    assert (pope.recipe.limit, boxes.recipe.limit) == (None, 3)
+
+
+def test_answers_that_only_a_way_completes_are_checked_where_they_stand_alone() -> None:
+    keys = {"answers": {"agree": 3}, "ways": {"warm": {"temperature": 0.7}}}
+    check_asked(suite(**keys), PATH)
+    yes_no = {"p": {"questions": "q.json", "images": "images"}}
+    with pytest.raises(UserError, match=re.escape("suite.yaml: answers.agree: 3 answers are all the same")):
+        check_asked(suite(**keys, sets=yes_no), PATH)
+
+
+@pytest.mark.parametrize("path", RECIPES)
 def test_the_recipes_have_members(path: Path) -> None:
     members = list_members(load_suite(path, ["checkpoint=model"]), path, Path("out"))
     assert len({member.name for member in members}) == len(members) > 1

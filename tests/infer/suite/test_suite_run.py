@@ -1,14 +1,17 @@
 import contextlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -16,6 +19,8 @@ from pycocotools.cocoeval import COCOeval
 from grounding.errors import UserError
 from grounding.suites.suite_recipe import load_suite
 from infer.engines.protocol import RawAnswer, Request
+from infer.scoring.metrics.catalogue import Measurements
+from infer.suite.member_scores import score_boxes
 from infer.suite.suite_run import run_suite
 from infer.suite.suite_table import SuiteTable
 from tests.infer.suite.drawn_sets import ScriptedEngine, write_sets
@@ -193,6 +198,66 @@ def test_the_difference_of_domains_is_a_line(prepared: Path, checkpoint: Path, t
     assert f"{100 * row['AP50']:+.1f}" in shown
 
 
+def test_each_group_has_a_mean_and_a_missing_set_leaves_the_others(
+    prepared: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    groups = {"set00": "Medical", "set01": "Flora & Fauna", "set02": "Flora & Fauna", "gone": "Aerial"}
+    sets = "".join(
+        f"  {name}: {{dataset: {prepared}/{name}, group: {group}}}\n" for name, group in groups.items()
+    )
+    alone = f"  other: {{dataset: {prepared}/set03}}\n"
+    path = write_suite(tmp_path / "groups.yaml", f"sets:\n{sets}{alone}metrics: [AP50]\naverage: true")
+    table, _ = run(path, f"checkpoint={checkpoint}")
+    found = {name: row["AP50"] for name, _, row in values(table, "set")}
+    assert [(name, row["AP50"]) for name, _, row in values(table, "group")] == [
+        ("Medical, mean of 1", found["set00"]),
+        ("Flora & Fauna, mean of 2", pytest.approx((found["set01"] + found["set02"]) / 2)),
+    ]
+    assert table.problems["Aerial, as_prepared"] == "there are no scores of gone/as_prepared"
+    assert "mean, as_prepared" in table.problems
+    without_it = {name: row for name, row in groups.items() if name != "gone"}
+    sets = "".join(
+        f"  {name}: {{dataset: {prepared}/{name}, group: {group}}}\n" for name, group in without_it.items()
+    )
+    table, _ = run(
+        write_suite(tmp_path / "all.yaml", f"sets:\n{sets}{alone}metrics: [AP50]\naverage: true"),
+        f"checkpoint={checkpoint}",
+    )
+    ((name, _, row),) = values(table, "mean")
+    assert name == "mean of 4 sets"  # the one without a group, too
+    assert row["AP50"] == pytest.approx(sum(found.values()) / 4)
+
+
+def test_a_suite_with_means_resamples_each_set_once_and_draws_sets_apart(
+    prepared: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(prepared / "set00", tmp_path / name)
+    resampled: list[int] = []
+    resample = Measurements.resample
+
+    def counted(self: Measurements, weights: Any) -> Any:
+        resampled.append(len(weights))
+        return resample(self, weights)
+
+    monkeypatch.setattr(Measurements, "resample", counted)
+    sets = "".join(f"  {name}: {{dataset: {tmp_path}/{name}}}\n" for name in "ab")
+    path = write_suite(tmp_path / "twice.yaml", f"sets:\n{sets}metrics: [AP50]\naverage: true")
+    folder = tmp_path / "out"
+    words = [f"checkpoint={checkpoint}", f"output_dir={folder}", "draws=200"]
+    run(path, *words, engine=AlikeEngine())
+    assert resampled == [200, 200]
+    predictions = [folder / name / "as_prepared" / "predictions.jsonl" for name in "ab"]
+    first, second = (score_boxes(one, one.parent.parent.name, ["AP50"], 200) for one in predictions)
+    saved = json.loads((predictions[0].parent / "scores.json").read_text())["intervals"]["AP50"]
+    assert list(first.intervals["AP50"]) == saved
+    drawn = [one.drawn["AP50"] for one in (first, second)]
+    assert sorted(drawn[0]) == pytest.approx(sorted(drawn[1]))  # the same answers about the same pictures
+    assert abs(np.corrcoef(drawn[0], drawn[1])[0, 1]) < 0.3
+    again = score_boxes(predictions[0], "a", ["AP50"], 200).drawn["AP50"]
+    np.testing.assert_array_equal(again, drawn[0])
+
+
 def test_a_killed_suite_resumes_with_the_same_bytes(prepared: Path, checkpoint: Path, tmp_path: Path) -> None:
     path = write_suite(
         tmp_path / "killed.yaml", f"datasets: {prepared}/set0[0-3]\nmetrics: [AP]\naverage: true"
@@ -215,6 +280,14 @@ def test_a_killed_suite_resumes_with_the_same_bytes(prepared: Path, checkpoint: 
     for file in files:
         written = (resumed / file).read_bytes()
         assert written.replace(bytes(resumed), bytes(whole)) == (whole / file).read_bytes(), file
+
+
+class AlikeEngine(ScriptedEngine):
+    """Answers about pictures of the same name alike, whichever set they are in."""
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        same = Path("set", "images")
+        return super().answer([replace(one, image=same / one.image.name) for one in requests])
 
 
 class FailingEngine(ScriptedEngine):

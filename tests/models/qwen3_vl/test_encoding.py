@@ -72,7 +72,8 @@ def test_a_prompt_is_what_its_whole_text_becomes(encoder: PromptEncoder, picture
         ).replace(IMAGE_TOKEN, IMAGE_TOKEN * 16)
         assert prompt.token_ids == encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
         image_token = encoder.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
-        assert prompt.token_ids[prompt.image_end - 16 : prompt.image_end] == [image_token] * 16
+        assert prompt.token_ids[prompt.image_ends[0] - 16 : prompt.image_ends[0]] == [image_token] * 16
+        assert prompt.images == (image,)
         assert prompt.pixel_values is image.pixel_values
         assert encoder.encode([picture], [system, user]).token_ids == prompt.token_ids
 

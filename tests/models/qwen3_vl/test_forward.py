@@ -143,7 +143,7 @@ def test_images_of_one_size_are_read_as_they_are_alone(engine: PaddleEngine, pro
     import paddle
 
     with paddle.no_grad():
-        together = read_images(engine.model.model.visual, [prompts[0], prompts[1], prompts[0]])
+        together = read_images(engine.model.model.visual, [prompts[number].images[0] for number in (0, 1, 0)])
         alone, _ = engine.model.model.get_image_features(
             paddle.concat([prompt.pixel_values for prompt in prompts[:2]]),
             paddle.concat([prompt.image_grid_thw for prompt in prompts[:2]]),

@@ -256,3 +256,36 @@ def test_make_prepare_takes_a_folder(tmp_path: Path) -> None:
     usual = subprocess.run(plan, cwd=ROOT, capture_output=True, text=True)
     assert "prepare.inspect" not in usual.stdout
     assert "python -m prepare recipes/prepare/coco.yaml" in usual.stdout
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({"p.jsonl": '{"messages": [{"role": "user", "content": "Hi?"}]}'}, "p.jsonl holds conversations"),
+        ({"p.jsonl": '{"query": "Hi?", "response": "Ho."}', "a.txt": "b"}, "p.jsonl holds conversations"),
+        (
+            {"p.json": '[{"conversations": [{"from": "human", "value": "Hi?"}]}]'},
+            "p.json holds conversations",
+        ),
+        ({"b/p.txt": "What is up?\nAnd you?"}, "b/p.txt holds lines of text"),
+    ],
+)
+def test_prompts_alone_lead_to_the_command_that_lets_a_model_answer_them(
+    files: dict[str, str], what: str, tmp_path: Path, inspect: Inspect
+) -> None:
+    for name, text in files.items():
+        (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "source" / name).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="no annotations that are known") as caught:
+        inspect()
+    assert what in str(caught.value)
+    name = what.partition(" ")[0]
+    assert f"python -m prepare.replay CHECKPOINT {tmp_path / 'source' / name}" in str(caught.value)
+
+
+def test_text_beside_other_files_is_not_taken_for_prompts(tmp_path: Path, inspect: Inspect) -> None:
+    (tmp_path / "source").mkdir()
+    for name in ("notes.txt", "table.csv"):
+        (tmp_path / "source" / name).write_text("a,b", encoding="utf-8")
+    with pytest.raises(UserError, match="no annotations that are known; there are 2 files"):
+        inspect()

@@ -14,7 +14,13 @@ from grounding.errors import UserError
 from train.fisher.fisher_pass import measure_fisher
 from train.fisher.fisher_settings import FisherSettings
 from train.gpu_check.evidence.first_loss import encoded_records
-from train.objectives.near_start.fisher_file import check_fisher, load_fisher, read_fisher_card
+from train.objectives.near_start.fisher_file import (
+    FisherCard,
+    check_fisher,
+    load_fisher,
+    read_fisher_card,
+    save_fisher,
+)
 from train.recipe import TrainRecipe
 
 RECORDS = 2
@@ -120,7 +126,11 @@ def test_a_file_that_is_none_is_refused(tiny_model: Path, tmp_path: Path) -> Non
     [weights] = tiny_model.glob("model*.safetensors")
     text = tmp_path / "text.safetensors"
     text.write_text("no tensors")
+    later = tmp_path / "later.safetensors"
+    card = FisherCard("checkpoint", data="", records=1, tokens=1, dropped=0, settings={}, version=2)
+    save_fisher({"weight": np.zeros(1, "float32")}, card, later)
     for file, said in (
+        (later, "has version 2, not 1: run `python -m train.fisher"),
         (weights, "is no Fisher"),
         (text, "is no Fisher"),
         (tmp_path / "none", "no such file"),

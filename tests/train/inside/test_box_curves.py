@@ -2,19 +2,25 @@ import io
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from grounding.errors import UserError
+from grounding.files import read_jsonl, write_jsonl
+from grounding.record.conversation import parse_record
+from infer.asking import dataset_questions
+from infer.asking.words import asked_regions
 from infer.scoring.metrics.catalogue import METRICS
 from infer.scoring.scorecard import Scores
 from tests.train.conftest import TrainTiny, read_losses
-from train.inside.asked_dataset import true_answers
+from train.inside import asked_dataset
+from train.inside.asked_dataset import AskableModel, AskedDataset, true_answers
 from train.inside.box_curves import curve_values
 from train.inside.inference_mode import inference_mode
 from train.preflight.all_checks import check_recipe
@@ -103,16 +109,42 @@ def test_what_is_not_defined_has_no_point() -> None:
     }
 
 
-def test_true_answers_are_those_of_the_questions_that_are_asked(drawn_data: Path, tmp_path: Path) -> None:
+def test_true_answers_are_those_of_the_questions_that_are_asked(drawn_data: Path) -> None:
     rows = [json.loads(line) for line in (drawn_data / "val.jsonl").read_text().splitlines()]
-    expected = list(true_answers(drawn_data, 3))
+    expected = list(true_answers(enumerate(rows), 3))
     marked = {**rows[0], "yes_no": "truth"}
     mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
     words = {**rows[0], "region": mark}
-    lines = [json.dumps(row) + "\n" for row in (marked, words, rows[0], marked, *rows[1:])]
-    (tmp_path / "val.jsonl").write_text("".join(lines))
-    assert list(true_answers(tmp_path, 3)) == expected
+    assert list(true_answers(enumerate((marked, words, rows[0], marked, *rows[1:])), 3)) == expected
     assert len(expected) == 3
+
+
+def test_a_data_set_that_is_asked_is_read_once_as_far_as_needed(
+    prepared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(prepared_data, tmp_path / "data")
+    file = tmp_path / "data" / "val.jsonl"
+    boxes = [json.loads(line) for line in file.read_text().splitlines()]
+    mark = {"box": [1, 2, 300, 400], "show": "text", "label": None, "phrases": ["a cat"]}
+    words = [{**row, "region": mark} for row in boxes[:2]]
+    write_jsonl(file, [boxes[0], words[0], boxes[1], words[1], *boxes[2:]])
+    read: list[int] = []
+
+    def counted(path: Path) -> Iterator[tuple[int, Any]]:
+        for line, row in read_jsonl(path):
+            read.append(line)
+            yield line, row
+
+    for module in (asked_dataset, dataset_questions, asked_regions):
+        monkeypatch.setattr(module, "read_jsonl", counted)
+    asked = SimpleNamespace(encoder=SimpleNamespace(tokenizer=lambda text: {"input_ids": list(text)}))
+    longest = 2 * max(len("".join(parse_record(row).answers)) for row in boxes[:2])
+    for with_words, needed in ((False, [1, 2, 3, 4]), (True, [1, 2, 3, 4, 5])):
+        read.clear()
+        made = AskedDataset(cast(AskableModel, asked), file.parent, 2, with_words=with_words)
+        assert read == needed
+        assert len(made.questions) == (4 if with_words else 2)
+        assert made.longest == longest
 
 
 EVALUATED = {"do_eval": True, "evaluation_strategy": "steps"}

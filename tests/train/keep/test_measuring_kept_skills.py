@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.divergence import divergences
 from grounding.keep.keep_record import KeepRecord, read_keep
 from tests.train.conftest import read_losses
 from tests.train.inside.test_box_curves import read_log
@@ -33,7 +34,7 @@ def record_of(run: Path) -> KeepRecord:
 
 
 def test_a_run_measures_its_sets_before_the_first_step_and_at_each_evaluation(
-    train: Callable[..., Path], keep_sets: list[Any]
+    train: Callable[..., Path], keep_sets: list[Any], tiny_model: Path
 ) -> None:
     run = train("run", grounding_keep=keep_sets, learning_rate=3.0e-3)
     record = record_of(run)
@@ -58,6 +59,10 @@ def test_a_run_measures_its_sets_before_the_first_step_and_at_each_evaluation(
     scores = json.loads((run / "keep" / "old" / "step-4" / "scores.json").read_text())
     assert scores["AP50"] == record.points[-1].sets["old"]["AP50"]
     assert (run / "logs" / "train.log").read_text().count("keep at step ") == 3
+    # What benchmarks/keep.py measures of finished checkpoints is the same.
+    found = divergences(tiny_model, [tiny_model, run], Path(keep_sets[0]), prompts=64)
+    assert found[0] < 1e-6
+    assert found[1] == pytest.approx(record.points[-1].sets["old"]["KL"], rel=1e-3)
 
 
 def as_numbers(record: KeepRecord) -> list[float]:

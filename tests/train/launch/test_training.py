@@ -22,7 +22,7 @@ from train.checkpoints import what_is_missing
 from train.launch.processes import marked
 from train.runs import runs_table
 
-START = re.compile(r"^[-\d]+ [:\d]+ \S+ -m paddle\.distributed\.launch ", re.MULTILINE)
+START = re.compile(r"^[-\d]+ [:\d]+ \S+ -[mS] ", re.MULTILINE)
 LOSS = re.compile(r"loss: ([\d.]+), learning_rate: \S+ global_step: (\d+)")
 COMPLETE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "chat_template.jinja")
 COMPLETE += ("preprocessor_config.json", "video_preprocessor_config.json")

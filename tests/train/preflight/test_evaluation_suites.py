@@ -23,7 +23,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def problems(named: Any) -> list[str]:
-    recipe = TrainRecipe({"grounding_eval_suites": named})
+    recipe = TrainRecipe({"grounding_eval_suites": named, "output_dir": "checkpoints/run"})
     return [*wrong_types(recipe), *evaluation_suites(recipe)]
 
 
@@ -47,12 +47,26 @@ def test_other_values_are_refused(suite: Path, tmp_path: Path) -> None:
         ("datasets: gone/*", "no prepared data set fits 'gone/*'"),
         ("sets: {a: {questions: gone.json, images: gone}}", "gone.json: no such file"),
         ("sets: {a: {dataset: gone}}\ncheckpoint: other", "checkpoint and output_dir are those of the run"),
+        (
+            "sets: {a: {dataset: gone}}\nways: {b: {per_categry: true}}",
+            "suite.yaml: ways.b: unknown key 'per_categry', did you mean 'per_category'?",
+        ),
+        ("datasets: gone/*\nanswers: {batchsize: 2}", "suite.yaml: answers: unknown key 'batchsize'"),
+        ("datasets: gone/*\nanswers: {zoom: much}", "suite.yaml: answers.zoom: 'much' is not one of"),
     ],
 )
 def test_what_is_missing_is_named_before_the_training(tmp_path: Path, text: str, problem: str) -> None:
     found = problems([str(write(tmp_path / "suite.yaml", text))])
     assert problem in found[0]
     assert found[0].startswith("grounding_eval_suites: ")
+
+
+def test_a_metric_that_is_none_is_named_before_the_training(tmp_path: Path) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text("sets: {a: {dataset: gone}}\nmetrics: [APs50]\n", encoding="utf-8")
+    assert problems([str(path)]) == [
+        f"grounding_eval_suites: {path}: metrics: unknown 'APs50', did you mean 'AP50'?"
+    ]
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

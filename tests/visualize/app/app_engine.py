@@ -46,7 +46,7 @@ class KnownAnswers:
         time.sleep(self.seconds)
         for request in requests:
             self.asked.append((request.system, request.user))
-            self.pictures.append(Image.open(request.picture).copy())
+            self.pictures += [Image.open(path).copy() for path in request.images]
         with self.lock:
             self.busy -= 1
         if self.text == "fail":

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tests.visualize.app.app_engine import BOX, SIZE, KnownAnswers, make_asker, write_picture
+from tests.visualize.app.app_engine import BOX, RAW, SIZE, KnownAnswers, make_asker, write_picture
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
@@ -211,3 +212,36 @@ def test_every_field_has_a_name(opened):
     for tab in ("Everything", "A phrase", "A box", "Click and talk"):
         open_tab(opened, tab)
         assert opened.execute_script(nameless) == []
+
+
+def test_several_pictures_are_asked_about_and_drawn_together(opened, picture, engine, tmp_path):
+    """The pictures have numbers; what is in the second is said and drawn there; one can be taken away."""
+    other = tmp_path / "other.png"
+    Image.new("RGB", (120, 160), (20, 60, 120)).save(other)
+    upload(opened, picture)
+    one(opened, "#more-pictures button").click()
+    wait(opened, lambda _: every(opened, "#picture-3 input[type=file]"))
+    one(opened, "#picture-3 input[type=file]").send_keys(str(other))
+    wait(opened, lambda _: every(opened, "#picture-3 img"))
+    open_tab(opened, "Everything")
+    assert "Image 2 is empty" in press(opened, "#ask-everything")
+    one(opened, "#picture-2 input[type=file]").send_keys(str(other))
+    wait(opened, lambda _: every(opened, "#picture-2 img"))
+    one(opened, "#picture-3 button[aria-label='Remove Image']").click()
+    wait(opened, lambda _: not every(opened, "#picture-3 img"))
+    before, engine.text = engine.text, f"Image 1: {RAW}\nImage 2: {RAW}"
+    try:
+        assert "2 objects in" in press(opened, "#ask-everything")
+        assert [image.size for image in engine.pictures[-2:]] == [SIZE, (120, 160)]
+        assert engine.asked[-1][1].startswith("<image><image>")
+        rows = [row.text.split() for row in every(opened, "#described tbody tr")]
+        assert [row[:2] for row in rows] == [["Image", "1"], ["Image", "2"]]
+        assert rows[1][-4:] == ["12,", "16,", "60,", "96"]
+        shown = wait(opened, lambda _: every(opened, "#drawn img"))[0]
+        wait(opened, lambda _: opened.execute_script("return arguments[0].naturalWidth", shown) > 1100)
+        wait(opened, lambda _: one(opened, "#verify").is_enabled())
+        one(opened, "#verify").click()
+        wait(opened, lambda _: every(opened, "#verified .summary"))
+        assert "mean IoU of 1.00" in one(opened, "#verified").text
+    finally:
+        engine.text = before

@@ -130,3 +130,24 @@ def test_a_calibration_makes_the_scores(picture):
     engine.answer = lambda requests: [RawAnswer(RAW, is_cut=False, tokens=sure) for _ in requests]
     (found,) = asker.ask_everything(picture).detections
     assert found.score == 0.5
+
+
+def test_several_pictures_are_asked_about_in_one_question(picture):
+    small = Image.new("RGB", (50, 60))
+    engine = KnownAnswers(f"Image 2: {RAW}")
+    asker = make_asker(engine)
+    asked = asker.ask_phrase(picture, "red square", [small])
+    assert asked.pictures == 2
+    assert engine.asked[0][1].startswith("<image><image>")
+    assert [image.size for image in engine.pictures] == [picture.size, small.size]
+    assert [(item.picture, item.box.xyxy) for item in asked.detections] == [(1, (5, 6, 25, 36))]
+    (check,) = asker.check_labels(picture, asked, [small])
+    assert check.ious == (1.0,)
+    engine.text = f"Image 1: {RAW}"  # the same place of the other picture is no partner
+    assert asker.check_labels(picture, asked, [small])[0].ious == (0.0,)
+
+
+def test_partners_are_in_one_picture():
+    here, there = Detection("a", Box(0, 0, 10, 10)), Detection("a", Box(0, 0, 10, 10), picture=1)
+    assert repeated_ious("a", [there, here], [here]) == (0.0, 1.0)
+    assert repeated_ious("a", [there, here], [here, there]) == (1.0, 1.0)

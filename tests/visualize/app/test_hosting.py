@@ -11,12 +11,16 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from grounding.errors import UserError
-from tests.visualize.app.app_engine import KnownAnswers, make_asker, write_picture
+from tests.infer.conftest import write_dataset
+from tests.infer.several_pictures import join_questions
+from tests.visualize.app.app_engine import RAW, KnownAnswers, make_asker, write_picture
 from train.launch.command import free_port
 from visualize.app import hosting
 from visualize.app.access.security_headers import HEADERS
+from visualize.app.examples import find_examples
 from visualize.app.hosting import served
 from visualize.app.page_settings import AppSettings
 
@@ -191,3 +195,51 @@ def test_a_taken_port_is_one_sentence():
             served(make_asker(KnownAnswers()), settings, "m", None),
         ):
             pass
+
+
+def test_pictures_of_one_question_are_bounded_together_and_have_no_gap(url, engine, tmp_path):
+    """The page's own function takes as many as max_pictures, and together the pixels of one."""
+    large, small = tmp_path / "large.png", tmp_path / "small.png"
+    Image.new("RGB", (800, 700)).save(large)
+    Image.new("RGB", (60, 80)).save(small)
+    client, before = connect(url), engine.text
+
+    def ask(*files):
+        filled = [None if file is None else handle_file(file) for file in files]
+        return client.predict(*filled, *[None] * (4 - len(files)), api_name="/everything_in_all")
+
+    engine.text = f"Image 1: {RAW}\nImage 2: {RAW}"
+    try:
+        found = ask(large, small)
+        assert "2 objects in" in found[WORDS]
+        assert "Image 2" in found[WORDS]
+        assert [picture.size for picture in engine.pictures[-2:]] == [(800, 700), (60, 80)]
+        assert "1.00" in client.predict(api_name="/verify")
+        asked = len(engine.asked)
+        assert "more than 1 million pixels together" in ask(small, large, large)[WORDS]
+        assert "Image 2 is empty" in ask(small, None, small)[WORDS]
+        assert "Image 1 is empty" in ask(None, small)[WORDS]
+        assert "Choose a picture first" in ask(None)[WORDS]
+        assert len(engine.asked) == asked
+        many = httpx.post(f"{url}gradio_api/call/everything_in_all", json={"data": [None] * 5})
+        assert many.status_code == 400
+    finally:
+        engine.text = before
+
+
+def test_questions_with_several_pictures_are_examples(tmp_path):
+    """The first questions of the validation split, each with all its pictures."""
+    dataset = write_dataset(tmp_path / "data").path
+    join_questions(dataset)
+    found = find_examples(dataset, tmp_path, 3)
+    assert [[path.name[4:6] for path in shown] for shown in found] == [
+        ["01", "02"],
+        ["03", "04", "05"],
+        ["06"],
+        ["07"],
+    ]
+    assert [len(shown) for shown in find_examples(dataset, tmp_path, 2)] == [2, 1, 1]
+    with served(make_asker(KnownAnswers(), dataset), AppSettings(port=free_port()), "m", None) as address:
+        config = httpx.get(f"{address}config").json()
+    (listed,) = [each for each in config["components"] if each["type"] == "dataset"]
+    assert [sum(cell is not None for cell in row) for row in listed["props"]["samples"]] == [2, 3, 1, 1]

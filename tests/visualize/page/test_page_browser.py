@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
-from tests.visualize.samples import prediction, write_dataset, write_run
+from tests.visualize.samples import prediction, write_dataset, write_run, write_several
 from visualize.__main__ import main
 
 pytest.importorskip("selenium", reason="selenium is not installed")
@@ -338,4 +338,26 @@ def test_words_stand_under_the_picture_that_they_are_about(browser, tmp_path):
     status_becomes(browser, "1 of 6 images")
     one(browser, ".card .stage").click()
     WebDriverWait(browser, 5).until(lambda _: HOSTILE in one(browser, "#zoom-body").text)
+    assert browser.get_log("browser") == []
+
+
+def test_the_pictures_of_a_question_stand_side_by_side(browser, tmp_path):
+    _, run = write_several(tmp_path)
+    assert main(["page", str(run)]) == 0
+    browser.get((run / "page" / "index.html").as_uri())
+    status_becomes(browser, "3 questions")
+    first = every(browser, ".card")[0]
+    captions = [item.text for item in first.find_elements(By.CSS_SELECTOR, ".pictures p strong")]
+    assert captions == ["Image 1", "Image 2"] * 2
+    truth, answer = first.find_elements(By.CSS_SELECTOR, ".pictures")
+    left, right = (stage.rect for stage in answer.find_elements(By.CSS_SELECTOR, ".stage"))
+    assert (left["y"], left["width"]) == (right["y"], right["width"])
+    assert right["x"] >= left["x"] + left["width"]
+    assert [len(each.find_elements(By.CSS_SELECTOR, "rect.side")) for each in (truth, answer)] == [2, 4]
+    assert len(first.find_elements(By.CSS_SELECTOR, ".answer pre")) == 1  # one answer about both
+    kind(browser, "missed").click()
+    status_becomes(browser, "1 of 3 questions")
+    one(browser, ".stage").click()
+    assert len(every(browser, "#zoom .pictures .stage")) == 4
+    assert one(browser, "#zoom-name").text == "images/7.png, images/3.png (1 of 1)"
     assert browser.get_log("browser") == []

@@ -6,7 +6,14 @@ import pytest
 from PIL import ExifTags, Image
 
 from grounding.predictions.outcomes import Outcome
-from tests.visualize.samples import prediction, write_lines, write_run
+from tests.visualize.samples import (
+    SEVERAL,
+    prediction,
+    several_prediction,
+    write_lines,
+    write_run,
+    write_several,
+)
 from visualize.__main__ import main
 from visualize.draw.colors import PALETTE
 from visualize.draw.marks import OUTCOME_COLORS
@@ -294,3 +301,48 @@ def test_expressions_that_no_run_names_are_labels_of_the_page(run, dataset):
     content = content_of(run / "page")
     assert content["labels"] == ["方块", "circle", "the left square"]
     assert content["images"][0]["truth"][0][0] == 2
+
+
+def test_a_question_with_several_pictures_is_one_entry_with_all_of_them(tmp_path, capsys):
+    _, run = write_several(tmp_path)
+    write(run)
+    assert capsys.readouterr().out.endswith("6 images\n")
+    first, second, third = content_of(run / "page")["images"]
+    assert [picture["id"] for picture in first["pictures"]] == [7, 3]
+    assert (first["id"], first["name"]) == (7, "images/7.png, images/3.png")
+    assert "pictures" not in third
+    assert (first["answers"][0]["agreement"], second["answers"][0]["agreement"]) == (0, 1)
+    assert first["answers"][0]["raw"] == "Image 1: a\nImage 2: b"
+    assert second["answers"][0]["problems"] == ["truncated"]
+    assert second["answers"][0]["readable"]
+    outcomes = [[item[7] for item in picture["answers"][0]["objects"]] for picture in first["pictures"]]
+    names = [outcome.value for outcome in Outcome]
+    assert [[names[place] for place in each] for each in outcomes] == [["false positive", "missed"]] * 2
+    files = [picture["file"] for image in (first, second) for picture in image["pictures"]] + [third["file"]]
+    assert files == [path.name for path in sorted((run / "page" / "images").iterdir())]
+    write(run, "--limit", "1", "--output", tmp_path / "one")
+    assert len(list((tmp_path / "one" / "images").iterdir())) == 2
+
+
+def test_changed_pictures_bring_their_question(tmp_path, capsys):
+    data, run = write_several(tmp_path)
+    here = (8, 8, 28, 28)
+    rows = [
+        several_prediction(SEVERAL[0], (0, here), (1, here)),
+        several_prediction(SEVERAL[1], (0, here), (1, here), (2, here)),
+        prediction(SEVERAL[2][0]),
+    ]
+    write_run(tmp_path / "other", data, rows)
+    assert main(["compare", f"before={run}", f"after={tmp_path / 'other'}"]) == 0
+    (shown,) = content_of(tmp_path / "other" / "changes")["images"]
+    assert [picture["id"] for picture in shown["pictures"]] == [7, 3]
+    assert [answer["agreement"] for answer in shown["answers"]] == [0, 0.3333]
+
+
+def test_runs_that_were_asked_in_other_groups_show_each_picture_alone(tmp_path):
+    data, run = write_several(tmp_path)
+    write_run(tmp_path / "alone", data, [prediction(number) for numbers in SEVERAL for number in numbers])
+    write(f"before={run}", f"after={tmp_path / 'alone'}")
+    shown = content_of(tmp_path / "alone" / "page")["images"]
+    assert [image["id"] for image in shown] == [7, 3, 5, 9, 8, 4]
+    assert not any("pictures" in image for image in shown)

@@ -1,6 +1,8 @@
 import pytest
 
 from grounding.errors import UserError
+from tests.infer.mine.stubborn_engine import mine_pairs, write_mined_source
+from visualize.read.compared_runs import by_question
 from visualize.read.hard_questions import read_hard_questions
 
 
@@ -48,3 +50,16 @@ def test_another_folder_is_refused(tmp_path, mined):
         read_hard_questions(tmp_path)
     with pytest.raises(UserError, match=r"is no folder of `python -m infer\.mine`"):
         read_hard_questions(tmp_path / "data")
+
+
+def test_hard_questions_with_several_pictures_keep_them_together(tmp_path):
+    write_mined_source(tmp_path / "data")
+    checkpoint = tmp_path / "model"
+    checkpoint.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "preprocessor_config.json"):
+        (checkpoint / name).write_text("{}", encoding="utf-8")
+    (checkpoint / "model.safetensors").write_bytes(b"weights")
+    truth, runs = read_hard_questions(mine_pairs(tmp_path, checkpoint), 2)
+    assert list(truth.images) == [1, 2, 3, 4]
+    assert by_question(runs, [1, 2, 3, 4]) == [(1, 2), (3, 4)]
+    assert [run.answers[2].image_id for run in runs] == [2, 2]

@@ -65,6 +65,7 @@ from train.inside.patches.paddleformers_1_2.on_demand.measure_kept_skills import
 from train.inside.patches.paddleformers_1_2.on_demand.share_one_folder import share_one_folder
 from train.inside.patches.paddleformers_1_2.on_demand.sharpen_coordinates import sharpen_coordinates
 from train.inside.patches.paddleformers_1_2.on_demand.stay_near_start import stay_near_start
+from train.inside.patches.paddleformers_1_2.on_demand.take_records_from_cache import take_records_from_cache
 from train.inside.patches.paddleformers_1_2.plain_classes.define_pipeline_model import define_pipeline_model
 from train.inside.patches.paddleformers_1_2.plain_classes.learn_in_blocks import learn_in_blocks
 from train.inside.patches.paddleformers_1_2.plain_classes.load_adapters_in_process_order import (
@@ -90,6 +91,7 @@ from train.inside.patches.paddleformers_1_2.preferences.show_pictures_with_pairs
 )
 from train.keep.keep_settings import KEY as KEEP_KEY
 from train.keep.keep_settings import read_keep_entries
+from train.keys import CACHE_KEY
 from train.objectives.coordinates.coordinate_settings import read_coordinates
 from train.objectives.grpo.grpo_settings import KEY, read_grpo
 from train.objectives.joint_head.joint_settings import read_joint
@@ -150,11 +152,7 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
     yield partial(count_steps_without_pixels, recipe)
     yield skip_trained_records_unencoded
     yield from FLEET_CLASSES if uses_fleet(recipe) else PLAIN_CLASSES
-    if learns_preferences(recipe):
-        yield build_reference_model
-        yield count_pairs_unencoded
-        yield read_pairs_as_records
-        yield partial(show_pictures_with_pairs, recipe)
+    yield from _patches_of_records(recipe)
     if (coordinates := read_coordinates(recipe)) is not None:
         yield partial(sharpen_coordinates, coordinates)
     if (penalties := read_near_start(recipe)) is not None:
@@ -179,3 +177,14 @@ def patches_for(recipe: dict[str, Any]) -> Iterator[Patch]:
         yield from (*CPU, *CPU_SPEED)
     if not has_gpu and processes > 1:
         yield from GLOO
+
+
+def _patches_of_records(recipe: dict[str, Any]) -> Iterator[Patch]:
+    """Yield the patches that change what records are, or where they come from."""
+    if cache := recipe.get(CACHE_KEY):
+        yield partial(take_records_from_cache, Path(str(cache)), recipe)
+    if learns_preferences(recipe):
+        yield build_reference_model
+        yield count_pairs_unencoded
+        yield read_pairs_as_records
+        yield partial(show_pictures_with_pairs, recipe)

@@ -1,6 +1,6 @@
 """Keys that an objective does not go with, but for some of their values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from train.recipe import TrainRecipe
@@ -12,8 +12,20 @@ Exclusions = Sequence[tuple[str, tuple[Any, ...], str]]
 """A key, the values that it may have, and why no other."""
 
 
-def exclusion_problems(recipe: TrainRecipe, key: str, excluded: Exclusions) -> Iterator[str]:
-    """Yield a problem for each value of a recipe that does not go with the objective of `key`."""
+def exclusion_problems(
+    recipe: TrainRecipe,
+    objective: str,
+    excluded: Exclusions,
+    mend: Callable[[str, tuple[Any, ...]], str] = lambda name, allowed: "leave one of them out",
+    *,
+    with_defaults: bool = False,
+) -> Iterator[str]:
+    """Yield a problem for each value of a recipe that does not go with an objective, a key or a stage.
+
+    `mend` says what to do, from the key and the values that it may have. `with_defaults`, the value of a key
+    that the recipe leaves out is its default.
+    """
     for name, allowed, why in excluded:
-        if (value := recipe.values.get(name)) not in allowed:
-            yield f"{name}: {value} does not go with {key}, {why}: leave one of them out"
+        value = recipe.get(name) if with_defaults else recipe.values.get(name)
+        if value not in allowed:
+            yield f"{name}: {value} does not go with {objective}, {why}: {mend(name, allowed)}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from grounding.errors import UserError
 from grounding.layout import JSONL_FILES
@@ -11,7 +10,17 @@ from train.objectives.grpo.difficulty import read_graded
 from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
 from train.objectives.grpo.own_reward import load_reward
 from train.objectives.grpo.update_steps import steps_of_update
+from train.preflight.objective_keys.excluded_values import Exclusions, exclusion_problems
 from train.recipe import TrainRecipe
+
+NOT_SUPPORTED: Exclusions = (
+    (BACKEND_KEY, (None, Backend.PLAIN.value), "the model that learns has to answer"),
+    ("packing", (None, False), "answers are learned in batches of their own"),
+    ("pipeline_model_parallel_size", (None, 1, -1), "a stage of a pipeline cannot answer"),
+    ("context_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
+    ("sep_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
+    ("sequence_parallel", (None, False), "a single token cannot be divided"),
+)
 
 
 def grpo_keys(recipe: TrainRecipe) -> Iterator[str]:
@@ -62,17 +71,7 @@ def grpo_files(recipe: TrainRecipe) -> Iterator[str]:
 
 
 def _other_keys(recipe: TrainRecipe, settings: GrpoSettings) -> Iterator[str]:
-    wanted: tuple[tuple[str, Any, str], ...] = (
-        (BACKEND_KEY, (None, Backend.PLAIN.value), "the model that learns has to answer"),
-        ("packing", (None, False), "answers are learned in batches of their own"),
-        ("pipeline_model_parallel_size", (None, 1, -1), "a stage of a pipeline cannot answer"),
-        ("context_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
-        ("sep_parallel_size", (None, 1, -1), "a part of a sequence cannot answer"),
-        ("sequence_parallel", (None, False), "a single token cannot be divided"),
-    )
-    for name, allowed, why in wanted:
-        if recipe.values.get(name) not in allowed:
-            yield f"{name}: {recipe.values[name]} does not go with {KEY}, {why}: leave it out"
+    yield from exclusion_problems(recipe, KEY, NOT_SUPPORTED, lambda name, allowed: "leave it out")
     if "stage3" in str(recipe.values.get("sharding")):
         yield f"sharding: stage3 does not go with {KEY}, a part of the weights cannot answer: write stage1"
     if settings.keep_best and not recipe.number("grounding_eval_samples"):

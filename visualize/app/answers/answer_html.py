@@ -17,13 +17,17 @@ from visualize.draw.marks import label_name
 
 @dataclass(frozen=True)
 class _ObjectRow:
-    """The texts of one object in the table of objects, and the CSS of its label."""
+    """The texts of one object in the table of objects, and the CSS of its label.
+
+    `picture` is the number of its picture, from 1.
+    """
 
     label: str
     style: str
     score: str
     box: str
     description: str
+    picture: int
 
 
 def describe_answer(asked: AnsweredQuestion, wordings: Wordings, language: str) -> str:
@@ -39,6 +43,7 @@ def describe_answer(asked: AnsweredQuestion, wordings: Wordings, language: str) 
         caution=_caution(asked, wordings),
         question=asked.question,
         objects=_object_rows(asked, wordings.categories),
+        pictures=asked.pictures,
         has_descriptions=any(item.description for item in found),
         has_scores=any(item.score is not None for item in found),
         problems=asked.answered.problems,
@@ -93,5 +98,7 @@ def _object_rows(asked: AnsweredQuestion, categories: Sequence[str]) -> list[_Ob
         style = f"background:rgb{ground};color:rgb{text_color(ground)}".replace(" ", "")
         score = "" if item.score is None else f"{item.score:.2f}"
         box = ", ".join(f"{value:.0f}" for value in item.box.xyxy)
-        rows.append(_ObjectRow(label_name(item.label), style, score, box, item.description or ""))
+        rows.append(
+            _ObjectRow(label_name(item.label), style, score, box, item.description or "", item.picture + 1)
+        )
     return rows

@@ -24,14 +24,15 @@ MODEL = "model"
 COLUMN_WIDTH = 300
 """Smallest width of a column in pixels."""
 
-PICTURE_HEIGHT = 380
+PICTURE_HEIGHT, MORE_HEIGHT = 380, 180
 
 
 @dataclass(frozen=True)
 class QuestionPart:
-    """The left column: the picture, and a tab for each kind of question."""
+    """The left column: the pictures, and a tab for each kind of question."""
 
     upload: gr.Image
+    more: list[gr.Image]
     everything_button: gr.Button
     phrase: gr.Textbox
     phrase_button: gr.Button
@@ -53,9 +54,16 @@ class AnswerPart:
 
 
 def make_page(
-    talker: Talker, settings: AppSettings, name: str, examples: Sequence[Path], files: StoredFiles
+    talker: Talker,
+    settings: AppSettings,
+    name: str,
+    examples: Sequence[Sequence[Path]],
+    files: StoredFiles,
 ) -> gr.Blocks:
-    """Return the page for a loaded model called `name`; `files` holds uploads and answers."""
+    """Return the page for a loaded model called `name`; `files` holds uploads and answers.
+
+    Each of the examples is the pictures of one question.
+    """
     asker = talker.asker
     text = gr.I18n(**translations())
     first_tab = "everything" if asker.wordings.knows_everything else "phrase"
@@ -69,7 +77,7 @@ def make_page(
         kept, talk = gr.State(None), gr.State(None)
         with gr.Row():
             with gr.Column(min_width=COLUMN_WIDTH):
-                question = _add_question(text, first_tab, examples, may_save=settings.talks is not None)
+                question = _add_question(text, first_tab, examples, settings)
             with gr.Column(min_width=COLUMN_WIDTH):
                 answer = _add_answer(text)
         events = PageEvents(asker, settings, files)
@@ -89,11 +97,11 @@ def _add_head(text: Texts, name: str) -> None:
     gr.Markdown(text("lead"), elem_id="lead")
 
 
-def _add_question(text: Texts, first_tab: str, examples: Sequence[Path], *, may_save: bool) -> QuestionPart:
-    upload = gr.Image(
-        label=text("picture"), elem_id="picture", height=PICTURE_HEIGHT, type="filepath", image_mode=None,
-        sources=["upload"], buttons=[], placeholder=text("drop"),
-    )  # fmt: skip
+def _add_question(
+    text: Texts, first_tab: str, examples: Sequence[Sequence[Path]], settings: AppSettings
+) -> QuestionPart:
+    upload = _add_upload("picture", text("picture"), text("drop"), PICTURE_HEIGHT)
+    more = _add_more(text, settings.max_pictures)
     with gr.Tabs(selected=first_tab):
         with gr.Tab(text("everything_tab"), id="everything"):
             gr.Markdown(text("everything_help"))
@@ -109,15 +117,37 @@ def _add_question(text: Texts, first_tab: str, examples: Sequence[Path], *, may_
             region_question = _add_field(text, "region_question", "region-question")
             region_button = gr.Button(text("region_button"), variant="primary", elem_id="ask-region")
         with gr.Tab(text("talk_tab"), id="talk"):
-            talk = add_talk_tab(text, may_save=may_save)
+            talk = add_talk_tab(text, may_save=settings.talks is not None)
     if examples:
-        gr.Examples(
-            [[str(example)] for example in examples], [upload], label=text("examples"),
-            api_visibility="private",
-        )  # fmt: skip
+        _add_examples(text, examples, [upload, *more])
     return QuestionPart(
-        upload, everything_button, phrase, phrase_button, corners, region_question, region_button, talk
+        upload, more, everything_button, phrase, phrase_button, corners, region_question, region_button, talk
     )
+
+
+def _add_upload(name: str, label: Any, placeholder: Any, height: int) -> gr.Image:
+    return gr.Image(
+        label=label, elem_id=name, height=height, type="filepath", image_mode=None, sources=["upload"],
+        buttons=[], placeholder=placeholder,
+    )  # fmt: skip
+
+
+def _add_more(text: Texts, most: int) -> list[gr.Image]:
+    """Add a place for each further picture of a question, with its number, and a cross that takes it away."""
+    if most == 1:
+        return []
+    with gr.Accordion(text("more_pictures"), open=False, elem_id="more-pictures"), gr.Row():
+        return [
+            _add_upload(f"picture-{number}", f"Image {number}", text("drop_more"), MORE_HEIGHT)
+            for number in range(2, most + 1)
+        ]
+
+
+def _add_examples(text: Texts, examples: Sequence[Sequence[Path]], uploads: Sequence[gr.Image]) -> None:
+    """Add rows of pictures; where all have one, nothing is done to the places of further pictures."""
+    most = max(map(len, examples))
+    rows = [[*map(str, pictures), *[None] * (most - len(pictures))] for pictures in examples]
+    gr.Examples(rows, list(uploads[:most]), label=text("examples"), api_visibility="private")
 
 
 def _add_field(text: Texts, key: str, name: str) -> gr.Textbox:
@@ -151,25 +181,38 @@ def _model(concurrent: int) -> dict[str, Any]:
 def _connect(
     events: PageEvents, question: QuestionPart, answer: AnswerPart, kept: gr.State, concurrent: int
 ) -> None:
-    """Let buttons and the Enter key call their events."""
+    """Let buttons and the Enter key call their events.
+
+    Programs ask about one picture by `everything` and `phrase`, which no button calls where the page takes
+    several.
+    """
     outputs, model = _outputs(answer, kept), _model(concurrent)
-    upload = question.upload
+    upload, more = question.upload, question.more
+    everything, phrase = [question.everything_button.click], [
+        question.phrase_button.click, question.phrase.submit,
+    ]  # fmt: skip
+    programs = [gr.Button(visible=False).click] if more else []
+    gr.on(programs or everything, events.ask_everything, [upload], outputs, api_name="everything", **model)
     gr.on(
-        [question.everything_button.click], events.ask_everything, [upload], outputs,
-        api_name="everything", **model,
-    )  # fmt: skip
-    gr.on(
-        [question.phrase_button.click, question.phrase.submit], events.ask_phrase,
-        [upload, question.phrase], outputs, api_name="phrase", **model,
-    )  # fmt: skip
+        programs or phrase, events.ask_phrase, [upload, question.phrase], outputs, api_name="phrase", **model
+    )
     gr.on(
         [question.region_button.click, question.corners.submit, question.region_question.submit],
         events.ask_region, [upload, question.corners, question.region_question], outputs,
         api_name="region", **model,
     )  # fmt: skip
+    if more:
+        gr.on(
+            everything, events.ask_everything, [upload, *more], outputs, api_name="everything_in_all", **model
+        )
+        gr.on(
+            phrase, events.ask_phrase, [upload, question.phrase, *more], outputs, api_name="phrase_in_all",
+            **model,
+        )  # fmt: skip
     answer.verify_button.click(events.verify, [kept], [answer.verified], api_name="verify", **model)
-    upload.upload(
-        events.claim, [upload], None, preprocess=False, queue=False, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
+    for each in (upload, *more):
+        each.upload(
+            events.claim, [each], None, preprocess=False, queue=False, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
     upload.change(None, None, question.corners, js="() => ''", api_visibility="private")

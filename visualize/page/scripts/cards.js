@@ -15,11 +15,12 @@ function drawPage() {
   const panels = DATA.runs.length + (isOverlay() ? 0 : 1);
   const list = byId("list");
   list.style.setProperty("--card", `${panels * PANEL_WIDTH}px`);
-  list.replaceChildren(...images.map((image) => element("li", { class: "card" }, cardHeader(image), panelsOf(image, PANEL_HEIGHT))));
+  list.replaceChildren(...images.map((image) => element("li", { class: image.pictures ? "card several" : "card" },
+    cardHeader(image), panelsOf(image, PANEL_HEIGHT))));
   if (images.length === 0) list.append(element("li", { class: "empty" }, "No image matches: clear a filter."));
   byId("status").textContent = state.shown.length === DATA.images.length
-    ? counted(DATA.images.length, "image")
-    : `${state.shown.length.toLocaleString("en")} of ${counted(DATA.images.length, "image")}`;
+    ? counted(DATA.images.length, state.unit)
+    : `${state.shown.length.toLocaleString("en")} of ${counted(DATA.images.length, state.unit)}`;
   for (const field of document.querySelectorAll(".page-number")) {
     field.value = state.page + 1;
     field.max = pageCount();
@@ -35,7 +36,7 @@ function drawPage() {
 function cardHeader(image) {
   const run = Number(byId("run").value);
   const words = image.words ? "asks for words"
-    : `${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
+    : `${image.pictures ? `${image.pictures.length} pictures · ` : ""}${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
   const question = state.hasQuestions && image.question ? element("p", {}, image.question) : null;
   return element("header", {}, element("h3", {}, image.name), element("span", { title: image.words ? "" : IOU_WORDS }, words), question);
 }
@@ -49,7 +50,7 @@ function panelsOf(image, height) {
 function truthPanel(image, height) {
   const caption = element("figcaption", {}, element("strong", {}, "truth"),
     element("span", { class: "quiet" }, counted(image.truth.length, "object")));
-  return element("figure", {}, caption, stage(image, "truth", crowdMarks(image).concat(image.truth.map(truthMark)), height));
+  return element("figure", {}, caption, stages(image, "truth", (picture) => crowdMarks(picture).concat(picture.truth.map(truthMark)), height));
 }
 
 /** What is known to be true of the region that a question for words is about. */
@@ -81,8 +82,11 @@ function answerPanel(image, answer, run, height) {
   });
   const verdict = image.words ? wordsVerdict(answer) : null;
   const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts, verdict);
-  const marks = image.words ? regionMarks(image) : answer.objects.map(answerMark);
-  if (isOverlay()) marks.unshift(...crowdMarks(image), ...image.truth.map(underMark));
+  const marksOf = (picture) => {
+    const marks = picture.words ? regionMarks(picture) : picture.answers[run].objects.map(answerMark);
+    if (isOverlay()) marks.unshift(...crowdMarks(picture), ...picture.truth.map(underMark));
+    return marks;
+  };
   const problems = answer.problems.length === 0 ? null
     : element("ul", { class: "problems", "aria-label": "problems" }, ...answer.problems.map((problem) => element("li", {}, problem)));
   const descriptions = answer.descriptions === undefined ? null
@@ -90,6 +94,6 @@ function answerPanel(image, answer, run, height) {
       ([label, text]) => [element("dt", {}, DATA.labels[label]), element("dd", {}, text)]));
   const ofRun = DATA.runs.length > 1 ? ` of ${DATA.runs[run].name}` : "";
   const raw = element("pre", { tabindex: "0", "aria-label": `raw answer${ofRun}` }, answer.raw || "(empty answer)");
-  return element("figure", {}, caption, stage(image, DATA.runs[run].name, marks, height),
+  return element("figure", {}, caption, stages(image, DATA.runs[run].name, marksOf, height),
     element("div", { class: "answer" }, problems, descriptions, raw));
 }

@@ -49,8 +49,16 @@ function stage(image, name, marks, height) {
     button.append(tag);
   }
   button.imageSize = image.size;
-  button.addEventListener("click", () => openZoom(state.shown.indexOf(image)));
+  button.addEventListener("click", () => openZoom(state.shown.indexOf(image.whole || image)));
   return button;
+}
+
+/** Return the stage of an image, or of each picture of a question with several, side by side under their numbers. */
+function stages(image, name, marksOf, height) {
+  if (!image.pictures) return stage(image, name, marksOf(image), height);
+  return element("div", { class: "pictures" }, ...image.pictures.map((picture, place) => element("div", {},
+    element("p", { class: "quiet", title: picture.name }, element("strong", {}, `Image ${place + 1}`), ` ${picture.name}`),
+    stage(picture, `Image ${place + 1}, ${name}`, marksOf(picture), height))));
 }
 
 function frame({ object, paint, title, text, layer, isDashed, isFaint }) {

@@ -77,6 +77,8 @@ function start() {
   byId("category").append(...DATA.labels.map((label, position) => [label, position])
     .sort((first, second) => first[0].localeCompare(second[0]))
     .map(([label, position]) => element("option", { value: position }, label)));
+  joinPictures();
+  if (DATA.images.some((image) => image.pictures)) state.unit = "question";
   state.hasQuestions = new Set(DATA.images.map((image) => image.question)).size > 1; // one question for all images need not be repeated
   countOutcomes();
   drawKinds();

@@ -1,52 +1,24 @@
-"""Prompts read with what they have in common once: the image, and the tokens around it.
+"""Prompts read with what they have in common once: the images, and the tokens around them.
 
 A token's keys and values depend on the tokens before it alone. So those of a prefix serve all prompts that
-begin with it.
+begin with it. Prompts about the same images share a prefix with all of them. The prefixes of prompts that
+have only the first images in common are read from where these end.
 """
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import takewhile
-from typing import Any
 
 from infer.engines.kept import Kept
-from models.cache import BLOCK, Cache, bytes_of
+from infer.engines.paddle.reading.read_prefix import ReadPrefix
+from infer.engines.paddle.reading.shared_pictures import shared_beginnings, shared_tokens, to_image_end
+from models.cache import BLOCK
 from models.family import ForwardPass, Prompt, ReadPrompts
 
 
-@dataclass(frozen=True, eq=False)
-class ReadPrefix:
-    """A prompt that was read, or the beginning of prompts up to some token after the image.
-
-    `logits` (1, vocabulary) are those after the last token, and `position` is that of this token. The cache
-    has one row.
-    """
-
-    prompt: Prompt
-    logits: Any
-    cache: Cache
-    position: int
-
-    @property
-    def size(self) -> int:
-        """The bytes of logits, keys, values and image."""
-        tensors = (
-            [self.logits] if self.prompt.pixel_values is None else [self.logits, self.prompt.pixel_values]
-        )
-        return self.cache.size + sum(map(bytes_of, tensors))
-
-    def cut(self, tokens: int) -> "ReadPrefix":
-        """Return its first tokens, with the whole image; their logits are not known."""
-        dropped = len(self.prompt.token_ids) - tokens
-        if not dropped:
-            return self
-        prompt = replace(self.prompt, token_ids=self.prompt.token_ids[:tokens])
-        return ReadPrefix(prompt, self.logits, self.cache.prefix(0, tokens), self.position - dropped)
-
-
 class PromptReader:
-    """Reads the prompts of one call, some at a time; those about one image share what they begin with."""
+    """Reads the prompts of one call, some at a time; those about the same images share their beginning."""
 
     def __init__(self, forward: ForwardPass, prompts: Sequence[Prompt], pad_id: int, kept: Kept) -> None:
         """Take all prompts, and what is kept of earlier calls with the same weights."""
@@ -78,15 +50,63 @@ class PromptReader:
         Returns the state if these are whole prompts and all that is wanted.
         """
         begun = [self._begun(head) for head in heads]
-        read = self._forward.read_prompts([prompt for prompt, _ in begun], self._pad_id)
+        prompts = [prompt for prompt, _ in begun]
+        known = self._known()
+        if any(len(prompt.images) > 1 for prompt in prompts):
+            for beginning in shared_beginnings(prompts, known):
+                [prefix] = self._read_after([beginning], known)
+                known.append(prefix)
+                self._kept.put(to_image_end(beginning, len(beginning.images)), prefix)
+        if any(shared_tokens(prompt, other.prompt) for prompt in prompts for other in known):
+            for head, prefix in zip(heads, self._read_after(prompts, known), strict=True):
+                self._hold(head, prefix)
+            return None
+        read = self._forward.read_prompts(prompts, self._pad_id)
         is_done = is_all and all(is_whole for _, is_whole in begun)
         for row, (head, (prompt, _)) in enumerate(zip(heads, begun, strict=True)):
             if is_done and self._unread[head] == 1 and not self._kept.most_bytes:
                 continue
             logits = read.logits[row : row + 1].clone()
-            self._prefixes[head] = ReadPrefix(prompt, logits, read.cache.prefix(row), read.positions[row])
-            self._kept.put(head, self._prefixes[head])
+            self._hold(head, ReadPrefix(prompt, logits, read.cache.prefix(row), read.positions[row]))
         return read if is_done else None
+
+    def _hold(self, head: Hashable, prefix: ReadPrefix) -> None:
+        """Hold a prefix for the prompts that begin with it, and keep it for later calls."""
+        self._prefixes[head] = prefix
+        self._kept.put(head, prefix)
+
+    def _known(self) -> list[ReadPrefix]:
+        """Return all that was read and is held or kept."""
+        kept = (thing for thing in self._kept.all() if isinstance(thing, ReadPrefix))
+        return list({id(prefix): prefix for prefix in (*self._prefixes.values(), *kept)}.values())
+
+    def _read_after(self, prompts: Sequence[Prompt], known: Sequence[ReadPrefix]) -> list[ReadPrefix]:
+        """Read prompts from where what is known of them ends."""
+        found: dict[int, ReadPrefix] = {}
+        starts: dict[int, tuple[int, ReadPrefix]] = {}
+        for number, prompt in enumerate(prompts):
+            shares = [(shared_tokens(prompt, other.prompt), other) for other in known]
+            most = max(shares, key=lambda share: share[0], default=(0, None))
+            if most[0] and most[1] is not None:
+                starts[number] = most[0], most[1]
+        if new := [number for number in range(len(prompts)) if number not in starts]:
+            read = self._forward.read_prompts([prompts[number] for number in new], self._pad_id)
+            for row, number in enumerate(new):
+                logits = read.logits[row : row + 1].clone()
+                cache = read.cache.prefix(row)
+                found[number] = ReadPrefix(prompts[number], logits, cache, read.positions[row])
+        if starts:
+            rests = [prompts[number] for number in starts]
+            lengths = [start for start, _ in starts.values()]
+            longest = max(len(rest.token_ids) - start for rest, start in zip(rests, lengths, strict=True))
+            caches = [prefix.cache.prefix(0, start) for start, prefix in starts.values()]
+            joined = caches[0].join(*caches[1:], room=longest)
+            read = self._forward.extend_prompts(rests, lengths, joined)
+            for row, number in enumerate(starts):
+                logits = read.logits[row : row + 1].clone()
+                cache = read.cache.alone(row)
+                found[number] = ReadPrefix(prompts[number], logits, cache, read.positions[row])
+        return [found[number] for number in range(len(prompts))]
 
     def _begun(self, head: Hashable) -> tuple[Prompt, bool]:
         """Return what the prompts of a head begin with, and whether it is a whole prompt."""
@@ -125,13 +145,13 @@ class PromptReader:
 
 
 def _head(prompt: Prompt) -> Hashable:
-    """Return what two prompts must have in common to share an image: it, and the tokens to its end.
+    """Return what two prompts must have in common to be about the same images: these, and the tokens to them.
 
-    A prompt that ends with its image, or does not say where the image ends, shares nothing.
+    A prompt that ends with an image, or does not say where its images end, shares nothing.
     """
-    if not 0 < prompt.image_end < len(prompt.token_ids):
+    if not prompt.image_ends or prompt.image_ends[-1] >= len(prompt.token_ids):
         return object()
-    return id(prompt.pixel_values), tuple(prompt.token_ids[: prompt.image_end])
+    return to_image_end(prompt, len(prompt.images))
 
 
 def _shared(read: Sequence[int], prompts: Iterable[Sequence[int]]) -> int:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from grounding.boxes import Box, from_grid, iou
+from grounding.errors import UserError
 from grounding.samples import Detection
 from infer.asking.dataset_questions import Question
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
@@ -21,7 +22,7 @@ from infer.asking.yes_no.yes_probability import ALTERNATIVES
 from infer.engines.protocol import RawAnswer, Request, Token
 from infer.engines.yes_no_settings import YesNoSettings
 from infer.recipe import InferRecipe
-from tests.infer.asking.color_engine import COLORS, LARGE, SIZE, SMALL, ColorEngine
+from tests.infer.asking.color_engine import COLORS, ELSEWHERE, LARGE, SIZE, SMALL, ColorEngine
 
 SCORED = replace(LARGE, score=0.5)
 LIE = Detection("blue", Box(300, 10, 360, 60))
@@ -185,3 +186,30 @@ def test_an_image_without_boxes_is_not_asked_about(recipe: InferRecipe, question
     engine = DoubtingEngine()
     (nothing,) = asked(questions[1:], recipe, engine)
     assert (nothing.detections, engine.batches) == ((), [1])
+
+
+def test_a_box_is_shown_in_its_picture_alone(recipe: InferRecipe, pair: Question) -> None:
+    """The engine looks at one picture; a box that it was shown in the other one would not be right."""
+    engine = DoubtingEngine(lies={0: [Detection("red", ELSEWHERE.box)]})
+    (answered,) = asked([pair], recipe, engine, show="outline")
+    found = {(item.picture, item.label): item.score for item in answered.detections}
+    assert found == {
+        (0, "red"): pytest.approx(0.25, abs=0.002),
+        (0, "green"): pytest.approx(0.75, abs=0.002),
+        (1, "red"): pytest.approx(0.75, abs=0.002),
+        (1, "green"): pytest.approx(0.75, abs=0.002),
+    }
+    assert {len(request.images) for request in engine.requests[1:]} == {1}
+    assert {request.user.count("<image>") for request in engine.requests[1:]} == {1}
+    stating = DoubtingEngine()
+    asked([pair], recipe, stating, show="text")
+    files = [request.picture.name for request in stating.requests[1:]]
+    assert sorted(files) == ["5.png", "6.png", "6.png"]
+    (first,) = [request.user for request in stating.requests[1:] if request.picture.name == "5.png"]
+    assert "(100,100),(600,500)" in first or "[100, 100, 600, 500]" in first
+
+
+def test_what_boxes_are_about_and_what_is_shown_can_differ(recipe: InferRecipe, pair: Question) -> None:
+    shown = SizedRequest(pair.request, SIZE)
+    with pytest.raises(UserError, match="shows 2 pictures, and its boxes are about 1"):
+        shown.file_of(LARGE)

@@ -83,10 +83,10 @@ def test_prompts_are_read_together_as_memory_allows(lengths: list[int], expected
 
 
 def test_what_follows_an_image_counts_with_the_longest_prompt() -> None:
-    prompts = [Prompt([0] * length, None, None, image_end=end) for length, end in ((6, 4), (4, 1), (6, 5))]
+    prompts = [Prompt([0] * length, image_ends=(end,)) for length, end in ((6, 4), (4, 1), (6, 5))]
     limit = PromptLimit(tokens=100, tokens_at_once=18)
     assert list(limit.split(prompts)) == [slice(0, 2), slice(2, 3)]  # two rows of 6 + 3 slots
-    assert list(limit.split([replace(prompt, image_end=0) for prompt in prompts])) == [slice(0, 3)]
+    assert list(limit.split([replace(prompt, image_ends=()) for prompt in prompts])) == [slice(0, 3)]
 
 
 def test_all_turns_of_a_conversation_count(requests: list[Request]) -> None:

@@ -21,6 +21,7 @@ from infer.scoring.outputs import write_scores
 from infer.scoring.scorecard import score
 from tests.infer.conftest import write_dataset
 from tests.infer.scoring.made_predictions import right_answers, write_rows
+from tests.infer.several_pictures import GROUPS, join_questions, right_answer
 
 ROOT = Path(__file__).parents[4]
 ANSWER = "<|object_ref_start|>red square<|object_ref_end|><|box_start|>(100,100),(500,500)<|box_end|>"
@@ -415,3 +416,63 @@ def test_answers_in_words_beside_the_boxes_change_no_score(tmp_path: Path) -> No
     words = [{**row, "image_id": 10**14 + n, "raw": "a cat", "region": mark} for n, row in enumerate(rows)]
     write_rows(path, [words[0], *rows, *words[1:]])
     assert replace(read_evaluation(path, data), descriptions=()) == expected
+
+
+def joined(dataset: Any, make: Callable[[list[dict[str, Any]], str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each question of a data set that shows several pictures, with the right answer."""
+    join_questions(dataset.path)
+    by_id = {image["id"]: image for image in images(dataset.path)}
+    return [make([by_id[number] for number in group], right_answer(len(group))) for group in GROUPS]
+
+
+JOINED: dict[str, Callable[[list[dict[str, Any]], str], dict[str, Any]]] = {
+    "ms-swift": lambda shown, text: {"response": text, "images": [each["file_name"] for each in shown]},
+    "ms-swift's objects": lambda shown, text: {
+        "response": text,
+        "images": [{"bytes": None, "path": f"/data/val/{each['file_name']}"} for each in shown],
+    },
+    "id of the first": lambda shown, text: {"image_id": shown[0]["id"], "raw": text},
+    "ids of all": lambda shown, text: {"image_id": [each["id"] for each in shown], "raw": text},
+    "own id": lambda shown, text: {"question_id": f"q-{shown[0]['id']}", "text": text},
+    "by order": lambda shown, text: {"response": text},
+}
+
+
+@pytest.mark.parametrize("form", JOINED)
+def test_texts_about_several_pictures_are_read_as_one_prediction_each(
+    dataset: Any, tmp_path: Path, form: str
+) -> None:
+    path = write_rows(tmp_path / "theirs.jsonl", joined(dataset, JOINED[form]))
+    evaluation = read_evaluation(path, dataset.path)
+    values = score(evaluation, draws=0).values
+    assert (values["f1_95"], values["readable"], values["detections"]) == (1, 1, 7)
+    assert (values["several_pictures"], values["wrong_picture_boxes"]) == (2, 0)
+    assert [item.place for item in evaluation.predictions] == [0, 1, 0, 1, 2, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"image": "000102.png"}, "`image` names one picture of a question with 2: name all in `images`"),
+        ({"image_id": 102}, "`image_id` names picture 2 of a question with 2: give the id of the first"),
+        ({"images": ["000102.png", "000101.png"]}, "2 pictures that no question of the data set shows"),
+        ({"images": ["000101.png", "gone.png"]}, "gone.png' is no image of the data set"),
+    ],
+)
+def test_pictures_that_are_no_question_are_refused(
+    dataset: Any, tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
+    join_questions(dataset.path)
+    path = write_rows(tmp_path / "theirs.jsonl", [{**row, "response": right_answer(2)}])
+    with pytest.raises(UserError, match=f"line 1: .*{message}"):
+        read_evaluation(path, dataset.path)
+
+
+def test_cocos_results_of_the_first_questions_count_their_pictures(dataset: Any, tmp_path: Path) -> None:
+    join_questions(dataset.path)
+    recipe = InferRecipe(checkpoint="m", dataset=str(dataset.path), output_dir=str(tmp_path), limit=2)
+    save_recipe(recipe)
+    rows = [row for row in coco_results(dataset.path) if row["image_id"] in GROUPS[1][1:]]
+    path = write_rows(tmp_path / "theirs.jsonl", rows)
+    found = read_evaluation(path, dataset.path)
+    assert [item.image_id for item in found.predictions] == [101, 102, 103, 104, 105]

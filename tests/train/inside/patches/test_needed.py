@@ -112,6 +112,12 @@ def test_coordinates_are_sharpened_where_a_recipe_weighs_them(monkeypatch: pytes
     assert set(names({"grounding_coordinate_loss": 0.1})) - set(names({})) == {"sharpen_coordinates"}
 
 
+def test_records_come_from_a_cache_where_a_recipe_names_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    be(monkeypatch)
+    assert names({"grounding_cache": None}) == names({})
+    assert set(names({"grounding_cache": "data/cache"})) - set(names({})) == {"take_records_from_cache"}
+
+
 def test_kept_skills_are_measured_where_a_recipe_names_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     be(monkeypatch)
     assert names({"grounding_keep": []}) == names({"grounding_keep": None}) == names({})
@@ -165,6 +171,7 @@ def test_every_patch_is_used_somewhere() -> None:
         "stay_near_start",
         "start_adapters_alike",
         "initialise_fleet_for_resume",
+        "take_records_from_cache",
     }
     assert {path.stem for path in PATCHES} == used
 

@@ -1,11 +1,13 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grounding.answers.asked import Asked
 from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
@@ -65,11 +67,16 @@ def found_in(labels: Sequence[int], tokenizer: Any) -> list[str]:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(objects=OBJECTS, answer_format=st.sampled_from(["objects", "json"]))
+@given(
+    objects=OBJECTS, answer_format=st.sampled_from(["objects", "json"]), pictures=st.sampled_from([1, 1, 12])
+)
 def test_digits_of_boxes_are_found_and_no_others(
-    tokenizer: Any, objects: list[Detection], answer_format: str
+    tokenizer: Any, objects: list[Detection], answer_format: str, pictures: int
 ) -> None:
-    answer = write_answer(answer_format, objects, Size(1000, 1000))
+    """The numbers of pictures, which an answer about several names, are none of a box."""
+    objects = [replace(each, picture=7 * place % pictures) for place, each in enumerate(objects)]
+    objects.sort(key=lambda each: each.picture)
+    answer = write_answer(answer_format, objects, Asked((Size(1000, 1000),) * pictures))
     [text] = fill_placeholders([answer.content], answer.objects)
     ids = tokenizer(f"{text}<|im_end|>\n")["input_ids"]
     labels = [NOT_LEARNED] * 5 + ids + [NOT_LEARNED] * 2

@@ -103,6 +103,70 @@ def test_processes_that_share_the_optimizer_count_a_weight_once(model: Any, fish
         np.testing.assert_allclose(found[name], gradient, rtol=1e-5)
 
 
+@pytest.mark.parametrize("split", ["lora_A", "lora_B"])
+def test_processes_that_share_a_weight_have_its_penalty_together(
+    model: Any, fisher: dict[str, Any], split: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """lora_A is divided by inputs, lora_B by outputs; what one process lacks, the other has computed."""
+    import paddle
+
+    whole = PenaltySums()
+    whole.add(AdapterPenalty(model, BOTH, fisher).add_gradients(learned_parts(optimizer_of(model))))
+    wanted = whole.take()
+    rows = split == "lora_A"
+    halves = (slice(0, 2), slice(2, None))
+    taken: list[list[np.ndarray[Any, Any]]] = []
+    totals = []
+    for turn in ("record", "compare"):
+        for number, half in enumerate(halves):
+            own, information = _half_of(model, fisher, split, half)
+            penalty = AdapterPenalty(own, BOTH, information, split_over="tensor parallel")
+            sent: list[np.ndarray[Any, Any]] = []
+
+            def all_reduce(product: Any, group: str, number: int = number, sent: Any = sent) -> None:
+                assert group == "tensor parallel"
+                sent.append(product.numpy())
+                if len(taken) == 2:
+                    product.add_(paddle.to_tensor(taken[1 - number][len(sent) - 1]))
+
+            with monkeypatch.context() as patch:
+                patch.setattr(paddle.distributed, "all_reduce", all_reduce)
+                values = penalty.add_gradients(learned_parts(optimizer_of(own)))
+            if turn == "record":
+                taken.append(sent)
+                continue
+            totals.append({curve: value.numpy() for curve, value in values.items()})
+            for layer, part in zip(model, own, strict=True):
+                cut = (half, slice(None)) if rows else (slice(None), half)
+                for name, place in ((split, cut), ("lora_B" if rows else "lora_A", slice(None))):
+                    gradient = getattr(layer, name).grad.numpy()[place]
+                    np.testing.assert_allclose(getattr(part, name).grad.numpy(), gradient, rtol=1e-5)
+    for curve, value in wanted.items():
+        assert totals[0][curve][0] == pytest.approx(totals[1][curve][0])  # of whole parameters, in both
+        parts = sum(float(total[curve][1]) for total in totals)
+        assert totals[0][curve][0] + parts == pytest.approx(value, rel=1e-5)
+
+
+def _half_of(model: Any, fisher: dict[str, Any], split: str, half: slice) -> tuple[Any, dict[str, Any]]:
+    """Return the layers with a part of one factor, marked as such, and the information of that part."""
+    import paddle
+    from paddleformers.peft.lora.lora_layers import LoRALinear
+
+    made, information = paddle.nn.LayerList(), {}
+    for layer in model:
+        a, b = (getattr(layer, name).numpy() for name in ("lora_A", "lora_B"))
+        own = fisher[layer.weight.name].numpy()
+        a, b, own = (a[half], b, own[half]) if split == "lora_A" else (a, b[:, half], own[:, half])
+        part = LoRALinear(a.shape[0], b.shape[1], r=RANK, lora_alpha=2 * RANK)
+        part.bias.stop_gradient = True
+        part.lora_A.set_value(a)
+        part.lora_B.set_value(b)
+        getattr(part, split).is_distributed = True
+        made.append(part)
+        information[part.weight.name] = paddle.to_tensor(own)
+    return made, information
+
+
 def test_the_start_of_an_adapter_has_no_penalty_and_keeps_nothing(model: Any) -> None:
     for layer in model:
         layer.lora_B.set_value(np.zeros((RANK, OUTPUTS), "float32"))

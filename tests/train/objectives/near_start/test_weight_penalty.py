@@ -208,6 +208,55 @@ def test_a_slice_of_a_part_of_a_weight_is_cut_at_its_place() -> None:
     assert LearnedPart(whole).cut(whole) is whole
 
 
+def test_the_value_of_a_divided_weight_is_summed_over_the_processes_that_share_it(
+    layer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process has half of the weight's value, and the whole of the bias's."""
+    import paddle
+
+    layer.bias.stop_gradient = False
+    layer.weight.is_distributed = True
+    penalty, sums = WeightPenalty(layer, NearStartSettings(L2)), PenaltySums()
+    layer.weight.set_value(paddle.to_tensor(MOVED))
+    layer.bias.set_value(layer.bias + 2.0)
+    optimizer = paddle.optimizer.AdamW(0.1, parameters=layer.parameters())
+    sums.add(penalty.add_gradients(learned_parts(optimizer)))
+    groups = []
+
+    def all_reduce(value: Any, group: Any) -> None:  # the other process has as much
+        groups.append(group)
+        value.multiply_(paddle.to_tensor(2.0))
+
+    monkeypatch.setattr(paddle.distributed, "all_reduce", all_reduce)
+    assert sums.take(split_over="tensor parallel") == {L2_CURVE: 2 * (L2 / 2 * 4.25) + L2 / 2 * 8}
+    sums.add(penalty.add_gradients(learned_parts(optimizer)))
+    assert sums.take(sharded_over="sharding") == {L2_CURVE: 2 * (L2 / 2 * 4.25 + L2 / 2 * 8)}
+    assert groups == ["tensor parallel", "sharding"]
+
+
+def test_a_curve_is_the_mean_of_the_steps_since_it_was_taken() -> None:
+    import paddle
+
+    sums = PenaltySums()
+    for value in (1.0, 4.0):
+        sums.add({L2_CURVE: paddle.to_tensor([value, value])})
+    assert sums.take() == {L2_CURVE: 5.0}
+    sums.add({L2_CURVE: paddle.to_tensor([1.0, 0.0])})
+    assert sums.take() == {L2_CURVE: 1.0}
+
+
+def test_the_information_is_kept_in_the_format_of_its_weight(layer: Any) -> None:
+    import paddle
+
+    assert WeightPenalty(layer, NearStartSettings(ewc=EWC), fisher_of(layer)).fisher[
+        layer.weight.name
+    ].dtype == (paddle.float32)
+    layer.to(dtype="bfloat16")
+    assert WeightPenalty(layer, NearStartSettings(ewc=EWC), fisher_of(layer)).fisher[
+        layer.weight.name
+    ].dtype == (paddle.bfloat16)
+
+
 def test_a_parameter_without_a_start_ends_the_run(layer: Any) -> None:
     import paddle
 

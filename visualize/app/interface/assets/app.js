@@ -86,8 +86,10 @@
   function noteAnswer() {
     if (drawn()?.src !== answered.drawn) answered = { drawn: drawn()?.src, picture: image()?.src };
   }
-  const takesClicks = (shown) =>
-    shown === image() || (shown === drawn() && shown.naturalWidth && answered.picture === image()?.src);
+  // An answer about several pictures is drawn on all of them, side by side: a place there is none in the first.
+  const showsSeveral = () => document.querySelector("#described [data-pictures]") !== null;
+  const takesClicks = (shown) => shown === image()
+    || (shown === drawn() && shown.naturalWidth && answered.picture === image()?.src && !showsSeveral());
 
   document.addEventListener("click", (event) => {
     if (!isTalking() || !(event.target instanceof HTMLImageElement) || !takesClicks(event.target)) return;

@@ -57,7 +57,7 @@ def test_the_states_are_those_that_choose_the_tokens(engine: PaddleEngine, reque
         if not read.boxes:
             continue
         prompt, ids = engine.encode(request), tokenizer(text, add_special_tokens=False)["input_ids"]
-        whole = replace(prompt, token_ids=[*prompt.token_ids, *ids], image_end=0)
+        whole = replace(prompt, token_ids=[*prompt.token_ids, *ids], image_ends=())
         with paddle.no_grad():
             output = engine.model(
                 input_ids=paddle.to_tensor([whole.token_ids]),

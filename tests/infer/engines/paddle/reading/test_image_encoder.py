@@ -23,7 +23,7 @@ class Reader:
     def __call__(self, image: Path) -> EncodedImage:
         self.files.append(image)
         try:
-            return EncodedImage(Pixels(image.read_bytes()), None)
+            return EncodedImage(Pixels(image.read_bytes()), None, 1)
         except OSError as error:
             raise UserError(f"{image}: not usable as an image: {error}") from error
 
@@ -99,4 +99,4 @@ def test_patches_count_with_all_their_bytes() -> None:
     import paddle
 
     pixels: Any = paddle.to_tensor(np.zeros((6, 4), np.float32))
-    assert EncodedImage(pixels, None).size == 6 * 4 * 4
+    assert EncodedImage(pixels, None, 1).size == 6 * 4 * 4

@@ -131,9 +131,10 @@ def test_a_question_that_begins_another_is_read_right(engine: PaddleEngine, prom
     import paddle
 
     whole = prompts[3]
+    [end] = whole.image_ends
     parts = [
         replace(whole, token_ids=whole.token_ids[:length])
-        for length in (len(whole.token_ids), whole.image_end + 1, whole.image_end + 2, whole.image_end)
+        for length in (len(whole.token_ids), end + 1, end + 2, end)
     ]
     with paddle.no_grad():
         forward = engine.family.forward_pass(engine.model)

@@ -1,0 +1,1 @@
+"""Encode a prepared data set once for its trainings (`python -m prepare.cache`)."""

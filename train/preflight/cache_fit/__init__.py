@@ -1,0 +1,1 @@
+"""Whether a cache of encoded records fits a recipe."""
