@@ -35,6 +35,7 @@ from grounding.files import write_json
 from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from grounding.tables import format_table
+from infer.scoring.scorecard import score_predictions
 
 SHAPES = {"images": 6000, "val_images": 256, "cells": 16, "min_cells": 2, "max_cells": 5, "max_objects": 3}
 SIDE = 64
@@ -194,8 +195,13 @@ def measure(places: Places) -> list[Measured]:
         LISTED: ask(places, LISTED, "answers"),
         REMOVED: ask(places, LISTED, "answers_removed", "candidates=none"),
     }
-    best = max((score_detector(places, threshold) for threshold in THRESHOLDS), key=lambda row: row.f1)
-    return [best, *(read_scores(places, arm, folder) for arm, folder in answered.items())]
+    found = {threshold: write_detections(places, threshold) for threshold in THRESHOLDS}
+    plain = places.folder / "plain"
+    f1 = {key: score_predictions(path, plain, draws=0).values["f1_50"] or 0 for key, path in found.items()}
+    best = found[max(THRESHOLDS, key=lambda threshold: f1[threshold])]
+    call("infer.score", best, "--dataset", plain)
+    answered = {DETECTOR: best.parent, **answered}
+    return [read_scores(places, arm, folder) for arm, folder in answered.items()]
 
 
 def ask(places: Places, arm: str, name: str, *words: str) -> Path:
@@ -207,8 +213,8 @@ def ask(places: Places, arm: str, name: str, *words: str) -> Path:
     return folder
 
 
-def score_detector(places: Places, threshold: float) -> Measured:
-    """Score the detector's boxes from a threshold on."""
+def write_detections(places: Places, threshold: float) -> Path:
+    """Write the detector's boxes from a threshold on as predictions, and return their file."""
     rows = [row for row in json.loads(places.results.read_text()) if row["score"] >= threshold]
     annotations = json.loads((places.folder / "plain" / "annotations_val.json").read_text())
     found: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in annotations["images"]}
@@ -227,8 +233,7 @@ def score_detector(places: Places, threshold: float) -> Measured:
     folder.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps({"image_id": key, "detections": value}) for key, value in found.items())
     (folder / "predictions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    call("infer.score", folder / "predictions.jsonl", "--dataset", places.folder / "plain")
-    return read_scores(places, DETECTOR, folder)
+    return folder / "predictions.jsonl"
 
 
 def read_scores(places: Places, arm: str, folder: Path) -> Measured:

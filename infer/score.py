@@ -20,6 +20,8 @@ Predictions of other tools, as JSON lines or as a JSON list:
   {"image": "000139.jpg", "response": "<text of the answer>"}
       the text is read as that of a model trained here, or in the units of --answer-units; known are
       ms-swift, LLaMA-Factory, vLLM, OpenAI's batches, and the keys raw, prediction, output, text, answer
+  {"images": ["000139.jpg", "000285.jpg"], "response": "Image 1: ...\\nImage 2: ..."}
+      about a question with several pictures: all of them, in its order
 A line in the report says how such a file was read.
 
 examples:

@@ -1,7 +1,7 @@
 """What a source states about its images, before anything is converted."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,6 +47,15 @@ class RawObjects:
     texts: Sequence[tuple[str, ...]] = ()
     attributes: Sequence[Mapping[str, str]] = ()
     pictures: Sequence[int] = ()
+
+    def in_picture(self, picture: int) -> "RawObjects":
+        """Return the boxes of one of several images, with their labels."""
+        own = [place for place, index in enumerate(self.pictures) if index == picture]
+        return RawObjects(
+            [self.boxes[place] for place in own],
+            [self.labels[place] for place in own],
+            [self.areas[place] for place in own],
+        )
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,14 @@ class Annotation:
     def picture_ids(self) -> frozenset[int]:
         """The ids of all images."""
         return frozenset(picture.image_id for picture in self.pictures) or frozenset({self.image_id or 0})
+
+    def each_picture(self) -> "Iterator[Annotation]":
+        """Yield what the source states about each of several images, as of one; itself if it has one."""
+        if not self.pictures:
+            yield self
+        for place, picture in enumerate(self.pictures):
+            queries = tuple(replace(query, objects=query.objects.in_picture(place)) for query in self.queries)
+            yield replace(self, image_id=picture.image_id, name=picture.name, queries=queries, pictures=())
 
 
 @dataclass(frozen=True)

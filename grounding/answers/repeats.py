@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from grounding.answers.candidate_numbers import NUMBER_SIGN, find_numbers
 from grounding.answers.descriptions import blank_spans
 from grounding.answers.forms import LOOPED, REPEATED
 from grounding.answers.loops import LoopWatch, loop_start
@@ -109,7 +110,7 @@ class RepeatWatch:
         return _repeated_object(self._text(), self._scanner(), is_whole=is_whole)
 
     def _scanner(self) -> Scanner:
-        return partial(scan_answer, thinks=self.thinks, about_several=self.about_several)
+        return partial(_scan_numbered, thinks=self.thinks, about_several=self.about_several)
 
     def _text(self) -> str:
         self.pieces = ["".join(self.pieces)]
@@ -120,6 +121,22 @@ def find_repeat(text: str, *, thinks: bool = False, about_several: bool = False)
     """Return where a whole answer repeats itself, None if it does not."""
     watch = RepeatWatch(thinks, about_several)
     return watch.add(text) or watch.finish()
+
+
+def _scan_numbered(text: str, *, thinks: bool, about_several: bool) -> tuple[Found, ...]:
+    """Scan a text; a candidate that it names by number alone is a box, too, of four times this number."""
+    numbered = find_numbers(text, are_listed=False)
+    found = scan_answer(numbered.text, thinks=thinks, about_several=about_several)
+    if not numbered.numbers:
+        return found
+    read: list[Found] = []
+    for item in found:
+        if isinstance(item, WrittenBox):
+            box, named = numbered.read(item)
+            read.append(box if named is None else box._replace(numbers=(float(named.number),) * 4))
+        else:
+            read.append(item)
+    return tuple(read)
 
 
 @dataclass
@@ -216,6 +233,8 @@ def _writings(text: str, boxes: Sequence[WrittenBox]) -> Iterator[str]:
 def _is_complete(text: str, box: WrittenBox, *, is_last: bool) -> bool:
     """Tell whether what follows can no longer change the label of a box in a growing text."""
     start, end = box.span
+    if is_last and end == len(text) and text[start : start + 1] == NUMBER_SIGN:
+        return False  # a candidate's number can have another digit
     if text.rfind("{", 0, start) > text.rfind("}", 0, start):  # its label can be anywhere in the braces
         return text.find("}", end) >= 0 or (bool(box.label) and not is_last)
     is_named = bool(box.label) and box.label_span[1] <= end

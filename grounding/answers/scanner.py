@@ -30,9 +30,9 @@ from grounding.answers.spellings.prose_boxes import (
     read_points,
 )
 from grounding.answers.spellings.said_pictures import (
+    PictureSection,
     SaidPictures,
-    Section,
-    find_pictures,
+    find_said_pictures,
     picture_of_name,
     without_picture,
 )
@@ -78,7 +78,7 @@ def scan_answer(text: str, *, thinks: bool = False, about_several: bool = False)
 
 def _read_sections(piece: Piece) -> list[Found]:
     """Read the parts of an answer about several pictures, each as an answer of its own."""
-    said = find_pictures(piece.plain)
+    said = find_said_pictures(piece.plain)
     found: list[Found] = []
     for section in said.sections:
         part = slice(section.start, section.end)
@@ -94,7 +94,7 @@ def _read_sections(piece: Piece) -> list[Found]:
     return found
 
 
-def _in_picture(found: Found, plain: str, section: Section, said: SaidPictures) -> Found:
+def _in_picture(found: Found, plain: str, section: PictureSection, said: SaidPictures) -> Found:
     """Return a box with the picture that its text names; a problem if it names several."""
     if not isinstance(found, WrittenBox):
         return found

@@ -16,7 +16,7 @@ from grounding.grammar.answer_parts import (
     ChoicePart,
     FixedPart,
     NumberPart,
-    TextPart,
+    RulePart,
     answer_parts,
 )
 from grounding.grammar.digits import can_have, leads, longer
@@ -74,7 +74,7 @@ class AnswerGrammar:
                 if (after := self.step(self._enter(other, corner), symbol)) is not None:
                     return after
             return None
-        if isinstance(part, TextPart):
+        if isinstance(part, RulePart):
             after = part.rule.step(inner, symbol) if symbol < 256 else None
             if after is not None:
                 return number, after, corner
@@ -90,7 +90,7 @@ class AnswerGrammar:
             return part.symbols[inner : inner + 1]
         if isinstance(part, ChoicePart):
             return [symbol for other in part.parts for symbol in self._first(other, corner)]
-        if isinstance(part, TextPart):
+        if isinstance(part, RulePart):
             listed = part.rule.choices(inner)
             if listed is None:
                 return None
@@ -125,7 +125,7 @@ class AnswerGrammar:
             return count_tokens(part.symbols[inner:]) + self._ahead(part.then, count_tokens)
         if isinstance(part, ChoicePart):
             return self._ahead(part.parts[0], count_tokens)
-        if isinstance(part, TextPart):
+        if isinstance(part, RulePart):
             return part.rule.reserve(inner) + self._ahead(part.then, count_tokens)
         low, high = _bounds(part, corner)
         digits = next(count for count in (4, 3, 2, 1, 0) if count == 0 or can_have(inner, count, low, high))
@@ -150,7 +150,7 @@ class AnswerGrammar:
         part = self._parts[number]
         if isinstance(part, FixedPart):
             return number, 0, corner
-        return number, part.rule.start if isinstance(part, TextPart) else None, corner
+        return number, part.rule.start if isinstance(part, RulePart) else None, corner
 
     def _first(self, number: int, corner: Any) -> Sequence[int]:
         return self.choices(self._enter(number, corner)) or ()
@@ -177,7 +177,7 @@ class AnswerGrammar:
             return 0
         if isinstance(part, FixedPart):
             own = count_tokens(part.symbols)
-        elif isinstance(part, TextPart):
+        elif isinstance(part, RulePart):
             own = part.room
         else:
             own = len(str(GRID - 1 if part.place < 2 else part.most))

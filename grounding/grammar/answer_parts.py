@@ -26,7 +26,7 @@ class FixedPart:
 
 
 @dataclass(frozen=True)
-class TextPart:
+class RulePart:
     """A label or a description; it is begun only where so many tokens are left."""
 
     rule: LabelRule
@@ -50,7 +50,7 @@ class ChoicePart:
     parts: tuple[int, ...]
 
 
-AnswerPart = FixedPart | TextPart | NumberPart | ChoicePart
+AnswerPart = FixedPart | RulePart | NumberPart | ChoicePart
 
 DONE = FixedPart((), -1)
 """What comes after the end."""
@@ -132,7 +132,7 @@ class _Builder:
             return self.add(FixedPart(shared, rest))
         rest = self.tree([item[1:] for item in items], then, most)
         if first is None:
-            return self.add(TextPart(self.rule, self.room, rest))
+            return self.add(RulePart(self.rule, self.room, rest))
         place = int(first)
         return self.add(NumberPart(place, rest, most if place == CANDIDATE else GRID))
 
@@ -170,7 +170,7 @@ class _Builder:
         first = self.ending(tail, then) if self.descriptions else self.fixed(tail, then)
         for piece in reversed(pieces[:-1]):
             if piece is None:
-                first = self.add(TextPart(self.rule, self.room, first))
+                first = self.add(RulePart(self.rule, self.room, first))
             else:
                 is_text = isinstance(piece, str)
                 first = self.fixed(str(piece), first) if is_text else self.add(NumberPart(int(piece), first))
@@ -180,7 +180,7 @@ class _Builder:
         """Add the last piece of an object, which can go on with a description."""
         form = self.form
         plain = self.fixed(tail.removeprefix(form.undescribed), then)
-        text = self.add(TextPart(DescriptionText(), LABEL_ROOM, self.fixed(form.behind, then)))
+        text = self.add(RulePart(DescriptionText(), LABEL_ROOM, self.fixed(form.behind, then)))
         choice = self.add(ChoicePart((plain, self.fixed(form.before, text))))
         return self.fixed(form.undescribed, choice)
 

@@ -29,6 +29,7 @@ from grounding.record.flaws import (
     NOT_JSON,
     OTHER_FORMAT,
     OTHER_SYSTEM,
+    PICTURE_ORDER,
     REF_COUNT,
     TWICE_IN_ANSWER,
     Flaw,
@@ -119,7 +120,7 @@ def _check_named_objects(
 ) -> Iterator[Flaw]:
     """Check the objects that the answers name, and that the reader finds them."""
     in_objects = [
-        *_check_pictures(objects, images),
+        *_check_pictures(messages, objects, images),
         *_check_objects(messages, objects, contract, are_numbered=bool(candidates)),
     ]
     yield from in_objects
@@ -134,7 +135,7 @@ def _check_named_objects(
             )
 
 
-def _check_pictures(objects: Any, images: int) -> Iterator[Flaw]:
+def _check_pictures(messages: Messages, objects: Any, images: int) -> Iterator[Flaw]:
     """Check which image each box is in; `images` is how many the record has."""
     if not isinstance(objects, dict) or not isinstance(objects.get("bbox", []), list):
         return  # another flaw
@@ -144,9 +145,14 @@ def _check_pictures(objects: Any, images: int) -> Iterator[Flaw]:
             yield Flaw(BOX_UNPLACED, excerpt(objects))
         return
     try:
-        pictures_of_boxes(objects, images)
+        left = iter(pictures_of_boxes(objects, images))
     except ValueError as error:
         yield Flaw(BOX_PICTURES, f"{error}: {excerpt(indices)}")
+        return
+    for message in messages:
+        own = [next(left, 0) for _ in range(message["content"].count(BOX_PLACEHOLDER))]
+        if message["role"] == "assistant" and own != sorted(own):
+            yield Flaw(PICTURE_ORDER, excerpt(own))
 
 
 def _find_bad_turn(messages: Any) -> str | None:

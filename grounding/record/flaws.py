@@ -15,6 +15,7 @@ BOX_COUNT = "number of <bbox> placeholders is not the length of objects.bbox"
 BOX_FIRST = "<bbox> stands before any <ref-object>"
 BOX_PICTURES = "objects.image_id is not one index of an image for each box"
 BOX_UNPLACED = "record of several images has objects without image_id"
+PICTURE_ORDER = "answer does not name its objects in the order of the images"
 PICTURE_UNREAD = "answer does not say which image a box is in"
 BAD_LABEL = "label is empty or holds markup"
 UNKNOWN_LABEL = "label is not among the card's categories"
@@ -35,7 +36,7 @@ BAD_VIEWS = "question does not show the views of its mark"
 BAD_NUMBER = "number of a candidate that is not there, or used twice"
 TWICE_IN_ANSWER = "object is named twice in an answer"
 
-WARNINGS = frozenset({TWICE_IN_ANSWER})
+WARNINGS = frozenset({TWICE_IN_ANSWER, PICTURE_ORDER})
 """Neither training nor scoring suffers from these."""
 
 ACCEPTED_BY_TRAINING = WARNINGS | {UNKNOWN_LABEL}

@@ -20,6 +20,7 @@ from grounding.record.flaws import (
     NOT_FOUR,
     NOT_INTEGER,
     OUT_OF_GRID,
+    PICTURE_ORDER,
     PICTURE_UNREAD,
     TWICE_IN_ANSWER,
     UNKNOWN_LABEL,
@@ -78,10 +79,12 @@ def check_answer_text(
     if text.strip() in forms.NOTHING_FOUND.values():
         return
     if images > 1:
-        for problem in _PICTURE_PROBLEMS.intersection(
-            read_answer(text, Asked((_ON_GRID,) * images)).problems
-        ):
+        reading = read_answer(text, Asked((_ON_GRID,) * images))
+        for problem in _PICTURE_PROBLEMS.intersection(reading.problems):
             yield Flaw(PICTURE_UNREAD, f"{problem}: {excerpt(text)}")
+        pictures = [detection.picture for detection in reading.detections]
+        if pictures != sorted(pictures):
+            yield Flaw(PICTURE_ORDER, excerpt(pictures))
     rows = _json_rows(text)
     if contract.is_verbatim and not (rows and all(_has_box(row) or _is_number(row) for row in rows)):
         return

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from grounding.card import Card
 from grounding.errors import UserError
-from grounding.prompts import NO_OBJECTS, Wording
+from grounding.prompts import CANDIDATES, NO_OBJECTS, Wording
 from infer.asking.merged_answers import merge_answers, suppress_overlaps
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
 from infer.asking.wordings import reworded
@@ -29,7 +29,8 @@ class AskPerCategory:
 
     def __post_init__(self) -> None:
         """Check that the data set's questions can be split."""
-        about_objects = [name for name in self.card.prompts if name.partition(".")[0] not in NO_OBJECTS]
+        others = (*NO_OBJECTS, CANDIDATES)
+        about_objects = [name for name in self.card.prompts if name.partition(".")[0] not in others]
         if about_objects == [self.wording.name]:
             raise UserError(
                 f"per_category=true: the questions of this data set ask for one category each "

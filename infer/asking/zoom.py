@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from grounding.answers.asked import Asked
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.images.pixels import UNREADABLE, read_pixels
@@ -62,11 +63,7 @@ class AskCloser:
             UserError: a question has several pictures.
         """
         for item in requests:
-            if item.asked.is_about_several:
-                raise UserError(
-                    f"zoom={self.regions}: asks about parts of one picture, and a question has "
-                    f"{len(item.asked.sizes)}: leave zoom out"
-                )
+            check_zoom(self.regions, item.asked)
         answers = self.ask(requests)
         by_image = self._ask_about_regions(requests, answers)
         return [
@@ -92,6 +89,19 @@ class AskCloser:
         for (index, region, _), answer in zip(crops, closer, strict=True):
             by_image[index].add(region, answer, requests[index].size)
         return by_image
+
+
+def check_zoom(regions: str, asked: Asked) -> None:
+    """Check that a question can be asked again about parts of its picture; `regions` is the recipe's zoom.
+
+    Raises:
+        UserError: it has several pictures.
+    """
+    if regions != "none" and asked.is_about_several:
+        raise UserError(
+            f"zoom={regions}: asks about parts of one picture, and a question has {len(asked.sizes)}: leave "
+            "zoom out"
+        )
 
 
 def tiles(size: Size) -> list[Box]:

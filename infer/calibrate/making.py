@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from grounding.card import Card, load_card
 from grounding.errors import UserError
-from infer.asking.given_candidates import with_given_candidates
+from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.calibrate.fitting import Fit, fit_weighing
 from infer.calibrate.held_out_report import format_orders, measure_orders, measured_figures
 from infer.calibrate.judged_boxes import JudgedAnswers, ask_and_judge

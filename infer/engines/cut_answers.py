@@ -31,13 +31,13 @@ def cut_at_repeat(answer: RawAnswer, stop: RepeatStop | None) -> RawAnswer:
     return replace(cut_at(answer, stop.place), stopped=stop.problem)
 
 
-def without_repeats(answer: RawAnswer, *, thinks: bool) -> RawAnswer:
+def without_repeats(answer: RawAnswer, *, thinks: bool, about_several: bool = False) -> RawAnswer:
     """Return a whole answer up to the place at which it repeats itself.
 
-    `thinks` says whether it begins inside of a thought, where the engine cannot tell. What came in place of
-    an answer stays as it is.
+    `thinks` says whether it begins inside of a thought, where the engine cannot tell; `about_several`, that
+    its boxes are about several pictures. What came in place of an answer stays as it is.
     """
     if answer.problem is not None:
         return answer
     in_thought = thinks if answer.in_thought is None else answer.in_thought
-    return cut_at_repeat(answer, find_repeat(answer.text, thinks=in_thought))
+    return cut_at_repeat(answer, find_repeat(answer.text, thinks=in_thought, about_several=about_several))

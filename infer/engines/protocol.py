@@ -27,13 +27,13 @@ class Request:
 
     A question in words alone has no image. Otherwise, the user messages hold
     `grounding.markup.IMAGE_PLACEHOLDER` where each image belongs, in the order of `images`: the message to be
-    answered, and those of its `history`, the turns before it. These are the pictures that the model sees,
-    whichever picture its boxes are about. Where answers are sampled, `draw` numbers the
-    answers to the same question: each number gives another answer. With `alternatives`, tokens come with so
-    many of the most likely tokens at their place. An answer has at most `max_tokens` tokens, and no more than
-    the engine's own limit. Its tokens are chosen at `temperature`, None for the engine's own. `is_free_form`
-    says that the answer is none about objects, such as yes or no: the engine's grammar does not apply. The
-    question lists so many `candidates`, which the grammar lets answers name by number.
+    answered, and those of its `history`, the turns before it. These are the pictures that the model sees; the
+    answer's boxes are `about` so many pictures, None for all of them. Where answers are sampled, `draw`
+    numbers the answers to the same question: each number gives another answer. With `alternatives`, tokens
+    come with so many of the most likely tokens at their place. An answer has at most `max_tokens` tokens, and
+    no more than the engine's own limit. Its tokens are chosen at `temperature`, None for the engine's own.
+    `is_free_form` says that the answer is none about objects, such as yes or no: the engine's grammar does
+    not apply. The question lists so many `candidates`, which the grammar lets answers name by number.
     """
 
     images: tuple[Path, ...]
@@ -46,6 +46,7 @@ class Request:
     is_free_form: bool = False
     history: tuple[Exchange, ...] = ()
     candidates: int = 0
+    about: int | None = None
 
     def __post_init__(self) -> None:
         """Check that each image has its place.
@@ -72,6 +73,16 @@ class Request:
                 f"a question has {len(self.images)} pictures: what was asked for is made for one picture"
             )
         return self.images[0]
+
+    @property
+    def is_about_several(self) -> bool:
+        """Whether the boxes of the answer are about several pictures."""
+        return self.pictures_asked > 1
+
+    @property
+    def pictures_asked(self) -> int:
+        """How many pictures the boxes of the answer are about."""
+        return len(self.images) if self.about is None else self.about
 
     @property
     def questions(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.answers.forms import ANSWER_FORMATS
+from grounding.errors import UserError
 from grounding.recipe.schema import setting
 from infer.engines.checkpoint import Checkpoint, find_checkpoint
 from infer.engines.yes_no_settings import YesNoSettings
@@ -38,10 +39,22 @@ GRAMMAR_KEYS = frozenset(
 GRAMMAR_FIELDS = ("none", "vllm", "sglang", "fastdeploy", "response_format")
 
 
-DESCRIBED_CANDIDATES = (
-    "grammar_descriptions: answers that name candidates by number have no descriptions: set "
-    "grammar_descriptions=false, or candidates=none"
-)
+def check_candidates(candidates: int, pictures: int, *, has_descriptions: bool) -> None:
+    """Check that a grammar has answers to questions with so many candidates and pictures.
+
+    Raises:
+        UserError: candidates, and descriptions or several pictures.
+    """
+    if candidates and has_descriptions:
+        raise UserError(
+            "grammar_descriptions: answers that name candidates by number have no descriptions: set "
+            "grammar_descriptions=false, or candidates=none"
+        )
+    if candidates and pictures > 1:
+        raise UserError(
+            f"grammar: answers that name candidates by number are about one picture, and a question is about "
+            f"{pictures}: set grammar=none"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grounding.errors import UserError
+from infer.asking.candidates.given_candidates import without_candidates
 from infer.asking.dataset_questions import read_questions
 from infer.confidence.calibration import Calibration
 from infer.engines.checkpoint import Checkpoint
@@ -109,7 +110,8 @@ def _questions(settings: ParitySettings, folder: Path) -> list[AskedPrompt]:
         if settings.prompts > (most := len(SIZES) * len(QUESTIONS)):
             raise UserError(f"prompts: {settings.prompts} is more than {most}: name a dataset, or ask fewer")
         return frozen_prompts(folder, settings.prompts)
-    questions = read_questions(Path(settings.dataset), "val", settings.prompts)
+    read = read_questions(Path(settings.dataset), "val", settings.prompts)
+    questions = [without_candidates(question) for question in read]
     return [AskedPrompt(question.request, question.size) for question in questions]
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
+from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, read_questions
-from infer.asking.given_candidates import with_given_candidates
 from infer.asking.views.view_checks import check_views
 from infer.asking.words.asked_regions import read_region_questions
+from infer.asking.zoom import check_zoom
 from infer.confidence.calibration import Calibration
 from infer.engines.box_head_place import find_box_head
 from infer.engines.protocol import Engine
@@ -53,6 +54,8 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
     )
     check_views(recipe, about_boxes)
     questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
+    for question in about_boxes:
+        check_zoom(recipe.zoom, question.asked)
     number, count = recipe.shard_numbers
     calibration = calibration_of_run(recipe, checkpoint, about_boxes[number::count])
     box_head = None if checkpoint is None else find_box_head(recipe, checkpoint)

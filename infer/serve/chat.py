@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi import Request as HttpRequest
@@ -24,7 +24,7 @@ from infer.engines.settings import MEGABYTE
 from infer.serve.access import Access, RefusedError, check_json
 from infer.serve.batching import Batcher
 from infer.serve.chat_request import ChatRequest, first_problem
-from infer.serve.image_check import check_image_header
+from infer.serve.image_check import check_images
 from infer.serve.replies.answer_fields import AnswerFields
 from infer.serve.replies.base_application import base_application
 from infer.serve.replies.choices import completion_body, cut_answer
@@ -52,13 +52,13 @@ def make_server(
     async def complete(request: HttpRequest) -> Response:
         access.check_key(request.headers)
         check_json(request.headers)
-        with ExitStack() as held:  # the request's bytes and its image, until it is answered
+        with ExitStack() as held:  # the request's bytes and its images, until it is answered
             share = held.enter_context(in_flight.reserve())
-            file = held.enter_context(tempfile.NamedTemporaryFile(prefix="image_"))
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="images_")))
             chat = await _read_chat(request, model, settings, share)
-            wanted = _write_request(chat, file, settings.max_megapixels)
+            wanted = _write_request(chat, folder, settings)
             fields = chat.answer_fields
-            del chat  # the image is in its file, and need not wait in memory
+            del chat  # the images are in their files, and need not wait in memory
             # Probabilities come later than texts, and repeats are cut from the text that is there already.
             is_live = fields.stream and not fields.logprobs and not settings.repeat_stop
             reply = _submit(batcher, wanted, is_live=is_live)
@@ -118,14 +118,15 @@ async def _read_chat(
         raise RefusedError(400, first_problem(error)) from error
 
 
-def _write_request(chat: ChatRequest, file: IO[bytes], max_megapixels: int) -> Request:
-    """Check the image if there is one, write it into the file, and return the request to the engine."""
-    if chat.image is not None:
-        check_image_header(chat.image, max_megapixels)
-        file.write(chat.image)
-        file.flush()
+def _write_request(chat: ChatRequest, folder: Path, settings: ServeSettings) -> Request:
+    """Check the images, write them into the folder, and return the request to the engine."""
+    images = chat.images
+    check_images(images, settings.max_images, settings.max_megapixels)
+    files = tuple(folder / f"image_{number}" for number in range(1, len(images) + 1))
+    for file, content in zip(files, images, strict=True):
+        file.write_bytes(content)
     return Request(
-        () if chat.image is None else (Path(file.name),),
+        files,
         chat.system,
         chat.user,
         alternatives=chat.top_logprobs,
@@ -161,6 +162,6 @@ async def _left(reader: HttpRequest) -> None:
 
 def _refusal(error: UserError, wanted: Request) -> RefusedError:
     said = str(error)
-    for image in wanted.images:
-        said = said.replace(str(image), "the image")
+    for number, image in reversed(list(enumerate(wanted.images, 1))):  # image_10 begins with image_1
+        said = said.replace(str(image), "the image" if len(wanted.images) == 1 else f"image {number}")
     return RefusedError(400, said)

@@ -2,7 +2,7 @@
 
 Source of the format: the API reference of OpenAI, "Create chat completion". Only what the model was trained
 on is accepted: an optional system message, and user messages, each but the last with the answer that it was
-given. The first user message may have one image, inline as a data URL, and no other message has one.
+given. User messages may have images, inline as data URLs.
 Fields that are not known are refused by their name, and null counts as absent.
 """
 
@@ -14,6 +14,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.protocol import Exchange
 from infer.serve.replies.answer_fields import AnswerFields, KnownFields, refused
+
+MOST_PARTS = 4096
+"""A message has no more texts and images: each takes memory, however short it is."""
 
 
 def _decode_data_url(url: object) -> bytes:
@@ -41,7 +44,7 @@ class ImageUrl(KnownFields):
 
 
 class ImagePart(KnownFields):
-    """The image in the user message."""
+    """An image in a user message."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
@@ -89,7 +92,9 @@ class UserMessage(KnownFields):
     role: Literal["user"]
     name: str = ""
     content: Annotated[
-        list[Annotated[TextPart | ImagePart, Field(discriminator="type")]], BeforeValidator(_as_parts)
+        list[Annotated[TextPart | ImagePart, Field(discriminator="type")]],
+        Field(max_length=MOST_PARTS),
+        BeforeValidator(_as_parts),
     ]
 
     @field_validator("content")
@@ -102,21 +107,16 @@ class UserMessage(KnownFields):
         return parts
 
     @property
-    def images(self) -> int:
-        """The number of images in the message."""
-        return sum(isinstance(part, ImagePart) for part in self.content)
-
-    @property
     def text(self) -> str:
-        """The text of the message, with the placeholder where the image belongs."""
+        """The text of the message, with a placeholder where each image belongs."""
         return "".join(
             part.text if isinstance(part, TextPart) else IMAGE_PLACEHOLDER for part in self.content
         )
 
     @property
-    def image(self) -> bytes | None:
-        """The bytes of the image file that the message has, None if it has none."""
-        return next((part.image_url.url for part in self.content if isinstance(part, ImagePart)), None)
+    def images(self) -> tuple[bytes, ...]:
+        """The bytes of the image files that the message has, in order."""
+        return tuple(part.image_url.url for part in self.content if isinstance(part, ImagePart))
 
 
 Message = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
@@ -136,14 +136,11 @@ class ChatRequest(AnswerFields):
             raise refused(
                 "expected an optional system message, then user messages, each but the last with its answer"
             )
-        images = [message.images for message in messages if isinstance(message, UserMessage)]
-        if images[0] > 1 or any(images[1:]):
-            raise refused("expected at most one image_url, in the first user message")
         return messages
 
     @property
     def answer_fields(self) -> AnswerFields:
-        """The fields of the answer alone, without the image."""
+        """The fields of the answer alone, without the images."""
         return AnswerFields.model_construct(**{key: getattr(self, key) for key in AnswerFields.model_fields})
 
     @property
@@ -153,13 +150,14 @@ class ChatRequest(AnswerFields):
         return first.text if isinstance(first, SystemMessage) else ""
 
     @property
-    def image(self) -> bytes | None:
-        """The bytes of the image file, None for a question in words alone."""
-        return next(message.image for message in self.messages if isinstance(message, UserMessage))
+    def images(self) -> tuple[bytes, ...]:
+        """The bytes of the image files of all user messages, in order."""
+        asked = (message for message in self.messages if isinstance(message, UserMessage))
+        return tuple(image for message in asked for image in message.images)
 
     @property
     def user(self) -> str:
-        """The user message to be answered; with the image's placeholder, if it is the first."""
+        """The user message to be answered, with the placeholders of its images."""
         return self.messages[-1].text
 
     @property

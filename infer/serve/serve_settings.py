@@ -31,7 +31,8 @@ class ServeSettings:
     max_inflight_megabytes: int = setting(
         "all requests that are read or wait; more are refused with 429", 512
     )
-    max_megapixels: int = setting("largest image, before it is resized", 100)
+    max_images: int = setting("images of one request", 16)
+    max_megapixels: int = setting("all images of a request together, before they are resized", 100)
     max_prompt_tokens: int | None = setting("longest prompt (null: as model and memory allow)", None)
     max_new_tokens: int = setting("longest answer, in tokens", EngineSettings.max_new_tokens)
     repeat_stop: bool = setting(
@@ -74,7 +75,7 @@ class ServeSettings:
             ValueError: a choice that does not exist, or a number out of its range.
         """
         counts = ("port", "queue_size", "max_megabytes", "max_inflight_megabytes", "max_megapixels")
-        check_counts(self, (*counts, "max_prompt_tokens", "max_connections"))
+        check_counts(self, (*counts, "max_images", "max_prompt_tokens", "max_connections"))
         for key in ("idle_seconds", "body_seconds"):
             if not 0 < getattr(self, key) < float("inf"):
                 raise ValueError(f"{key}: {getattr(self, key)} is not a time above 0")

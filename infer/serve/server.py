@@ -67,6 +67,6 @@ def describe(
     yield audience_line(settings.host, access)
     yield (
         f"limits: prompts of {prompt_tokens} tokens, images of {settings.max_megapixels} megapixels, "
-        f"requests of {settings.max_megabytes} MB, {settings.max_inflight_megabytes} MB in flight, "
-        f"{settings.max_connections} connections"
+        f"requests of {settings.max_megabytes} MB and {settings.max_images} images, "
+        f"{settings.max_inflight_megabytes} MB in flight, {settings.max_connections} connections"
     )

@@ -18,6 +18,7 @@ from grounding.record import flaws
 from grounding.record.checker import check_record
 from grounding.record.contract import read_contract
 from grounding.regions.region_mark import Region, asks_for_words, read_region
+from grounding.views.view_mark import VIEWS_KEY
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import examine_images
 from prepare.check.shown_regions import ShownRegion, find_shown_otherwise
@@ -197,6 +198,8 @@ def _images_of(record: Any) -> list[str]:
 
 def _asked_images(record: Any) -> int:
     """Return how many images the first question shows: the annotations are about these alone."""
+    if isinstance(record, dict) and VIEWS_KEY in record:
+        return 1  # the others are views of it
     return max(1, (_question_of(record) or "").count(IMAGE_PLACEHOLDER))
 
 

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from grounding.boxes import Box
 from grounding.candidates.detector_results import DetectedBox
 from grounding.errors import UserError
 from grounding.files import file_sha256
 from prepare.detect.detect_settings import DetectSettings
+from prepare.detect.detected_objects import read_found
 
 
 class Detector(Protocol):
@@ -88,21 +88,3 @@ class FunctionDetector:
         except Exception as error:  # it is the user's code
             raise UserError(f"{self.where} failed ({type(error).__name__}: {error})") from error
         return [read_found(item, self.where) for item in found]
-
-
-def read_found(item: Any, where: str) -> DetectedBox:
-    """Return an object that a detector has found: label, corners in pixels and score.
-
-    Raises:
-        UserError: it is something else.
-    """
-    try:
-        label, numbers, score = item
-        box, confidence = Box(*map(float, numbers)), float(score)
-        if not isinstance(label, str) or not box.is_finite or not 0 <= confidence <= 1:
-            raise ValueError
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{where}: found {str(item)[:80]}, and not (label, [x1, y1, x2, y2], score from 0 to 1)"
-        ) from error
-    return DetectedBox(box, label, round(confidence, 4))

@@ -15,7 +15,7 @@ from PIL import Image
 from grounding.candidates.detector_results import DetectedBox
 from grounding.errors import UserError
 from grounding.files import file_sha256
-from prepare.detect.detector import read_found
+from prepare.detect.detected_objects import read_found
 
 CONFIG = "inference.yml"
 LEAST_THRESHOLD = 1e-6

@@ -43,11 +43,12 @@ def true_data(dataset: Path) -> ExportedData:
     """Return the objects of both splits.
 
     Raises:
-        UserError: not a prepared data set, or one that is damaged.
+        UserError: not a prepared data set, or one that is damaged, or the boxes of train are a detector's.
     """
     card = load_card(dataset)
     dropped: Counter[str] = Counter()
     records = {split: by_image(dataset / file, dropped) for split, file in JSONL_FILES.items()}
+    _check_boxes(records["train"], dataset)
     asked = _asked_by_image(read_asked(dataset, card).values())
     names = {"train": list(records["train"]), "val": list(dict.fromkeys([*records["val"], *asked]))}
     sizes = _measure(dataset, names)
@@ -65,6 +66,19 @@ def true_data(dataset: Path) -> ExportedData:
         split: _images(names[split], sizes, records[split], found) for split in JSONL_FILES if names[split]
     }
     return ExportedData(_title(dataset), card.categories, images, left_out=dropped)
+
+
+def _check_boxes(images: Mapping[str, ImageAnswers], dataset: Path) -> None:
+    """Refuse answers that name candidates: their boxes are a detector's, moved on purpose in training.
+
+    Raises:
+        UserError: there are such answers.
+    """
+    if any(record.candidates is not None for image in images.values() for record, _ in image.records):
+        raise UserError(
+            f"{dataset}: answers of train name candidates, whose boxes are a detector's and not the "
+            "source's: prepare the data set without candidates.file to export its boxes"
+        )
 
 
 def predicted_data(dataset: Path, run: Path) -> ExportedData:

@@ -94,7 +94,7 @@ def by_image(path: Path, dropped: Counter[str]) -> dict[str, ImageAnswers]:
         if not record.names_objects:
             dropped[_reason(record)] += 1
             continue
-        for place, name in enumerate(record.images):
+        for place, name in enumerate(record.pictures):
             image = found.setdefault(name, ImageAnswers())
             image.records.append((record, place))
             image.source = _source(row, place) or image.source
@@ -146,7 +146,7 @@ def objects_in_answers(
 
 def _about_image(record: Record, place: int, size: Size) -> Reading:
     """Return what a record's answers say of one of its images; problems are those of the first image."""
-    reading = record.read_answers(Asked((size,) * max(1, len(record.images))))
+    reading = record.read_answers(Asked((size,) * max(1, len(record.pictures))))
     own = tuple(detection for detection in reading.detections if detection.picture == place)
     return replace(reading, detections=own, problems=() if place else reading.problems)
 

@@ -39,12 +39,15 @@ class ImageLookedAt:
 
 
 def look_at_images(source: Source, places: Sequence[Place]) -> Iterator[ImageLookedAt]:
-    """Yield the images at some places, as far as the source delivers them."""
+    """Yield the images at some places, as far as the source delivers them: each of several by itself."""
     for batch in source.read(places):
         if isinstance(batch, Lost):
             continue
         for annotation, data in batch:
-            yield _look(annotation, data)
+            files: list[ImageData] = [picture.file for picture in annotation.pictures]
+            files = files or [data]
+            for alone, file in zip(annotation.each_picture(), files, strict=True):
+                yield _look(alone, file)
 
 
 def open_data(data: ImageData) -> Image.Image:

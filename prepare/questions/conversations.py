@@ -29,7 +29,7 @@ from prepare.reasons import (
 )
 from prepare.source_types import Frame, Query
 from prepare.sources.record_parts.placeholder_names import fill_json_template, is_json_template
-from prepare.sources.record_parts.record_pictures import (
+from prepare.sources.record_parts.record_images import (
     needs_headings,
     pictures_of_rows,
     pictures_of_text,

@@ -85,7 +85,7 @@ def show_record(
         return ShownRecord(line, (), (), tuple(_TOKEN.split(_chat_text(record, ()))))
     seen = [_see(folder, name, min_pixels, max_pixels) for name in record.images]
     sizes = [Size(*picture.size) for _, picture in seen]
-    answers = record.read_answers(Asked(tuple(sizes)))
+    answers = record.read_answers(Asked(tuple(sizes[: len(record.pictures)])))
     found = (*answers.detections, *_stated_region(record, sizes[0]))
     pictures = tuple(
         ShownPicture(

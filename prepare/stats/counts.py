@@ -63,10 +63,10 @@ def _count(path: Path, categories: frozenset[str]) -> dict[str, Any]:
             others[_kind(record)] += 1
             continue
         objects = record.read_answers(Size(GRID, GRID)).detections
-        images.update(record.images)
-        if len(record.images) > 1:
+        images.update(record.pictures)
+        if len(record.pictures) > 1:
             several += 1
-            most = max(most, len(record.images))
+            most = max(most, len(record.pictures))
         boxes_per_record[len(objects)] += 1
         sizes.update(_size_class(detection) for detection in objects)
         named = [item.label for item in objects if not categories or item.label in categories]

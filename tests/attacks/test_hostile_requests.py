@@ -13,7 +13,9 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from infer.engines.paddle.engine import PaddleEngine
+from infer.engines.paddle.prompt_limit import PromptLimit
 from infer.engines.settings import EngineSettings
+from models.qwen3_vl.encoding import PromptEncoder
 from tests.infer.conftest import write_model
 from tests.infer.serve.running_server import PIXEL, Running, chat_body, head, read_response, running
 
@@ -131,6 +133,55 @@ def test_pixels_are_counted_before_they_are_decoded(
         given, text = server.send(chat_body(png_of(width, height)))
     assert given == status, text
     assert message in text
+
+
+@pytest.mark.parametrize(
+    ("images", "status", "message"),
+    [
+        ([PIXEL] * 3, 200, ""),
+        ([PIXEL] * 4, 413, "the request has 4 images, and may have 3 (max_images): show fewer"),
+        ([PIXEL] * 4000, 413, "the request has 4000 images, and may have 3"),
+        ([png_of(800, 1000)] * 3, 413, "the images have 2 megapixels together, and may have 2"),
+        ([PIXEL, png_of(60_000, 60_000)], 413, "image 2: "),
+    ],
+    ids=["few", "one more", "thousands", "large together", "a bomb"],
+)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_many_images_are_refused_before_they_are_decoded(
+    images: list[bytes], status: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
+    body = json.loads(chat_body())
+    (turn,) = body["messages"]
+    turn["content"] = [json.loads(chat_body(each))["messages"][0]["content"][0] for each in images]
+    with running(max_megapixels=2, max_images=3) as server:
+        given, text = server.send(json.dumps(body).encode())
+    assert given == status, text
+    assert message in text
+
+
+def test_pictures_of_too_many_tokens_are_refused_one_by_one(
+    real: Running, engine: PaddleEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones are too many already: the others are not read."""
+    monkeypatch.setattr(engine, "prompt_limit", PromptLimit(1000, 4096))
+    parts = []
+    for number in range(16):
+        file = io.BytesIO()
+        Image.new("L", (640, 640), number).save(file, "PNG")
+        parts.append(json.loads(chat_body(file.getvalue()))["messages"][0]["content"][0])
+    read: list[Any] = []
+    encode = PromptEncoder.encode_image
+    monkeypatch.setattr(
+        PromptEncoder, "encode_image", lambda self, image: (read.append(image), encode(self, image))[1]
+    )
+    body = json.loads(chat_body())
+    body["messages"][0]["content"] = parts
+    status, text = real.send(json.dumps(body).encode())
+    assert status == 400
+    assert "tokens, and the prompt may have" in text
+    assert "(max_prompt_tokens): shrink them, or show fewer" in text
+    assert 1 < len(read) < len(parts)
 
 
 @pytest.mark.parametrize("name", ["EPS", "PPM", "PCX", "PDF"])

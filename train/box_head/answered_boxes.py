@@ -21,7 +21,7 @@ from infer.sampling.known_questions import SAMPLED_SPLIT
 from infer.sampling.sampling_run import SAMPLES_FILE, sample_answers
 from train.box_head.box_head_recipe import BoxHeadRecipe
 from train.box_head.learned_boxes import LearnedBoxes, join_boxes, learn_boxes, no_boxes
-from train.record_pictures import first_with_several
+from train.picture_counts import first_with_several
 
 STATES_FOLDER = "states"
 QUESTIONS_A_FILE = 64

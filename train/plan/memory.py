@@ -163,7 +163,7 @@ def plan_memory(
 
     `values` are the recipe's keys and `config` the model's config.json. `gpus` is the number of GPUs of all
     nodes, None for as few as the recipe's degrees allow. `gpu_memory_gb` is a card's memory as its maker
-    names it, taken as GiB. A record has at most so many `pictures` (train/record_pictures.py).
+    names it, taken as GiB. A record has at most so many `pictures` (train/plan/micro_batch.py).
 
     Raises:
         UserError: the degrees do not fit the GPUs, or the plan does not know a kind of parallelism.

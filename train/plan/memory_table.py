@@ -9,8 +9,8 @@ from models.lookup import published_configs, shaped_config
 from train.machine import smallest_gpu_bytes, visible_gpus
 from train.nodes import node_count
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, MemoryPlan, plan_memory
+from train.plan.micro_batch import most_pictures
 from train.recipe import TrainRecipe, resolve_recipe, split_options
-from train.record_pictures import most_pictures
 
 
 def plan_recipe(path: Path, overrides: Sequence[str] = ()) -> MemoryPlan:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from grounding.errors import UserError
 from train.objectives.grpo.grpo_settings import KEY, GrpoSettings, read_grpo
-from train.recipe import TrainRecipe
+from train.picture_counts import most_in
+from train.recipe import SPLITS, TrainRecipe
 
 ANSWER_ENDS = 2
 """A sampled answer has its end, and repeats the last token of the prompt (train/objectives/grpo/)."""
@@ -51,3 +52,15 @@ def micro_batch(recipe: TrainRecipe) -> MicroBatch:
     if max(size, settings.group) % in_row:
         rows += 1  # a group can begin in one micro-batch and end in the next
     return MicroBatch(rows, longest + (in_row - 1) * (settings.max_new_tokens + ANSWER_ENDS), longest)
+
+
+def most_pictures(recipe: TrainRecipe) -> int:
+    """Return the most pictures of a record in a run's data files that are there, 1 if there is none.
+
+    Each can be as large as max_pixels allows. Nothing is read, and 1 returned, where that limits nothing:
+    without it, and in rows of several records.
+    """
+    if not recipe.number("max_pixels") or recipe.get("packing"):
+        return 1
+    files = {file for split in SPLITS for file in recipe.data_files(split) if file.is_file()}
+    return max((1, *map(most_in, sorted(files))))

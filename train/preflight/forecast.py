@@ -11,13 +11,12 @@ from train.objectives.grpo.grpo_settings import GrpoSettings
 from train.objectives.grpo.update_steps import steps_of_update
 from train.plan.gpu_layout import spread_over_gpus
 from train.plan.memory import DEFAULT_GPU_MEMORY_GB, GIB, RESERVE, plan_memory
-from train.plan.micro_batch import grpo_settings
+from train.plan.micro_batch import grpo_settings, most_pictures
 from train.preflight.batches import padded_batches, padded_length, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
 from train.preflight.objective_keys.coordinate_share import coordinate_line, coordinate_problem
 from train.preflight.objective_keys.joint_head_share import joint_head_line, joint_head_problem
 from train.recipe import CheckOptions, TrainRecipe, learns_preferences
-from train.record_pictures import most_pictures
 
 SHOWN_FAULTS = 3
 

@@ -32,9 +32,7 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
     messages, objects = example["messages"], example.get("objects")
     listed = read_candidates(example)
     boxes = () if listed is None else listed.boxes_in(Size(GRID, GRID))
-    answers = answers_with_pictures(messages)
-    if read_views(example) is not None:
-        answers = [(content, 1) for content, _ in answers]
+    answers = answers_with_pictures(messages, has_views=read_views(example) is not None)
     meant = [
         each
         if REF_PLACEHOLDER in content or BOX_PLACEHOLDER in content
@@ -54,12 +52,15 @@ def unread_answers(tokenizer: Any, example: Mapping[str, Any], labels: Sequence[
             yield problem
 
 
-def answers_with_pictures(messages: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    """Return each answer of a conversation, and how many pictures it is about: those shown before it."""
+def answers_with_pictures(messages: Sequence[Mapping[str, Any]], *, has_views: bool) -> list[tuple[str, int]]:
+    """Return each answer of a conversation, and how many pictures it is about: those shown before it.
+
+    With views, it is about the first alone.
+    """
     found, shown = [], 0
     for message in messages:
         if message["role"] == "assistant":
-            found.append((message["content"], max(1, shown)))
+            found.append((message["content"], 1 if has_views else max(1, shown)))
         elif message["role"] == "user":
             shown += message["content"].count(IMAGE_PLACEHOLDER)
     return found

@@ -50,7 +50,7 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
             raise UserError(f"{path}, line {number}: {error}: run python -m prepare.check") from error
         if not record.images:
             continue  # a replayed conversation without a picture
-        sizes = [_size_of(name, path, number) for name in record.images]
+        sizes = [_size_of(name, path, number) for name in record.pictures]
         answers = record.read_answers(Asked(tuple(sizes)))
         found = (*answers.detections, *_stated_region(record, sizes[0]))
         images = tuple(
@@ -61,7 +61,7 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
                 tuple(replace(item, picture=0) for item in found if item.picture == place),
                 problems=answers.problems,
             )
-            for place, (name, size) in enumerate(zip(record.images, sizes, strict=True))
+            for place, (name, size) in enumerate(zip(record.pictures, sizes, strict=True))
         )
         question = next(turn.text for turn in record.turns if turn.role == "user")
         asked = question.replace(IMAGE_PLACEHOLDER, "").strip()

@@ -77,7 +77,7 @@ _LINE = re.compile(r"\n")
 _QUOTE = re.compile(r'\\.|"|\n', re.DOTALL)
 
 
-class Section(NamedTuple):
+class PictureSection(NamedTuple):
     """A part of a text, and the number of the picture in the heading before it, None before the first one."""
 
     start: int
@@ -93,7 +93,7 @@ class SaidPictures:
     numbers of the pictures that are named from there on; None stands for several at once.
     """
 
-    sections: tuple[Section, ...]
+    sections: tuple[PictureSection, ...]
     lines: tuple[int, ...]
     named: Mapping[int, frozenset[int | None]]
 
@@ -102,14 +102,14 @@ class SaidPictures:
         return self.named.get(bisect_right(self.lines, place), frozenset())
 
 
-def find_pictures(plain: str) -> SaidPictures:
+def find_said_pictures(plain: str) -> SaidPictures:
     """Return where a text speaks of which picture."""
     plain = _without_names(plain)
     headings = list(_HEADING.finditer(plain))
     bounds = [(0, 0), *(match.span() for match in headings), (len(plain), len(plain))]
     numbers = [None, *map(_number, headings)]
     sections = tuple(
-        Section(end, following, number)
+        PictureSection(end, following, number)
         for (_, end), (following, _), number in zip(bounds, bounds[1:], numbers, strict=False)
     )
     lines = tuple(

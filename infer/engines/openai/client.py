@@ -23,7 +23,7 @@ from infer.engines.openai.request_fields import (
     wants_tokens,
 )
 from infer.engines.protocol import RawAnswer, Request, chat_messages
-from infer.engines.settings import DESCRIBED_CANDIDATES, EngineSettings
+from infer.engines.settings import EngineSettings, check_candidates
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class OpenAIEngine:
         self.chat.check_secrets(answer.text, _about(request))
         if not self.settings.repeat_stop:
             return answer
-        return without_repeats(answer, thinks=self.settings.thinks)
+        return without_repeats(answer, thinks=self.settings.thinks, about_several=request.is_about_several)
 
     def _body(self, request: Request, told: ToldOnce | None) -> bytes:
         """Ask the server, and return the body of its answer; of a stream, if somebody hears it."""
@@ -125,23 +125,26 @@ class OpenAIEngine:
 
     def _fields(self, request: Request) -> dict[str, Any]:
         """Return the fields that say how to answer, with the grammar and the user's own."""
-        counted = self._grammar_of(request.candidates) if request.candidates else self.grammar_fields
-        grammar = {} if request.is_free_form else counted
+        grammar = self.grammar_fields
+        if request.is_free_form:
+            grammar = {}
+        elif request.candidates or request.is_about_several:
+            grammar = self._grammar_of(request.candidates, max(1, request.pictures_asked))
         extra = {"extra_body": {**grammar, **self.settings.request}}
         return fields_of(self.settings, request) | extra
 
-    def _grammar_of(self, candidates: int) -> Mapping[str, Any]:
-        """Return the fields with the grammar of questions that list so many candidates, {} without any."""
+    def _grammar_of(self, candidates: int, pictures: int = 1) -> Mapping[str, Any]:
+        """Return the fields with the grammar of questions with so many candidates, or pictures."""
         settings = self.settings
         if settings.grammar == "none":
             return {}
-        if candidates and settings.grammar_descriptions:
-            raise UserError(DESCRIBED_CANDIDATES)
+        check_candidates(candidates, pictures, has_descriptions=settings.grammar_descriptions)
         return request_fields(
             settings.grammar_field,
             settings.grammar,
             self.labels,
             descriptions=settings.grammar_descriptions,
+            pictures=pictures,
             candidates=candidates,
         )
 

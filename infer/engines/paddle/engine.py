@@ -184,10 +184,12 @@ class PaddleEngine:
         Raises:
             UserError: as `answer`; and what a listener raises.
         """
+        if self.judge is not None:
+            _check_head([request for request in requests if not request.is_free_form])
         with quiet():
             prompts = self._encode(requests)
             self._check_thoughts(prompts)
-            watches = [self._repeat_guide(prompt) for prompt in prompts]
+            watches = list(map(self._repeat_guide, prompts, requests))
             guides = [
                 [*self._guides(request), *([watch] if watch else []), *self._telling(listener)]
                 for request, watch, listener in zip(requests, watches, listeners, strict=True)
@@ -217,8 +219,9 @@ class PaddleEngine:
         """Return the boxes in texts, as if these were the answers to the requests, with their hidden states.
 
         Raises:
-            UserError: as `encode`.
+            UserError: as `encode`, or a question shows several pictures.
         """
+        _check_head(requests)
         with quiet():
             prompts = self._encode(requests)
         ids = [self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -250,11 +253,16 @@ class PaddleEngine:
             return []
         return [LiveGuide(self.encoder.tokenizer, self.decoding.end_ids, listener)]
 
-    def _repeat_guide(self, prompt: Prompt) -> RepeatGuide | None:
+    def _repeat_guide(self, prompt: Prompt, request: Request) -> RepeatGuide | None:
         """Return the guide that ends the answer to a prompt where it repeats itself, None if it shall not."""
         if not self.repeat_stop:
             return None
-        return RepeatGuide(self.encoder.tokenizer, self.decoding.end_ids, thinks=prompt.opens_thought)
+        return RepeatGuide(
+            self.encoder.tokenizer,
+            self.decoding.end_ids,
+            thinks=prompt.opens_thought,
+            about_several=request.is_about_several,
+        )
 
     def _parts(self, prompts: Sequence[Prompt], requests: Sequence[Request]) -> Iterator[list[int]]:
         """Yield the places of requests to decode together: of one temperature, and as memory allows."""
@@ -306,8 +314,8 @@ class PaddleEngine:
             return []
         longest = self.decoding.max_new_tokens
         grammar = self.grammar
-        if request.candidates and self.grammars is not None:
-            grammar = self.grammars.of(request.candidates)
+        if (request.candidates or request.is_about_several) and self.grammars is not None:
+            grammar = self.grammars.of(request.candidates, max(1, request.pictures_asked))
         return [grammar.guide(min(longest, request.max_tokens or longest))]
 
     def _check_thoughts(self, prompts: Sequence[Prompt]) -> None:
@@ -316,6 +324,15 @@ class PaddleEngine:
                 "grammar: the chat template begins every answer with a thought, for which it has no place: "
                 "set grammar=none"
             )
+
+
+def _check_head(requests: Sequence[Request]) -> None:
+    most = max((len(request.images) for request in requests), default=0)
+    if most > 1:
+        raise UserError(
+            f"a box head reads answers about one picture, and a question has {most}: set boxes=written, and "
+            "a score other than head"
+        )
 
 
 def _greedy(family: Family, encoder: Encoder, max_new_tokens: int) -> Decoding:

@@ -15,11 +15,13 @@ class RepeatGuide:
     Of an answer that is ended, the tokens up to the one across `RepeatStop.place` are kept.
     """
 
-    def __init__(self, tokenizer: Any, end_ids: Collection[int], *, thinks: bool) -> None:
-        """Begin an answer; `thinks` says that it begins inside of a thought."""
+    def __init__(
+        self, tokenizer: Any, end_ids: Collection[int], *, thinks: bool, about_several: bool = False
+    ) -> None:
+        """Begin an answer, inside of a thought or not, to a question about one picture or several."""
         self._text = GrowingText(tokenizer)
         self._end_ids = end_ids
-        self._watch = RepeatWatch(thinks)
+        self._watch = RepeatWatch(thinks, about_several)
         self._lengths: list[int] = []
 
     def allowed(self) -> None:

@@ -20,7 +20,7 @@ from prepare.reasons import (
 from prepare.source_types import RawObjects, StatedBox
 from prepare.sources.record_parts.placeholder_names import pair_names
 from prepare.sources.record_parts.question_name import name_in_question, plain_name_before, says_only
-from prepare.sources.record_parts.record_pictures import (
+from prepare.sources.record_parts.record_images import (
     needs_headings,
     pictures_of_placeholders,
     pictures_of_rows,
@@ -83,7 +83,7 @@ def read_record(row: dict[str, Any], units: str, *, headings: bool = True) -> Ra
 
     Which name belongs to a box of `objects`: see `placeholder_names`. A box in text has the name that the
     reader of answers finds. A box without a name has that of the question, if it asks for one thing; boxes in
-    questions belong to no answer. Which image it is in: see `record_pictures`; without `headings`, answers
+    questions belong to no answer. Which image it is in: see `record_images`; without `headings`, answers
     have to say it themselves.
 
     Raises:

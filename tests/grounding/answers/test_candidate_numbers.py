@@ -6,8 +6,16 @@ from hypothesis import strategies as st
 
 from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import find_numbers
-from grounding.answers.forms import ANSWER_FORMATS, CANDIDATE_TWICE, DUPLICATE, NO_SUCH_CANDIDATE
+from grounding.answers.forms import (
+    ANSWER_FORMATS,
+    CANDIDATE_TWICE,
+    DUPLICATE,
+    LOOPED,
+    NO_SUCH_CANDIDATE,
+    REPEATED,
+)
 from grounding.answers.reader import read_answer
+from grounding.answers.repeats import RepeatWatch, find_repeat
 from grounding.answers.writer import CandidateUse, write_answer
 from grounding.boxes import GRID, Box, Size
 from grounding.record.filling import fill_placeholders
@@ -136,3 +144,44 @@ def test_the_work_is_linear_in_the_text() -> None:
     numbered = find_numbers('{"candidate": 1, "label": "x"}, ' * 20_000, are_listed=True)
     assert len(numbered.numbers) == 20_000
     assert len(find_numbers('"candidate": 1, ' * 20_000, are_listed=True).numbers) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (f"{DOG}#1", f"{CAT}#12"),
+        ('{"candidate": 1, "label": "dog"}', '{"candidate": 12, "label": "cat"}'),
+    ],
+)
+def test_a_candidate_that_is_named_again_and_again_ends_the_answer(one: str, two: str) -> None:
+    opening = "[" if one.startswith("{") else ""
+    good = f"{opening}{one}, {two}"
+    looped = good + f", {one}" * 20
+    for text in (looped, looped + "]"):
+        stop = find_repeat(text)
+        assert stop is not None
+        assert stop.problem in (REPEATED, LOOPED)
+        kept = read_answer(text[: stop.place], Asked((SIZE,), BOXES * 4))
+        assert [item.label for item in kept.detections] == ["dog", "cat"]
+
+
+def test_different_candidates_are_no_loop() -> None:
+    assert find_repeat(", ".join(f"{DOG}#{number}" for number in range(1, 31))) is None
+    rows = ", ".join(f'{{"candidate": {number}, "label": "dog"}}' for number in range(1, 31))
+    assert find_repeat(f"[{rows}]") is None
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 7))
+def test_an_answer_that_grows_is_stopped_after_a_part_of_its_objects(numbers: list[int], step: int) -> None:
+    text = ", ".join(f"{DOG}#{number}" for number in numbers)
+    watch = RepeatWatch()
+    stop = None
+    for start in range(0, len(text), step):
+        stop = stop or watch.add(text[start : start + step])
+    stop = stop or watch.finish()
+    if stop is not None:
+        kept = read_answer(text[: stop.place], Asked((SIZE,), BOXES * 4)).candidates
+        assert tuple(number - 1 for number in numbers)[: len(kept)] == kept
+        assert stop.problem == LOOPED or len(set(kept)) == len(kept)
+    if len(set(numbers)) == len(numbers):
+        assert stop is None

@@ -236,3 +236,38 @@ def test_each_written_detection_comes_back_in_its_picture(
         for item in prediction.detections
     ]
     assert sorted(back, key=lambda item: item.box.x1) == detections
+
+
+PLACES_OF_PICTURES = (
+    ("pictures",),
+    *(("pictures", place) for place in range(3)),
+    *(("pictures", place, key) for place in range(3) for key in ("image_id", "image", "width")),
+    *(("detections", place, "picture") for place in range(3)),
+    ("image_id",),
+)
+
+
+@given(place=st.sampled_from(PLACES_OF_PICTURES), value=VALUES | st.integers(0, 9))
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_pictures_with_any_value_anywhere_are_read_or_refused(
+    tmp_path: Path, place: tuple[Any, ...], value: Any
+) -> None:
+    row = copy.deepcopy(SEVERAL)
+    parent: Any = row
+    for key in place[:-1]:
+        parent = parent[key]
+    parent[place[-1]] = value
+    found, refusal = None, ""
+    try:
+        found = read_row(tmp_path, row)
+    except UserError as error:
+        refusal = str(error)
+    if found is None:
+        assert refusal.startswith(str(tmp_path / "predictions.jsonl"))
+        assert refusal.isprintable()
+        assert len(refusal) < len(str(tmp_path)) + 330
+        return
+    assert sum(len(item.detections) for item in found) == 3
+    assert len({item.image_id for item in found}) == len(found)
+    assert all(each.picture == 0 for item in found for each in item.detections)
+    assert all(type(item.image_id) is int and ".." not in item.image for item in found)

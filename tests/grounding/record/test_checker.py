@@ -305,3 +305,63 @@ def test_a_description_beside_a_label_is_a_text(row: dict[str, Any], is_right: b
     answer = saying(json.dumps([{"bbox_2d": [1, 2, 30, 40], **row}]))
     assert kinds(answer, Contract(answer_format="json")) == (set() if is_right else {flaws.BAD_DESCRIPTION})
     assert kinds(answer, Contract(is_verbatim=True)) == set()
+
+
+def about_two(content: str, image_id: Any = None, **changes: Any) -> Record:
+    """A record of two images; with `image_id`, its objects say which image each box is in."""
+    made = saying(content, images=["images/1.jpg", "images/2.jpg"], **changes)
+    made["messages"][1]["content"] = "<image><image>What is where?"
+    if content.count("<bbox>"):
+        made["objects"] = {
+            "ref": ["cat"] * content.count("<ref"),
+            "bbox": [[0, 0, 9, 9]] * content.count("<b"),
+        }
+        if image_id is not None:
+            made["objects"]["image_id"] = image_id
+    return made
+
+
+ONE, BOTH = "<ref-object><bbox>", "Image 1: <ref-object><bbox>\nImage 2: <ref-object><bbox>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        about_two(f"Image 2: {ONE}", [1]),
+        about_two(BOTH, [0, 1]),  # one label and one box, but of two images
+        about_two('[{"image": 2, "bbox_2d": [1, 2, 3, 4], "label": "cat"}]'),
+        about_two("None of them is in the image."),
+        about_two("Both show a cat."),
+    ],
+)
+def test_good_records_of_several_images(content: Record) -> None:
+    assert kinds(content) == set()
+    assert kinds(content, Contract(is_verbatim=True)) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (about_two(BOTH), flaws.BOX_UNPLACED),
+        (about_two(BOTH, [0, 2]), flaws.BOX_PICTURES),
+        (about_two(BOTH, [0, -1]), flaws.BOX_PICTURES),
+        (about_two(BOTH, [0]), flaws.BOX_PICTURES),
+        (about_two(BOTH, [0, "1"]), flaws.BOX_PICTURES),
+        (about_two(BOTH, 1), flaws.BOX_PICTURES),
+        (about_two(BOTH, [1, 0]), flaws.LOST_IN_READING),
+        (about_two(ONE, [1]), flaws.LOST_IN_READING),
+        (about_two(f"Image 2: {ONE}\nImage 1: {ONE}", [1, 0]), flaws.PICTURE_ORDER),
+        (about_two('[{"bbox_2d": [1, 2, 3, 4], "label": "cat"}]'), flaws.PICTURE_UNREAD),
+        (about_two('[{"image": 3, "bbox_2d": [1, 2, 3, 4], "label": "cat"}]'), flaws.PICTURE_UNREAD),
+        (about_two("Image 2: cat(1,2),(3,4)\nImage 1: cat(1,2),(3,4)"), flaws.PICTURE_ORDER),
+    ],
+)
+def test_faults_of_records_of_several_images_are_found(content: Record, kind: str) -> None:
+    assert kind in kinds(content)
+    assert kind in kinds(content, Contract(is_verbatim=True))
+
+
+def test_an_index_of_an_image_that_is_not_there_is_found_for_one_image_too() -> None:
+    objects = record()["objects"]
+    assert kinds(record(objects=objects | {"image_id": [0, 0]})) == set()
+    assert kinds(record(objects=objects | {"image_id": [0, 1]})) == {flaws.BOX_PICTURES}

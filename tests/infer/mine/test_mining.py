@@ -145,6 +145,13 @@ def test_questions_with_several_pictures_stay_whole(checkpoint: Path, tmp_path: 
         assert len(row["images"]) == 2
         assert row["messages"][1]["content"].count("<image>") == 2
         assert label not in there
+    shown = [row for row in records if "objects" in row and row not in asked]
+    assert {place for row in shown for place in row["objects"]["image_id"]} == {0, 1}
+    for row in shown:
+        (there,) = [each["objects"] for each in asked if each["images"] == row["images"]]
+        known = list(zip(*(there[key] for key in ("ref", "bbox", "image_id")), strict=True))
+        named = zip(*(row["objects"][key] for key in ("ref", "bbox", "image_id")), strict=True)
+        assert all(each in known for each in named)
     assert all((mined / name).is_file() for row in hard for name in row["images"])
     found = read_worst_answers(mined)
     assert [item.worst.image_id for item in found] == list(range(1, 7))

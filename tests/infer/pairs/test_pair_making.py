@@ -248,14 +248,17 @@ def test_pairs_and_best_answers_of_several_pictures_keep_all(
 def test_pictures_of_one_question_are_held_out_together(
     checkpoint: Path, dataset: Any, tmp_path: Path
 ) -> None:
+    path = dataset.path / "train.jsonl"
+    alone = path.read_text(encoding="utf-8").splitlines()[1]  # a question about a picture of another one, too
     join_questions(dataset.path, "train")
+    path.write_text(f"{path.read_text(encoding='utf-8')}{alone}\n", encoding="utf-8")
     by_image = {
         f"image{group[0]:06}": [right_answer(len(group)), right_answer(len(group)).replace("500", "900")]
         for group in GROUPS
     }
     for seed in range(4):
         chosen = settings(tmp_path / str(seed), val_share=0.5, seed=seed, answers=2)
-        make(checkpoint, dataset, chosen, [], **by_image)
+        make(checkpoint, dataset, chosen, [RIGHT, WRONG], **by_image)
         shown = []
         for split in ("train", "val"):
             lines = (tmp_path / str(seed) / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()

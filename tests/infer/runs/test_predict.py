@@ -317,3 +317,10 @@ def test_shards_of_questions_with_several_pictures(recipe: InferRecipe, count: i
     path = predict(limited, lambda *_: PicturesEngine())
     assert path.read_bytes() == b"".join(expected.splitlines(keepends=True)[:2])
     assert score_predictions(path, draws=0).values["images"] == 5
+
+
+def test_zoom_into_several_pictures_is_refused_before_a_model_is_loaded(recipe: InferRecipe) -> None:
+    join_questions(Path(recipe.dataset))
+    with pytest.raises(UserError, match="zoom=tiles: asks about parts of one picture, and a question has 2"):
+        predict(dataclasses.replace(recipe, zoom="tiles"), lambda *_: pytest.fail("loaded"))
+    assert not recipe.output_path.exists()

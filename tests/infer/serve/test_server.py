@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,45 @@ def test_a_conversation_is_answered_as_the_engine_does(
         expected.text
         != engine.answer([replace(requests[0], user=f"{requests[0].user}green circle?")])[0].text
     )
+
+
+def test_several_pictures_are_answered_as_the_engine_does(
+    client: openai.OpenAI, tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    """In one message and in two, whole and streamed; a damaged one is named by its number."""
+    keys = {"checkpoint": str(tiny_checkpoint), "max_new_tokens": NEW_TOKENS, "score": "mean_logprob"}
+    settings = EngineSettings(**keys, device="cpu", repeat_stop=False)
+    first, second = (request.picture for request in requests[:2])
+    one = Request((first, second), "", "<image><image>Task: Object Detection")
+    later = Request((first, second), "", "And <image>?", history=(Exchange("<image>Where?", "Here."),))
+    swapped = replace(one, images=(second, first))
+    expected = PaddleEngine(settings).answer([one, later, swapped])
+    chances = [sum(token.logprob for token in answer.tokens) for answer in expected]
+    assert min(abs(one - other) for one, other in combinations(chances, 2)) > 0.01  # the order counts
+    parts = [messages(request)[-1]["content"][1] for request in requests[:2]]
+    words = [{"type": "text", "text": text} for text in ("Task: Object Detection", "Where?", "And ", "?")]
+    chats: list[list[dict[str, Any]]] = [
+        [{"role": "user", "content": [*parts, words[0]]}],
+        [
+            {"role": "user", "content": [parts[0], words[1]]},
+            {"role": "assistant", "content": "Here."},
+            {"role": "user", "content": [words[2], parts[1], words[3]]},
+        ],
+        [{"role": "user", "content": [*parts[::-1], words[0]]}],
+    ]
+    for chat, answer, chance in zip(chats, expected, chances, strict=True):
+        whole = client.chat.completions.create(model="tiny", messages=chat, logprobs=True)
+        assert whole.choices[0].message.content == answer.text
+        given = sum(token.logprob for token in whole.choices[0].logprobs.content)
+        assert given == pytest.approx(chance, abs=1e-3)
+        assert whole.usage is not None
+        assert whole.usage.prompt_tokens == answer.prompt_tokens
+    chunks = client.chat.completions.create(model="tiny", messages=chats[0], stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == expected[0].text
+    cut = parts[1]["image_url"]["url"]
+    chats[0][0]["content"][1] = {"type": "image_url", "image_url": {"url": cut[: len(cut) // 8 * 4 + 2]}}
+    with pytest.raises(openai.BadRequestError, match="image 2: not usable as an image"):
+        client.chat.completions.create(model="tiny", messages=chats[0])
 
 
 def test_a_conversation_of_too_many_turns_is_refused(client: openai.OpenAI, requests: list[Request]) -> None:

@@ -15,6 +15,7 @@ from grounding.recipe.loading import load_settings
 from prepare.check.dataset import check_dataset
 from prepare.export.export_settings import ExportSettings
 from prepare.export.exporting import export_dataset
+from prepare.inspect.inspection import Plan, inspect_folder
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import (
     IMAGE_MISSING,
@@ -268,6 +269,21 @@ def test_drawn_records_go_through_every_command(shapes: Path, tmp_path: Path) ->
     assert {name: sorted(found) for name, found in exported.items()} == {
         name: sorted(found) for name, found in truth.items()
     }
+
+
+def test_an_inspection_looks_at_each_image_by_itself(
+    prepare: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The boxes fit the second image alone, and are drawn there."""
+    objects = boxes((1, [10, 120, 50, 190]), (1, [20, 130, 90, 180]), bbox_type=None)
+    rows = [talk(TWO, "<ref-object><bbox>, <ref-object><bbox>", ["a.png", "b.png"], objects=objects)]
+    prepare(rows)
+    plan = Plan(tmp_path / "source", tmp_path / "recipe.yaml")
+    inspect_folder(plan, ["source.units=pixels"], print)
+    said = capsys.readouterr().out
+    assert "pixels: 100% of 2 looked at lie in their images" in said
+    assert "(of 2 looked at)" in said
+    assert plan.sheet.is_file()
 
 
 def test_records_exported_for_ms_swift_come_back(shapes: Path, tmp_path: Path, recipe_for: Make) -> None:

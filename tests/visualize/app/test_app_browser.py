@@ -243,5 +243,10 @@ def test_several_pictures_are_asked_about_and_drawn_together(opened, picture, en
         one(opened, "#verify").click()
         wait(opened, lambda _: every(opened, "#verified .summary"))
         assert "mean IoU of 1.00" in one(opened, "#verified").text
+        # A place in the picture of the answer is none of the first picture: conversations do not begin there.
+        open_tab(opened, "Click and talk")
+        shown = one(opened, "#drawn img")
+        opened.execute_script("arguments[0].click()", shown)
+        assert one(opened, "#point textarea, #point input").get_attribute("value") == ""
     finally:
         engine.text = before

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from train.keys import BACKEND_KEY, Backend
 from train.objectives.joint_head.joint_settings import JOINT_KEY, read_joint, usable_joint
+from train.picture_counts import first_with_several
 from train.preflight.objective_keys.excluded_values import UNDIVIDED, Exclusions, exclusion_problems
 from train.recipe import PREFERENCES, TrainRecipe
-from train.record_pictures import first_with_several
 
 NOT_SUPPORTED: Exclusions = (
     (BACKEND_KEY, (None, Backend.PLAIN.value), "paddlefleet's classes have a loss of their own"),

@@ -116,3 +116,12 @@ def test_a_record_that_cannot_be_asked_is_named(
     add_rows(dataset.path, "val", row)
     with pytest.raises(UserError, match=message):
         read_region_questions(dataset.path, "val")
+
+
+def test_a_question_for_words_shows_one_picture(dataset: Any) -> None:
+    row = described("images/000101.png")
+    row["images"].append("images/000102.png")
+    row["messages"][1]["content"] = "<image><image>What is it?"
+    add_rows(dataset.path, "val", row)
+    with pytest.raises(UserError, match=r"line 1: a question for words about a region shows one picture.* 2"):
+        read_region_questions(dataset.path, "val")

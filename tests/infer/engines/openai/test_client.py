@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -100,6 +101,29 @@ def test_the_question_arrives_as_it_stands(
         "temperature": 0.0,
         "top_k": 5,
     }
+
+
+def test_several_pictures_arrive_in_their_order(server: ChatServer, requests: list[Request]) -> None:
+    files = [requests[number].picture for number in (2, 0, 1, 0)]
+    asked = Request(tuple(files), "", "<image>, <image> and <image>: which is like <image>?")
+    connect(server.url).answer([asked])
+    (arrived,) = server.asked
+    assert arrived.user == asked.user
+    assert [file.read_bytes() for file in arrived.images] == [file.read_bytes() for file in files]
+
+
+def test_the_grammar_is_that_of_the_pictures_asked_about(server: ChatServer, requests: list[Request]) -> None:
+    files = tuple(request.picture for request in requests[:3])
+    several = Request(files, "", "<image>" * 3)
+    engine = connect(server.url, grammar="json", grammar_field="vllm")
+    engine.answer([several, replace(several, about=1), replace(several, is_free_form=True), requests[0]])
+    sent = [body.get("structured_outputs", {}).get("grammar") for body in server.bodies]
+    settings = {"field": "vllm", "answer_format": "json", "labels": ()}
+    expected = [
+        request_fields(**settings, pictures=number)["structured_outputs"]["grammar"] for number in (3, 1)
+    ]
+    assert sent == [expected[0], expected[1], None, expected[1]]
+    assert expected[0] != expected[1]
 
 
 def test_a_conversation_is_sent_with_the_picture_in_its_first_turn(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from infer.scoring.kinds.training_images import count_training_images
+from tests.infer.several_pictures import join_questions
 
 
 def record(image: str, content: str, objects: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -31,3 +32,8 @@ def test_images_count_once_in_every_answer_format(tmp_path: Path) -> None:
     assert count_training_images(tmp_path) == {"cat": 4}
     (tmp_path / "train.jsonl").unlink()
     assert count_training_images(tmp_path) is None
+
+
+def test_an_object_counts_in_its_own_picture(dataset: Any) -> None:
+    join_questions(dataset.path, "train")
+    assert count_training_images(dataset.path) == {"red square": 7}

@@ -16,10 +16,14 @@ from grounding.record.checker import check_record
 from grounding.record.contract import contract_of
 from grounding.record.conversation import parse_record
 from grounding.samples import Detection
+from prepare.export.export_settings import ExportSettings
+from prepare.export.exporting import export_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.questions.candidates.candidate_lister import name_candidates
-from prepare.reasons import CANDIDATES_OF_OTHERS
+from prepare.reasons import CANDIDATES_OF_OTHERS, RECORD_WITH_CANDIDATES
+from prepare.recipe import PrepareRecipe
 from prepare.report import describe_card
+from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]
 SIZE = Size(1000, 1000)
@@ -141,3 +145,35 @@ def test_settings_are_checked(settings: dict[str, Any], name: str, make_recipe: 
 def test_what_does_not_go_with_candidates_is_refused(make_recipe: Make) -> None:
     with pytest.raises(ValueError, match=r"descriptions or candidates.file"):
         make_recipe(candidates=CandidateQuestions("a"), descriptions=True)
+
+
+def test_boxes_of_a_detector_are_not_exported_as_the_sources(
+    source: Path, results: Path, make_recipe: Make, tmp_path: Path
+) -> None:
+    prepare_dataset(
+        make_recipe(source, total_samples=None, candidates=CandidateQuestions(str(results), without=0))
+    )
+    with pytest.raises(UserError, match=r"prepare the data set without candidates.file"):
+        export_dataset(tmp_path / "dataset", ExportSettings("coco_json", str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
+    export_dataset(tmp_path / "dataset", ExportSettings("sharegpt", str(tmp_path / "out")))
+
+
+def test_records_that_list_candidates_are_not_prepared_again(
+    source: Path, results: Path, make_recipe: Make, tmp_path: Path
+) -> None:
+    prepare_dataset(make_recipe(source, total_samples=None, candidates=CandidateQuestions(str(results))))
+    again = PrepareRecipe(
+        output_dir=str(tmp_path / "again"),
+        source=SourceSettings(kind="records", path=str(tmp_path / "dataset")),
+        total_samples=None,
+        categories=["cat", "dog"],
+    )
+    card = prepare_dataset(again)
+    listed = sum(
+        read_candidates(row) is not None
+        for split in ("train", "val")
+        for row in rows_of(tmp_path / "dataset", split)
+    )
+    assert card.dropped[RECORD_WITH_CANDIDATES] == listed
+    assert all(read_candidates(row) is None for row in rows_of(tmp_path / "again", "train"))

@@ -11,8 +11,8 @@ from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.errors import UserError
 from grounding.predictions.prediction_rows import parse_prediction
+from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
-from infer.asking.given_candidates import with_given_candidates
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe

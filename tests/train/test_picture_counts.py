@@ -5,10 +5,11 @@ import yaml
 
 from models.lookup import find_family, published_configs
 from tests.train.several_pictures import write_two_pictures
+from train.picture_counts import first_with_several
 from train.plan.memory import plan_memory
 from train.plan.memory_table import plan_recipe
+from train.plan.micro_batch import most_pictures
 from train.recipe import TrainRecipe
-from train.record_pictures import first_with_several, most_pictures
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "train" / "qwen3_vl_8b_full.yaml"
 LARGE = "Qwen/Qwen3-VL-8B-Instruct"
