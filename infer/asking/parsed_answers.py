@@ -48,6 +48,11 @@ class SizedRequest:
         (size,) = self.asked.sizes
         return size
 
+    @property
+    def shows_views(self) -> bool:
+        """Whether it shows views of its picture, beside the picture itself."""
+        return len(self.request.images) > len(self.asked.sizes)
+
     def plainly(self, request: Request) -> "SizedRequest":
         """Return another request about the same pictures, which lists no candidates."""
         return SizedRequest(replace(request, candidates=0), Asked(self.asked.sizes))

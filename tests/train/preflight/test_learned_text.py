@@ -67,6 +67,26 @@ def test_the_text_that_is_encoded_is_what_the_record_means(
     assert cut[0].endswith("it is cut at max_seq_len: write more, or truncation_strategy: delete")
 
 
+def show_a_view(row: dict[str, Any]) -> None:
+    text = "<image>\nImage 2, a part of Image 1: <image>\n"
+    row["images"] *= 2
+    row["messages"][1]["content"] = f"{text}Task: Object Detection"
+    row["views"] = {"regions": [[0, 0, 500, 500]], "text": text}
+
+
+def test_with_views_an_answer_is_about_the_first_picture(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path]
+) -> None:
+    file = changed_data({2: show_a_view})
+    recipe = TrainRecipe(resolve_recipe(make_recipe(train_dataset_path=str(file))))
+    assert encode_sample(recipe, 48).unread == ()
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    del rows[2]["views"]  # then the answer is about both, and names none
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (problem,) = encode_sample(recipe, 48).unread
+    assert "0 of 1 objects are read" in problem
+
+
 def ask_yes_or_no(row: dict[str, Any]) -> None:
     del row["objects"]
     row["yes_no"] = "shifted"
