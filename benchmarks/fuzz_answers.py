@@ -2,7 +2,9 @@
 
 Writes answers in every spelling, deletes, doubles, swaps and inserts pieces, and reads the result. The reader
 promises: it never raises; boxes lie inside the image and have an area and a span in the text; labels can be
-encoded; a text with a digit outside of thoughts gives a detection or a problem. No answer may take longer
+encoded; a text with a digit outside of thoughts gives a detection or a problem. Half of the answers are about
+three pictures, written with headings or numbers of pictures: each box then lies in one of them, and an answer
+that is cut has no box that the whole one has in another picture. No answer may take longer
 than a second of processor time, nor may a megabyte of one repeated piece. Exit code 1 if one does.
 """
 
@@ -18,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tqdm import tqdm
 
+from grounding.answers.asked import Asked
 from grounding.answers.forms import ANSWER_FORMATS
 from grounding.answers.reader import read_answer
 from grounding.answers.writer import write_answer
@@ -26,6 +29,8 @@ from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 
 SIZE = Size(640, 480)
+ONE, THREE = Asked((SIZE,)), Asked((SIZE, Size(1280, 640), Size(640, 2000)))
+HEADINGS = ("Image {}: ", "\n**Picture {}**\n", "图{}：", "In image {}, ", '{{"image": {}}}', "")
 LABELS = ("cat", "red cup, left", "man's hat", "杯子", "don't-walk 2", 'a "b"', "[x]", "(1,2)")
 SPELLINGS = (
     '{{"bbox_2d": <|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>, "label": "{label}"}}, // {label}\n',
@@ -57,6 +62,13 @@ REPEATED = (
 )  # fmt: skip
 """Pieces that a model may repeat until it is cut off."""
 
+REPEATED_HEADINGS = (
+    "Image 2: cat(1,2),(3,4)\n", "Image 2: ", "Image 2:\n", "cat in image 2: [1,2,3,4] ", "image 1 ", '\\"\n',
+    '"\\"', "\n#", "\n ", '{"image": 1, "bbox_2d": [1, 2, 30, 40], "label": "cat"}, ', '{"image": ',
+    "第2张图", "in the ", " '", "<|object_ref_start|>",
+)  # fmt: skip
+"""The same in answers about several pictures."""
+
 LIMIT_SECONDS = 1.0
 ROUNDS = 3
 
@@ -70,43 +82,75 @@ def fuzz(seed: int) -> float:
     chance = random.Random(seed)
     longest = 0.0
     for _ in range(CHUNK):
-        text = mutate(write(chance), chance)
+        asked = chance.choice((ONE, THREE))
+        if asked == THREE:
+            whole = as_trained(draw_objects(chance, THREE), THREE, chance)
+            check_cut(whole, whole[: chance.randrange(len(whole) + 1)])
+        text = mutate(write(chance, asked), chance)
         start = time.process_time()
-        reading = read_answer(text, SIZE)
+        reading = read_answer(text, asked)
         longest = max(longest, time.process_time() - start)
         assert len(reading.spans) == len(reading.detections), text
         assert all(0 <= a < b <= len(text) for spans in reading.spans for a, b in spans), text
         for found in reading.detections:
             found.label.encode()
             assert found.box.has_area, text
-            assert found.box.clipped(SIZE) == found.box, text
+            size = asked.sizes[found.picture]
+            assert found.box.clipped(size) == found.box, text
         answer = text.rpartition("</think>")[2].partition("<think>")[0]
         says_something = any(digit in answer for digit in "0123456789")
         assert reading.detections or reading.problems or not says_something, text
     return longest
 
 
-def megabyte_seconds(piece: str) -> float:
+def check_cut(text: str, cut: str) -> None:
+    """Check that each box of an answer that is cut is one of the whole answer, in the same picture.
+
+    Raises:
+        AssertionError: one is not; the message is the answer.
+    """
+    whole = {(found.picture, found.box) for found in read_answer(text, THREE).detections}
+    assert whole >= {(found.picture, found.box) for found in read_answer(cut, THREE).detections}, cut
+
+
+def megabyte_seconds(piece: str, asked: Asked) -> float:
     """Return the processor time for reading a megabyte of one piece: the best of a few rounds."""
     text, seconds = piece * (MEGABYTE // len(piece)), []
     for _ in range(ROUNDS):
         start = time.process_time()
-        read_answer(text, SIZE)
+        read_answer(text, asked)
         seconds.append(time.process_time() - start)
     return min(seconds)
 
 
-def write(chance: random.Random) -> str:
-    """Write a correct answer in one of the formats."""
+def draw_objects(chance: random.Random, asked: Asked) -> list[Detection]:
+    """Draw some objects in the pictures that are asked about."""
     objects = []
     for _ in range(chance.randrange(5)):
         x1, y1 = chance.randrange(600), chance.randrange(400)
         box = Box(x1, y1, x1 + 1 + chance.randrange(40), y1 + 1 + chance.randrange(80))
-        objects.append(Detection(chance.choice(LABELS), box))
-    answer = write_answer(chance.choice(ANSWER_FORMATS), objects, SIZE)
+        picture = chance.randrange(len(asked.sizes))
+        objects.append(Detection(chance.choice(LABELS), box, picture=picture))
+    return objects
+
+
+def as_trained(objects: list[Detection], asked: Asked, chance: random.Random) -> str:
+    """Write an answer in one of the formats."""
+    answer = write_answer(chance.choice(ANSWER_FORMATS), objects, asked)
     (text,) = fill_placeholders([answer.content], answer.objects)
+    return text
+
+
+def write(chance: random.Random, asked: Asked) -> str:
+    """Write a correct answer in one of the formats or spellings."""
+    objects = draw_objects(chance, asked)
+    text = as_trained(objects, asked, chance)
     if objects and chance.random() < 0.6:
-        text = chance.choice(BETWEEN).join(respell(found, chance) for found in objects)
+        heads = [
+            "" if asked == ONE else chance.choice(HEADINGS).format(found.picture + 1) for found in objects
+        ]
+        spelled = [head + respell(found, chance) for head, found in zip(heads, objects, strict=True)]
+        text = chance.choice(BETWEEN).join(spelled)
     if chance.random() < 0.2:
         text = json.dumps({"answer": text}, ensure_ascii=chance.random() < 0.5)
     if chance.random() < 0.2:
@@ -154,9 +198,11 @@ def main() -> None:
     with Pool(arguments.processes) as pool:
         times = list(tqdm(pool.imap_unordered(fuzz, seeds), total=chunks, unit="chunk"))
     print(f"{chunks * CHUNK:,} answers kept every promise; the slowest took {1000 * max(times):.1f} ms")
-    repeated = {piece: megabyte_seconds(piece) for piece in REPEATED}
-    for piece, seconds in repeated.items():
-        print(f"a megabyte of {piece!r}: {1000 * seconds:.0f} ms")
+    repeated = {(piece, ONE): megabyte_seconds(piece, ONE) for piece in REPEATED}
+    repeated |= {(piece, THREE): megabyte_seconds(piece, THREE) for piece in REPEATED + REPEATED_HEADINGS}
+    for (piece, asked), seconds in repeated.items():
+        about = "" if asked == ONE else " about three pictures"
+        print(f"a megabyte of {piece!r}{about}: {1000 * seconds:.0f} ms")
     sys.exit(max(*times, *repeated.values()) >= LIMIT_SECONDS)
 
 

@@ -9,6 +9,7 @@ from grounding.layout import INFER_RECIPE_FILE
 from grounding.prompts import ANY_LANGUAGE, Wording, find_wordings
 from grounding.recipe.loading import load_recipe
 from grounding.recipe.schema import setting
+from grounding.views.view_settings import ViewSettings
 from infer.engines.settings import CALIBRATED, HEAD, EngineSettings, check_choices, check_counts
 from infer.run_settings import RunSettings
 
@@ -34,7 +35,9 @@ SAME_ANSWERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of the last base first
+class InferRecipe(
+    ViewSettings, EngineSettings, RunSettings
+):  # dataclasses put the keys of the last base first
     """Which model is asked about which images, and how.
 
     There is no prompt here: system message and question are those of the data set's records, so that
@@ -81,6 +84,7 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
         """
         EngineSettings.__post_init__(self)
         RunSettings.__post_init__(self)
+        self._check_views()
         choices = {"zoom": ZOOMS, "verify": VERIFIES, "answer_units": ANSWER_UNITS, "recall": RECALLS}
         check_choices(self, choices)
         check_counts(self, ("agree", "recall_answers"))
@@ -114,6 +118,25 @@ class InferRecipe(EngineSettings, RunSettings):  # dataclasses put the keys of t
                 f"wording: '{self.wording}' does not ask about one category or expression, as category.en1 "
                 "and expression.en1 do"
             )
+
+    def _check_views(self) -> None:
+        self.check_views()
+        if self.has_views and (own := self.own_questions):
+            raise ValueError(
+                f"views: {own} asks questions of its own, without views: leave {own.partition('=')[0]} or "
+                "views out"
+            )
+
+    @property
+    def own_questions(self) -> str:
+        """The first key that asks questions which the data set does not hold, with its value; "" without."""
+        chosen = {
+            "per_category=true": self.per_category,
+            f"zoom={self.zoom}": self.zoom != "none",
+            f"verify={self.verify}": self.verify != "none",
+            "score=yes_no": self.score == "yes_no",
+        }
+        return next((key for key, is_chosen in chosen.items() if is_chosen), "")
 
     def _check_recall(self) -> None:
         if not self.recall_temperature > 0:

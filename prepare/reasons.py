@@ -78,6 +78,7 @@ RECORD_IMAGE_UNMATCHED = "record has not one image for each <image> placeholder"
 RECORD_LABEL_TOO_LONG = "record has a label longer than source.max_text"
 CANDIDATES_OF_OTHERS = "image of candidates.file that the data set does not have"
 RECORD_WITH_CANDIDATES = "record lists candidates: prepare it again from what it was made of"
+RECORD_WITH_VIEWS = "record shows views of its image: prepare it again from what it was made of"
 RECORD_FLAWED = "record is not one that training would take as it is"
 
 DAMAGE = frozenset(

@@ -82,7 +82,7 @@ def _read_sections(piece: Piece) -> list[Found]:
     found: list[Found] = []
     for section in said.sections:
         part = slice(section.start, section.end)
-        own = replace(piece, plain=piece.plain[part], original=piece.original[part], offset=section.start)
+        own = Piece(piece.plain[part], piece.original[part], section.start)
         bare = _SPECIAL_TOKEN.sub("", own.plain).strip()
         is_last, is_preface = section is said.sections[-1], section.number is None and len(said.sections) > 1
         if not bare:

@@ -82,4 +82,4 @@ def _images_of(row: Any, where: str) -> Sequence[str]:
     except ValueError as error:
         raise UserError(f"{where}: {error}: prepare the data set again") from error
     first = next((turn.text for turn in record.turns if turn.role == "user"), "")
-    return record.images[: first.count(IMAGE_PLACEHOLDER)]
+    return record.pictures[: first.count(IMAGE_PLACEHOLDER)]

@@ -1,8 +1,9 @@
 r"""The mark of records whose further images are views of the first, and the text that introduces them.
 
-{"messages": [{"role": "user", "content": "<image>\nImage 2, upper left, (0, 0) to (571, 571) of Image 1: <image>
-...\nAll boxes are those of Image 1.\nFind every dog."}, ...], "images": ["images/000000000139.jpg",
-"images/view_1f0c....png", ...], "views": {"regions": [[0, 0, 571, 571], ...], "text": "<image>\nImage 2, ..."}}
+{"messages": [{"role": "user", "content": "<image>\nImage 2, upper left, (0, 0) to (571, 571) of Image 1:
+<image>\n...All boxes are those of Image 1.\nFind every dog."}, ...],
+"images": ["images/000000000139.jpg", "images/view_1f0c....png", ...],
+"views": {"regions": [[0, 0, 571, 571], ...], "text": "<image>\nImage 2, ..."}}
 
 Regions are on the 0..1000 grid of the first image, one for each further image. `text` is what stands before
 the question itself. Answers are about the first image alone.
@@ -28,7 +29,7 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class Views:
-    """The views of a question: the regions of the first image that its further images show, and their text."""
+    """The views of a question: the regions of the first image that further ones show, and their text."""
 
     regions: tuple[GridBox, ...]
     text: str
@@ -110,7 +111,7 @@ def without_views(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def language_of(question: str) -> str:
-    """Return the language of a question: "zh" if it has more Chinese characters than Latin words, else "en"."""
+    """Return "zh" for a question with more Chinese characters than Latin words, else "en"."""
     text = question.replace(IMAGE_PLACEHOLDER, "")
     return "zh" if len(_CHINESE.findall(text)) > len(_LATIN_WORD.findall(text)) else "en"
 

@@ -5,26 +5,20 @@ import math
 from collections.abc import Iterable
 
 from grounding.boxes import GRID, GridBox, Size
-from grounding.candidates.candidate_list import CandidateList
 from grounding.views.view_settings import GLOBAL_AND_OBJECTS, GLOBAL_AND_TILES, ViewSettings
 
 LEAST_SIDE = GRID // 10
 """The shortest side of the surroundings of a box, in steps of the grid."""
 
 
-def choose_regions(
-    settings: ViewSettings, size: Size, candidates: CandidateList | None = None
-) -> tuple[GridBox, ...]:
+def choose_regions(settings: ViewSettings, size: Size, boxes: Iterable[GridBox] = ()) -> tuple[GridBox, ...]:
     """Return the regions of a picture that its views show, in reading order; () for the whole picture alone.
 
-    `candidates` are those that the question lists.
+    `boxes` are those of the candidates that the question lists, in any order.
     """
     if settings.views == GLOBAL_AND_TILES:
         return tile_regions(settings, size)
-    if settings.views != GLOBAL_AND_OBJECTS or candidates is None:
-        return ()
-    best_first = sorted(candidates.items, key=lambda item: (-(item.score or 0.0), item.box))
-    return object_regions(settings, (item.box for item in best_first))
+    return object_regions(settings, boxes) if settings.views == GLOBAL_AND_OBJECTS else ()
 
 
 def tile_regions(settings: ViewSettings, size: Size) -> tuple[GridBox, ...]:
@@ -41,17 +35,22 @@ def tile_regions(settings: ViewSettings, size: Size) -> tuple[GridBox, ...]:
 
 
 def object_regions(settings: ViewSettings, boxes: Iterable[GridBox]) -> tuple[GridBox, ...]:
-    """Return the surroundings of boxes, of the first boxes first; none for a box that a region shows already."""
+    """Return the surroundings of boxes, of the smallest first: they gain most from a closer look.
+
+    A box that a region shows already adds none, nor one whose surroundings are more than half of the picture.
+    """
     regions: list[GridBox] = []
-    for box in boxes:
-        if len(regions) == settings.view_most:
-            break
-        if not any(_contains(region, box) for region in regions):
-            left, right = _around(box[0], box[2], settings.view_context)
-            top, bottom = _around(box[1], box[3], settings.view_context)
+    for box in sorted(boxes, key=lambda box: (_area(box), box)):
+        left, right = _around(box[0], box[2], settings.view_context)
+        top, bottom = _around(box[1], box[3], settings.view_context)
+        is_shown = any(_contains(region, box) for region in regions)
+        if (
+            len(regions) < settings.view_most
+            and not is_shown
+            and 2 * _area((left, top, right, bottom)) <= GRID**2
+        ):
             regions.append((left, top, right, bottom))
-    shown = dict.fromkeys(region for region in regions if region != (0, 0, GRID, GRID))
-    return tuple(sorted(shown, key=lambda region: (region[1], region[0], region[3], region[2])))
+    return tuple(sorted(regions, key=lambda region: (region[1], region[0], region[3], region[2])))
 
 
 def region_pixels(region: GridBox, size: Size) -> tuple[int, int, int, int]:
@@ -86,6 +85,10 @@ def _around(first: int, last: int, context: float) -> tuple[int, int]:
     length = min(GRID, max(LEAST_SIDE, round((last - first) * context)))
     start = min(max(0, round((first + last - length) / 2)), GRID - length)
     return start, start + length
+
+
+def _area(box: GridBox) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _contains(region: GridBox, box: GridBox) -> bool:

@@ -90,6 +90,21 @@ class Question:
         return len(self.pictures) > 1
 
     @property
+    def shows_views(self) -> bool:
+        """Whether views of the picture are shown beside it, about which no answer is."""
+        return bool(self.views)
+
+    @property
+    def picture_files(self) -> tuple[Path, ...]:
+        """The files of its pictures, without views of them."""
+        return self.request.images[: len(self.pictures)]
+
+    @property
+    def views(self) -> tuple[Path, ...]:
+        """The files of these views; their names follow their content."""
+        return self.request.images[len(self.pictures) :]
+
+    @property
     def asked(self) -> Asked:
         """The pictures that boxes of the answer are about, for the reader of answers."""
         sizes = tuple(picture.size for picture in self.pictures)
@@ -162,8 +177,9 @@ def fingerprint_questions(questions: Sequence[Question]) -> str:
             *([question.candidates.as_json()] if question.candidates else []),
             *(
                 [each.image_id, each.image, each.size.width, each.size.height, file.stat().st_size]
-                for each, file in zip(question.pictures[1:], question.request.images[1:], strict=True)
+                for each, file in zip(question.pictures[1:], question.request.images[1:], strict=False)
             ),
+            *([file.name, file.stat().st_size] for file in question.views),
         ]
         for question in questions
     ]
@@ -195,7 +211,8 @@ def read_request(row: dict[str, Any], dataset: Path, where: str) -> tuple[Record
 def _question(row: dict[str, Any], dataset: Path, known: AnnotatedImages | None, where: str) -> Question:
     record, request = read_request(row, dataset, where)
     pictures = []
-    for name, image in zip(record.images, request.images, strict=False):  # later turns can show more
+    # Later turns can show more, and views of the picture follow it.
+    for name, image in zip(record.pictures, request.images, strict=False):
         if known is None:
             pictures.append(AskedPicture(_id_in_name(name, where), name, size_of(image)))
         elif (entry := known.take(name)) is not None:

@@ -1,6 +1,7 @@
 """Several answers to one question, merged into one."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from grounding.boxes import iou
 from grounding.samples import Detection
@@ -8,6 +9,9 @@ from infer.asking.parsed_answers import ParsedAnswer
 
 SAME_OBJECT = 0.5
 """Two boxes with the same label and at least this IoU are the same object."""
+
+
+SEEN_TWICE = "object of two views is answered twice"
 
 
 def same_object_iou(one: Detection, other: Detection) -> float:
@@ -29,6 +33,17 @@ def suppress_overlaps(
         if all(same_object_iou(item, other) < threshold for other in kept):
             kept.append(item)
     return tuple(kept)
+
+
+def merge_repeats(answer: ParsedAnswer) -> ParsedAnswer:
+    """Return an answer in which each object stands once; each box that is left out is a problem.
+
+    What lies at the border of two views can be answered twice. The kept boxes stay in their order.
+    """
+    kept = set(map(id, suppress_overlaps(answer.detections)))
+    detections = tuple(found for found in answer.detections if id(found) in kept)
+    problems = answer.problems + (SEEN_TWICE,) * (len(answer.detections) - len(detections))
+    return replace(answer, detections=detections, problems=problems)
 
 
 def merge_answers(

@@ -48,6 +48,11 @@ class SizedRequest:
         (size,) = self.asked.sizes
         return size
 
+    @property
+    def shows_views(self) -> bool:
+        """Whether it shows views of its picture, beside the picture itself."""
+        return len(self.request.images) > len(self.asked.sizes)
+
     def plainly(self, request: Request) -> "SizedRequest":
         """Return another request about the same pictures, which lists no candidates."""
         return SizedRequest(replace(request, candidates=0), Asked(self.asked.sizes))
@@ -113,6 +118,8 @@ def parse_raw_answer(
     in_thought = thinks if answer.in_thought is None else answer.in_thought
     asked = as_asked(about)
     reading = read_answer(answer.text, asked, scale, thinks=in_thought)
+    if answer.is_cut:
+        reading = _without_cut_number(reading, answer.text)
     detections, problems = reading.detections, list(reading.problems)
     if answer.stopped is not None:
         problems = [problem for problem in problems if problem not in (TRUNCATED, EMPTY_ANSWER)]
@@ -126,6 +133,21 @@ def parse_raw_answer(
     if answer.head_boxes:
         detections = _corrected(detections, reading, answer, asked)
     return ParsedAnswer(answer.text, tuple(detections), tuple(problems))
+
+
+def _without_cut_number(reading: Reading, text: str) -> Reading:
+    """Return the reading of a cut answer without a candidate's number at its end: digits can be missing."""
+    is_named = bool(reading.candidates) and reading.candidates[-1] is not None
+    is_last = is_named and bool(reading.spans[-1]) and reading.spans[-1][-1][1] == len(text)
+    if not is_last or not text[-1].isdigit():  # a corrected box ends with a bracket
+        return reading
+    return replace(
+        reading,
+        detections=reading.detections[:-1],
+        spans=reading.spans[:-1],
+        confidences=reading.confidences[:-1],
+        candidates=reading.candidates[:-1],
+    )
 
 
 def _corrected(

@@ -14,10 +14,13 @@ from grounding.card import load_card
 from grounding.prompts import CATEGORY, EXPRESSION, RELATION
 from infer.asking.answer_units import ScaleOf, choose_scale, on_the_grid
 from infer.asking.dataset_questions import Question
+from infer.asking.merged_answers import merge_repeats
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking, parse_raw_answer
 from infer.asking.per_category import AskPerCategory
 from infer.asking.recalling import AskForMore
 from infer.asking.verifying import AskAndVerify
+from infer.asking.views.asking_with_views import AskWithViews
+from infer.asking.views.view_checks import check_views
 from infer.asking.voting import AskAndVote
 from infer.asking.wordings import find_wording
 from infer.asking.words.asking_for_words import ask_for_words
@@ -65,7 +68,7 @@ class AskOnce:
             answers = self.engine.answer([asked[number] for number in batch])
             for number, answer in zip(batch, answers, strict=True):
                 pictures = requests[number].asked
-                parsed[number] = parse_raw_answer(
+                found = parse_raw_answer(
                     answer,
                     pictures,
                     self.score,
@@ -73,6 +76,7 @@ class AskOnce:
                     thinks=self.thinks,
                     calibration=self.calibration,
                 )
+                parsed[number] = merge_repeats(found) if requests[number].shows_views else found
         return [parsed[number] for number in range(len(requests))]
 
 
@@ -92,6 +96,7 @@ def ask_batch(
     answers: dict[int, ParsedAnswer] = {}
     if about_boxes or not for_words:
         ask = choose_way(engine, recipe, calibration)
+        check_views(recipe, [questions[number] for number in about_boxes])
         sized = [SizedRequest(questions[number].request, questions[number].asked) for number in about_boxes]
         answers |= zip(about_boxes, ask(sized), strict=True)
     if for_words:
@@ -121,6 +126,8 @@ def choose_way(
         card = load_card(recipe.dataset_path)
         wording = find_wording(card, EXPRESSION, CATEGORY, RELATION, chosen=recipe.wordings)
         ask = AskAndVerify(ask, once, wording, drops=recipe.verify == "drop")
+    if recipe.has_views:
+        ask = AskWithViews(ask, recipe)
     if recipe.score == "yes_no":
         ask = with_yes_no(ask, engine, recipe, load_card(recipe.dataset_path))
     return ask

@@ -41,7 +41,7 @@ def make_calibration(recipe: InferRecipe, open_engine: EngineOpener) -> str:
     card = load_card(recipe.dataset_path)
     known = read_known_answers(recipe.dataset_path, recipe.limit)
     known = replace(known, questions=tuple(with_given_candidates(known.questions, recipe)))
-    shown = [question.request.images for question in known.questions]
+    shown = [question.picture_files for question in known.questions]
     contents = hash_images((image for images in shown for image in images), "reading images")
     answers = _ask(recipe, open_engine, known, [tuple(contents[each] for each in images) for images in shown])
     fit = fit_weighing(answers.features, answers.right, answers.groups)

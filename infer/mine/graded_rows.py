@@ -48,7 +48,7 @@ def _all_objects(known: KnownQuestion) -> list[Detection]:
     """
     pictures = known.question.asked.sizes
     record = parse_record(known.row)
-    sizes = pictures + (Size(GRID, GRID),) * (len(record.images) - len(pictures))
+    sizes = pictures + (Size(GRID, GRID),) * (len(record.pictures) - len(pictures))
     found = record.read_answers(Asked(sizes) if len(sizes) > 1 else sizes[0]).detections
     return [item for item in found if item.picture < len(pictures)]
 

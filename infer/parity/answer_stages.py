@@ -82,7 +82,7 @@ def _token_counts(compared: SideBySide) -> Difference | None:
         return None
     by_size: dict[Any, set[int]] = {}
     for asked, count in counted:
-        by_size.setdefault(asked.size, set()).add(count)
+        by_size.setdefault(asked.asked.sizes, set()).add(count)
     if len(more) == 1 or any(len(counts) > 1 for counts in by_size.values()):
         length = len(compared.tokenizer(THINK_BLOCK, add_special_tokens=False)["input_ids"])
         block = ", as many as an empty think block has" if more == {length} else ""

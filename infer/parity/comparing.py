@@ -109,10 +109,10 @@ def _questions(settings: ParitySettings, folder: Path) -> list[AskedPrompt]:
     if settings.dataset is None:
         if settings.prompts > (most := len(SIZES) * len(QUESTIONS)):
             raise UserError(f"prompts: {settings.prompts} is more than {most}: name a dataset, or ask fewer")
-        return frozen_prompts(folder, settings.prompts)
+        return frozen_prompts(folder, settings.prompts, settings.pictures)
     read = read_questions(Path(settings.dataset), "val", settings.prompts)
     questions = [without_candidates(question) for question in read]
-    return [AskedPrompt(question.request, question.size) for question in questions]
+    return [AskedPrompt(question.request, question.asked) for question in questions]
 
 
 @contextmanager

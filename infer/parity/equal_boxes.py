@@ -37,11 +37,14 @@ class EqualBoxes:
 
 
 def count_equal_boxes(pairs: Iterable[Pair]) -> EqualBoxes:
-    """Compare pairs of answers: label and box have to be equal."""
+    """Compare pairs of answers: label, picture and box have to be equal."""
     boxes = equal = boxless = 0
     for pair in pairs:
         found = [
-            Counter((each.label, *each.box.xyxy) for each in read_answer(text, pair.asked.size).detections)
+            Counter(
+                (each.label, each.picture, *each.box.xyxy)
+                for each in read_answer(text, pair.asked.asked).detections
+            )
             for text in (pair.ours.text, pair.theirs.text)
         ]
         if any(found):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grounding.answers.asked import Asked, as_asked
 from grounding.boxes import Size
 from grounding.markup import IMAGE_PLACEHOLDER
 from infer.engines.protocol import Request
@@ -38,28 +39,43 @@ OBJECTS = 3
 
 @dataclass(frozen=True)
 class AskedPrompt:
-    """A question that every engine is asked, and the size of its picture."""
+    """A question that every engine is asked, and the pictures that its boxes are about, or the only size."""
 
     request: Request
-    size: Size
+    about: Size | Asked
+
+    @property
+    def asked(self) -> Asked:
+        """The pictures that its boxes are about."""
+        return as_asked(self.about)
+
+    @property
+    def size(self) -> Size:
+        """The size of the first picture."""
+        return self.asked.sizes[0]
 
 
-def frozen_prompts(folder: Path, count: int) -> list[AskedPrompt]:
-    """Draw the pictures into a folder, and return the first questions, on each picture in turn."""
+def frozen_prompts(folder: Path, count: int, pictures: int = 1) -> list[AskedPrompt]:
+    """Draw the pictures into a folder, and return the first questions, on each picture in turn.
+
+    With several `pictures`, a question shows so many at its beginning: a picture and those after it.
+    """
     from PIL import Image
 
     paths = []
     for number, (width, height) in enumerate(SIZES):
         paths.append(folder / f"{number:02}_{width}x{height}.png")
         Image.fromarray(draw_picture(number)).save(paths[-1])
-    return list(_prompts(paths))[:count]
+    return list(_prompts(paths, pictures))[:count]
 
 
-def _prompts(paths: list[Path]) -> Iterator[AskedPrompt]:
+def _prompts(paths: list[Path], pictures: int) -> Iterator[AskedPrompt]:
     for system, question in QUESTIONS:
-        for path, size in zip(paths, SIZES, strict=True):
-            request = Request((path,), system, f"{IMAGE_PLACEHOLDER}{question}")
-            yield AskedPrompt(request, Size(*size))
+        for first in range(len(paths)):
+            shown = [number % len(paths) for number in range(first, first + pictures)]
+            images = tuple(paths[number] for number in shown)
+            request = Request(images, system, f"{IMAGE_PLACEHOLDER * pictures}{question}")
+            yield AskedPrompt(request, Asked(tuple(Size(*SIZES[number]) for number in shown)))
 
 
 def draw_picture(number: int) -> Any:

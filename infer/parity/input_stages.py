@@ -41,14 +41,21 @@ def _template(compared: SideBySide) -> Difference | None:
 
 
 def _image_size(compared: SideBySide) -> Difference | None:
-    wrong = [pair for pair in compared.pairs if pair.inputs[0].grid != pair.inputs[1].grid]
+    grids = [
+        (size, own, other)
+        for pair in compared.pairs
+        for size, own, other in zip(
+            pair.asked.asked.sizes, *(seen.grids for seen in pair.inputs), strict=False
+        )
+    ]
+    wrong = [each for each in grids if each[1] != each[2]]
     if not wrong:
         return None
-    size, (own, other) = wrong[0].asked.size, (seen.grid for seen in wrong[0].inputs)
+    size, own, other = wrong[0]
     limits = "".join(compared.settings_text(key) for key in ("longest_edge", "shortest_edge", "patch_size"))
     return Difference(
         IMAGE_SIZE,
-        f"{len(wrong)} of {len(compared.pairs)} pictures are resized to another size, one of {size.width}x"
+        f"{len(wrong)} of {len(grids)} pictures are resized to another size, one of {size.width}x"
         f"{size.height} pixels to {own[1]}x{own[0]} patches here and {other[1]}x{other[0]} there{limits}: "
         "give both the same max_pixels and min_pixels (preprocessor_config.json)",
     )

@@ -34,6 +34,7 @@ class ParitySettings:
         "ask the first questions of its val split in place of the frozen ones", None
     )
     prompts: int = setting("how many questions are asked", 64)
+    pictures: int = setting("pictures in each frozen question", 1)
     max_new_tokens: int = setting("longest answer, in tokens", 40)
     batch_size: int = setting("questions that Paddle and transformers answer together", 8)
     device: str = setting(" | ".join(DEVICES), EngineSettings.device)
@@ -47,7 +48,7 @@ class ParitySettings:
             ValueError: a choice that does not exist, a number below 1, or nothing to compare with.
         """
         check_choices(self, {"torch_dtype": DTYPES})
-        check_counts(self, ("prompts", "max_new_tokens", "concurrency"))
+        check_counts(self, ("prompts", "pictures", "max_new_tokens", "concurrency"))
         if self.base_url is None and self.torch_python is None:
             raise ValueError(
                 "base_url: nothing to compare with: name a server, or leave torch_python as it is"

@@ -63,7 +63,7 @@ def score_gaps(pairs: Sequence[Pair], calibration: Calibration | None = None) ->
 
 
 def _gaps_of(pair: Pair, calibration: Calibration | None) -> Iterator[tuple[str, float]]:
-    reading = read_answer(pair.ours.text, pair.asked.size)
+    reading = read_answer(pair.ours.text, pair.asked.asked)
     both = pair.ours.written, pair.theirs.written
     if not reading.spans:
         yield "log-probabilities", _largest_gap(*both)
@@ -71,7 +71,7 @@ def _gaps_of(pair: Pair, calibration: Calibration | None) -> Iterator[tuple[str,
         for own, other in zip(*(token_scores(tokens, reading.spans, score) for tokens in both), strict=True):
             yield score, _gap(own, other)
     if all(any(token.alternatives for token in tokens) for tokens in both):
-        found = [box_features(reading, tokens, pair.asked.size, is_cut=False) for tokens in both]
+        found = [box_features(reading, tokens, pair.asked.asked, is_cut=False) for tokens in both]
         for own, other in zip(*found, strict=True):
             missing = (None,) * len(FEATURE_NAMES)
             for name, here, there in zip(FEATURE_NAMES, own or missing, other or missing, strict=True):

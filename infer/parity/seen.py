@@ -11,12 +11,12 @@ from infer.engines.protocol import Token
 class SeenInputs:
     """What goes into the model.
 
-    `token_ids` have one image token in place of all. `grid` is rows and columns of patches. `pixels` is
-    (patches, values), normalised; `positions` is (3, length).
+    `token_ids` have one image token in place of all of an image. `grids` are rows and columns of patches of
+    each image. `pixels` is (patches of all images, values), normalised; `positions` is (3, length).
     """
 
     token_ids: tuple[int, ...]
-    grid: tuple[int, int]
+    grids: tuple[tuple[int, int], ...]
     pixels: Any
     positions: Any
 

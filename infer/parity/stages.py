@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grounding.boxes import Size
 from infer.parity.frozen_prompts import AskedPrompt
 from infer.parity.seen import SeenAnswer, SeenByEngine, SeenInputs
 
@@ -58,8 +59,8 @@ def pair_answers(
     pairs = []
     for question, own, other in zip(asked, ours.answers, theirs.answers, strict=True):
         assert own.inputs is not None
-        rows, columns = own.inputs.grid
-        is_resized = (columns * patch, rows * patch) != (question.size.width, question.size.height)
+        seen = tuple(Size(columns * patch, rows * patch) for rows, columns in own.inputs.grids)
+        is_resized = seen != question.asked.sizes
         pairs.append(Pair(question, own, other, is_resized))
     return SideBySide(pairs, ours, theirs, tokenizer)
 

@@ -59,7 +59,7 @@ def calibration_of_engine(settings: EngineSettings, checkpoint: Checkpoint | Non
 
 def _check_images(fitted_on: FittedOn, questions: Sequence[Question], path: Path, asked: Path) -> None:
     """Refuse to score images that the calibration was fitted on, whatever they are called here."""
-    shown = (image for question in questions for image in question.request.images)
+    shown = (image for question in questions for image in question.picture_files)
     hashes = hash_images(shown, "comparing images")
     known = frozenset(fitted_on.images)
     if fitted := [image for image, content in hashes.items() if content in known]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from grounding.errors import UserError
 from grounding.files import read_jsonl, write_json
+from grounding.layout import JSONL_FILES
 from infer.asking.parsed_answers import SizedRequest
 from infer.asking.ways import AskOnce
 from infer.engines.protocol import Engine
@@ -24,7 +26,7 @@ from infer.sampling.graded_answers import (
     graded_row,
     read_graded_row,
 )
-from infer.sampling.known_questions import KnownQuestion, read_known_questions
+from infer.sampling.known_questions import SAMPLED_SPLIT, KnownQuestion, read_known_questions
 from infer.sampling.sample_settings import SampleSettings
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,20 @@ SAMPLES_FILE = "samples.jsonl"
 
 SAMPLING_FILE = "sampling.json"
 """Of which model, questions and settings the samples are."""
+
+
+def _refuse_views(known: Sequence[KnownQuestion], dataset: Path) -> None:
+    """Refuse questions that show views: what is made of sampled answers shows pictures alone.
+
+    Raises:
+        UserError: there is one.
+    """
+    if shown := next((each for each in known if each.question.shows_views), None):
+        path = dataset / JSONL_FILES[SAMPLED_SPLIT]
+        raise UserError(
+            f"{path}, line {shown.line}: the question shows views of its picture, and records made of "
+            "sampled answers cannot: name a data set that was prepared without views"
+        )
 
 
 def sample_answers(
@@ -49,6 +65,7 @@ def sample_answers(
             answers of other settings and `overwrite` is not set.
     """
     known = read_known_questions(dataset, settings.limit)
+    _refuse_views(known, dataset)
     engine_settings = settings.engine_settings(checkpoint)
     identity = {
         "keys": settings.sampled_keys(checkpoint),

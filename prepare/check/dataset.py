@@ -22,6 +22,7 @@ from grounding.views.view_mark import VIEWS_KEY
 from prepare.check.findings import Finding, Report, read_lines
 from prepare.check.image_bytes import examine_images
 from prepare.check.shown_regions import ShownRegion, find_shown_otherwise
+from prepare.check.shown_views import ShownViews, find_other_views, shown_views
 from prepare.locate import find_jsonl
 from prepare.reasons import IMAGE_TURNED
 from prepare.write.drawn_files import is_drawn, is_view
@@ -36,6 +37,7 @@ NOT_ANNOTATED_CALIBRATION = "image of calibration is not in the annotations"
 BAD_ANNOTATIONS = "annotations are not in COCO's format"
 REMOTE = "image is a web address and was not checked"
 NO_RECORD = "file has no records"
+OTHER_VIEW = "view does not show the region that the mark says"
 SHOWN_OTHERWISE = "picture does not show its region as the mark says"
 OUTSIDE = "image lies outside the data set's folder and was not opened"
 
@@ -61,12 +63,15 @@ def check_dataset(place: Path, limit: int = 5) -> Report:
         annotated = None if named is None else _read_sizes(path.parent / named, report)
         before = report.records
         shown: list[ShownRegion] = []
-        images = _check_records(path, split, annotated, shown, report)
+        views: list[ShownViews] = []
+        images = _check_records(path, split, annotated, shown, views, report)
         if split == "train" and report.records == before and not _is_test_set(path.parent):
             report.add(Finding(NO_RECORD, path, 0, "there is nothing to train on"))
         _check_images(path, split, images, annotated, hashes, report)
         for item in find_shown_otherwise(path.parent, shown):
             report.add(Finding(SHOWN_OTHERWISE, path, item.line, item.image))
+        for line, name in find_other_views(path.parent, views, _view_pixels(path.parent)):
+            report.add(Finding(OTHER_VIEW, path, line, name))
     return report
 
 
@@ -75,14 +80,23 @@ def _is_test_set(folder: Path) -> bool:
     return (folder / CARD_FILE).is_file() and load_card(folder).recipe.get("test_set") is True
 
 
+def _view_pixels(folder: Path) -> int | None:
+    """Return the most pixels of a view, None without a limit."""
+    if not (folder / CARD_FILE).is_file():
+        return None
+    most = load_card(folder).recipe.get("view_pixels")
+    return most if type(most) is int else None
+
+
 def _check_records(
     path: Path,
     split: str,
     annotated: Mapping[str, Size] | None,
     shown: list[ShownRegion],
+    views: list[ShownViews],
     report: Report,
 ) -> dict[str, int]:
-    """Check each line of a JSONL, and add its questions for words to `shown`.
+    """Check each line of a JSONL, and add its questions for words to `shown`, those with views to `views`.
 
     Returns the first line of each image.
     """
@@ -100,6 +114,9 @@ def _check_records(
             if region.image:  # the picture of the source has to be there, and in no other split
                 images.setdefault(region.image, number)
         asked_about = set(names[: _asked_images(record)])
+        if (with_views := shown_views(number, record)) is not None:
+            views.append(with_views)
+            asked_about = {with_views.image}
         for name in names:
             images.setdefault(name, number)
             if annotated is not None and name not in annotated and not is_about_words and name in asked_about:

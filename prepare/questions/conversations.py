@@ -16,12 +16,14 @@ from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import WARNINGS
 from grounding.regions.region_mark import REGION_KEY, read_region
+from grounding.views.view_mark import VIEWS_KEY
 from prepare.questions.objects import ImageObjects, ObjectReader
 from prepare.reasons import (
     BOX_NO_AREA_ON_GRID,
     RECORD_FLAWED,
     RECORD_WITH_BAD_BOX,
     RECORD_WITH_CANDIDATES,
+    RECORD_WITH_VIEWS,
     UnusableBoxError,
     UnusableQueryError,
 )
@@ -64,6 +66,8 @@ def rewrite_record(
     """
     if CANDIDATES_KEY in (query.record or {}):
         raise UnusableQueryError(RECORD_WITH_CANDIDATES)
+    if VIEWS_KEY in (query.record or {}):
+        raise UnusableQueryError(RECORD_WITH_VIEWS)
     frames = [frame for _, frame in pictures]
     objects = reader.read(query, *frames)
     if len(objects.trainable) != len(query.objects.boxes):

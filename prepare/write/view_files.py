@@ -42,7 +42,9 @@ def add_views(
 
     shown: Counter[str] = Counter()
     for place, record in enumerate(made.records):
-        if regions := choose_regions(recipe, facts.frame.upright, read_candidates(record)):
+        listed = read_candidates(record)
+        boxes = () if listed is None else (item.box for item in listed.items)
+        if regions := choose_regions(recipe, facts.frame.upright, boxes):
             made.records[place] = _with_views(record, regions, list(map(write, regions)))
             shown[RECORDS_WITH_VIEWS] += 1
             shown[VIEWS_SHOWN] += len(regions)

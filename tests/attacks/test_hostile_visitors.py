@@ -174,6 +174,11 @@ BAD_CALLS = {
     ],
     "call/phrase": [b"{}", b'{"data": []}', b'{"data": ["x", "y"]}', b'{"data": [null, "\\ud800"]}', b"[]"],
     "call/v2/phrase": [b"{}", b'{"data": []}', b'{"upload": null, "phrase": "x", "more": 1}', b"[]"],
+    "call/everything_in_all": [
+        b"{}", b'{"data": []}', b'{"data": [null]}', b'{"data": [null, null, null, null, null]}',
+        b'{"data": ["x", null, null, null]}', b'{"data": [null, null, [null], null]}', b"[]",
+    ],
+    "call/phrase_in_all": [b'{"data": [null, "x"]}', b'{"data": ["x", null, null, null, null]}'],
     "call/nothing": [b'{"data": []}'], "call/v2/nothing": [b"{}"], "run/nothing": [b'{"data": []}'],
     "run/predict": [b'{"data": [], "fn_index": 5}', b'{"data": [], "fn_index": 99}', b'{"fn_index": 5}',
                     b'{"data": ["x"], "fn_index": 5}', b'{"data": [-1], "fn_index": 0}'],

@@ -33,6 +33,13 @@ SHOWN = {11: "crop", 12: "text"}
 """The last records ask for words about a region, which a picture shows, or their text."""
 
 
+SEVERAL = (
+    ((4, 0, 1), ["<image> and <image>, then <image>: where is the cat?"]),
+    ((1, 4, 0), [" <image>\nWhere is the cat?", "And here:<image><image> ?"]),
+)
+"""Pictures and questions of the records about several pictures, which come last."""
+
+
 def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> None:
     """Write token ids, labels, pixels and grids of every record, and the processor as training saves it."""
     sys.path.insert(0, str(ROOT))
@@ -69,7 +76,7 @@ def encode_as_training(base: str, jsonl: str, checkpoint: str, encoded: str) -> 
     config["template_instance"] = get_template_and_fix_tokenizer(config)
     sequences = create_dataset(task_group=jsonl, task_group_prob="1.0", sub_dataset_type="messages", **config)
     arrays: dict[str, Any] = {}
-    for number, sequence in enumerate(batch[0] for batch in list(sequences)[: len(SIZES)]):
+    for number, sequence in enumerate(batch[0] for batch in list(sequences)[: len(SIZES) + len(SEVERAL)]):
         arrays[f"token_ids_{number}"] = np.array(sequence.token_ids)
         arrays[f"labels_{number}"] = np.array(sequence.labels)
         arrays[f"pixel_values_{number}"] = sequence.mm_inputs["pixel_values"].numpy()
@@ -124,6 +131,23 @@ def describing(record: dict[str, Any], show: str, folder: Path) -> dict[str, Any
     return described
 
 
+def about_several(numbers: tuple[int, ...], questions: list[str]) -> dict[str, Any]:
+    """Return a record about several pictures; each answer has a box in the first one."""
+    messages = []
+    for question in questions:
+        answer = {"role": "assistant", "content": "Image 1: <ref-object><bbox>"}
+        messages += [{"role": "user", "content": question}, answer]
+    return {
+        "messages": messages,
+        "images": [f"images/{number}.png" for number in numbers],
+        "objects": {
+            "ref": ["cat"] * len(questions),
+            "bbox": [[1, 2, 300, 400]] * len(questions),
+            "image_id": [0] * len(questions),
+        },
+    }
+
+
 @pytest.fixture(scope="module")
 def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Write a JSONL with its images, and return the requests that inference makes of it."""
@@ -160,9 +184,11 @@ def requests(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
             record["messages"] += MORE
             record["objects"] = {"ref": ["cat"] * 2, "bbox": [[1, 2, 300, 400]] * 2}
         records.append(describing(record, SHOWN[number], folder) if number in SHOWN else record)
+    records += [about_several(numbers, questions) for numbers, questions in SEVERAL]
     lines = "".join(json.dumps(record) + "\n" for record in records)
     (folder / "train.jsonl").write_text(lines, encoding="utf-8")
-    questions = [*read_questions(folder, "train"), *read_region_questions(folder, "train")]
+    about_boxes = read_questions(folder, "train")[: -len(SEVERAL)]
+    questions = [*about_boxes, *read_region_questions(folder, "train")]
     assert len(questions) == len(SIZES)
     return [question.request for question in questions]
 
@@ -190,7 +216,7 @@ def test_inference_and_app_encode_what_training_encoded(
 
     checkpoint, arrays = trained
     encoder = PromptEncoder(checkpoint)
-    assert len(arrays) == 4 * len(SIZES)  # no record was skipped
+    assert len(arrays) == 4 * (len(SIZES) + len(SEVERAL))  # no record was skipped
     for number, request in enumerate(requests):
         prompt = encoder.encode(request.images, chat_messages(request))
         token_ids, labels = arrays[f"token_ids_{number}"], arrays[f"labels_{number}"]
@@ -214,7 +240,11 @@ def test_inference_and_app_encode_what_training_encoded(
         assert answer.rstrip().endswith("<|im_end|>")
 
 
-def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained: tuple[Path, Any]) -> None:
+@pytest.mark.parametrize("number", [TALK, len(SIZES), len(SIZES) + 1])
+def test_all_turns_are_asked_as_they_were_trained(
+    requests: list[Any], trained: tuple[Path, Any], number: int
+) -> None:
+    """Also those about several pictures, which have all pixels of training, in its order."""
     from grounding.record.conversation import parse_record
     from infer.asking.conversation_turns import turn_requests
     from infer.engines.protocol import chat_messages
@@ -223,12 +253,12 @@ def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained
     checkpoint, arrays = trained
     encoder, dataset = PromptEncoder(checkpoint), requests[0].picture.parents[1]
     lines = (dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    record = parse_record(json.loads(lines[TALK]))
+    record = parse_record(json.loads(lines[number]))
     turns = turn_requests(record, dataset)
-    token_ids, labels = arrays[f"token_ids_{TALK}"], arrays[f"labels_{TALK}"]
+    token_ids, labels = arrays[f"token_ids_{number}"], arrays[f"labels_{number}"]
     is_learned = (labels != -100).astype(int)
     starts = np.flatnonzero(np.diff(is_learned, prepend=0) == 1) + 1  # labels are shifted
-    assert len(turns) == len(starts) == 3
+    assert len(turns) == len(starts) == (3 if number == TALK else len(SEVERAL[number - len(SIZES)][1]))
     for turn, start, answer in zip(turns, starts.tolist(), record.answers, strict=True):
         prompt = encoder.encode(turn.images, chat_messages(turn))
         assert encoder.tokenizer.decode(prompt.token_ids) == encoder.tokenizer.decode(
@@ -236,6 +266,11 @@ def test_later_turns_are_asked_as_they_were_trained(requests: list[Any], trained
         )
         assert prompt.token_ids == token_ids[:start].tolist()
         assert encoder.tokenizer.decode(token_ids[start:].tolist()).startswith(f"{answer}<|im_end|>")
+        patches, grids = len(prompt.pixel_values), len(prompt.images)
+        assert prompt.image_grid_thw.tolist() == arrays[f"image_grid_thw_{number}"][:grids].tolist()
+        assert np.array_equal(prompt.pixel_values.numpy(), arrays[f"pixel_values_{number}"][:patches])
+    assert len(prompt.images) == len(record.images)
+    assert len(prompt.pixel_values) == len(arrays[f"pixel_values_{number}"])
 
 
 def test_the_resolution_of_training_goes_with_the_checkpoint(

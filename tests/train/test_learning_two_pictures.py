@@ -74,11 +74,14 @@ def runs(
         f"model_name_or_path={tiny_model}",
         *(f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}"),
         *(f"max_steps={STEPS}", f"save_steps={RESUMED_AT}", "save_total_limit=2", "logging_steps=1"),
-        "lr_scheduler_type=constant",
-        *("do_eval=false", "evaluation_strategy=no", "grounding_eval_samples=0"),
+        *("lr_scheduler_type=constant", f"eval_steps={STEPS}"),
     ]
     begun = f"resume_from_checkpoint={whole / f'checkpoint-{RESUMED_AT}'}"
-    for own in ([f"output_dir={whole}"], [f"output_dir={resumed}", begun]):
+    no_curves = ("do_eval=false", "evaluation_strategy=no", "grounding_eval_samples=0")
+    for own in (
+        [f"output_dir={whole}", f"logging_dir={whole / 'visualdl'}", "grounding_eval_samples=8"],
+        [f"output_dir={resumed}", begun, *no_curves],
+    ):
         code, said = train_here([TINY_RECIPE], [*words, *own])
         assert code == 0, said
     return whole, resumed
@@ -108,3 +111,19 @@ def test_boxes_are_put_into_the_right_picture(runs: tuple[Path, Path], data: Pat
     assert len(places) == 48
     assert values["f1_50"] > 0.8  # half of it by a guess
     assert values["wrong_picture"] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("two pictures")
+def test_curves_ask_about_both_pictures(runs: tuple[Path, Path]) -> None:
+    from visualdl import LogReader
+
+    boxes = runs[0] / "boxes"
+    scores = json.loads((boxes / f"step-{STEPS}" / "scores.json").read_text(encoding="utf-8"))
+    assert scores["images"] == 16  # 8 questions
+    (file,) = (runs[0] / "visualdl").glob("vdlrecords.*")
+    log = LogReader(file_path=str(file))
+    before, after = (point.value for point in log.get_data("scalar", "boxes/F1_50"))
+    assert before < 0.2 < 0.8 < after
+    for number in range(1, 5):  # two pictures of two questions
+        assert [picture.id for picture in log.get_data("image", f"boxes/example_{number}")] == [0, STEPS]

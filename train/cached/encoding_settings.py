@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from grounding.errors import UserError
@@ -38,9 +39,11 @@ def encoding_settings(
         "first resize": [_finite(processor.image_min_pixels), _finite(processor.image_max_pixels)],
         "image processor": type(images).__name__,
         **{
-            name: value
+            name: plain
             for name, value in sorted(vars(images).items())
-            if not name.startswith("_") and name not in ("size", *limits) and _is_plain(value)
+            if not name.startswith("_")
+            and name not in ("size", *limits)
+            and _is_plain(plain := _as_saved(value))
         },
     }
 
@@ -84,6 +87,13 @@ def _digest(text: str) -> str:
 
 def _finite(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
+
+
+def _as_saved(value: object) -> object:
+    """Return a value as a saved model's folder has it: a trained model goes with the cache of its base."""
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _is_plain(value: object) -> bool:

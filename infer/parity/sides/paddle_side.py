@@ -65,10 +65,9 @@ class PaddleSide:
 
     def _encode(self, request: Request) -> SeenInputs:
         prompt = self.engine.encode(request)
-        _, rows, columns = prompt.image_grid_thw[0].tolist()
         return SeenInputs(
             one_image_token(prompt.token_ids, self.image_token),
-            (rows, columns),
+            tuple((rows, columns) for _, rows, columns in prompt.image_grid_thw.tolist()),
             prompt.pixel_values.numpy(),
             self.engine.family.prompt_positions(self.engine.model.config.to_dict(), prompt),
         )

@@ -32,7 +32,10 @@ class TorchSide:
             UserError: there is no such Python.
         """
         questions = [
-            {"image": str(each.request.picture.resolve()), "messages": chat_messages(each.request)}
+            {
+                "images": [str(image.resolve()) for image in each.request.images],
+                "messages": chat_messages(each.request),
+            }
             for each in asked
         ]
         self.folder, self.count = folder, len(asked)
@@ -126,10 +129,10 @@ class TorchSide:
         read = []
         with np.load(self.folder / "inputs.npz") as arrays:
             for number in range(self.count):
-                _, rows, columns = arrays[f"grid{number}"][0].tolist()
+                grids = tuple((rows, columns) for _, rows, columns in arrays[f"grid{number}"].tolist())
                 ids = one_image_token(arrays[f"ids{number}"].tolist(), image_token)
                 pixels, positions = arrays[f"pixels{number}"], arrays[f"positions{number}"]
-                read.append(SeenInputs(ids, (rows, columns), pixels, positions))
+                read.append(SeenInputs(ids, grids, pixels, positions))
         return read
 
 

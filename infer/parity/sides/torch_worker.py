@@ -1,7 +1,7 @@
 """What transformers makes of questions; run by a Python with torch and transformers: FOLDER, with job.json.
 
 It imports nothing of this project. job.json has `checkpoint`, `dtype`, `max_new_tokens`, `batch_size` and
-`questions`, each with `image` and `messages`, and `alternatives`: how many of the likeliest tokens are
+`questions`, each with `images` and `messages`, and `alternatives`: how many of the likeliest tokens are
 written for each place. Writes inputs.npz and settings.json, and the line "encoded";
 then the starts of all answers, first.json, and the answers, whole.json, each with a line for their number
 whenever there are more, and the word "done".
@@ -61,11 +61,13 @@ def encode(question: dict[str, Any], tokenizer: Any, processor: Any, model: Any)
     """Return the tensors of one question, on the CPU."""
     from PIL import Image
 
-    seen = processor(images=[Image.open(question["image"]).convert("RGB")], return_tensors="pt")
-    tokens = int(seen["image_grid_thw"][0].prod()) // processor.merge_size**2
+    pictures = [Image.open(image).convert("RGB") for image in question["images"]]
+    seen = processor(images=pictures, return_tensors="pt")
     text = tokenizer.apply_chat_template(question["messages"], tokenize=False, add_generation_prompt=True)
     image_token = tokenizer.convert_ids_to_tokens(model.config.image_token_id)
-    text = text.replace(image_token, image_token * tokens)
+    first, *others = text.split(image_token)
+    counts = (seen["image_grid_thw"].prod(1) // processor.merge_size**2).tolist()
+    text = first + "".join(image_token * count + part for count, part in zip(counts, others, strict=True))
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
     grid = seen["image_grid_thw"]
     kinds = (ids == model.config.image_token_id).int()

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from grounding.errors import UserError
 from grounding.files import is_regular, read_jsonl
 from grounding.images.picture_hash import hash_picture
 from grounding.images.pixels import UNREADABLE, read_pixels
 from grounding.layout import ALL_JSONL_FILES, IMAGES_FOLDER, JSONL_FILES
+from grounding.views.view_mark import read_views
 from prepare.describe.asking.region_asker import hash_file
 from prepare.describe.describe_settings import DescribeSettings
 from prepare.describe.described_regions import TeacherImage
@@ -87,19 +88,29 @@ def guarded_paths(place: Path) -> list[Path]:
 
 
 def _paths_of_records(file: Path) -> list[Path]:
-    """Return the images of the records of a JSONL, each once; pictures made of them for questions, too."""
+    """Return the images of the records of a JSONL, each once; pictures made of them for questions, too.
+
+    Views are no images of their own: parts of two pictures can look alike.
+    """
     names: dict[str, None] = {}
     for line, row in read_jsonl(file):
         images = row.get("images")
         if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
             raise UserError(f"guard: {file}, line {line}: no list of images: is it a data set's JSONL?")
-        names |= dict.fromkeys(images)
+        names |= dict.fromkeys(_without_views(row, images))
     paths = [file.parent / name for name in names]
     if missing := next((path for path in paths if not is_regular(path)), None):
         raise UserError(
             f"guard: no image {missing}: {IMAGES_FOLDER}/ has to be there, its content is compared"
         )
     return paths
+
+
+def _without_views(row: Any, images: list[str]) -> list[str]:
+    try:
+        return images if read_views(row) is None else images[:1]
+    except ValueError:  # another tool's
+        return images
 
 
 def know_picture(path: Path) -> GuardedPicture:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from grounding.answers.asked import Asked
 from grounding.boxes import GRID, Box, Size
 from grounding.record.conversation import Turn, parse_record
 from grounding.samples import Detection
@@ -70,3 +71,52 @@ def test_objects_are_read_from_what_follows_a_question_for_words() -> None:
 def test_what_is_no_record(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=rf"not a training record \(.*{reason}"):
         parse_record(ROW | changes)
+
+
+BOX = "<|object_ref_start|>cat<|object_ref_end|><|box_start|>(0,0),(500,500)<|box_end|>"
+
+
+def two_pictures(first: str, second: str = "Go on.") -> dict[str, Any]:
+    return {
+        "messages": [
+            {"role": "user", "content": f"{first}Cats?"},
+            {"role": "assistant", "content": BOX if first == "<image>" else f"Image 2: {BOX}"},
+            {"role": "user", "content": second},
+            {"role": "assistant", "content": f"Image 2: {BOX}"},
+        ],
+        "images": ["a.jpg", "b.jpg"],
+    }
+
+
+def test_an_answer_is_about_the_pictures_that_were_shown_before_it() -> None:
+    sizes = Asked((Size(1000, 1000), Size(200, 4000)))
+    later = parse_record(two_pictures("<image>", "<image>And here?"))
+    assert later.shown == (1, 2)
+    found = later.read_answers(sizes).detections
+    assert [(each.picture, each.box.xyxy) for each in found] == [
+        (0, (0, 0, 500, 500)),
+        (1, (0, 0, 100, 2000)),
+    ]
+    both = parse_record(two_pictures("<image><image>"))
+    assert both.shown == (2, 2)
+    assert [each.picture for each in both.read_answers(Size(GRID, GRID)).detections] == [1, 1]
+    assert both.read_answers(Size(GRID, GRID)).problems == ()
+
+
+def test_pictures_of_other_sizes_are_never_read_with_one_size() -> None:
+    record = parse_record(two_pictures("<image><image>"))
+    with pytest.raises(ValueError, match="1 sizes of 2 images"):
+        record.read_answers(Size(640, 480))
+
+
+@pytest.mark.parametrize("indices", [[0, 2], [-1, 0], [0], [0, "1"], [True, 0], 1])
+def test_an_index_of_no_picture_is_refused(indices: Any) -> None:
+    objects = ROW["objects"] | {"image_id": indices}
+    with pytest.raises(ValueError, match=r"objects\.image_id"):
+        parse_record(ROW | {"images": ["a.jpg", "b.jpg"], "objects": objects})
+
+
+def test_each_box_of_a_record_knows_its_picture() -> None:
+    row = ROW | {"images": ["a.jpg", "b.jpg"], "objects": ROW["objects"] | {"image_id": [1, 0]}}
+    assert parse_record(row).box_pictures == (1, 0)
+    assert parse_record(ROW).box_pictures == (0, 0)

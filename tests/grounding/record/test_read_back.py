@@ -100,3 +100,13 @@ def test_a_placeholder_that_is_left_over_is_named() -> None:
     )
     problem = lost_in_reading("<|object_ref_start|>a<|object_ref_end|><bbox>", meant[0])
     assert problem == "<bbox> is left over in '<|object_ref_start|>a<|object_ref_end|><bbox>'"
+
+
+def test_a_box_that_is_read_in_another_picture_is_lost() -> None:
+    text = "Image 2: <|object_ref_start|>a<|object_ref_end|><|box_start|>(1,2),(3,4)<|box_end|>"
+    messages = [{"role": "assistant", "content": "Image 2: <ref-object><bbox>"}]
+    objects: dict[str, Any] = {"ref": ["a"], "bbox": [[1, 2, 3, 4]], "image_id": [1]}
+    (meant,) = meant_by_placeholders(messages, objects)
+    assert lost_in_reading(text, meant, images=2) is None
+    (meant,) = meant_by_placeholders(messages, objects | {"image_id": [0]})
+    assert "of image 1 is read as one of image 2" in str(lost_in_reading(text, meant, images=2))

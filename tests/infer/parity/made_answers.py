@@ -15,7 +15,7 @@ from infer.parity.stages import Pair, SeenByEngine, SideBySide
 SIZES = (Size(64, 64), Size(100, 75))
 """Of which the second is resized."""
 
-INPUTS = SeenInputs((1, 2, 3), (2, 2), np.zeros((4, 6)), np.zeros((3, 6)))
+INPUTS = SeenInputs((1, 2, 3), ((2, 2),), np.zeros((4, 6)), np.zeros((3, 6)))
 ANSWER = SeenAnswer("red(1,2),(3,4)", ("red", "(1,2),(3,4)"), (-0.5, -0.25), 40, INPUTS)
 
 

@@ -143,6 +143,12 @@ def test_our_own_server_gives_the_same(tiny_checkpoint: Path) -> None:
     assert report.text.startswith(f"server, {PROMPTS} prompts: 100.0% equal boxes (32 of 32")
 
 
+def test_our_own_server_gives_the_same_about_several_pictures(tiny_checkpoint: Path) -> None:
+    with serving(tiny_checkpoint) as url:
+        report = compare_server(tiny_checkpoint, url, pictures=2, prompts=6)
+    assert report.is_equal, report.text
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_a_server_is_named_by_its_stage(
     tiny_checkpoint: Path, faulty: Callable[[str], Path], fault: str
@@ -188,8 +194,11 @@ def compare_torch(checkpoint: Path, python: str, **keys: Any) -> EngineReport:
 
 
 @pytest.mark.slow
-def test_transformers_gives_the_same(tiny_checkpoint: Path, torch_python: str) -> None:
-    report = compare_torch(tiny_checkpoint, torch_python)
+@pytest.mark.parametrize(("pictures", "prompts"), [(1, PROMPTS), (3, 6)])
+def test_transformers_gives_the_same(
+    tiny_checkpoint: Path, torch_python: str, pictures: int, prompts: int
+) -> None:
+    report = compare_torch(tiny_checkpoint, torch_python, pictures=pictures, prompts=prompts)
     assert report.is_equal, report.text
 
 

@@ -30,6 +30,16 @@ def test_there_are_64_and_the_first_ask_about_every_picture(tmp_path: Path) -> N
         assert each.request.user.startswith(IMAGE_PLACEHOLDER)
 
 
+def test_questions_can_show_several_pictures(tmp_path: Path) -> None:
+    asked = frozen_prompts(tmp_path, 64, pictures=3)
+    assert len({(each.request.images, each.request.system, each.request.user) for each in asked}) == 64
+    for each in asked:
+        assert each.request.user.startswith(IMAGE_PLACEHOLDER * 3)
+        assert len(set(each.asked.sizes)) == 3
+        for file, size in zip(each.request.images, each.asked.sizes, strict=True):
+            assert file.name.endswith(f"_{size.width}x{size.height}.png")
+
+
 def test_pictures_have_noise_and_shapes() -> None:
     for number in range(len(SIZES)):
         picture = draw_picture(number).astype(int)

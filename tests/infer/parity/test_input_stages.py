@@ -32,13 +32,13 @@ LARGE = np.full((4, 6), 0.1)
             "template",
             "from token 3 .* '' here and '<think>' there .a think block",
         ),
-        ({"grid": (4, 2), "pixels": np.zeros((8, 6))}, "image size", "2x2 patches here and 2x4 there"),
+        ({"grids": ((4, 2),), "pixels": np.zeros((8, 6))}, "image size", "2x2 patches here and 2x4 there"),
         ({"pixels": LARGE}, "pixels", "12.8 of 255 levels .*mean and deviation"),
         ({"pixels": np.zeros((4, 3))}, "pixels", "by up to inf"),
         ({"pixels": np.full((4, 6), np.nan)}, "pixels", "2 of 2 pictures differ"),
         ({"positions": np.array([[0, 1, 1, 0, 0, 0]] * 3)}, "positions", "from token 1 on"),
         ({"positions": np.zeros((3, 5))}, "positions", "tokens have other positions: give"),
-        ({"token_ids": (1,), "grid": (1, 1), "pixels": LARGE}, "template", ""),  # the first is named
+        ({"token_ids": (1,), "grids": ((1, 1),), "pixels": LARGE}, "template", ""),  # the first is named
     ],
 )
 def test_the_first_stage_is_named(changes: dict[str, Any], stage: str, message: str) -> None:

@@ -23,7 +23,7 @@ from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
 from prepare.recipe import CalibrationPart, DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
-from prepare.write import shown_boxes
+from prepare.write import drawn_files
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -171,7 +171,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
 ) -> None:
     regions = DescribingQuestions(0.4, ["blur", "crop"])
     prepare_dataset(recipe_of(source, tmp_path / "undisturbed", regions=regions))
-    written, write = [], shown_boxes.write_image
+    written, write = [], drawn_files.write_image
 
     def stop_at_the_fifth(data: bytes, path: Path) -> None:
         if len(written) == 5:
@@ -179,11 +179,11 @@ def test_an_interrupted_run_ends_with_the_same_bytes(
         written.append(path)
         write(data, path)
 
-    monkeypatch.setattr(shown_boxes, "write_image", stop_at_the_fifth)
+    monkeypatch.setattr(drawn_files, "write_image", stop_at_the_fifth)
     with pytest.raises(KeyboardInterrupt):
         prepare_dataset(recipe_of(source, tmp_path / "dataset", regions=regions))
     assert not (tmp_path / "dataset/card.json").exists()
-    monkeypatch.setattr(shown_boxes, "write_image", write)
+    monkeypatch.setattr(drawn_files, "write_image", write)
     prepare_dataset(recipe_of(source, tmp_path / "dataset", regions=regions))
     assert read_folder(tmp_path / "dataset") == read_folder(tmp_path / "undisturbed")
 

@@ -48,7 +48,7 @@ WAYS: list[dict[str, Any]] = [
     {"mix_strategy": "random", "num_samples_each_epoch": 30, **BOTH},
     {"parts": 2, "part": 1},
     {"parts": 2, "part": 0, **PACKED},
-    {"skip": 5, "workers": 1},
+    {"skip": 5},
     {"skip": 3, "parts": 2, "part": 1, **PACKED},
     {"is_valid": True},
     {"dataset_type": "map", **PACKED},

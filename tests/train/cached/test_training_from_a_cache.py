@@ -1,13 +1,24 @@
 """A training from a cache has the losses of one that encodes its records."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.train.conftest import TrainTiny, logged_curve, read_losses
 from train.cache.cache_making import make_cache
+from train.preflight.cache_fit.record_encoder import open_encoder, settings_of_encoder
+from train.recipe import TrainRecipe
 
 TINY_RECIPE = Path(__file__).resolve().parents[3] / "recipes" / "train" / "tiny_full.yaml"
+
+
+def settings_of_model(run: Path, model: Path) -> dict[str, Any]:
+    """What decides the encoding of records for a model, with the keys of a run."""
+    values = yaml.safe_load((run / "train.yaml").read_text(encoding="utf-8"))
+    recipe = TrainRecipe({**values, "model_name_or_path": str(model)})
+    return settings_of_encoder(open_encoder(recipe), recipe)
 
 
 @pytest.mark.xdist_group("tiny")
@@ -32,5 +43,8 @@ def test_losses_are_equal(
     assert "take_records_from_cache" in log
     assert read_losses(reading) == read_losses(encoding)
     assert len(read_losses(reading)) == 20
+    assert settings_of_model(reading, reading) == settings_of_model(reading, tiny_model), (
+        "a later stage reads it"
+    )
     assert len(logged_curve(reading, "eval_loss")) == 2
     assert logged_curve(reading, "eval_loss") == logged_curve(encoding, "eval_loss")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.errors import USER_ERROR_EXIT_CODE, run_command
 from models.processors import load_tokenizer
 from train.check import main
@@ -66,6 +67,26 @@ def test_the_text_that_is_encoded_is_what_the_record_means(
     assert cut[0].endswith("it is cut at max_seq_len: write more, or truncation_strategy: delete")
 
 
+def show_a_view(row: dict[str, Any]) -> None:
+    text = "<image>\nImage 2, a part of Image 1: <image>\n"
+    row["images"] *= 2
+    row["messages"][1]["content"] = f"{text}Task: Object Detection"
+    row["views"] = {"regions": [[0, 0, 500, 500]], "text": text}
+
+
+def test_with_views_an_answer_is_about_the_first_picture(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path]
+) -> None:
+    file = changed_data({2: show_a_view})
+    recipe = TrainRecipe(resolve_recipe(make_recipe(train_dataset_path=str(file))))
+    assert encode_sample(recipe, 48).unread == ()
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    del rows[2]["views"]  # then the answer is about both, and names none
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (problem,) = encode_sample(recipe, 48).unread
+    assert "0 of 1 objects are read" in problem
+
+
 def ask_yes_or_no(row: dict[str, Any]) -> None:
     del row["objects"]
     row["yes_no"] = "shifted"
@@ -115,6 +136,36 @@ def test_questions_for_words_are_checked_and_encoded_like_others(
         else:
             assert code == USER_ERROR_EXIT_CODE
             assert "line 4: question for words has no first answer among the phrases" in said
+
+
+def name_candidate(row: dict[str, Any]) -> None:
+    """List the object and another box, and name the object by its number beside a new box."""
+    (box,) = row["objects"]["bbox"]
+    listed = CandidateList(
+        "Candidates:\n{candidates}",
+        (ListedCandidate((1, 2, 3, 4), "red square"), ListedCandidate(tuple(box), "red square")),
+    )
+    row["candidates"] = listed.as_json()
+    row["messages"][-2]["content"] = listed.add_to("<image>Task: Object Detection", "objects")
+    row["messages"][-1]["content"] = "<ref-object>#2, <ref-object><bbox>"
+    row["objects"] = {"ref": [*row["objects"]["ref"], "green circle"], "bbox": [[5, 6, 70, 80]]}
+
+
+def test_answers_that_name_candidates_are_checked_and_encoded_like_others(
+    make_recipe: Callable[..., Path], changed_data: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = changed_data({3: name_candidate, 5: name_candidate})
+    path = make_recipe(train_dataset_path=str(file))
+    sample = encode_sample(TrainRecipe(resolve_recipe(path)), 48)
+    assert sample.unread == ()
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[3]["messages"][-1]["content"] = "<ref-object>#3, <ref-object><bbox>"
+    rows[5]["messages"][-2]["content"] = "<image>Task: Object Detection"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert run_command(lambda: main([str(path), "check_samples=2"])) == USER_ERROR_EXIT_CODE
+    said = capsys.readouterr().err
+    assert "train.jsonl, line 4: number of a candidate that is not there, or used twice" in said
+    assert "train.jsonl, line 6: question does not list the candidates of its mark" in said
 
 
 def test_answers_are_compared_one_by_one_if_they_are_learned(tiny_model: Path) -> None:

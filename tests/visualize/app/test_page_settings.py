@@ -108,3 +108,9 @@ def test_a_missing_checkpoint_is_said_before_anything_is_loaded(tmp_path):
 def test_a_checkpoint_that_was_not_given_is_asked_for():
     with pytest.raises(UserError, match="checkpoint must be set"):
         main(["device=cpu"])
+
+
+@pytest.mark.parametrize("number", [0, 9])
+def test_the_number_of_pictures_in_a_question_is_bounded(number):
+    with pytest.raises(ValueError, match=f"max_pictures: {number} is not 1 to 8"):
+        AppSettings(max_pictures=number)

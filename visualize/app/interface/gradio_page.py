@@ -188,9 +188,8 @@ def _connect(
     """
     outputs, model = _outputs(answer, kept), _model(concurrent)
     upload, more = question.upload, question.more
-    everything, phrase = [question.everything_button.click], [
-        question.phrase_button.click, question.phrase.submit,
-    ]  # fmt: skip
+    everything = [question.everything_button.click]
+    phrase = [question.phrase_button.click, question.phrase.submit]
     programs = [gr.Button(visible=False).click] if more else []
     gr.on(programs or everything, events.ask_everything, [upload], outputs, api_name="everything", **model)
     gr.on(
@@ -201,6 +200,9 @@ def _connect(
         events.ask_region, [upload, question.corners, question.region_question], outputs,
         api_name="region", **model,
     )  # fmt: skip
+    answer.verify_button.click(events.verify, [kept], [answer.verified], api_name="verify", **model)
+    _claim(events, upload)
+    upload.change(None, None, question.corners, js="() => ''", api_visibility="private")
     if more:
         gr.on(
             everything, events.ask_everything, [upload, *more], outputs, api_name="everything_in_all", **model
@@ -209,10 +211,13 @@ def _connect(
             phrase, events.ask_phrase, [upload, question.phrase, *more], outputs, api_name="phrase_in_all",
             **model,
         )  # fmt: skip
-    answer.verify_button.click(events.verify, [kept], [answer.verified], api_name="verify", **model)
-    for each in (upload, *more):
-        each.upload(
-            events.claim, [each], None, preprocess=False, queue=False, show_progress="hidden",
-            api_visibility="private",
-        )  # fmt: skip
-    upload.change(None, None, question.corners, js="() => ''", api_visibility="private")
+    for each in more:
+        _claim(events, each)
+
+
+def _claim(events: PageEvents, upload: gr.Image) -> None:
+    """Let the session own what is uploaded there."""
+    upload.upload(
+        events.claim, [upload], None, preprocess=False, queue=False, show_progress="hidden",
+        api_visibility="private",
+    )  # fmt: skip

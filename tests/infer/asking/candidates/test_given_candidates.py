@@ -6,21 +6,25 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from grounding.answers.forms import NO_SUCH_CANDIDATE
+from grounding.answers.forms import NO_SUCH_CANDIDATE, TRUNCATED
 from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.errors import UserError
 from grounding.predictions.prediction_rows import parse_prediction
 from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
+from infer.asking.parsed_answers import parse_raw_answer
 from infer.asking.ways import ask_batch
+from infer.confidence.box_features import FEATURE_NAMES
+from infer.confidence.calibration import BeingFitted
+from infer.confidence.candidate_features import ALL_FEATURES
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
 from infer.runs.predicted_row import prediction_row
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from prepare.sources.source_settings import SourceSettings
-from tests.infer.asking.color_engine import SIZE
+from tests.infer.asking.color_engine import SIZE, TokenEngine
 
 LISTED = CandidateList(
     "Candidates:\n{candidates}",
@@ -183,3 +187,33 @@ def test_asking_back_lists_no_candidates(recipe: InferRecipe, listed: list[Quest
     ask_batch(Listening(), listed[:1], replace(recipe, verify="mark"))
     assert [request.candidates for request in asked] == [2, 0, 0]
     assert "#1" not in asked[1].user
+
+
+def test_calibrated_scores_weigh_what_the_detector_thought(
+    recipe: InferRecipe, listed: list[Question]
+) -> None:
+    """The first question's small red object has a candidate with a score of 0.9, its green one has none."""
+    calibrated = replace(recipe, score="calibrated")
+    unnamed = replace(LISTED, shows_labels=False)  # the engine looks for the colours that a text names
+    request = replace(listed[0].request, user=unnamed.add_to("<image>Find all.", "objects"))
+    listed = [replace(listed[0], request=request, candidates=unnamed), listed[1]]
+    (answer, _) = ask_batch(TokenEngine(), listed, calibrated, BeingFitted(ALL_FEATURES))
+    place = ALL_FEATURES.index("candidate_score")
+    red, green = (found.features for found in answer.detections)
+    assert len(red) == len(green) == len(ALL_FEATURES)
+    assert red[place] > 1 > -1 > green[place]
+    (plain, _) = ask_batch(TokenEngine(), listed, calibrated, BeingFitted())
+    assert [found.features for found in plain.detections] == [
+        row[: len(FEATURE_NAMES)] for row in (red, green)
+    ]
+
+
+def test_a_number_at_the_end_of_a_cut_answer_is_left_out() -> None:
+    """It can lack digits; a corrected box is whole."""
+    asked = LISTED.asked((SIZE,))
+    red = "<|object_ref_start|>red<|object_ref_end|>"
+    box = "<|box_start|>(100,100),(200,200)<|box_end|>"
+    for text, count in ((f"{red}#2, {red}#1", 1), (f"{red}#2, {red}#1{box}", 2), (f"{red}#2, ", 1)):
+        cut = parse_raw_answer(RawAnswer(text, is_cut=True), asked)
+        assert (len(cut.detections), cut.problems) == (count, (TRUNCATED,))
+        assert len(parse_raw_answer(RawAnswer(text, is_cut=False), asked).detections) == text.count("#")

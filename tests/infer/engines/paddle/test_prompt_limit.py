@@ -13,7 +13,7 @@ from infer.engines.paddle.engine import PaddleEngine
 from infer.engines.paddle.prompt_limit import LEAST_LIMIT, LONG_PROMPT, PromptLimit, choose_limit
 from infer.engines.protocol import Exchange, Request
 from infer.engines.settings import EngineSettings
-from models.family import Prompt
+from models.family import EncodedImage, Prompt
 
 GIGABYTE = 1 << 30
 NEW_TOKENS = 8
@@ -116,9 +116,24 @@ def test_memory_for_images_is_not_free_for_prompts(
 
 def test_the_mask_of_prompts_that_are_read_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompt_limit, "MASK_AT_ONCE", 50)
-    prompts = [Prompt([0] * 5, None, None)] * 5
+    prompts = [Prompt([0] * 5)] * 5
     parts = list(PromptLimit(tokens=100, tokens_at_once=1000).split(prompts))
     assert [len(prompts[part]) for part in parts] == [2, 2, 1]
+
+
+def test_what_comes_after_the_first_of_several_images_may_be_read_apart() -> None:
+    prompts = [Prompt([0] * 6, image_ends=(2, 5)), Prompt([0] * 6, image_ends=(5,))]
+    limit = PromptLimit(tokens=9, tokens_at_once=16)
+    assert list(limit.split([prompts[1]] * 2)) == [slice(0, 2)]
+    assert list(limit.split([prompts[1], prompts[0]])) == [slice(0, 1), slice(1, 2)]
+
+
+def test_images_that_are_too_many_together_are_refused() -> None:
+    images, limit = [EncodedImage(None, None, tokens) for tokens in (60, 40, 1)], PromptLimit(100, 4096)
+    limit.check_images([])
+    limit.check_images(images[:2])
+    with pytest.raises(UserError, match=r"the first 3 pictures have 101 tokens, and the prompt may have 100"):
+        limit.check_images(images)
 
 
 def test_a_long_prompt_is_refused_before_the_model_runs(

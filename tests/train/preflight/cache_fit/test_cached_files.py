@@ -168,6 +168,7 @@ def test_every_setting_of_an_image_processor_counts(make_recipe: Callable[..., P
     encoder = open_encoder(recipe)
     before = settings_of_encoder(encoder, recipe)
     assert before == json.loads(json.dumps(before))
+    assert {"resample", "rescale_factor", "image_mean", "patch_size", "do_convert_rgb"} <= before.keys()
     images = encoder.processor.image_processor
     for name, value in (("image_mean", [0.4, 0.5, 0.5]), ("resample", 2), ("rescale_factor", 0.004)):
         own = getattr(images, name)

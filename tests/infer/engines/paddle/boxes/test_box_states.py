@@ -121,6 +121,19 @@ def test_the_head_of_a_checkpoint_reads_its_answers(
         assert found.box != written.box
 
 
+def test_several_pictures_are_refused(
+    engine: PaddleEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A head was made for answers about one picture; what is not about boxes is answered."""
+    monkeypatch.setattr(engine, "judge", BoxJudge({}, corrects=True))
+    several = Request((requests[0].picture, requests[1].picture), "", "<image><image>Where?")
+    for about in (None, 1):
+        for ask in (lambda asked: engine.answer([asked]), lambda asked: engine.read_boxes([asked], ["cat"])):
+            with pytest.raises(UserError, match=r"a box head reads answers about one picture, .* has 2"):
+                ask(replace(several, about=about))
+    assert engine.answer([replace(several, is_free_form=True, max_tokens=2)])[0].head_boxes == ()
+
+
 def test_a_box_that_the_head_could_not_read_keeps_its_place_and_is_named() -> None:
     text = "cat(100,200),(300,400)\ncat(500,600),(700,800)"
     said = HeadBox((text.rindex("("), 0), None, 0.5)  # of no box

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grounding.answers.asked import Asked
 from grounding.answers.forms import ANSWER_FORMATS, CLOSED_EARLY, DUPLICATE
 from grounding.answers.reader import read_answer
+from grounding.answers.writer import write_answer
 from grounding.boxes import Box
 from grounding.errors import UserError
 from grounding.grammar.answer_grammar import AnswerGrammar
 from grounding.grammar.symbols import END, spell, text_of
+from grounding.record.filling import fill_placeholders
 from grounding.samples import Detection
 from infer.asking.dataset_questions import read_questions
 from infer.engines.paddle.engine import PaddleEngine
@@ -179,6 +182,34 @@ def test_answers_of_random_weights_are_read(
             assert "".join(token.text for token in answer.tokens) == answer.text
             assert all(token.logprob <= 0 for token in answer.tokens)
     assert len(texts) > 8
+
+
+@formats
+def test_the_guide_is_that_of_the_pictures_asked_about(
+    answer_format: str, tiny_checkpoint: Path, requests: list[Request]
+) -> None:
+    """Views are more pictures, and answers are about one of them."""
+    engine = engine_with(tiny_checkpoint, answer_format, ())
+    assert engine.grammar is not None
+    several = Request(tuple(request.picture for request in requests[:2]), "", "<image><image>")
+    found = [Detection("dog", Box(100, 200, 300, 400), picture=number) for number in (0, 1)]
+    texts = [(several, found[1:], Asked((SIZE, SIZE)))]
+    texts += [(request, found[:1], Asked((SIZE,))) for request in (requests[0], replace(several, about=1))]
+    accepted = []
+    for _, objects, asked in texts:
+        answer = write_answer(answer_format, objects, asked)
+        symbols = (*spell(fill_placeholders([answer.content], answer.objects)[0]), END)
+        ids = engine.grammar.choices.vocabulary.segment(symbols)
+        accepted.append([is_allowed(engine._guides(request)[0], ids) for request, _, _ in texts])
+    assert accepted == [[True, False, False], [False, True, True], [False, True, True]]
+
+
+def is_allowed(guide: Any, ids: Sequence[int]) -> bool:
+    for token_id in ids:
+        if not guide.allowed()[token_id]:
+            return False
+        guide.accept(token_id)
+    return True
 
 
 @formats

@@ -1,0 +1,49 @@
+"""What views do not go with, found before a model is loaded."""
+
+from collections.abc import Sequence
+
+from grounding.errors import UserError
+from grounding.views.view_settings import GLOBAL_AND_OBJECTS
+from infer.asking.dataset_questions import Question
+from infer.recipe import InferRecipe
+
+
+def check_views(recipe: InferRecipe, questions: Sequence[Question]) -> None:
+    """Refuse views that cannot be added to questions, and keys that do not fit questions with views.
+
+    Raises:
+        UserError: there is such a question.
+    """
+    if any(question.shows_views for question in questions):
+        _check_shown(recipe)
+    elif recipe.has_views:
+        _check_added(recipe, questions)
+
+
+def _check_shown(recipe: InferRecipe) -> None:
+    if recipe.has_views:
+        raise UserError(f"views={recipe.views}: the data set's questions show views already: leave views out")
+    if own := recipe.own_questions:
+        key = own.partition("=")[0]
+        raise UserError(
+            f"{own}: it asks questions of its own, without the views that the data set's questions show: "
+            f"leave {key} out"
+        )
+    if recipe.candidates is not None:
+        raise UserError(
+            f"candidates={recipe.candidates}: the data set's questions show views that belong to their own "
+            "candidates: leave candidates out, or prepare the data set without views and set views here"
+        )
+
+
+def _check_added(recipe: InferRecipe, questions: Sequence[Question]) -> None:
+    if several := next((question for question in questions if question.is_about_several), None):
+        raise UserError(
+            f"views={recipe.views}: a question shows {len(several.pictures)} pictures, the first "
+            f"{several.image}, and views are those of one picture: leave views out"
+        )
+    if recipe.views == GLOBAL_AND_OBJECTS and all(question.candidates is None for question in questions):
+        raise UserError(
+            f"views={GLOBAL_AND_OBJECTS}: it shows the surroundings of candidates, and no question has any: "
+            "set candidates to the results of a detector, or views=global+tiles"
+        )

@@ -1,0 +1,159 @@
+"""Views at inference: the prompts of a data set that was prepared with views, and answers about the whole."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from grounding.answers.writer import write_answer
+from grounding.boxes import Box, Size
+from grounding.candidates.candidate_settings import CandidateQuestions
+from grounding.errors import UserError
+from grounding.samples import Detection
+from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
+from infer.asking.merged_answers import SEEN_TWICE
+from infer.asking.ways import ask_batch
+from infer.engines.protocol import RawAnswer, Request
+from infer.recipe import InferRecipe
+from prepare.pipeline import prepare_dataset
+from prepare.recipe import PrepareRecipe
+from prepare.shapes.scenes import ShapeSettings
+from prepare.shapes.source_files import write_source
+from prepare.sources.source_settings import SourceSettings
+
+NAMES = ["red square", "green circle", "blue triangle"]
+WHOLE = Size(96, 96)
+TWICE = (
+    Detection(NAMES[0], Box(10, 10, 40, 40)),
+    Detection(NAMES[1], Box(10, 10, 40, 40)),
+    Detection(NAMES[0], Box(11, 10, 41, 40)),
+    Detection(NAMES[0], Box(60, 60, 90, 90)),
+)
+
+
+class Seeing:
+    """Keeps text and pixels of what it is asked, and answers the same each time."""
+
+    def __init__(self, *answer: Detection) -> None:
+        self.text, self.seen = write_answer("json", answer, WHOLE).content, list[tuple[str, list[Any]]]()
+
+    def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
+        for request in requests:
+            pixels = [np.asarray(Image.open(path).convert("RGB")).tolist() for path in request.images]
+            self.seen.append((request.user, pixels))
+        return [RawAnswer(self.text, is_cut=False)] * len(requests)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures, and results of a detector for them."""
+    folder = tmp_path_factory.mktemp("source")
+    write_source(folder / "shapes", ShapeSettings(images=2, val_images=2, image_size=96, cells=12))
+    rows = [
+        {"image_id": image_id, "category_id": 1, "bbox": [8 * image_id, 10, 20, 12], "score": 0.9}
+        for image_id in range(1, 5)
+    ]
+    (folder / "found.json").write_text(json.dumps(rows), encoding="utf-8")
+    return folder
+
+
+def prepared(source: Path, output: Path, **keys: Any) -> Path:
+    place = SourceSettings(hub="local", path=str(source / "shapes"))
+    prepare_dataset(
+        PrepareRecipe(
+            source=place, categories=NAMES, output_dir=str(output), total_samples=None, candidates=keys.pop(
+                "candidates", CandidateQuestions()
+            ), **keys
+        )
+    )  # fmt: skip
+    return output
+
+
+def asked(dataset: Path, engine: Seeing, **keys: Any) -> tuple[InferRecipe, list[Question]]:
+    recipe = InferRecipe(checkpoint="", dataset=str(dataset), output_dir="", batch_size=4, **keys)
+    return recipe, read_questions(dataset, "val")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"views": "global+tiles"},
+        {"views": "global+tiles", "view_size": 50, "view_overlap": 0.1, "view_pixels": 900},
+        {"views": "global+objects", "view_context": 1.5},
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_prompts_are_those_of_a_data_set_with_views(
+    source: Path, tmp_path: Path, keys: dict[str, Any], language: str
+) -> None:
+    listed = keys["views"] == "global+objects"
+    both = {
+        "language": language,
+        "candidates": CandidateQuestions(file=str(source / "found.json") if listed else None),
+    }
+    with_views = prepared(source, tmp_path / "views", **both, **keys)
+    without = prepared(source, tmp_path / "plain", **both)
+    trained, asked_now = Seeing(), Seeing()
+    recipe, questions = asked(with_views, trained)
+    ask_batch(trained, questions, recipe)
+    recipe, plain = asked(without, asked_now, **keys)
+    ask_batch(asked_now, plain, recipe)
+    assert len(trained.seen) == 2
+    assert all(len(pixels) > 1 for _, pixels in trained.seen)
+    assert asked_now.seen == trained.seen
+    assert [question.pictures for question in plain] == [question.pictures for question in questions]
+    assert fingerprint_questions(plain) != fingerprint_questions(questions)
+
+
+@pytest.mark.parametrize("is_prepared", [True, False])
+def test_boxes_are_those_of_the_whole_picture_and_each_object_stands_once(
+    source: Path, tmp_path: Path, *, is_prepared: bool
+) -> None:
+    keys = {"views": "global+tiles"}
+    dataset = prepared(source, tmp_path / "views", **(keys if is_prepared else {}))
+    recipe, questions = asked(dataset, engine := Seeing(*TWICE), **({} if is_prepared else keys))
+    for answer in ask_batch(engine, questions, recipe):
+        first, other, _, last = TWICE
+        assert [found.label for found in answer.detections] == [first.label, other.label, last.label]
+        assert answer.detections[0].box.xyxy == pytest.approx(first.box.xyxy, abs=0.1)
+        assert answer.detections[2].box.xyxy == pytest.approx(last.box.xyxy, abs=0.1)
+        assert answer.problems == (SEEN_TWICE,)
+
+
+def test_without_views_nothing_is_merged(source: Path, tmp_path: Path) -> None:
+    recipe, questions = asked(prepared(source, tmp_path / "plain"), engine := Seeing(*TWICE))
+    answer = ask_batch(engine, questions, recipe)[0]
+    assert len(answer.detections) == 4
+    assert answer.problems == ()
+
+
+def test_views_go_with_votes_and_not_with_questions_of_another_kind(source: Path, tmp_path: Path) -> None:
+    plain, views = (
+        prepared(source, tmp_path / name, views=kind)
+        for name, kind in (("plain", "none"), ("views", "global+tiles"))
+    )
+    recipe, questions = asked(plain, engine := Seeing(*TWICE), views="global+tiles", agree=3, temperature=0.7)
+    (answer, _) = ask_batch(engine, questions, recipe)
+    assert [found.score for found in answer.detections] == [1.0] * 3
+    with pytest.raises(UserError, match="show views already: leave views out"):
+        ask_batch(engine, read_questions(views, "val"), recipe)
+    usual = InferRecipe(checkpoint="", dataset=str(views), output_dir="")
+    for changed, key in (
+        ({"zoom": "tiles"}, "zoom"),
+        ({"per_category": True}, "per_category"),
+        ({"verify": "drop"}, "verify"),
+        ({"score": "yes_no"}, "score"),
+        ({"candidates": "none"}, "candidates"),
+    ):
+        with pytest.raises(UserError, match=f"^{key}=.* leave {key} out"):
+            ask_batch(engine, read_questions(views, "val"), replace(usual, **changed))  # type: ignore[arg-type]
+        if key != "candidates":
+            with pytest.raises(ValueError, match=f"^views: {key}=.* leave {key} or views out"):
+                replace(usual, **changed, views="global+tiles")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no question has any"):
+        ask_batch(engine, questions, replace(usual, views="global+objects"))
