@@ -1,4 +1,4 @@
-"""`python benchmarks/views.py [FOLDER] [--steps N]`: views in one question, against zoom=tiles, with a tiny model.
+"""`python benchmarks/views.py [FOLDER] [--steps N]`: views in one question, against zoom=tiles (tiny model).
 
 The pictures are four times as large as those that the first model was trained on, with shapes of the same
 size, and a model sees each picture with the pixels of a small one: `far` of benchmarks/better_answers.py.
