@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64 * 64
 MAX_LENGTH = 512
 VIEWS = "views=global+tiles"
-LARGE = ["seed=1", "image_size=128", "cells=16"]
+LARGE: list[str] = ["seed=1", "image_size=128", "cells=16"]
 METRICS = ("AP50", "f1_50", "precision_50", "recall_50", "mean_iou")
 COSTS = ("questions", "tokens", "CPU s", "seconds")
-ROWS = (
+ROWS: tuple[tuple[str, str, list[str]], ...] = (
     ("small", "large", []),
     ("small", "large", ["zoom=tiles"]),
     ("small", "large", [VIEWS]),
@@ -57,7 +57,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     folder = arguments.folder.resolve() / f"seed_{arguments.seed}"
     prepare_sets(folder, arguments.images, arguments.val_images)
-    models = {}
+    models: dict[str, Path] = {}
     for name in ("small", "large", "views"):
         start = folder / "base" if name == "small" else models["small"]
         models[name] = train(folder, name, start, arguments.steps, arguments.seed)
@@ -72,10 +72,16 @@ def main() -> None:
 def prepare_sets(folder: Path, images: int, val_images: int) -> None:
     """Draw the pictures, and prepare the small ones, the large ones, and the large ones with views."""
     counts = [f"images={images}", f"val_images={val_images}"]
-    for source, words in (("small", []), ("large", LARGE)):
+    shapes: dict[str, list[str]] = {"small": [], "large": LARGE}
+    for source, words in shapes.items():
         if not (folder / f"{source}_source").exists():
             call("prepare.shapes", folder / f"{source}_source", *counts, *words)
-    for name, source, words in (("small", "small", []), ("large", "large", []), ("views", "large", [VIEWS])):
+    sets: dict[str, tuple[str, list[str]]] = {
+        "small": ("small", []),
+        "large": ("large", []),
+        "views": ("large", [VIEWS]),
+    }
+    for name, (source, words) in sets.items():
         call("prepare", "recipes/prepare/demo.yaml", f"source.path={folder / f'{source}_source'}",
              f"output_dir={folder / name}", *words)  # fmt: skip
 

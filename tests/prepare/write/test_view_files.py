@@ -18,7 +18,7 @@ from grounding.predictions.annotations import read_annotations
 from grounding.predictions.question_pictures import read_question_pictures
 from prepare.check.dataset import OTHER_VIEW, check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import DescribingQuestions, YesNoQuestions
+from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 from prepare.write import drawn_files
 from train.preflight.data import file_problems
@@ -142,7 +142,6 @@ def test_a_view_of_another_part_is_found(source: Path, tmp_path: Path, make_reci
     [
         ({"yes_no": YesNoQuestions(0.5)}, "yes_no.share"),
         ({"regions": DescribingQuestions(0.5)}, "regions.share"),
-        ({"source": SourceSettings(hub="local", path="x", kind="records")}, "source.kind=records"),
         ({"views": "global+objects"}, "set candidates.file"),
         ({"views": "objects"}, "views: 'objects'"),
     ],
@@ -150,3 +149,10 @@ def test_a_view_of_another_part_is_found(source: Path, tmp_path: Path, make_reci
 def test_what_views_do_not_go_with_is_refused(make_recipe: Make, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_recipe(**(VIEWS | changed))
+
+
+def test_conversations_of_records_get_no_views() -> None:
+    with pytest.raises(ValueError, match="source.kind=records keeps conversations"):
+        PrepareRecipe(
+            source=SourceSettings(hub="local", path="x", kind="records"), output_dir="y", views="global+tiles"
+        )
