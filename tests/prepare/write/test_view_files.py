@@ -152,7 +152,7 @@ def test_what_views_do_not_go_with_is_refused(make_recipe: Make, changed: dict[s
 
 
 def test_conversations_of_records_get_no_views() -> None:
-    with pytest.raises(ValueError, match="source.kind=records keeps conversations"):
+    with pytest.raises(ValueError, match=r"source\.kind=records keeps conversations"):
         PrepareRecipe(
             source=SourceSettings(hub="local", path="x", kind="records"), output_dir="y", views="global+tiles"
         )
