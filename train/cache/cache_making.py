@@ -40,6 +40,7 @@ from train.cached.section_reader import forget_open_sections, open_section
 from train.keys import CACHE_KEY
 from train.preflight.cache_fit.cache_keys import cache_keys
 from train.preflight.cache_fit.record_encoder import open_encoder, settings_of_encoder
+from train.preflight.encode import quiet_encoding
 from train.recipe import TrainRecipe
 
 log = logging.getLogger(__name__)
@@ -122,8 +123,10 @@ def _make_section(
         left.unlink()
     outline = outline_records(file)
     processor = dataset.processor.image_processor
-    with replacing(folder / LEVELS) as levels:
-        np.save(levels, find_levels(processor))
+    with quiet_encoding():
+        levels = find_levels(processor)
+    with replacing(folder / LEVELS) as levels_file:
+        np.save(levels_file, levels)
     names = list(outline.names)
     image_blocks = -(-len(names) // IMAGES_IN_BLOCK)
     if pool.encode(_image_tasks(folder, file, names), len(names), f"{file.name}: images"):

@@ -112,9 +112,20 @@ def read(values: dict[str, Any], way: dict[str, Any], collate: Any) -> list[str]
     )  # fmt: skip
     skip = way.get("skip", 0)
     skipping.prepare_to_skip(loader, skip)
-    batches = list(islice(iter(loader), way.get("batches", skip + 12)))
+    batches = first_batches(loader, way.get("batches", skip + 12))
     assert ["skipped" in batch for batch in batches[:skip]] == [True] * skip, batches[:skip]
     return [bytes(batch["digest"].numpy().astype("uint8")).hex() for batch in batches[skip:]]
+
+
+def first_batches(loader: DataLoader, count: int) -> list[Any]:
+    """Read batches, and wait for the loader's thread, which shares the template with the next way."""
+    reader = iter(loader)
+    batches = list(islice(reader, count))
+    thread = getattr(reader, "_thread", None)
+    reader._try_shutdown_all()
+    if thread is not None:
+        thread.join()
+    return batches
 
 
 def refuse_images(plugin: Any, image: str) -> Any:
