@@ -7,9 +7,12 @@ A `Box` is xyxy in pixels of the original image, as floats. The model reads and 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from grounding.errors import in_short
 
 GRID = 1000
 """Qwen3-VL's coordinates count in this many steps along each side of the image."""
@@ -177,6 +180,21 @@ def from_grid(x1: float, y1: float, x2: float, y2: float, size: Size) -> Box:
         y1 * size.height / GRID,
         x2 * size.width / GRID,
         y2 * size.height / GRID,
+    )
+
+
+def read_grid_box(value: Any, where: str) -> GridBox:
+    """Return a box on the grid from a row of JSON; `where` names its place in messages.
+
+    Raises:
+        ValueError: it is not four whole numbers within the grid, or has no area.
+    """
+    if isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value):
+        x1, y1, x2, y2 = value
+        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
+            return x1, y1, x2, y2
+    raise ValueError(
+        f"{where}: {in_short(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an area"
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from typing import Any
 from unicodedata import category
 
 USER_ERROR_EXIT_CODE = 2
@@ -13,6 +14,9 @@ UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 JOINERS = "\u200c\u200d"
 """Format characters that are part of words in some scripts, and of emoji."""
+
+
+_SHOWN = 80
 
 
 class UserError(Exception):
@@ -41,6 +45,15 @@ def printable(text: str, keep: str = "\n\t") -> str:
         else letter
         for letter in text
     )
+
+
+def in_short(value: Any) -> str:
+    """Return a stranger's value for a message: in ASCII, and at most 80 characters of it."""
+    try:
+        text = ascii(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
+        text = f"a large {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def print_result(text: str) -> None:

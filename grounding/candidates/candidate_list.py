@@ -17,7 +17,8 @@ from typing import Any
 from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.answers.forms import ANSWER_FORMATS
-from grounding.boxes import GRID, Box, GridBox, Size, from_grid
+from grounding.boxes import Box, GridBox, Size, from_grid, read_grid_box
+from grounding.errors import in_short
 from grounding.markup import find_markup
 from grounding.yes_no.shown_box import write_box
 
@@ -26,8 +27,6 @@ PLACE = "{candidates}"
 """Where the lines stand in the wording that introduces them."""
 
 SHOW_LABELS, SHOW_SCORES = "labels", "scores"
-
-_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -111,16 +110,16 @@ def read_candidates(row: Any) -> CandidateList | None:
         return None
     ask, boxes, show = mark["ask"], mark["boxes"], mark.get("show", [])
     if not isinstance(ask, str) or ask.count(PLACE) != 1 or find_markup(ask):
-        raise ValueError(f"{CANDIDATES_KEY}.ask: {_brief(ask)} is no text with one {PLACE}")
+        raise ValueError(f"{CANDIDATES_KEY}.ask: {in_short(ask)} is no text with one {PLACE}")
     if not isinstance(boxes, list) or not boxes:
-        raise ValueError(f"{CANDIDATES_KEY}.boxes: {_brief(boxes)} is not a list of at least one box")
+        raise ValueError(f"{CANDIDATES_KEY}.boxes: {in_short(boxes)} is not a list of at least one box")
     if not isinstance(show, list) or any(name not in (SHOW_LABELS, SHOW_SCORES) for name in show):
         raise ValueError(
-            f"{CANDIDATES_KEY}.show: {_brief(show)} holds more than {SHOW_LABELS}, {SHOW_SCORES}"
+            f"{CANDIDATES_KEY}.show: {in_short(show)} holds more than {SHOW_LABELS}, {SHOW_SCORES}"
         )
     labels, scores = (_column(mark, key, len(boxes)) for key in ("labels", "scores"))
     items = tuple(
-        ListedCandidate(_read_box(box), _read_label(label), _read_score(score))
+        ListedCandidate(read_grid_box(box, f"{CANDIDATES_KEY}.boxes"), _read_label(label), _read_score(score))
         for box, label, score in zip(boxes, labels, scores, strict=True)
     )
     return CandidateList(ask, items, SHOW_LABELS in show, SHOW_SCORES in show)
@@ -132,27 +131,16 @@ def _column(mark: Mapping[str, Any], key: str, count: int) -> Sequence[Any]:
         return [None] * count
     if not isinstance(values, list) or len(values) != count:
         raise ValueError(
-            f"{CANDIDATES_KEY}.{key}: {_brief(values)} is not a list of {count}, as the boxes are"
+            f"{CANDIDATES_KEY}.{key}: {in_short(values)} is not a list of {count}, as the boxes are"
         )
     return values
-
-
-def _read_box(value: Any) -> GridBox:
-    if isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value):
-        x1, y1, x2, y2 = value
-        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
-            return x1, y1, x2, y2
-    raise ValueError(
-        f"{CANDIDATES_KEY}.boxes: {_brief(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an "
-        "area"
-    )
 
 
 def _read_label(value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or "\n" in value or find_markup(value):
-        raise ValueError(f"{CANDIDATES_KEY}.labels: {_brief(value)} is no line of text without markup")
+        raise ValueError(f"{CANDIDATES_KEY}.labels: {in_short(value)} is no line of text without markup")
     return value
 
 
@@ -160,13 +148,5 @@ def _read_score(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ValueError(f"{CANDIDATES_KEY}.scores: {_brief(value)} is not a number from 0 to 1")
+        raise ValueError(f"{CANDIDATES_KEY}.scores: {in_short(value)} is not a number from 0 to 1")
     return value if math.isfinite(value) else None
-
-
-def _brief(value: Any) -> str:
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
-        text = f"a large {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

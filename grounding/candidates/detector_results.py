@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from grounding.boxes import Box
 from grounding.candidates.candidate_settings import DATASET_IDS, INDEX_IDS
 from grounding.categories import Category
-from grounding.errors import UserError
+from grounding.errors import UserError, in_short
 from grounding.files import file_sha256, read_json
 from grounding.markup import find_markup
 
@@ -34,8 +34,6 @@ BAD_SCORE = "candidate has a score outside 0..1"
 LOW_SCORE = "candidate has a score below candidates.min_score"
 NO_AREA_ON_GRID = "candidate has no area on the grid"
 TWICE = "candidate is listed twice"
-
-_SHOWN = 60
 
 
 class DetectedBox(NamedTuple):
@@ -201,7 +199,7 @@ def _key_of(row: Mapping[str, Any], images: Mapping[Any, str], where: str) -> in
             return str(PurePosixPath(images[value].replace("\\", "/")))
         if isinstance(value, int) or value.strip():
             return value
-    raise UserError(f"{where}: image_id {_short(value)} names no image: write its id, or its file_name")
+    raise UserError(f"{where}: image_id {in_short(value)} names no image: write its id, or its file_name")
 
 
 class _Labels:
@@ -282,10 +280,3 @@ def _shown_ids(known: Mapping[Any, str]) -> str:
 def _shown_names(categories: Iterable[Category]) -> str:
     names = [category.name for category in categories]
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
-def _short(value: Any) -> str:
-    try:
-        return ascii(value)[:_SHOWN]
-    except (ValueError, RecursionError):
-        return f"a large {type(value).__name__}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from grounding.boxes import Box, Size
 from grounding.candidates.candidate_list import read_candidates
-from grounding.errors import UserError
+from grounding.errors import UserError, in_short
 from grounding.files import read_jsonl
 from grounding.regions.region_mark import asks_for_words
 from grounding.samples import Detection
@@ -99,7 +99,7 @@ def parse_predictions(row: dict[str, Any], where: str) -> list[Prediction]:
     for image_id in (item.get("image_id", 0) for item in (row, *_pictures_in(row))):
         if not isinstance(image_id, int) or isinstance(image_id, bool):
             raise UserError(
-                f"{where}: image_id {_shown(image_id)} is not a whole number: take that of the annotations"
+                f"{where}: image_id {in_short(image_id)} is not a whole number: take that of the annotations"
             )
     try:
         whole = Prediction(
@@ -130,7 +130,7 @@ def _candidates(row: dict[str, Any]) -> tuple[Detection, ...]:
         return ()
     sides = row["width"], row["height"]
     if not all(isinstance(side, int) and 0 < side <= LARGEST_COORDINATE for side in sides):
-        raise ValueError(f"width and height are {_shown(sides)}, not whole numbers of pixels")
+        raise ValueError(f"width and height are {in_short(sides)}, not whole numbers of pixels")
     size = Size(*sides)
     return tuple(Detection(item.label or "", item.in_pixels(size), item.score) for item in listed.items)
 
@@ -192,11 +192,11 @@ def parse_detection(item: Any) -> Detection:
         ValueError, KeyError: a part is missing, or of another type.
     """
     if not isinstance(item, dict):
-        raise ValueError(f"a detection is {_shown(item)}, not an object")
+        raise ValueError(f"a detection is {in_short(item)}, not an object")
     numbers, score = _list(item["box"], "box"), item.get("score")
     picture = item.get("picture", 0)
     if not isinstance(picture, int) or isinstance(picture, bool) or picture < 0:
-        raise ValueError(f"picture {_shown(picture)} is not a whole number from 0")
+        raise ValueError(f"picture {in_short(picture)} is not a whole number from 0")
     if len(numbers) != 4:
         raise ValueError(f"a box has {len(numbers)} numbers, not 4")
     box = Box(*(_number(number, "a coordinate") for number in numbers))
@@ -224,13 +224,13 @@ def written_detection(found: Detection, *, of_several: bool = False) -> dict[str
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError(f"{name} is {_shown(value)}, not a list")
+        raise ValueError(f"{name} is {in_short(value)}, not a list")
     return value
 
 
 def _number(value: Any, name: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise ValueError(f"{name} is {_shown(value)}, not a number")
+        raise ValueError(f"{name} is {in_short(value)}, not a number")
     try:
         number = float(value)
     except OverflowError:  # an integer of more than 308 digits
@@ -244,11 +244,11 @@ def _text(value: Any, name: str) -> str:
     if value is None and name not in ("label", "a problem"):
         return ""
     if not isinstance(value, str):
-        raise ValueError(f"{name} is {_shown(value)}, not a text")
+        raise ValueError(f"{name} is {in_short(value)}, not a text")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:  # it could be written into no file
-        raise ValueError(f"{name} holds half of a surrogate pair: {_shown(value)}") from error
+        raise ValueError(f"{name} holds half of a surrogate pair: {in_short(value)}") from error
     return value
 
 
@@ -256,13 +256,5 @@ def _place(image: str) -> str:
     """Return the path of an image in the data set's folder; pictures are read from there and shown."""
     paths = PurePosixPath(image), PureWindowsPath(image)
     if any(path.is_absolute() or path.drive or ".." in path.parts for path in paths) or "\0" in image:
-        raise ValueError(f"image {_shown(image)} is not inside the data set's folder")
+        raise ValueError(f"image {in_short(image)} is not inside the data set's folder")
     return image
-
-
-def _shown(value: Any) -> str:
-    """Return the start of a value; an integer of thousands of digits cannot be written at all."""
-    try:
-        return ascii(value)[:80]
-    except (ValueError, RecursionError):
-        return f"a large {type(value).__name__}"

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grounding.boxes import GRID, GridBox
+from grounding.boxes import GridBox, read_grid_box
+from grounding.errors import in_short
 from grounding.markup import find_markup
 from grounding.regions.shown_region import SHOWN_AS
 
 REGION_KEY = "region"
-
-_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,19 @@ def read_region(row: Any) -> Region | None:
         return None
     show, image = mark.get("show"), mark.get("image", "")
     if show not in SHOWN_AS:
-        raise ValueError(f"{REGION_KEY}.show: {_brief(show)} is none of {', '.join(SHOWN_AS)}")
+        raise ValueError(f"{REGION_KEY}.show: {in_short(show)} is none of {', '.join(SHOWN_AS)}")
     if not isinstance(image, str):
-        raise ValueError(f"{REGION_KEY}.image: {_brief(image)} is not the path of a picture")
+        raise ValueError(f"{REGION_KEY}.image: {in_short(image)} is not the path of a picture")
     label = mark.get("label")
     if label is not None:
         label = _read_text(label, "label")
-    return Region(_read_box(mark["box"]), str(show), label, _read_phrases(mark.get("phrases")), image)
+    return Region(
+        read_grid_box(mark["box"], f"{REGION_KEY}.box"),
+        str(show),
+        label,
+        _read_phrases(mark.get("phrases")),
+        image,
+    )
 
 
 def asks_for_words(row: Any) -> bool:
@@ -76,32 +81,13 @@ def asks_for_words(row: Any) -> bool:
         return True
 
 
-def _read_box(value: Any) -> GridBox:
-    is_box = isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value)
-    if is_box:
-        x1, y1, x2, y2 = value
-        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
-            return x1, y1, x2, y2
-    raise ValueError(
-        f"{REGION_KEY}.box: {_brief(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an area"
-    )
-
-
 def _read_phrases(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError(f"{REGION_KEY}.phrases: {_brief(value)} is not a list of at least one text")
+        raise ValueError(f"{REGION_KEY}.phrases: {in_short(value)} is not a list of at least one text")
     return tuple(_read_text(each, "phrases") for each in value)
 
 
 def _read_text(value: Any, key: str) -> str:
     if not isinstance(value, str) or not value.strip() or find_markup(value):
-        raise ValueError(f"{REGION_KEY}.{key}: {_brief(value)} is no text without markup")
+        raise ValueError(f"{REGION_KEY}.{key}: {in_short(value)} is no text without markup")
     return value
-
-
-def _brief(value: Any) -> str:
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
-        text = f"a large {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

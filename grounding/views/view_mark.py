@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import GRID, GridBox
+from grounding.boxes import GRID, GridBox, read_grid_box
+from grounding.errors import in_short
 from grounding.markup import IMAGE_PLACEHOLDER
 
 VIEWS_KEY = "views"
@@ -24,7 +25,6 @@ TEXTS_FILE = Path(__file__).with_name("view_texts.yaml")
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _LATIN_WORD = re.compile("[A-Za-z]+")
-_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ def read_views(row: Any) -> Views | None:
         return None
     regions, text = mark["regions"], mark["text"]
     if not isinstance(regions, list) or not regions:
-        raise ValueError(f"{VIEWS_KEY}.regions: {_brief(regions)} is not a list of at least one region")
-    read = tuple(map(_read_region, regions))
+        raise ValueError(f"{VIEWS_KEY}.regions: {in_short(regions)} is not a list of at least one region")
+    read = tuple(read_grid_box(region, f"{VIEWS_KEY}.regions") for region in regions)
     if not isinstance(text, str) or text.count(IMAGE_PLACEHOLDER) != 1 + len(read):
         raise ValueError(
-            f"{VIEWS_KEY}.text: {_brief(text)} does not have {IMAGE_PLACEHOLDER} {1 + len(read)} times, for "
-            "the whole image and each view"
+            f"{VIEWS_KEY}.text: {in_short(text)} does not have {IMAGE_PLACEHOLDER} {1 + len(read)} times, "
+            "for the whole image and each view"
         )
     return Views(read, text)
 
@@ -101,8 +101,8 @@ def without_views(row: dict[str, Any]) -> dict[str, Any]:
     question = messages[first]["content"]
     if len(images) != 1 + len(views.regions) or not views.is_in(question):
         raise ValueError(
-            f"{VIEWS_KEY}: {len(images)} images and the question {_brief(question)} are not the whole image "
-            f"and {len(views.regions)} views of it"
+            f"{VIEWS_KEY}: {len(images)} images and the question {in_short(question)} are not the whole "
+            f"image and {len(views.regions)} views of it"
         )
     alone = {**messages[first], "content": IMAGE_PLACEHOLDER + question.removeprefix(views.text)}
     shown = [*messages[:first], alone, *messages[first + 1 :]]
@@ -128,22 +128,3 @@ def _load_texts() -> dict[str, dict[str, Any]]:
     import yaml
 
     return dict(yaml.safe_load(TEXTS_FILE.read_text(encoding="utf-8")))
-
-
-def _read_region(value: Any) -> GridBox:
-    if isinstance(value, list) and len(value) == 4 and all(type(number) is int for number in value):
-        x1, y1, x2, y2 = value
-        if 0 <= x1 < x2 <= GRID and 0 <= y1 < y2 <= GRID:
-            return x1, y1, x2, y2
-    raise ValueError(
-        f"{VIEWS_KEY}.regions: {_brief(value)} is not [x1, y1, x2, y2] in whole numbers 0..{GRID} with an "
-        "area"
-    )
-
-
-def _brief(value: Any) -> str:
-    try:
-        text = ascii(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists within lists
-        text = f"a large {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
