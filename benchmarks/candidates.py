@@ -1,12 +1,12 @@
 """`python benchmarks/candidates.py [FOLDER]`: what do a detector's boxes in the question bring?
 
 A tiny model learns to find drawn shapes, once from plain questions and once from questions that list
-candidates (`candidates.file` of a prepare recipe, with its defaults). Both take the same number of steps
-from the same random weights. The detector is made up: it misses 30 % of the objects, 30 % of its boxes are
-false, the others are off by up to 6 % of a side, and the scores of right and false boxes overlap. Four
-things are scored on pictures that nobody was trained on: the detector alone, at the threshold of scores
-that gives it the best F1 on these very pictures; the model that never saw candidates; the model with
-candidates; and the same model without them.
+candidates (`candidates.file` of a prepare recipe; a number alone is the answer from an IoU of 0.75 on, all
+else is as by default). Both take the same number of steps from the same random weights. The detector is
+made up: it misses 30 % of the objects, 30 % of its boxes are false, the others are off by up to 6 % of a
+side, and the scores of right and false boxes overlap. Four things are scored on pictures that nobody was
+trained on: the detector alone, at the threshold of scores that gives it the best F1 on these very pictures;
+the model that never saw candidates; the model with candidates; and the same model without them.
 
 A cell is the mean over the seeds, with the lowest and the highest, or the bootstrap interval of the
 pictures for one seed. Exit code 1 if F1 with candidates is not at least 0.05 over the better of detector
@@ -41,6 +41,9 @@ SHAPES = {"images": 6000, "val_images": 256, "cells": 16, "min_cells": 2, "max_c
 SIDE = 64
 MISSING, FALSE, OFF = 0.3, 0.3, 0.06
 """Shares: of objects that are missed, of boxes that are false, and of a side by which right boxes are off."""
+
+GOOD = 0.75
+"""IoU from which an answer names a candidate by its number alone."""
 
 STEPS, RATE = 1200, 3e-3
 LEAST_GAIN, MOST_LOST = 0.05, 0.01
@@ -110,7 +113,8 @@ def main() -> int:
     seeds = [Places(folder, number, given.steps) for number in given.seeds]
     for places in seeds:
         detect(plain, places)
-        prepare(source, places.dataset(LISTED), f"candidates.file={places.results}")
+        words = (f"candidates.file={places.results}", f"candidates.good={GOOD}")
+        prepare(source, places.dataset(LISTED), *words)
         timed_call(places.home / "base", "train.tiny", places.home / "base", f"seed={places.seed}")
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         list(pool.map(train, *zip(*((each, arm) for arm in (PLAIN, LISTED) for each in seeds), strict=True)))

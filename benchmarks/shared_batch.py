@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.habits import World, prepare_world
 from benchmarks.module_call import call
 from train.launch.command import INSIDE, PLUGIN, environment, free_port
+from train.launch.processes import MARK, end_processes, new_mark
 from train.recipe import resolve_recipe, save_train_recipe
 
 DRAWN = World("drawn", {"images": 64, "val_images": 8})
@@ -62,18 +63,22 @@ def start_processes(recipe: dict[str, Any], run: Path, processes: int) -> str:
     save_train_recipe(recipe, run)
     # The launchers need an entry for each process; on a CPU it names no device.
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, range(processes)))}
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
-            *("--master", f"127.0.0.1:{free_port()}", "--run_mode", "collective"),
-            *("--log_dir", str(run / "logs"), str(INSIDE / "plain_process.py")),
-            *("train", str(run / "train.yaml"), f"custom_register_path={PLUGIN}"),
-        ],
-        cwd=ROOT,
-        env=environment(recipe, run, has_gpu=False) | devices,
-        capture_output=True,
-        text=True,
-    )
+    mark = new_mark()
+    try:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)),
+                *("--master", f"127.0.0.1:{free_port()}", "--run_mode", "collective"),
+                *("--log_dir", str(run / "logs"), str(INSIDE / "plain_process.py")),
+                *("train", str(run / "train.yaml"), f"custom_register_path={PLUGIN}"),
+            ],
+            cwd=ROOT,
+            env=environment(recipe, run, has_gpu=False) | devices | {MARK: mark},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        end_processes(mark)  # with several processes, their helpers outlive the launch
     log = run / "logs" / "workerlog.0"
     said = log.read_text(encoding="utf-8") if log.is_file() else ""
     if done.returncode:

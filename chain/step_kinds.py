@@ -91,6 +91,7 @@ KINDS: Mapping[str, StepKind] = {
     "prepare": StepKind(RECIPE, _output_dir, is_expensive=True),
     "prepare.each": StepKind(RECIPE, _output_dir, is_expensive=True),
     "prepare.describe": _derived(),
+    "prepare.detect": StepKind(WORDS, flag=("output={}",)),
     "prepare.replay": _derived(),
     "train.tiny": StepKind(PLACE),
     "train": StepKind(RECIPE, _output_dir, is_expensive=True, in_place=(SUITES_KEY, CACHE_KEY)),

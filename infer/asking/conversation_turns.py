@@ -23,10 +23,11 @@ def turn_requests(record: Record, dataset: Path) -> list[Request]:
         raise ValueError(f"roles {', '.join(roles)} are not questions with one answer each")
     questions, answers = turns[::2], turns[1::2]
     images = tuple(dataset / name for name in record.images)
+    about = None if record.views is None else len(record.pictures)
     history: tuple[Exchange, ...] = ()
     requests, shown = [], 0
     for question, answer in zip(questions, answers, strict=True):
         shown += question.text.count(IMAGE_PLACEHOLDER)
-        requests.append(Request(images[:shown], system, question.text, history=history))
+        requests.append(Request(images[:shown], system, question.text, history=history, about=about))
         history = (*history, Exchange(question.text, answer.text))
     return requests

@@ -239,7 +239,8 @@ def _request(record: Record, dataset: Path, where: str) -> Request:
         )
     images = tuple(dataset / name for name in record.images[:shown])
     candidates = 0 if record.candidates is None else len(record.candidates.items)
-    return Request(images, system, turns[0].text, candidates=candidates)
+    about = None if record.views is None else len(record.pictures)
+    return Request(images, system, turns[0].text, candidates=candidates, about=about)
 
 
 def _annotated_images(path: Path) -> AnnotatedImages:

@@ -16,7 +16,7 @@ from infer.confidence.candidate_features import ALL_FEATURES
 from infer.engines.protocol import Engine
 from infer.recipe import InferRecipe
 from infer.runs.question_batches import ask_questions
-from infer.scoring.resampling.bootstrap import linked
+from infer.scoring.resampling.bootstrap import linked_groups
 
 RIGHT_IOU = float(IOU_THRESHOLDS[AT_50])
 
@@ -69,7 +69,7 @@ class JudgedAnswers:
 
         Images that one question shows have one number, and so have those that such questions link.
         """
-        units = linked((image for images in self.images for image in images), self.images)
+        units = linked_groups((image for images in self.images for image in images), self.images)
         numbers = {unit: number for number, unit in enumerate(dict.fromkeys(units.values()))}
         return np.array([numbers[units[self.images[box.question][0]]] for box in self.judged], dtype=np.int64)
 

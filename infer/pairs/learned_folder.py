@@ -19,7 +19,7 @@ from infer.pairs.learned_rows import Row
 from infer.pairs.pair_settings import PairSettings
 from infer.sampling.derived_folder import link_images
 from infer.sampling.graded_answers import GradedQuestion
-from infer.scoring.resampling.bootstrap import linked
+from infer.scoring.resampling.bootstrap import linked_groups
 
 REPORT_FILE = "report.txt"
 
@@ -31,7 +31,7 @@ def held_out_images(graded: Sequence[GradedQuestion], share: float, seed: int) -
     image that is kept apart would be seen in training beside another one.
     """
     shown = [[picture.image for picture in item.known.question.pictures] for item in graded]
-    units = linked((name for names in shown for name in names), shown)
+    units = linked_groups((name for names in shown for name in names), shown)
     chosen = sorted(set(units.values()), key=lambda name: _mark(name, seed))
     count = min(max(1, round(share * len(chosen))), len(chosen) - 1) if share > 0 else 0
     apart = set(chosen[:count])

@@ -14,7 +14,7 @@ from grounding.predictions.annotations import category_by_image
 from grounding.predictions.prediction_rows import Prediction
 from grounding.samples import Detection
 from infer.run_settings import MAX_DETECTIONS
-from infer.scoring.resampling.bootstrap import SEED, draw_images, linked
+from infer.scoring.resampling.bootstrap import SEED, draw_images, linked_groups
 from infer.scoring.resampling.ratios import FloatArray
 from infer.scoring.words.given_descriptions import GivenDescription
 
@@ -120,6 +120,6 @@ class Evaluation:
         """For each file, the one that stands for all that are drawn with it."""
         files = self._files
         links = {item.together for item in self.predictions if item.together}
-        return linked(
+        return linked_groups(
             files.values(), ([files[each] for each in link if each in files] for link in sorted(links))
         )

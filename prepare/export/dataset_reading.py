@@ -13,6 +13,7 @@ from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.layout import ALL_JSONL_FILES, CALIBRATION_SPLIT, IMAGES_FOLDER, JSONL_FILES, SCORED_SPLIT
 from grounding.record.contract import contract_of
+from grounding.views.view_mark import read_views
 from prepare.export import left_out
 from prepare.export.annotated_objects import (
     AskedExpression,
@@ -110,6 +111,11 @@ def conversation_data(dataset: Path) -> ExportedData:
     """
     card = load_card(dataset)
     rows = {split: tuple(read_sound_rows(dataset / file)) for split, file in JSONL_FILES.items()}
+    if any(read_views(row) is not None for found in rows.values() for row in found):
+        raise UserError(
+            f"{dataset}: its conversations show views of their images, which other tools would take for "
+            "images of their own: export its objects (format=coco_json), or prepare it without views"
+        )
     names = {
         split: list(dict.fromkeys(name for row in found for name in row["images"]))
         for split, found in rows.items()

@@ -91,6 +91,20 @@ def test_a_prefix_is_a_copy_that_can_be_joined_many_times() -> None:
     check(feed(joined, *last), *(row + fed[n] + last[n] for n, row in enumerate(rows)))
 
 
+def test_a_row_with_holes_is_alone_without_them() -> None:
+    one, two = draw(5, 1), draw(3, 2)
+    cache = read(one, two)
+    fed = [draw(4, 3), draw(1, 4)]
+    feed(cache, *fed)
+    rows = [one + fed[0], two + fed[1]]
+    for number, row in enumerate(rows):
+        alone = cache.alone(number)
+        assert (alone.length, alone.pads, alone.mask.shape[-1]) == (len(row), [0], len(row))
+        more = draw(2, 5)
+        check(feed(alone.join(), more), row + more)
+        assert alone.prefix(0, 2).length == 2
+
+
 def test_slots_that_only_others_used_are_dropped() -> None:
     one, two = draw(9, 1), draw(3, 2)
     cache = read(one, two)

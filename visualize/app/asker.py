@@ -17,6 +17,7 @@ from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.matching import pair_boxes
 from grounding.samples import Detection
 from infer.asking.parsed_answers import ParsedAnswer, SizedRequest, WayOfAsking
+from infer.asking.views.trained_views import with_trained_views
 from infer.asking.ways import AskOnce
 from infer.asking.yes_no.choosing_form import first_score, with_yes_no
 from infer.confidence.calibration import Calibration
@@ -111,9 +112,11 @@ class Asker:
                 first_score(self.settings),
                 calibration=self.calibration,
             )
+            dataset = self.wordings.dataset
+            card = None if dataset is None else load_card(dataset)
+            if len(pictures) == 1:
+                ask = with_trained_views(ask, card)
             if self.settings.score == "yes_no" and scores_matter:
-                dataset = self.wordings.dataset
-                card = None if dataset is None else load_card(dataset)
                 ask = with_yes_no(ask, self.engine, self.settings, card)
             with self.room:
                 start = time.perf_counter()

@@ -60,4 +60,4 @@ class AskWithViews:
                 f"views={self.settings.views}: the question '{request.user[:60]}' does not begin with its "
                 "picture: leave views out"
             )
-        return replace(item, request=replace(request, images=(request.picture, *paths), user=user))
+        return replace(item, request=replace(request, images=(request.picture, *paths), user=user, about=1))

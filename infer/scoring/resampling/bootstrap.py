@@ -38,8 +38,8 @@ def draw_images(images: Sequence[Hashable], draws: int = DRAWS, seed: int = SEED
 Entry = TypeVar("Entry", bound=Hashable)
 
 
-def linked(entries: Iterable[Entry], links: Iterable[Sequence[Entry]]) -> dict[Entry, Entry]:
-    """Return for each entry one that stands for all that are linked with it, by one link or by several."""
+def linked_groups(entries: Iterable[Entry], links: Iterable[Sequence[Entry]]) -> dict[Entry, Entry]:
+    """Return for each entry one that stands for all that are linked with it, directly or not."""
     stands_for = {entry: entry for entry in entries}
 
     def find(entry: Entry) -> Entry:

@@ -6,6 +6,7 @@ import pytest
 
 from grounding.errors import UserError
 from grounding.record.conversation import Record, Turn
+from grounding.views.view_mark import Views
 from infer.asking.conversation_turns import turn_requests
 from infer.engines.protocol import Exchange, Request
 
@@ -37,6 +38,14 @@ def test_each_turn_has_the_pictures_up_to_it() -> None:
     first, second = turn_requests(Record(("a.png", "b.png"), (*TURNS[:2], *TURNS[:2])), Path())
     assert first.images == (Path("a.png"),)
     assert second.images == (Path("a.png"), Path("b.png"))
+
+
+def test_views_are_shown_and_not_asked_about() -> None:
+    views = Views(((0, 0, 500, 500),), "")
+    turns = (Turn("user", "<image><image>Where?"), TURNS[1], *TURNS[2:])
+    first, second = turn_requests(Record(("a.png", "view.png"), turns, views=views), Path())
+    assert len(first.images) == len(second.images) == 2
+    assert (first.pictures_asked, second.pictures_asked) == (1, 1)
 
 
 def test_a_picture_that_is_not_there_is_said() -> None:

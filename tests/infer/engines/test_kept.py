@@ -18,6 +18,7 @@ def test_what_was_not_used_for_longest_makes_room() -> None:
     kept.put("c", things["c"])
     assert [kept.find(name) for name in "abc"] == [things["a"], None, things["c"]]
     assert kept.bytes == 8
+    assert kept.all() == [things["a"], things["c"]]
 
 
 def test_what_is_larger_than_all_room_is_not_kept() -> None:

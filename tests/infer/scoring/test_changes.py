@@ -7,6 +7,7 @@ import pytest
 from infer.scoring.changes import NotComparableError, find_changes, metric_changes
 from infer.scoring.inputs import read_evaluation
 from tests.infer.scoring.made_predictions import right_answers, write_scored_run, write_two_runs
+from tests.infer.several_pictures import GROUPS, join_questions
 
 
 @pytest.fixture
@@ -50,3 +51,33 @@ def test_runs_on_two_data_sets_have_no_common_change(
     )
     with pytest.raises(NotComparableError, match="the runs are about different data sets"):
         find_changes({**runs, "other": other}, None)
+
+
+def test_questions_with_several_pictures_are_compared_picture_by_picture(
+    dataset: Any, tmp_path: Path
+) -> None:
+    join_questions(dataset.path)
+    found = {row["image_id"]: row["detections"][0] for row in right_answers(dataset.path)}
+
+    def rows(place_of: dict[int, int]) -> list[dict[str, Any]]:
+        """Return an answer to each question; `place_of` has pictures whose box stands in another place."""
+        return [
+            {
+                "image_id": group[0],
+                "pictures": [{"image_id": number} for number in group],
+                "detections": [
+                    {**found[group[place_of.get(number, place)]], "picture": place_of.get(number, place)}
+                    for place, number in enumerate(group)
+                ],
+            }
+            for group in GROUPS
+        ]
+
+    folders = {
+        "before": write_scored_run(tmp_path / "before", rows({103: 1}), dataset.path, dataset.path),
+        "after": write_scored_run(tmp_path / "after", rows({}), dataset.path, dataset.path),
+    }
+    changes = find_changes(folders, None)
+    assert changes.common_images == 7
+    assert [item.image_id for item in changes.images] == [103, 104]
+    assert changes.metrics["wrong_picture"].change == pytest.approx(-1 / 5)

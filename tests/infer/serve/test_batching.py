@@ -1,7 +1,6 @@
 import queue
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -28,7 +27,7 @@ class Slow:
 
 
 def ask(user: str) -> Request:
-    return Request((Path("image.png"),), "", user)
+    return Request((), "", user)
 
 
 def test_what_waits_is_answered_together_and_one_failure_costs_one_answer() -> None:

@@ -287,7 +287,7 @@ class AlikeEngine(ScriptedEngine):
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         same = Path("set", "images")
-        return super().answer([replace(one, image=same / one.image.name) for one in requests])
+        return super().answer([replace(one, images=(same / one.picture.name,)) for one in requests])
 
 
 class FailingEngine(ScriptedEngine):

@@ -18,7 +18,7 @@ from grounding.predictions.annotations import read_annotations
 from grounding.predictions.question_pictures import read_question_pictures
 from prepare.check.dataset import OTHER_VIEW, check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import DescribingQuestions, YesNoQuestions
+from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 from prepare.write import drawn_files
 from train.preflight.data import file_problems
@@ -133,8 +133,8 @@ def test_a_view_of_another_part_is_found(source: Path, tmp_path: Path, make_reci
     rows[1]["images"][1:3] = reversed(rows[1]["images"][1:3])
     (dataset / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     report = check_dataset(dataset)
-    assert {finding.kind for finding in report.findings} == {OTHER_VIEW}
-    assert [finding.line for finding in report.findings] == [2, 2]
+    assert report.counts == {OTHER_VIEW: 2}
+    assert [finding.line for finding in report.first[OTHER_VIEW]] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,6 @@ def test_a_view_of_another_part_is_found(source: Path, tmp_path: Path, make_reci
     [
         ({"yes_no": YesNoQuestions(0.5)}, "yes_no.share"),
         ({"regions": DescribingQuestions(0.5)}, "regions.share"),
-        ({"source": SourceSettings(hub="local", path="x", kind="records")}, "source.kind=records"),
         ({"views": "global+objects"}, "set candidates.file"),
         ({"views": "objects"}, "views: 'objects'"),
     ],
@@ -150,3 +149,10 @@ def test_a_view_of_another_part_is_found(source: Path, tmp_path: Path, make_reci
 def test_what_views_do_not_go_with_is_refused(make_recipe: Make, changed: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make_recipe(**(VIEWS | changed))
+
+
+def test_conversations_of_records_get_no_views() -> None:
+    with pytest.raises(ValueError, match=r"source\.kind=records keeps conversations"):
+        PrepareRecipe(
+            source=SourceSettings(hub="local", path="x", kind="records"), output_dir="y", views="global+tiles"
+        )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from grounding.errors import UserError
 from grounding.record import flaws
 from tests.train.preflight.test_data import change_row, data_keys
 from tests.train.several_pictures import write_two_pictures
+from train.lengths.record_meter import RecordMeter
 from train.preflight.all_checks import check_recipe
 from train.preflight.encode import UNMARKED, encode_record, encode_sample, quiet_encoding
 from train.preflight.run_data import training_dataset
@@ -127,8 +129,18 @@ def encoded(make_recipe: Callable[..., Path], data: Path) -> tuple[Any, list[Any
     """The data set of a run, and its records as token ids."""
     with quiet_encoding():
         dataset = training_dataset(TrainRecipe(resolve_recipe(make_recipe(**data_keys(data)))), COUNT)
-        examples = [example for _, example in zip(range(COUNT), iter(dataset.mix_datasets), strict=False)]
+        examples = islice(iter(dataset.mix_datasets), COUNT)
         return dataset, [encode_record(dataset, example)[0] for example in examples]
+
+
+def test_lengths_are_those_of_all_pictures(encoded: tuple[Any, list[Any]], data: Path) -> None:
+    """A run counts its steps by the images' headers."""
+    dataset, _ = encoded
+    meter = RecordMeter(dataset, {}, data)
+    examples = list(islice(iter(dataset.mix_datasets), COUNT))
+    measured = [meter.kept_tokens(example) for example in examples]
+    assert measured == [len(encode_record(dataset, example)[0].token_ids) for example in examples]
+    assert len(set(measured)) > 5
 
 
 def batch_of(dataset: Any, model: Any, packs: list[list[Any]], *, padding_free: bool = False) -> Any:

@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from grounding.boxes import Box
+from grounding.card import Card, save_card
+from grounding.categories import number_categories
 from grounding.images.region_pictures import draw_spotlight
 from grounding.prompts import SYSTEM_PROMPT
 from grounding.samples import Detection
@@ -35,6 +37,20 @@ def test_a_phrase_is_asked_about_and_its_box_comes_back_in_pixels(picture):
     assert [item.box.xyxy for item in asked.detections] == [BOX]
     assert asked.seconds >= 0
     assert engine.pictures[0].tobytes() == picture.tobytes()
+
+
+@pytest.mark.parametrize(("views", "shown"), [("global+tiles", 5), ("global+objects", 1), (None, 1)])
+def test_a_picture_is_shown_with_the_tiles_of_the_training(picture, tmp_path, views, shown):
+    keys = {} if views is None else {"views": views, "view_overlap": 0.0}
+    categories = number_categories(["red square"])
+    card = Card(SYSTEM_PROMPT, {"expression.en1": "?"}, "objects", categories, "none", keys, {})
+    save_card(card, tmp_path)
+    engine = KnownAnswers(RAW + ", " + RAW.replace("(500,600)", "(499,600)"))
+    asked = make_asker(engine, tmp_path).ask_phrase(picture, "red square")
+    assert len(engine.pictures) == shown == engine.asked[0][1].count("<image>")
+    assert len(asked.detections) == (1 if shown > 1 else 2)
+    if shown > 1:
+        assert engine.pictures[1].tobytes() == picture.crop((0, 0, 100, 50)).tobytes()
 
 
 def test_a_region_is_asked_about_in_the_spotlight(picture):

@@ -64,4 +64,5 @@ def _encode(dataset: Any, example: dict[str, Any]) -> tuple[Any, str]:
 def _unread(dataset: Any, example: dict[str, Any], labels: list[int]) -> list[str]:
     chosen, rejected = chosen_and_rejected(example)
     record = with_answer(example, chosen, rejected)
-    return list(unread_answers(dataset.tokenizer, {**record, "label": [1]}, labels))
+    earlier = sum(message["role"] == "assistant" for message in example["messages"])
+    return list(unread_answers(dataset.tokenizer, {**record, "label": [0] * earlier + [1]}, labels))

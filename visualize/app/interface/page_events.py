@@ -81,7 +81,7 @@ class PageEvents:
 
     def verify(self, request: gr.Request, kept: Kept | None) -> str:
         """Ask for each label of the last answer again, and describe how well the boxes agree."""
-        language = language_of(request)
+        language = page_language(request)
         try:
             if kept is None:
                 raise AppError("nothing_asked")
@@ -97,9 +97,11 @@ class PageEvents:
     def _answer(
         self, request: gr.Request, uploads: Sequence[Upload | None], ask: Callable[..., AnsweredQuestion]
     ) -> AnswerParts:
-        language = language_of(request)
+        language = page_language(request)
         try:
-            named = in_order([each.get("path") if isinstance(each, dict) else None for each in uploads])
+            named = without_empty_ends(
+                [each.get("path") if isinstance(each, dict) else None for each in uploads]
+            )
             pictures = self._open(request, named)
             asked = run_model(lambda: ask(*pictures))
             drawn = draw_answer(pictures, asked, self.asker.wordings.categories)
@@ -144,7 +146,7 @@ class PageEvents:
             self.files.close_session(request.session_hash)
 
 
-def in_order(named: Sequence[object]) -> list[object]:
+def without_empty_ends(named: Sequence[object]) -> list[object]:
     """Return the uploads of a question without the empty places behind them.
 
     Raises:
@@ -199,6 +201,6 @@ def _without_path(message: str) -> str:
     return rest if colon and path.startswith("/") else message
 
 
-def language_of(request: gr.Request) -> str:
+def page_language(request: gr.Request) -> str:
     """Return the language of the page that a visitor sees."""
     return choose_language(request.headers.get("accept-language", ""))

@@ -21,7 +21,7 @@ from infer.engines.segment.segmenter import Click
 from visualize.app.answers.answer_html import describe_error
 from visualize.app.answers.talk_html import describe_talk
 from visualize.app.answers.talk_picture import draw_talk
-from visualize.app.interface.page_events import Upload, language_of, open_own, run_model
+from visualize.app.interface.page_events import Upload, open_own, page_language, run_model
 from visualize.app.page_settings import AppSettings
 from visualize.app.talk.saved_talk import SavedTalks
 from visualize.app.talk.talk_state import Talk
@@ -102,7 +102,7 @@ class TalkEvents:
             text = describe_talk(before, scene.size, scene.language, note=note)
             yield self._parts(before, text, picture=self._draw(scene, before, mask))
         except AppError as error:
-            yield _failed(error, language_of(request), talk)
+            yield _failed(error, page_language(request), talk)
 
     def say(
         self, request: gr.Request, upload: Upload | None, message: str, talk: Talk | None
@@ -115,7 +115,7 @@ class TalkEvents:
                     yield (*parts, left)
                     left = gr.skip()
         except AppError as error:
-            yield (*_failed(error, language_of(request), talk), gr.skip())
+            yield (*_failed(error, page_language(request), talk), gr.skip())
 
     def _answers(
         self, request: gr.Request, upload: Upload | None, message: str, talk: Talk | None
@@ -144,7 +144,7 @@ class TalkEvents:
             text = describe_talk(scene.talk, scene.size, scene.language, note="saved")
             yield self._parts(scene.talk, text)
         except AppError as error:
-            yield _failed(error, language_of(request), talk)
+            yield _failed(error, page_language(request), talk)
 
     def _click(
         self,
@@ -170,7 +170,7 @@ class TalkEvents:
                     yield self._parts(step.talk, text, step.text, drawn)
                     drawn = gr.skip()
         except AppError as error:
-            yield _failed(error, language_of(request), talk)
+            yield _failed(error, page_language(request), talk)
 
     def _scene(self, request: gr.Request, upload: Upload | None, talk: Talk | None) -> _Scene:
         """Return what an event is about; a conversation about another picture is over.
@@ -182,7 +182,7 @@ class TalkEvents:
         picture = open_own(self.files, self.settings, request, named)
         digest = digest_of(picture)
         own = talk if talk is not None and talk.picture == digest else Talk(digest)
-        return _Scene(str(request.session_hash), language_of(request), picture, own)
+        return _Scene(str(request.session_hash), page_language(request), picture, own)
 
     def _draw(self, scene: _Scene, talk: Talk, mask: Mask | None, found: tuple[Detection, ...] = ()) -> str:
         """Return the path of a new picture of a conversation, which the session may fetch."""

@@ -44,6 +44,7 @@ class Seeing:
 
     def answer(self, requests: Sequence[Request]) -> list[RawAnswer]:
         for request in requests:
+            assert request.pictures_asked == 1  # grammar and watch for repeats know no other picture
             pixels = [np.asarray(Image.open(path).convert("RGB")).tolist() for path in request.images]
             self.seen.append((request.user, pixels))
         return [RawAnswer(self.text, is_cut=False)] * len(requests)

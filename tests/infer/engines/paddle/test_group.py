@@ -18,6 +18,7 @@ SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
 GRAMMAR = {"temperature": 4.0, "grammar": "objects", "grammar_labels": "categories", "max_new_tokens": 60}
 HEAD = {"boxes": "head", "score": "head"}
+SEVERAL = {"temperature": 0.8, "agree": 2, "seed": 3}
 SHARED = {**SAMPLED, "per_category": "true", "wording": "category.en1", "agree": 2, "seed": 7}
 
 
@@ -50,6 +51,19 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
     )
 
 
+def show_the_next_picture(path: Path) -> None:
+    """Let each record show the picture of the next one, too."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    names = [row["images"][0] for row in rows]
+    for row, other in zip(rows, [*names[1:], names[0]], strict=True):
+        row["images"].append(other)
+        for message in row["messages"]:
+            message["content"] = message["content"].replace("<image>", "<image> and <image>")
+        row["messages"][-1]["content"] = f"Image 1: {row['messages'][-1]['content']}"
+        row["objects"]["image_id"] = [0] * len(row["objects"]["bbox"])
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "changes"),
@@ -58,13 +72,16 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
         ("tiny_checkpoint", SHARED),
         ("tiny_checkpoint", GRAMMAR | HEAD),
         ("tiny_mixture", SAMPLED),
+        ("tiny_checkpoint", SEVERAL),
     ],
-    ids=["greedy", "shared images", "grammar and box head", "mixture"],
+    ids=["greedy", "shared images", "grammar and box head", "mixture", "several pictures"],
 )
 def test_two_processes_answer_as_one(
     model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     checkpoint: Path = request.getfixturevalue(model)
+    if changes is SEVERAL:
+        show_the_next_picture(dataset.path / "train.jsonl")
     if changes.keys() >= HEAD.keys():
         head = save_random_head(tmp_path, fingerprint_checkpoint(find_checkpoint(checkpoint)))
         changes = {**changes, "box_head": head}

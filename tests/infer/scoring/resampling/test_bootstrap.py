@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from infer.scoring.resampling.bootstrap import draw_images, interval
+from infer.scoring.resampling.bootstrap import draw_images, interval, linked_groups
 from infer.scoring.resampling.ratios import Ratio
 
 
@@ -42,3 +42,10 @@ def test_a_ratio_of_several_terms_is_the_mean_of_their_ratios() -> None:
     assert ratio.value == pytest.approx((2 / 2 + 1 / 4) / 2)
     drawn = ratio.resample(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 0.0]]))
     assert drawn == pytest.approx([ratio.value, 0.5, 0.0])
+
+
+def test_entries_are_linked_over_others() -> None:
+    groups = linked_groups("abcdef", [("a", "b"), ("c", "d"), ("d", "b"), ("f",)])
+    assert len({groups[name] for name in "abcd"}) == 1
+    assert len(set(groups.values())) == 3
+    assert linked_groups("ab", []) == {"a": "a", "b": "b"}

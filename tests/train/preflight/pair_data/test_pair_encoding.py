@@ -10,6 +10,7 @@ import pytest
 
 from grounding.errors import UserError
 from tests.train.pair_files import write_pairs
+from tests.train.several_pictures import write_pairs_about_two
 from train.preflight.all_checks import check_recipe
 from train.preflight.pair_data.pair_encoding import encode_pairs
 from train.recipe import TrainRecipe, resolve_recipe
@@ -48,6 +49,20 @@ def test_a_recipe_of_pairs_passes_and_its_lengths_are_those_of_both_answers(
     assert encoding.kept == 6
     assert [len(pack[0]) + 1 for pack in encoding.packs] == list(encoding.lengths)
     assert 0 < encoding.learned < encoding.tokens
+
+
+def test_pairs_of_conversations_about_two_pictures_pass(
+    pair_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The chosen answer is read about all pictures before it; earlier answers are not learned."""
+    file = write_pairs_about_two(tmp_path / "two", 6) / "train.jsonl"
+    recipe = pair_recipe(train_dataset_path=str(file))
+    check_recipe(recipe)
+    assert encode_pairs(TrainRecipe(resolve_recipe(recipe)), 6).kept == 6
+    rewrite(file, lambda row: row | {"objects": row["objects"] | {"image_id": [0] * 4}})
+    encoding = encode_pairs(TrainRecipe(resolve_recipe(recipe)), 6)
+    assert len(encoding.unread) == 6
+    assert "of image 1 is read as one of image 2" in encoding.unread[0]
 
 
 def test_pairs_that_are_too_long_are_counted(

@@ -1,0 +1,166 @@
+"""`python benchmarks/views.py [FOLDER] [--steps N]`: views in one question, against zoom=tiles (tiny model).
+
+The pictures are four times as large as those that the first model was trained on, with shapes of the same
+size, and a model sees each picture with the pixels of a small one: `far` of benchmarks/better_answers.py.
+Three models: `small` knows small pictures alone; `large` goes on from it on large pictures; `views` goes on
+from it on the same large pictures, shown with four overlapping tiles. Each answers 128 new large pictures:
+alone, with zoom=tiles, and with views. Printed are scores, tokens of the prompts and answers, and seconds an
+image, of a processor and on the clock. Takes about 25 minutes of a processor with one thread; what is there
+already is kept.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+from benchmarks.module_call import call
+
+if TYPE_CHECKING:
+    from infer.engines.protocol import Engine, RawAnswer, Request
+
+MAX_PIXELS = 64 * 64
+MAX_LENGTH = 512
+VIEWS = "views=global+tiles"
+LARGE: list[str] = ["seed=1", "image_size=128", "cells=16"]
+METRICS = ("AP50", "f1_50", "precision_50", "recall_50", "mean_iou")
+COSTS = ("questions", "tokens", "CPU s", "seconds")
+ROWS: tuple[tuple[str, str, list[str]], ...] = (
+    ("small", "large", []),
+    ("small", "large", ["zoom=tiles"]),
+    ("small", "large", [VIEWS]),
+    ("large", "large", []),
+    ("large", "large", ["zoom=tiles"]),
+    ("views", "large", []),
+    ("views", "large", [VIEWS]),
+    ("views", "views", []),
+)
+"""The model, the data set that it is asked about, and how. The last two show the model the same."""
+
+
+def main() -> None:
+    """Make missing data and models, ask in every way, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "views")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of each training (1000)")
+    parser.add_argument("--images", type=int, default=8000, help="training pictures of each size (8000)")
+    parser.add_argument("--val-images", type=int, default=128, help="pictures that are asked about (128)")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    folder = arguments.folder.resolve() / f"seed_{arguments.seed}"
+    prepare_sets(folder, arguments.images, arguments.val_images)
+    models: dict[str, Path] = {}
+    for name in ("small", "large", "views"):
+        start = folder / "base" if name == "small" else models["small"]
+        models[name] = train(folder, name, start, arguments.steps, arguments.seed)
+    rows = [
+        [model, " ".join(words) or ("its own views" if data == "views" else "once"),
+         *ask(models[model], folder / data, words)]
+        for model, data, words in ROWS
+    ]  # fmt: skip
+    sys.stdout.write(table(rows))
+
+
+def prepare_sets(folder: Path, images: int, val_images: int) -> None:
+    """Draw the pictures, and prepare the small ones, the large ones, and the large ones with views."""
+    counts = [f"images={images}", f"val_images={val_images}"]
+    shapes: dict[str, list[str]] = {"small": [], "large": LARGE}
+    for source, words in shapes.items():
+        if not (folder / f"{source}_source").exists():
+            call("prepare.shapes", folder / f"{source}_source", *counts, *words)
+    sets: dict[str, tuple[str, list[str]]] = {
+        "small": ("small", []),
+        "large": ("large", []),
+        "views": ("large", [VIEWS]),
+    }
+    for name, (source, words) in sets.items():
+        call("prepare", "recipes/prepare/demo.yaml", f"source.path={folder / f'{source}_source'}",
+             f"output_dir={folder / name}", *words)  # fmt: skip
+
+
+def train(folder: Path, name: str, start: Path, steps: int, seed: int) -> Path:
+    """Train the model of a data set from a start, unless it is there, and return its folder."""
+    output = folder / f"{name}_model_{steps}"
+    if (output / "train_results.json").is_file():
+        return output
+    if not start.exists():
+        call("train.tiny", start, f"seed={seed}")
+    call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={start}",
+         f"train_dataset_path={folder / name / 'train.jsonl'}", f"seed={seed}",
+         f"eval_dataset_path={folder / name / 'val.jsonl'}", f"max_pixels={MAX_PIXELS}",
+         f"max_seq_len={MAX_LENGTH}", f"max_steps={steps}", f"output_dir={output}",
+         f"logging_dir={output}/visualdl", "grounding_eval_samples=0", "evaluation_strategy=no",
+         "do_eval=false", "save_steps=100000")  # fmt: skip
+    return output
+
+
+class TokenCounter:
+    """An engine that counts questions, and the tokens of prompts and answers."""
+
+    def __init__(self, engine: "Engine", tokenizer: Any) -> None:
+        self.engine, self.tokenizer = engine, tokenizer
+        self.questions = self.tokens = 0
+
+    def answer(self, requests: "Sequence[Request]") -> "list[RawAnswer]":
+        """Answer, and count."""
+        answers = self.engine.answer(requests)
+        self.questions += len(answers)
+        self.tokens += sum(each.prompt_tokens or 0 for each in answers)
+        self.tokens += sum(len(self.tokenizer(each.text)["input_ids"]) for each in answers)
+        return answers
+
+
+def ask(model: Path, dataset: Path, words: list[str]) -> list[float]:
+    """Ask about a data set's validation pictures in one way, and return scores and costs an image."""
+    from grounding.files import write_jsonl
+    from grounding.recipe.loading import load_recipe
+    from infer.asking.dataset_questions import read_questions
+    from infer.asking.ways import ask_batch
+    from infer.engines.opening import open_engine
+    from infer.recipe import InferRecipe, save_recipe
+    from infer.runs.predicted_row import prediction_row
+    from infer.scoring.inputs import read_evaluation
+    from infer.scoring.scorecard import score
+    from models.lookup import find_family
+
+    way = "".join(letter if letter.isalnum() else "_" for letter in " ".join(words)) or "once"
+    output = model / f"{dataset.name}_{way}"
+    recipe = load_recipe(InferRecipe, ROOT / "recipes/infer/demo.yaml", [
+        f"checkpoint={model}", f"dataset={dataset}", f"output_dir={output}", *words])  # fmt: skip
+    questions = read_questions(dataset, "val")
+    tokenizer = find_family({"model_type": "qwen3_vl"}).load_encoder(model).tokenizer
+    counting = TokenCounter(open_engine(recipe), tokenizer)
+    before, start = time.process_time(), time.perf_counter()
+    answered = [
+        answer
+        for first in range(0, len(questions), recipe.batch_size)
+        for answer in ask_batch(counting, questions[first : first + recipe.batch_size], recipe)
+    ]
+    seconds = (time.process_time() - before, time.perf_counter() - start)
+    save_recipe(recipe)
+    rows = [prediction_row(*pair) for pair in zip(questions, answered, strict=True)]
+    write_jsonl(output / "predictions.jsonl", rows)
+    scores = score(read_evaluation(output / "predictions.jsonl"), with_meteor=False).as_json()
+    costs = (counting.questions, counting.tokens, *seconds)
+    return [float(scores[metric]) for metric in METRICS] + [cost / len(questions) for cost in costs]
+
+
+def table(rows: list[list[Any]]) -> str:
+    """Return scores and costs an image as a table."""
+    lines = [f"{'model':8}{'asked':20}" + "".join(f"{name:>14}" for name in (*METRICS, *COSTS))]
+    for model, way, *values in rows:
+        shown = "".join(f"{value:14.3f}" for value in values)
+        lines.append(f"{model:8}{way:20}{shown}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
