@@ -5,7 +5,8 @@ Drawn shapes come from `python -m prepare.shapes`. For both, with and without th
 
 - the data pipeline alone: PaddleFormers' data set and collator, record after record in one process with one
   thread, in processor seconds (the quickest of three passes), at the pixel limit of the recipe of
-  Qwen3-VL-8B (photographs) and of the demo (shapes). The collator asks the positions of the plain model. All batches have to be equal bit by bit.
+  Qwen3-VL-8B (photographs) and of the demo (shapes). The collator asks the positions of
+  the plain model. All batches have to be equal bit by bit.
 - size on the disk, and processor time to make the cache in one process.
 - the first step of a training of the tiny model with `python -m train`: from the start of the command to the
   log's line of the first step, in seconds on the clock and of the processor.
