@@ -80,8 +80,13 @@ class TrainRecipe:
 
     def data_files(self, split: str) -> list[Path]:
         """Return the files of a split, "train" or "eval", without the `#100` behind a path."""
+        return [file for file, _ in self.taken_records(split)]
+
+    def taken_records(self, split: str) -> list[tuple[Path, int | None]]:
+        """Return the files of a split, each with how many of its records are taken, None for all."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
-        return [Path(SAMPLING.sub("", word.strip())) for word in words if word.strip()]
+        files = [(SAMPLING.sub("", word), SAMPLING.search(word)) for word in map(str.strip, words) if word]
+        return [(Path(name), int(taken.group()[1:]) if taken else None) for name, taken in files]
 
 
 def uses_fleet(values: Mapping[str, Any]) -> bool:

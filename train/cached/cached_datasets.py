@@ -97,8 +97,7 @@ def matching_sections(
         records = sum(card.counts.values())
         if taken is not None and taken > records:
             raise UserError(
-                f"{file}#{taken}: takes records of {records} twice, which a cache does not go with: write "
-                f"{records} or less, or leave grounding_cache out"
+                f"{file}#{taken}: takes more than the {records} records of the file: write #{records} or less"
             )
         sections[str(file)] = folder
     return sections

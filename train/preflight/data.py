@@ -79,6 +79,26 @@ def cards(recipe: TrainRecipe) -> Iterator[str]:
                 )
 
 
+def repeated_records(recipe: TrainRecipe) -> Iterator[str]:
+    """PaddleFormers repeats a file of which more records are taken than it has, and spoils what it repeats.
+
+    It reads each record twice, and joins the paths of its images with the folder twice. Source: FileReader in
+    paddleformers/datasets/reader/file_reader.py.
+    """
+    for split in SPLITS:
+        for file, taken in recipe.taken_records(split):
+            if taken is None or not file.is_file():
+                continue
+            with file.open("rb") as lines:
+                count = sum(bool(line.strip()) for line in lines)
+            if taken > count:
+                yield (
+                    f"{split}_dataset_path: {file}#{taken} takes more records than the {count} of the file, "
+                    f"and PaddleFormers does not find the images of repeated ones: write #{count} or less, "
+                    f"and give the file a larger share ({split}_dataset_prob)"
+                )
+
+
 def curve_questions(recipe: TrainRecipe) -> Iterator[str]:
     """The curves of box scores need a question about boxes; a data set can ask for words alone."""
     for file in recipe.data_files("eval") if recipe.number("grounding_eval_samples") > 0 else ():

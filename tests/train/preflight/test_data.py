@@ -202,6 +202,15 @@ def test_replayed_answers_have_any_system_prompt_and_may_have_no_image(
                 check_recipe(make_recipe(**both))
 
 
+def test_no_more_records_are_taken_than_a_file_has(make_recipe: Callable[..., Path], prepared: Path) -> None:
+    count = len((prepared / "train.jsonl").read_text().splitlines())
+    keys = data_keys(prepared)
+    check_recipe(make_recipe(**keys | {"train_dataset_path": f"{prepared / 'train.jsonl'}#{count}"}))
+    repeated = keys | {"train_dataset_path": f"{prepared / 'train.jsonl'}#{count + 1}"}
+    with pytest.raises(UserError, match=rf"train\.jsonl#{count + 1} takes more records than the {count} of"):
+        check_recipe(make_recipe(**repeated))
+
+
 def test_nobody_trains_on_the_calibration_part(make_recipe: Callable[..., Path], prepared: Path) -> None:
     part = prepared / "calibration.jsonl"
     shutil.copyfile(prepared / "train.jsonl", part)

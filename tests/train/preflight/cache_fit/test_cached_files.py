@@ -138,7 +138,7 @@ def test_a_damaged_cache_is_named(cached: Cached) -> None:
 def test_records_that_are_taken_twice_are_refused(cached: Cached) -> None:
     path = cached.values["train_dataset_path"]
     [said] = cached.problems(train_dataset_path=f"{path}#49")
-    assert "takes records of 48 twice" in said
+    assert "takes more than the 48 records of the file" in said
 
 
 def test_random_stand_ins_are_refused(cached: Cached) -> None:
