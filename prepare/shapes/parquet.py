@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from grounding.files import replacing
 from prepare.progress import progress_bar
 from prepare.shapes.picture import encode_png, render_scene
-from prepare.shapes.scenes import Scene, ShapeSettings
+from prepare.shapes.scenes import Scene, ShapeSettings, box_in_pixels
 
 ROWS_PER_GROUP = 1000
 
@@ -52,8 +52,7 @@ def write_split(path: Path, scenes: Sequence[Scene], settings: ShapeSettings, fi
 
 
 def _make_row(scene: Scene, settings: ShapeSettings, image_id: int) -> dict[str, Any]:
-    cell = settings.image_size // settings.cells
-    boxes = [[float(edge * cell) for edge in box] for _, box in scene]
+    boxes = [box_in_pixels(box, settings) for _, box in scene]
     return {
         "image_id": image_id,
         "image": {"bytes": encode_png(render_scene(scene, settings)), "path": f"{image_id:012d}.png"},

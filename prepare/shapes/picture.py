@@ -4,10 +4,7 @@ import io
 
 from PIL import Image, ImageDraw
 
-from prepare.shapes.scenes import COLOUR_VALUES, Scene, ShapeSettings
-
-SUPERSAMPLING = 4
-"""Shapes are drawn this many times larger and then reduced, so that slanted edges are smooth."""
+from prepare.shapes.scenes import COLOUR_VALUES, SUPERSAMPLING, Scene, ShapeSettings
 
 GROUND = (128, 128, 128)
 """Grey is 0 after the image processor's normalisation, which lets a small model learn fastest."""

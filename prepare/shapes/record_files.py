@@ -11,7 +11,7 @@ from grounding.prompts import SYSTEM_PROMPT, draw
 from prepare.progress import progress_bar
 from prepare.questions.record_lines import make_line
 from prepare.shapes.picture import render_scene
-from prepare.shapes.scenes import Scene, ShapeSettings
+from prepare.shapes.scenes import Scene, ShapeSettings, box_in_pixels
 
 EVERYTHING = ("Detect every object in the picture.", "Detect every object in each of the pictures.")
 ONE_CLASS = ("Find the {name} in the picture.", "Find every {name} in the pictures.")
@@ -63,6 +63,11 @@ def _records(
     yield _record(names, scenes, settings, question, (index,))
 
 
+def _plain(number: float) -> float:
+    """Return a whole number as an integer, as annotations have it."""
+    return int(number) if number.is_integer() else number
+
+
 def _record(
     names: Sequence[str],
     scenes: Sequence[Scene],
@@ -70,9 +75,8 @@ def _record(
     question: str,
     wanted: Sequence[int],
 ) -> dict[str, Any]:
-    cell = settings.image_size // settings.cells
     found = [
-        (picture, settings.classes[index], [edge * cell for edge in box])
+        (picture, settings.classes[index], [_plain(edge) for edge in box_in_pixels(box, settings)])
         for picture, scene in enumerate(scenes)
         for index, box in scene
         if index in wanted

@@ -21,6 +21,9 @@ SHAPES = ("circle", "square", "triangle", "diamond")
 LAYOUTS = ("parquet", "yolo", "records")
 """COCO's parquet, YOLO folders, or ms-swift's records."""
 
+SUPERSAMPLING = 4
+"""Shapes are drawn this many times larger and then reduced, so that edges can lie between pixels."""
+
 ATTEMPTS = 1000
 """Attempts to find a new image, before the settings are refused as impossible."""
 
@@ -40,7 +43,9 @@ class ShapeSettings:
     val_images: int = setting("validation images", 128)
     seed: int = setting("decides everything that is drawn", 0)
     image_size: int = setting("side of the square images, pixels", 64)
-    cells: int = setting("boxes snap to a grid of this many cells a side", 8)
+    cells: int = setting(
+        "boxes snap to a grid of this many cells a side; 4 times image_size: quarters of pixels", 8
+    )
     min_cells: int = setting("side of the smallest shape, in cells", 2)
     max_cells: int = setting("side of the largest shape, in cells", 4)
     max_objects: int = setting("most shapes in an image; each class at most once", 2)
@@ -65,8 +70,11 @@ class ShapeSettings:
             raise UserError(
                 f"images={self.images}, val_images={self.val_images}: at least 1 and 0 are needed"
             )
-        if self.cells < 1 or self.image_size < 1 or self.image_size % self.cells:
-            raise UserError(f"cells: {self.cells} cells do not divide an image of {self.image_size} pixels")
+        if self.cells < 1 or self.image_size < 1 or (self.image_size * SUPERSAMPLING) % self.cells:
+            raise UserError(
+                f"cells: {self.cells} cells do not divide an image of {self.image_size} pixels, nor one of "
+                f"{SUPERSAMPLING} times as many a side"
+            )
         if not 1 <= self.min_cells <= self.max_cells <= self.cells:
             raise UserError(
                 f"min_cells={self.min_cells}, max_cells={self.max_cells}, cells={self.cells}: "
@@ -84,6 +92,11 @@ class ShapeSettings:
             raise UserError(f"classes: {self.classes}: at least one is needed, and each once")
         if not 1 <= self.max_objects <= len(self.classes):
             raise UserError(f"max_objects: {self.max_objects} is not from 1 to {len(self.classes)} classes")
+
+
+def box_in_pixels(box: CellBox, settings: ShapeSettings) -> tuple[float, ...]:
+    """Return a box as xyxy in pixels."""
+    return tuple(edge * settings.image_size / settings.cells for edge in box)
 
 
 def draw_scenes(settings: ShapeSettings) -> Iterator[Scene]:

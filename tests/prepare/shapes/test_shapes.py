@@ -3,6 +3,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageChops
@@ -11,8 +12,8 @@ from grounding.errors import UserError
 from grounding.recipe.loading import load_recipe, load_settings
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
-from prepare.shapes.picture import GROUND, SUPERSAMPLING, render_scene
-from prepare.shapes.scenes import ShapeSettings, draw_scenes
+from prepare.shapes.picture import GROUND, render_scene
+from prepare.shapes.scenes import COLOUR_VALUES, ShapeSettings, box_in_pixels, draw_scenes
 from prepare.shapes.source_files import write_source
 
 DEMO = Path(__file__).parents[3] / "recipes" / "prepare" / "demo.yaml"
@@ -44,7 +45,23 @@ def test_shapes_fill_their_boxes_exactly() -> None:
         image = render_scene(scene, settings)
         ground = Image.new("RGB", image.size, GROUND)
         assert ImageChops.difference(image, ground).getbbox() == tuple(edge * cell for edge in box)
-    assert SUPERSAMPLING > 1
+
+
+def test_edges_can_lie_between_pixels() -> None:
+    settings = ShapeSettings(
+        images=20, val_images=0, cells=256, min_cells=33, max_cells=99, max_objects=1, classes=["red square"]
+    )
+    for scene in draw_scenes(settings):
+        ((_, box),) = scene
+        x1, y1, x2, y2 = box_in_pixels(box, settings)
+        red = np.asarray(render_scene(scene, settings), float)[:, :, 0] - GROUND[0]
+        covered = red / (COLOUR_VALUES["red"][0] - GROUND[0])
+        assert covered.sum() == pytest.approx((x2 - x1) * (y2 - y1), rel=5e-3)  # colours are whole numbers
+        columns = covered.max(axis=0)
+        assert columns.sum() == pytest.approx(x2 - x1, abs=0.02)
+        assert (columns * (np.arange(64) + 0.5)).sum() / columns.sum() == pytest.approx(
+            (x1 + x2) / 2, abs=0.03
+        )
 
 
 def test_the_same_settings_write_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
