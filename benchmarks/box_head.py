@@ -1,7 +1,7 @@
 """`python benchmarks/box_head.py [FOLDER]`: what does a box head add to a middling and to a better model?
 
 Trains the tiny model on drawn shapes: first on coarse cells, as benchmarks/confidence.py does (600 and 500
-steps), then on shapes at any pixel, with sides of 12 to 32 of 64 pixels, whose truth is not on that grid. Its
+steps), then on shapes whose edges lie at quarters of pixels, with sides of 12 to 32 of 64 pixels. Its
 early checkpoint there is the middling model, a later one of the same training the learned model.
 `train.box_head` makes a head for each, on its own answers to 1,000 training questions (two each), and a
 calibration is fitted to its answers to 200, unless too few of them are wrong. Then 256 validation images are
@@ -62,7 +62,7 @@ from train.box_head.head_making import make_box_head
 from train.box_head.learned_boxes import MATCHED
 
 IMAGES, VAL_IMAGES, SMALL_SIDE = 4000, 512, 18.5
-DRAWN = ("cells=64", "min_cells=12", "max_cells=32")
+DRAWN = ("cells=256", "min_cells=48", "max_cells=128")
 QUESTIONS, CALIBRATED_ON, ASKED, DRAWS = 1000, 200, 256, 1000
 JOINT = "joint"
 STATES, SEEDS_ADD = ("middling", "learned", JOINT), (21, 31, 31)

@@ -25,7 +25,7 @@ from grounding.categories import number_categories
 from grounding.prompts import SYSTEM_PROMPT
 from models.arithmetic import fast_arithmetic
 from train.launch import start
-from train.launch.command import INSIDE, PADDLEFORMERS_FLAGS, command
+from train.launch.command import INSIDE, PADDLEFORMERS_FLAGS
 from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,8 +205,7 @@ def train_here(forking_trainer: Path) -> TrainHere:
     Where Paddle's launcher would start one process, that is a fork of one that has PaddleFormers imported.
     """
 
-    def command_of_fork(*given: Any) -> list[str]:
-        words = command(*given)
+    def in_a_fork(words: list[str]) -> list[str]:
         if PLAIN_PROCESS not in words or words[words.index("--nproc_per_node") + 1] != "1":
             return words
         asking = str(Path(__file__).with_name("asked_trainer.py"))
@@ -225,7 +224,8 @@ def train_here(forking_trainer: Path) -> TrainHere:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("OMP_NUM_THREADS", "1")
-                patch.setattr(start, "command", command_of_fork)
+                plain = start.command
+                patch.setattr(start, "command", lambda *given: in_a_fork(plain(*given)))
                 code = train_sequence(recipes, words)
         finally:
             logger.setLevel(level)

@@ -2,7 +2,7 @@
 
 Importing PaddleFormers, and Paddle once more for its launcher, takes longer than a few steps of a tiny model.
 `asked_trainer.py` stands in the place of the launcher: it sends its arguments, environment and output, and
-ends with the exit code of the fork. A fork ends with the one that asked for it.
+ends with the exit code of the fork. A fork ends with the one that asked for it, and its workers with it.
 """
 
 import json
@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 MOST_BYTES = 1 << 20
@@ -43,12 +44,15 @@ def _answer(asked: socket.socket) -> None:
         _train(json.loads(message), outputs)
     for output in outputs:
         os.close(output)
-    while not (ended := os.waitpid(process, os.WNOHANG))[0]:
-        if select.select([asked], [], [], SECONDS)[0]:  # nothing more is sent: the asking process has ended
-            os.killpg(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-            return
-    asked.sendall(str(os.waitstatus_to_exitcode(ended[1])).encode())
+    ended = 0, 0
+    while not ended[0] and not select.select([asked], [], [], SECONDS)[0]:  # what asks sends nothing more
+        ended = os.waitpid(process, os.WNOHANG)
+    with suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)  # its loader's workers, or all of it if what has asked is gone
+    if ended[0]:
+        asked.sendall(str(os.waitstatus_to_exitcode(ended[1])).encode())
+    else:
+        os.waitpid(process, 0)
 
 
 def _train(asked: dict[str, object], outputs: list[int]) -> None:

@@ -108,7 +108,7 @@ def check_recipe(
 
 def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> Iterable[str]:
     """Yield lines about what the run will do, and add the problems that come up to `problems`."""
-    from train.preflight.data import cards, curve_questions, records, repeated_records
+    from train.preflight.data import DATA_CHECKS
     from train.preflight.forecast import (
         encode_records,
         encoding_lines,
@@ -118,15 +118,7 @@ def foresee(recipe: TrainRecipe, options: CheckOptions, problems: list[str]) -> 
     )
     from train.preflight.template import template_fits, template_known
 
-    for check in (
-        records,
-        repeated_records,
-        cards,
-        curve_questions,
-        joint_head_pictures,
-        template_known,
-        template_fits,
-    ):
+    for check in (*DATA_CHECKS, joint_head_pictures, template_known, template_fits):
         problems.extend(check(recipe))
     encoding = None
     if any(problem.startswith(ENCODING_KEYS) for problem in problems):

@@ -116,6 +116,9 @@ def curve_questions(recipe: TrainRecipe) -> Iterator[str]:
             yield f"grounding_eval_samples: {file} has no question about boxes: write 0"
 
 
+DATA_CHECKS = (records, repeated_records, cards, curve_questions)
+
+
 def file_problems(file: Path, check: RowCheck = check_record) -> Iterator[str]:
     """Yield each kind of problem in a JSONL file once: the first line with it, and how many more there are.
 

@@ -101,7 +101,7 @@ FREE_TEXT = frozenset(
         *("output_signal_dir", "run_name", "metric_for_best_model", "wandb_api_key", "wandb_http_proxy"),
         *("resume_from_checkpoint", "resume_from_huggingface_ckpt", "metrics_output_path"),
         *("nccl_comm_group_config", "estimation_output_file", "dataset_text_field"),
-        *("adaptive_max_imgtoken_option", "adaptive_max_imgtoken_rate"),
+        *("adaptive_max_imgtoken_option", "adaptive_max_imgtoken_rate", "grounding_cache"),
         # Choices that nothing reads which trains Qwen3-VL, or paddlefleet alone.
         *("moe_multimodal_dispatch_use_allgather", "moe_gate", "image_dtype", "chat_template"),
         *("lr_scheduler", "cp_comm_type", "fp8", "sharding_parallel_mesh_dimension", "softmax_type"),
