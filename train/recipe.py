@@ -85,8 +85,13 @@ class TrainRecipe:
     def taken_records(self, split: str) -> list[tuple[Path, int | None]]:
         """Return the files of a split, each with how many of its records are taken, None for all."""
         words = str(self.values.get(f"{split}_dataset_path") or "").split(",")
-        files = [(SAMPLING.sub("", word), SAMPLING.search(word)) for word in map(str.strip, words) if word]
-        return [(Path(name), int(taken.group()[1:]) if taken else None) for name, taken in files]
+        return [taken_of_file(word.strip()) for word in words if word.strip()]
+
+
+def taken_of_file(word: str) -> tuple[Path, int | None]:
+    """Return the file of `FILE` or `FILE#100`, and how many of its records are taken, None for all."""
+    taken = SAMPLING.search(word)
+    return Path(SAMPLING.sub("", word)), int(taken.group()[1:]) if taken else None
 
 
 def uses_fleet(values: Mapping[str, Any]) -> bool:

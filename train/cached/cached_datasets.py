@@ -14,6 +14,7 @@ from train.cached.encoding_settings import encoding_settings
 from train.cached.fitting_section import find_section
 from train.cached.section import Settings
 from train.cached.section_reader import ROW_KEY, CachedRow, is_stored, open_section, read_sequence
+from train.recipe import taken_of_file
 
 Undo = Callable[[], None]
 SECTIONS = "grounding_sections"
@@ -75,12 +76,8 @@ def data_set_files(paths: object, shares: object) -> list[tuple[Path, int | None
     Files of which the mix takes nothing are left out. Source: MultiSourceDataset in
     paddleformers/datasets/reader/multi_source_datasets.py.
     """
-    found = []
-    for word, share in zip(_words(paths), _words(shares), strict=False):
-        path, _, count = word.partition("#")
-        if float(share) > 0:
-            found.append((Path(path), int(count) if count else None))
-    return found
+    words = zip(_words(paths), _words(shares), strict=False)
+    return [taken_of_file(word) for word, share in words if float(share) > 0]
 
 
 def matching_sections(

@@ -20,7 +20,7 @@ from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
 from prepare.recipe import YesNoQuestions
-from prepare.write import drawn_files, image_files, shown_boxes
+from prepare.write import image_files, shown_boxes
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -121,23 +121,12 @@ def test_a_turned_image_is_shown_upright(
 
 
 def test_an_interrupted_run_ends_with_the_same_bytes(
-    source: Path, tmp_path: Path, make_recipe: Make, read_folder: Make, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, make_recipe: Make, read_folder: Make, interrupt_at_the_fifth_picture: Make
 ) -> None:
     recipe = {"total_samples": None, "yes_no": YesNoQuestions(0.6)}
     prepare_dataset(make_recipe(output_dir=str(tmp_path / "undisturbed"), **recipe))
-    written, write = [], drawn_files.write_image
-
-    def stop_at_the_fifth(data: bytes, path: Path) -> None:
-        if len(written) == 5:
-            raise KeyboardInterrupt
-        written.append(path)
-        write(data, path)
-
-    monkeypatch.setattr(drawn_files, "write_image", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_dataset(make_recipe(**recipe))
+    interrupt_at_the_fifth_picture(lambda: prepare_dataset(make_recipe(**recipe)))
     assert not (tmp_path / "dataset/card.json").exists()
-    monkeypatch.setattr(drawn_files, "write_image", write)
     prepare_dataset(make_recipe(**recipe))
     assert read_folder(tmp_path / "dataset") == read_folder(tmp_path / "undisturbed")
 

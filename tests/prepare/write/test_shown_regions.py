@@ -23,7 +23,6 @@ from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
 from prepare.recipe import CalibrationPart, DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
-from prepare.write import drawn_files
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -167,23 +166,14 @@ def test_questions_whether_a_box_is_right_and_for_words_go_together(source: Path
 
 
 def test_an_interrupted_run_ends_with_the_same_bytes(
-    source: Path, tmp_path: Path, read_folder: Make, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, read_folder: Make, interrupt_at_the_fifth_picture: Make
 ) -> None:
     regions = DescribingQuestions(0.4, ["blur", "crop"])
     prepare_dataset(recipe_of(source, tmp_path / "undisturbed", regions=regions))
-    written, write = [], drawn_files.write_image
-
-    def stop_at_the_fifth(data: bytes, path: Path) -> None:
-        if len(written) == 5:
-            raise KeyboardInterrupt
-        written.append(path)
-        write(data, path)
-
-    monkeypatch.setattr(drawn_files, "write_image", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_dataset(recipe_of(source, tmp_path / "dataset", regions=regions))
+    interrupt_at_the_fifth_picture(
+        lambda: prepare_dataset(recipe_of(source, tmp_path / "dataset", regions=regions))
+    )
     assert not (tmp_path / "dataset/card.json").exists()
-    monkeypatch.setattr(drawn_files, "write_image", write)
     prepare_dataset(recipe_of(source, tmp_path / "dataset", regions=regions))
     assert read_folder(tmp_path / "dataset") == read_folder(tmp_path / "undisturbed")
 

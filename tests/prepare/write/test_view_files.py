@@ -20,7 +20,6 @@ from prepare.check.dataset import OTHER_VIEW, check_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
-from prepare.write import drawn_files
 from train.preflight.data import file_problems
 
 Make = Callable[..., Any]
@@ -103,22 +102,11 @@ def test_candidates_decide_which_parts_are_shown(source: Path, tmp_path: Path, m
 
 
 def test_an_interrupted_run_ends_with_the_same_bytes(
-    source: Path, tmp_path: Path, make_recipe: Make, read_folder: Make, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, make_recipe: Make, read_folder: Make, interrupt_at_the_fifth_picture: Make
 ) -> None:
     recipe = {"total_samples": None, **VIEWS}
     prepare_dataset(make_recipe(output_dir=str(tmp_path / "undisturbed"), **recipe))
-    written, write = [], drawn_files.write_image
-
-    def stop_at_the_fifth(data: bytes, path: Path) -> None:
-        if len(written) == 5:
-            raise KeyboardInterrupt
-        written.append(path)
-        write(data, path)
-
-    monkeypatch.setattr(drawn_files, "write_image", stop_at_the_fifth)
-    with pytest.raises(KeyboardInterrupt):
-        prepare_dataset(make_recipe(**recipe))
-    monkeypatch.setattr(drawn_files, "write_image", write)
+    interrupt_at_the_fifth_picture(lambda: prepare_dataset(make_recipe(**recipe)))
     prepare_dataset(make_recipe(**recipe))
     assert read_folder(tmp_path / "dataset") == read_folder(tmp_path / "undisturbed")
     prepare_dataset(make_recipe(total_samples=None, overwrite=True))

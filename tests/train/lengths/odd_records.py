@@ -1,11 +1,17 @@
 """Records with images of many sizes and kinds, and some that a run drops."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parents[3]
+READ = "READ "
 SIZES = ((64, 64), (40, 300), (300, 40), (7, 9), (1, 250), (250, 1), (127, 65), (16, 400), (33, 47))
 
 
@@ -40,3 +46,23 @@ def write_records(folder: Path, count: int) -> Path:
     rows[10]["label"] = [0]
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "train.jsonl"
+
+
+def damage_image(path: Path) -> None:
+    """Put a picture with a sound header in the place of an image: only decoding finds that it is cut."""
+    Image.effect_noise((90, 90), 50).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def rows_of(script: Path, *words: Path) -> list[dict[str, Any]]:
+    """Run a script of the tests, and return the rows of JSON that it prints behind READ."""
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return [json.loads(line.removeprefix(READ)) for line in done.stdout.splitlines() if line.startswith(READ)]
