@@ -47,7 +47,7 @@ from grounding.errors import run_command
 from train.launch import command
 command.PLUGIN = Path(sys.argv.pop(1))
 from train.__main__ import main
-sys.exit(run_command(main))
+sys.exit(run_command(main, resumes=False))
 """
 """`python -m train` with another plug-in."""
 

@@ -131,4 +131,4 @@ def share_of(right: Sequence[bool]) -> Proportion:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

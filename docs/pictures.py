@@ -65,4 +65,4 @@ def save(driver: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

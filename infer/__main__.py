@@ -1,4 +1,7 @@
-"""`python -m infer RECIPE [key=value ...]`: ask a model the questions of a data set, and score its boxes."""
+"""`python -m infer RECIPE [key=value ...]`: ask a model the questions of a data set, and score its boxes.
+
+Interrupted runs resume: repeat the command.
+"""
 
 import sys
 from pathlib import Path

@@ -140,4 +140,4 @@ def write_masks(image: Path, prompt: "MaskPrompt", settings: SegmentSettings) ->
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

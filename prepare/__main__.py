@@ -14,7 +14,8 @@ def main() -> int:
     path, overrides = recipe_arguments(
         PrepareRecipe,
         prog="python -m prepare",
-        description="Turn annotated photographs into JSONL, images/, annotations_val.json and card.json.",
+        description="Turn annotated photographs into JSONL, images/, annotations_val.json and card.json. "
+        "Interrupted runs resume: repeat the command.",
         example="python -m prepare recipes/prepare/coco.yaml seed=7 output_dir=data/coco_seed7",
     )
     recipe = load_recipe(PrepareRecipe, path, overrides)

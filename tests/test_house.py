@@ -1,5 +1,6 @@
 """The rules of the house that no tool checks: small folders, one name for one thing, quick --help."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from benchmarks.structure import files_per_folder, function_lengths, module_homo
 
 ROOT = Path(__file__).parents[1]
 MOST_FILES, MOST_LINES = 13, 50
+COMMANDS = {"benchmarks", "chain", "docs", "infer", "prepare", "train", "visualize"}
+"""The folders that have commands."""
+
 ONE_FILE_A_KIND = {"prepare/sources/formats"}
 """Folders in which every file is one kind of the same thing, so their number is that of the kinds."""
 
@@ -25,6 +29,17 @@ def test_folders_and_functions_are_small() -> None:
 def test_a_name_stands_for_one_thing() -> None:
     assert module_homonyms(ROOT) == []
     assert public_homonyms(ROOT) == []
+
+
+def test_ctrl_c_promises_to_resume_where_the_help_does() -> None:
+    promising, saying = set(), set()
+    for path in sorted(ROOT.glob("[a-z]*/**/*.py")):
+        text = path.read_text(encoding="utf-8") if path.parts[len(ROOT.parts)] in COMMANDS else ""
+        if call := re.search(r"\brun_command\(\w+(, resumes=False)?\)", text):
+            name = str(path.relative_to(ROOT))
+            promising |= set() if call[1] else {name}
+            saying |= {name} if re.search(r"Interrupted\s\w+\sresume|to resume", text) else set()
+    assert promising == saying != set()
 
 
 def processor_seconds_of_children() -> float:

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in arguments.run(arguments):
             print_result(line)
 
-    return run_command(command)
+    return run_command(command, resumes=False)
 
 
 def _add_draw(subparsers: Any) -> None:

@@ -12,7 +12,8 @@ EPILOG = """Samples answers to the questions of the training split, grades every
 0.3 to 0.6, wrong label, invented, copied, unstable), and writes a data set of what is hard:
 train.jsonl repeats each record by its weight, hard.jsonl has each once. Hard negatives ask for
 what the model invents, and for the category that an object is most often taken for.
-graded.jsonl says what is wrong with each question, samples.jsonl has the answers.
+graded.jsonl says what is wrong with each question, samples.jsonl has the answers. Interrupted
+runs resume: repeat the command.
 
 examples:
   python -m infer.mine checkpoints/demo/full data/demo limit=2000

@@ -1,6 +1,5 @@
 """The recipes of recipes/train: what their files and the table say, and each of them run on a CPU."""
 
-import json
 import os
 import re
 import subprocess
@@ -232,9 +231,7 @@ def test_a_row_of_the_table_says_what_the_plan_says(row: tuple[str, int, int, st
     assert plan.total_bytes_per_gpu / memory_plan.GIB == pytest.approx(calculated, abs=1)
 
 
-# Real runs. Starting takes most of the time of each: all but the curriculum are forks of one process.
-
-RUNNER = Path(__file__).with_name("forked_runs.py")
+# Real runs.
 
 
 @pytest.fixture(scope="module")
@@ -264,33 +261,16 @@ def workplace(
     return words
 
 
-@pytest.fixture(scope="module")
-def exit_codes(
-    workplace: Callable[[str], list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, int]:
-    """Train every recipe outside of the curriculum; return their exit codes."""
-    runs = tmp_path_factory.mktemp("runs") / "runs.json"
-    overlay = read_overlay(OVERLAY)
-    runs.write_text(json.dumps([[str(path), [*overlay, *workplace(name)]] for name, path in ALONE.items()]))
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, str(RUNNER), str(runs)], cwd=ROOT, env=variables, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = [json.loads(line[4:]) for line in done.stdout.splitlines() if line.startswith("RUN ")]
-    return {Path(row["recipe"]).stem: row["code"] for row in rows}
-
-
 @pytest.mark.slow
 @pytest.mark.xdist_group("recipes")
 @pytest.mark.parametrize("name", ALONE)
 def test_a_recipe_runs_on_a_cpu(
-    exit_codes: dict[str, int], workplace: Callable[[str], list[str]], name: str
+    train_here: TrainHere, workplace: Callable[[str], list[str]], name: str
 ) -> None:
     words = workplace(name)
+    code, said = train_here([ALONE[name]], [*read_overlay(OVERLAY), *words])
+    assert code == 0, said
     folder = Path(words[-1].removeprefix("output_dir="))
-    said = "".join(path.read_text(encoding="utf-8")[-2000:] for path in (folder / "logs").glob("*.log"))
-    assert exit_codes[name] == 0, said
     assert list(folder.glob("*.safetensors"))
     assert_ran_as_its_recipe_says(RECIPES[name], folder, {word.partition("=")[0] for word in words})
 

@@ -35,4 +35,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     start_logging()
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

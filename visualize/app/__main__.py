@@ -61,4 +61,4 @@ def _parse(argv: Sequence[str] | None) -> tuple[Path | None, list[str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))

@@ -99,4 +99,4 @@ def encoded_records(recipe: TrainRecipe) -> list[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, resumes=False))
