@@ -1,12 +1,14 @@
 """`python benchmarks/candidates.py [FOLDER]`: what do a detector's boxes in the question bring?
 
-A tiny model learns to find drawn shapes, once from plain questions and once from questions that list
-candidates (`candidates.file` of a prepare recipe; a number alone is the answer from an IoU of 0.75 on, all
-else is as by default). Both take the same number of steps from the same random weights. The detector is
-made up: it misses 30 % of the objects, 30 % of its boxes are false, the others are off by up to 6 % of a
-side, and the scores of right and false boxes overlap. Four things are scored on pictures that nobody was
-trained on: the detector alone, at the threshold of scores that gives it the best F1 on these very pictures;
-the model that never saw candidates; the model with candidates; and the same model without them.
+A tiny model that finds shapes in small pictures goes on with pictures that are four times as large and seen
+with the pixels of a small one: once with plain questions (`large` of benchmarks/views.py, whose folder this
+shares) and once with questions that list candidates (`candidates.file` of a prepare recipe; a number alone is
+the answer from an IoU of 0.75 on, all else is as by default). Both take the same number of steps.
+
+The detector is made up: it misses 30 % of the objects, 30 % of its boxes are false, the others are off by up
+to 6 % of a side, and the scores of right and false boxes overlap. Four things are scored on pictures that
+nobody was trained on: the detector alone, at the threshold of scores that gives it the best F1 on these very
+pictures; the model that never saw candidates; the model with candidates; and the same model without them.
 
 A cell is the mean over the seeds, with the lowest and the highest, or the bootstrap interval of the
 pictures for one seed. Exit code 1 if F1 with candidates is not at least 0.05 over the better of detector
@@ -29,6 +31,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+from benchmarks import views
 from benchmarks.module_call import call, timed_call
 from grounding.boxes import Box, Size, iou
 from grounding.files import write_json
@@ -37,15 +40,15 @@ from grounding.samples import Detection
 from grounding.tables import format_table
 from infer.scoring.scorecard import score_predictions
 
-SHAPES = {"images": 6000, "val_images": 256, "cells": 16, "min_cells": 2, "max_cells": 5, "max_objects": 3}
-SIDE = 64
+SIDE = 128
+"""Of a picture, in pixels; shapes have an eighth to a quarter of it."""
+
 MISSING, FALSE, OFF = 0.3, 0.3, 0.06
 """Shares: of objects that are missed, of boxes that are false, and of a side by which right boxes are off."""
 
 GOOD = 0.75
 """IoU from which an answer names a candidate by its number alone."""
 
-STEPS, RATE = 1200, 3e-3
 LEAST_GAIN, MOST_LOST = 0.05, 0.01
 DETECTOR, PLAIN, LISTED, REMOVED = (
     "detector alone, best threshold",
@@ -53,6 +56,7 @@ DETECTOR, PLAIN, LISTED, REMOVED = (
     "model with candidates",
     "the same, candidates removed",
 )
+DATASETS = {PLAIN: "large", LISTED: "listed"}
 THRESHOLDS = (0.0, *(step / 20 for step in range(5, 19)))
 
 
@@ -78,7 +82,7 @@ class Places:
 
     @property
     def home(self) -> Path:
-        """The folder of the seed."""
+        """The folder of the seed, as benchmarks/views.py fills it."""
         return self.folder / f"seed_{self.seed}"
 
     @property
@@ -86,13 +90,18 @@ class Places:
         """The detector's boxes."""
         return self.home / "detector.json"
 
+    @property
+    def truth(self) -> Path:
+        """The data set of plain questions."""
+        return self.home / DATASETS[PLAIN]
+
     def dataset(self, arm: str) -> Path:
         """Return the data set that an arm is trained on."""
-        return self.folder / "plain" if arm == PLAIN else self.home / "listed"
+        return self.home / DATASETS[arm]
 
     def model(self, arm: str) -> Path:
         """Return the model of an arm."""
-        return self.home / f"{'plain' if arm == PLAIN else 'listed'}_{self.steps}"
+        return views.model_folder(self.home, DATASETS[arm], self.steps)
 
 
 def main() -> int:
@@ -100,24 +109,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "candidates")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"of each training ({STEPS})")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, a core each (2)")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "views")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--steps", type=int, default=views.STEPS, help=f"of each training ({views.STEPS})")
+    parser.add_argument("--jobs", type=int, default=2, help="seeds at a time, a core each (2)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    folder = given.folder.resolve()
-    source, plain = folder / "source", folder / "plain"
-    timed_call(source, "prepare.shapes", source, *(f"{key}={value}" for key, value in SHAPES.items()))
-    prepare(source, plain)
-    seeds = [Places(folder, number, given.steps) for number in given.seeds]
-    for places in seeds:
-        detect(plain, places)
-        words = (f"candidates.file={places.results}", f"candidates.good={GOOD}")
-        prepare(source, places.dataset(LISTED), *words)
-        timed_call(places.home / "base", "train.tiny", places.home / "base", f"seed={places.seed}")
+    seeds = [Places(given.folder.resolve(), number, given.steps) for number in given.seeds]
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
-        list(pool.map(train, *zip(*((each, arm) for arm in (PLAIN, LISTED) for each in seeds), strict=True)))
+        list(pool.map(train, seeds))
     measured = [row for places in seeds for row in measure(places)]
     print(table(measured))
     missed = missed_goals(measured)
@@ -125,24 +125,31 @@ def main() -> int:
     return int(bool(missed))
 
 
-def prepare(source: Path, dataset: Path, *words: str) -> None:
-    """Prepare a data set of the shapes."""
-    call("prepare", "recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={dataset}", *words)
+def train(places: Places) -> None:
+    """Draw, detect, prepare, and train the models of a seed, where they are missing."""
+    views.prepare_sets(places.home, ["small", "large"])
+    detect(places)
+    call("prepare", "recipes/prepare/demo.yaml", f"source.path={places.home / 'large_source'}",
+         f"output_dir={places.dataset(LISTED)}", f"candidates.file={places.results}",
+         f"candidates.good={GOOD}")  # fmt: skip
+    small = views.train(places.home, "small", places.home / "base", places.steps, places.seed)
+    for arm in DATASETS:
+        views.train(places.home, DATASETS[arm], small, places.steps, places.seed)
 
 
-def detect(plain: Path, places: Places) -> None:
+def detect(places: Places) -> None:
     """Write what the made-up detector finds in the pictures of both splits."""
     if places.results.is_file():
         return
-    names = {each["name"]: each["id"] for each in json.loads((plain / "card.json").read_text())["categories"]}
+    card = json.loads((places.truth / "card.json").read_text())
+    names = {each["name"]: each["id"] for each in card["categories"]}
     chance, rows = Random(places.seed), []
     for split in ("train", "val"):
-        for line in (plain / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (places.truth / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
             record = parse_record(json.loads(line))
             objects = record.read_answers(Size(SIDE, SIDE)).detections
             image_id = int(Path(record.image).stem)
             rows += [{"image_id": image_id, **row} for row in detected(objects, names, chance)]
-    places.results.parent.mkdir(parents=True, exist_ok=True)
     write_json(places.results, rows)
 
 
@@ -173,23 +180,10 @@ def row_of(box: Sequence[float], category: int, score: float) -> dict[str, Any]:
 def false_box(boxes: Sequence[Box], chance: Random) -> tuple[float, float, float, float]:
     """Return xywh of a box that is no object."""
     while True:
-        width, height = (SIDE * chance.uniform(1 / 8, 5 / 16) for _ in range(2))
+        width, height = (SIDE * chance.uniform(1 / 8, 1 / 4) for _ in range(2))
         box = Box.from_xywh(chance.uniform(0, SIDE - width), chance.uniform(0, SIDE - height), width, height)
         if all(iou(box, other) < 0.3 for other in boxes):
             return box.xywh
-
-
-def train(places: Places, arm: str) -> float:
-    """Train the model of an arm, and return the seconds of a processor."""
-    model, dataset = places.model(arm), places.dataset(arm)
-    return timed_call(
-        model, "train", "recipes/train/tiny_full.yaml", f"model_name_or_path={places.home / 'base'}",
-        f"train_dataset_path={dataset / 'train.jsonl'}", f"eval_dataset_path={dataset / 'val.jsonl'}",
-        f"output_dir={model}", f"logging_dir={model / 'visualdl'}", f"seed={places.seed + 1}",
-        f"max_steps={places.steps}", f"learning_rate={RATE:.6f}", "max_seq_len=512",
-        "max_pixels=4096",
-        "grounding_eval_samples=0", "evaluation_strategy=no", "do_eval=false",
-        "save_steps=100000")  # fmt: skip
 
 
 def measure(places: Places) -> list[Measured]:
@@ -200,10 +194,12 @@ def measure(places: Places) -> list[Measured]:
         REMOVED: ask(places, LISTED, "answers_removed", "candidates=none"),
     }
     found = {threshold: write_detections(places, threshold) for threshold in THRESHOLDS}
-    plain = places.folder / "plain"
-    f1 = {key: score_predictions(path, plain, draws=0).values["f1_50"] or 0 for key, path in found.items()}
+    f1 = {
+        key: score_predictions(path, places.truth, draws=0).values["f1_50"] or 0
+        for key, path in found.items()
+    }
     best = found[max(THRESHOLDS, key=lambda threshold: f1[threshold])]
-    call("infer.score", best, "--dataset", plain)
+    call("infer.score", best, "--dataset", places.truth)
     answered = {DETECTOR: best.parent, **answered}
     return [read_scores(places, arm, folder) for arm, folder in answered.items()]
 
@@ -220,7 +216,7 @@ def ask(places: Places, arm: str, name: str, *words: str) -> Path:
 def write_detections(places: Places, threshold: float) -> Path:
     """Write the detector's boxes from a threshold on as predictions, and return their file."""
     rows = [row for row in json.loads(places.results.read_text()) if row["score"] >= threshold]
-    annotations = json.loads((places.folder / "plain" / "annotations_val.json").read_text())
+    annotations = json.loads((places.truth / "annotations_val.json").read_text())
     found: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in annotations["images"]}
     names = {each["id"]: each["name"] for each in annotations["categories"]}
     for row in rows:
