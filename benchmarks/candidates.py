@@ -1,9 +1,10 @@
 """`python benchmarks/candidates.py [FOLDER]`: what do a detector's boxes in the question bring?
 
-A tiny model that finds shapes in small pictures goes on with pictures that are four times as large and seen
-with the pixels of a small one: once with plain questions (`large` of benchmarks/views.py, whose folder this
-shares) and once with questions that list candidates (`candidates.file` of a prepare recipe; a number alone is
-the answer from an IoU of 0.75 on, all else is as by default). Both take the same number of steps.
+A tiny model that finds shapes in large pictures (`large` of benchmarks/views.py, whose folder this shares)
+first learns small squares and circles, which it sees with so few pixels that it often mistakes one for the
+other. From there two models go on with the same pictures: one with plain questions, and one with questions
+that list candidates (`candidates.file` of a prepare recipe; a number alone is the answer from an IoU of 0.75
+on, all else is as by default). Both take the same number of steps.
 
 The detector is made up: it misses 30 % of the objects, 30 % of its boxes are false, the others are off by up
 to 6 % of a side, and the scores of right and false boxes overlap. Four things are scored on pictures that
@@ -41,7 +42,13 @@ from grounding.tables import format_table
 from infer.scoring.scorecard import score_predictions
 
 SIDE = 128
-"""Of a picture, in pixels; shapes have an eighth to a quarter of it."""
+CLASSES = "[red square,red circle,blue square,blue circle]"
+SHAPES = ("seed=1", f"image_size={SIDE}", "cells=16", "min_cells=1", "max_cells=2", "max_objects=3",
+          f"classes={CLASSES}", "images=8000", "val_images=512")  # fmt: skip
+SMALLEST, LARGEST = SIDE / 16, SIDE / 8
+"""Sides of the shapes, in pixels. A model sees half as many."""
+
+START_SEED, START_STEPS, STEPS = 1, 800, 1000
 
 MISSING, FALSE, OFF = 0.3, 0.3, 0.06
 """Shares: of objects that are missed, of boxes that are false, and of a side by which right boxes are off."""
@@ -56,7 +63,6 @@ DETECTOR, PLAIN, LISTED, REMOVED = (
     "model with candidates",
     "the same, candidates removed",
 )
-DATASETS = {PLAIN: "large", LISTED: "listed"}
 THRESHOLDS = (0.0, *(step / 20 for step in range(5, 19)))
 
 
@@ -74,15 +80,30 @@ class Measured:
 
 @dataclass(frozen=True)
 class Places:
-    """Where a seed's data and models are."""
+    """Where the pictures are, and a seed's data and models."""
 
     folder: Path
     seed: int
     steps: int
 
     @property
+    def source(self) -> Path:
+        """The drawn pictures of all seeds."""
+        return self.folder / "source"
+
+    @property
+    def plain(self) -> Path:
+        """The data set of plain questions of all seeds."""
+        return self.folder / "plain"
+
+    @property
+    def start(self) -> Path:
+        """The model from which all seeds go on."""
+        return views.model_folder(self.folder, "plain", START_STEPS)
+
+    @property
     def home(self) -> Path:
-        """The folder of the seed, as benchmarks/views.py fills it."""
+        """The folder of the seed."""
         return self.folder / f"seed_{self.seed}"
 
     @property
@@ -90,18 +111,13 @@ class Places:
         """The detector's boxes."""
         return self.home / "detector.json"
 
-    @property
-    def truth(self) -> Path:
-        """The data set of plain questions."""
-        return self.home / DATASETS[PLAIN]
-
     def dataset(self, arm: str) -> Path:
         """Return the data set that an arm is trained on."""
-        return self.home / DATASETS[arm]
+        return self.plain if arm == PLAIN else self.home / "listed"
 
     def model(self, arm: str) -> Path:
         """Return the model of an arm."""
-        return views.model_folder(self.home, DATASETS[arm], self.steps)
+        return views.model_folder(self.home, "plain" if arm == PLAIN else "listed", self.steps)
 
 
 def main() -> int:
@@ -110,14 +126,20 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "views")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--steps", type=int, default=views.STEPS, help=f"of each training ({views.STEPS})")
-    parser.add_argument("--jobs", type=int, default=2, help="seeds at a time, a core each (2)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"of each of both trainings ({STEPS})")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, a core each (2)")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    seeds = [Places(given.folder.resolve(), number, given.steps) for number in given.seeds]
+    folder = given.folder.resolve()
+    seeds = [Places(folder / "candidates", number, given.steps) for number in given.seeds]
+    make_start(seeds[0], folder / f"seed_{START_SEED}")
+    for places in seeds:
+        detect(places)
+        words = (f"candidates.file={places.results}", f"candidates.good={GOOD}")
+        prepare(places.source, places.dataset(LISTED), *words)
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
-        list(pool.map(train, seeds))
+        list(pool.map(train, *zip(*((each, arm) for arm in (PLAIN, LISTED) for each in seeds), strict=True)))
     measured = [row for places in seeds for row in measure(places)]
     print(table(measured))
     missed = missed_goals(measured)
@@ -125,27 +147,41 @@ def main() -> int:
     return int(bool(missed))
 
 
-def train(places: Places) -> None:
-    """Draw, detect, prepare, and train the models of a seed, where they are missing."""
-    views.prepare_sets(places.home, ["small", "large"])
-    detect(places)
-    call("prepare", "recipes/prepare/demo.yaml", f"source.path={places.home / 'large_source'}",
-         f"output_dir={places.dataset(LISTED)}", f"candidates.file={places.results}",
-         f"candidates.good={GOOD}")  # fmt: skip
-    small = views.train(places.home, "small", places.home / "base", places.steps, places.seed)
-    for arm in DATASETS:
-        views.train(places.home, DATASETS[arm], small, places.steps, places.seed)
+def make_start(places: Places, large: Path) -> None:
+    """Draw and prepare the pictures, and train the model from which all seeds go on, where it is missing.
+
+    `large` is the folder in which benchmarks/views.py trains its models.
+    """
+    views.prepare_sets(large, ["small", "large"])
+    model = large / "base"
+    for name in ("small", "large"):
+        model = views.train(large, name, model, views.STEPS, START_SEED)
+    if not places.source.exists():
+        call("prepare.shapes", places.source, *SHAPES)
+    prepare(places.source, places.plain)
+    views.train(places.folder, "plain", model, START_STEPS, START_SEED)
+
+
+def prepare(source: Path, dataset: Path, *words: str) -> None:
+    """Prepare a data set of the shapes."""
+    call("prepare", "recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={dataset}",
+         f"categories={CLASSES}", *words)  # fmt: skip
+
+
+def train(places: Places, arm: str) -> None:
+    """Train the model of an arm."""
+    views.train_on(places.dataset(arm), places.model(arm), places.start, places.steps, places.seed + 2)
 
 
 def detect(places: Places) -> None:
     """Write what the made-up detector finds in the pictures of both splits."""
     if places.results.is_file():
         return
-    card = json.loads((places.truth / "card.json").read_text())
+    card = json.loads((places.plain / "card.json").read_text())
     names = {each["name"]: each["id"] for each in card["categories"]}
     chance, rows = Random(places.seed), []
     for split in ("train", "val"):
-        for line in (places.truth / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
+        for line in (places.plain / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
             record = parse_record(json.loads(line))
             objects = record.read_answers(Size(SIDE, SIDE)).detections
             image_id = int(Path(record.image).stem)
@@ -180,7 +216,7 @@ def row_of(box: Sequence[float], category: int, score: float) -> dict[str, Any]:
 def false_box(boxes: Sequence[Box], chance: Random) -> tuple[float, float, float, float]:
     """Return xywh of a box that is no object."""
     while True:
-        width, height = (SIDE * chance.uniform(1 / 8, 1 / 4) for _ in range(2))
+        width, height = (chance.uniform(SMALLEST, LARGEST) for _ in range(2))
         box = Box.from_xywh(chance.uniform(0, SIDE - width), chance.uniform(0, SIDE - height), width, height)
         if all(iou(box, other) < 0.3 for other in boxes):
             return box.xywh
@@ -195,11 +231,11 @@ def measure(places: Places) -> list[Measured]:
     }
     found = {threshold: write_detections(places, threshold) for threshold in THRESHOLDS}
     f1 = {
-        key: score_predictions(path, places.truth, draws=0).values["f1_50"] or 0
+        key: score_predictions(path, places.plain, draws=0).values["f1_50"] or 0
         for key, path in found.items()
     }
     best = found[max(THRESHOLDS, key=lambda threshold: f1[threshold])]
-    call("infer.score", best, "--dataset", places.truth)
+    call("infer.score", best, "--dataset", places.plain)
     answered = {DETECTOR: best.parent, **answered}
     return [read_scores(places, arm, folder) for arm, folder in answered.items()]
 
@@ -216,7 +252,7 @@ def ask(places: Places, arm: str, name: str, *words: str) -> Path:
 def write_detections(places: Places, threshold: float) -> Path:
     """Write the detector's boxes from a threshold on as predictions, and return their file."""
     rows = [row for row in json.loads(places.results.read_text()) if row["score"] >= threshold]
-    annotations = json.loads((places.truth / "annotations_val.json").read_text())
+    annotations = json.loads((places.plain / "annotations_val.json").read_text())
     found: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in annotations["images"]}
     names = {each["id"]: each["name"] for each in annotations["categories"]}
     for row in rows:

@@ -105,18 +105,23 @@ def model_folder(folder: Path, name: str, steps: int) -> Path:
 
 def train(folder: Path, name: str, start: Path, steps: int, seed: int) -> Path:
     """Train the model of a data set from a start, unless it is there, and return its folder."""
-    output = model_folder(folder, name, steps)
-    if (output / "train_results.json").is_file():
-        return output
     if not start.exists():
         call("train.tiny", start, f"seed={seed}")
+    output = model_folder(folder, name, steps)
+    train_on(folder / name, output, start, steps, seed)
+    return output
+
+
+def train_on(dataset: Path, output: Path, start: Path, steps: int, seed: int) -> None:
+    """Train a model on a data set from a start, unless it is there."""
+    if (output / "train_results.json").is_file():
+        return
     call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={start}",
-         f"train_dataset_path={folder / name / 'train.jsonl'}", f"seed={seed}",
-         f"eval_dataset_path={folder / name / 'val.jsonl'}", f"max_pixels={MAX_PIXELS}",
+         f"train_dataset_path={dataset / 'train.jsonl'}", f"seed={seed}",
+         f"eval_dataset_path={dataset / 'val.jsonl'}", f"max_pixels={MAX_PIXELS}",
          f"max_seq_len={MAX_LENGTH}", f"max_steps={steps}", f"output_dir={output}",
          f"logging_dir={output}/visualdl", "grounding_eval_samples=0", "evaluation_strategy=no",
          "do_eval=false", "save_steps=100000")  # fmt: skip
-    return output
 
 
 class TokenCounter:
