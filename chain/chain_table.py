@@ -11,10 +11,14 @@ from grounding.files import read_json
 from grounding.layout import SCORES_FILE
 from grounding.suites.suite_recipe import SUITES_FOLDER, TABLE_JSON
 from grounding.tables import format_table, markdown_table
+from infer.report.report_files import SUMMARY_FILE
 from infer.suite.suite_means import DIFFERENCE
 
 HEADLINES = ("AP", "AP50", "f1_50", "mean_iou", "readable", "ref_accuracy_50", "pope_f1")
 """The scores of predictions that the table shows, where they are defined; suites name their own."""
+
+PASSED = "passed"
+"""The share of pictures that pass by the rules of a report, and its name in the report's summary."""
 
 Cells = list[list[str]]
 
@@ -88,6 +92,11 @@ def _score_rows(steps: Sequence[PlannedStep]) -> Iterator[list[str]]:
             shown = [key for key in HEADLINES if scores.get(key) is not None]
             asked = f"{scores['images']} images" if "images" in scores else ""
             yield from _rows([step.name, "val", asked], shown, scores, scores.get("intervals", {}))
+        elif _command(step) == "infer.report" and (summary := _content(step.output / SUMMARY_FILE)):
+            passed = summary[PASSED]
+            about = [step.name, "", f"{passed['total']} pictures"]
+            interval = passed["low"], passed["high"]
+            yield from _rows(about, [PASSED], {PASSED: passed["share"]}, {PASSED: interval})
     for name, table in _suite_tables(steps):
         for row in table.get("rows", ()):
             about, is_change = [name, row["name"], row["asked"]], row["kind"] == DIFFERENCE

@@ -5,11 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.chain import tiny_words
 from chain.chain_file import read_chain
 from chain.content_stamps import stamp
 from chain.planned_steps import PlannedStep, plan_steps, with_parents
+from chain.recipe_settings import check_before
 from chain.step_kinds import KINDS
+from grounding.categories import COCO_CATEGORIES
 from grounding.errors import UserError
+from infer.report.rules.rules_file import read_rules
 from tests.chain.conftest import ROOT
 
 CHAINS = sorted((ROOT / "recipes" / "chains").glob("*.yaml"))
@@ -153,7 +157,7 @@ def test_the_chain_of_the_demo_runs_its_commands(project: None) -> None:
     assert {step.name: step.parents for step in steps}["after"] == ("data", "train")
 
 
-def test_the_chain_of_coco_goes_from_data_over_two_stages_to_scores(project: None) -> None:
+def test_the_chain_of_coco_goes_from_data_over_two_stages_to_a_report(project: None) -> None:
     steps = plan_steps(
         read_chain(ROOT / "recipes" / "chains" / "qwen3_vl_8b_coco.yaml", ["data.output_dir=x"])
     )
@@ -163,8 +167,30 @@ def test_the_chain_of_coco_goes_from_data_over_two_stages_to_scores(project: Non
     assert found["export"] == ("tune",)
     assert {"val2017", "export"} <= set(found["coco"])
     assert {"data", "export"} <= set(found["eval"])
+    assert list(found)[-1] == "report"
+    assert "eval" in found["report"]
     tune = next(step for step in steps if step.name == "tune")
     assert "train_dataset_path=x/train.jsonl" in tune.words
+
+
+def test_the_chain_of_coco_can_be_run_by_a_tiny_model(project: None) -> None:
+    """As benchmarks/chain.py runs it: with the same steps, none of which needs a GPU."""
+    path = ROOT / "recipes" / "chains" / "qwen3_vl_8b_coco.yaml"
+    chain = read_chain(path, tiny_words(read_chain(path)))
+    steps = {step.name: step for step in plan_steps(chain)}
+    assert parents(steps) == parents({step.name: step for step in plan_steps(read_chain(path))})
+    for name in ("align", "tune"):
+        assert steps[name].settings["device"] == "cpu"
+        check_before("train", Path(steps[name].words[1]), steps[name].words[2:])
+    assert steps["align"].settings["model_name_or_path"] == "checkpoints/demo/base"
+    assert steps["tune"].settings["model_name_or_path"] == str(steps["align"].output)
+    assert steps["eval"].settings["device"] == steps["coco"].settings["answers.device"] == "cpu"
+
+
+def test_the_chain_of_coco_reports_by_rules_about_its_categories(project: None) -> None:
+    steps = read_chain(ROOT / "recipes" / "chains" / "qwen3_vl_8b_coco.yaml").steps
+    rules = Path(steps["report"].keys.words[-1].removeprefix("rules="))
+    assert len(read_rules(rules, [category.name for category in COCO_CATEGORIES]).rules) == 2
 
 
 def test_a_cache_lies_between_its_data_and_the_training_that_reads_it(here: Path) -> None:

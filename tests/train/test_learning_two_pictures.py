@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from grounding.recipe.loading import load_recipe
 from infer.engines.opening import open_engine
+from infer.parity.comparing import compare_engines
+from infer.parity.parity_settings import ParitySettings
 from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from infer.scoring.inputs import read_evaluation
@@ -111,6 +113,18 @@ def test_boxes_are_put_into_the_right_picture(runs: tuple[Path, Path], data: Pat
     assert len(places) == 48
     assert values["f1_50"] > 0.8  # half of it by a guess
     assert values["wrong_picture"] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("two pictures")
+def test_transformers_answers_with_the_same_boxes_and_scores(runs: tuple[Path, Path], data: Path) -> None:
+    settings = ParitySettings(dataset=str(data), prompts=16, device="cpu")
+    if settings.torch_path is None or not settings.torch_path.is_file():
+        pytest.skip("no .venv-torch: make setup-torch")
+    [report] = compare_engines(runs[0], settings)
+    assert report.is_equal, report.text
+    assert report.boxes is not None
+    assert report.boxes.boxless == 0  # each answer has boxes, and their scores are compared
 
 
 @pytest.mark.slow
