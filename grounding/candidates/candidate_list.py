@@ -20,6 +20,7 @@ from grounding.answers.forms import ANSWER_FORMATS
 from grounding.boxes import Box, GridBox, Size, from_grid, read_grid_box
 from grounding.errors import in_short
 from grounding.markup import find_markup
+from grounding.samples import Detection
 from grounding.yes_no.shown_box import write_box
 
 CANDIDATES_KEY = "candidates"
@@ -80,6 +81,10 @@ class CandidateList:
     def boxes_in(self, size: Size) -> tuple[Box, ...]:
         """Return the boxes in pixels of an image of this size, in the order of their numbers."""
         return tuple(item.in_pixels(size) for item in self.items)
+
+    def detections_in(self, size: Size) -> tuple[Detection, ...]:
+        """Return the candidates of an image of this size as detections; an unknown label is ""."""
+        return tuple(Detection(item.label or "", item.in_pixels(size), item.score) for item in self.items)
 
     def asked(self, sizes: tuple[Size, ...]) -> Asked:
         """Return what a question about pictures of these sizes asks, with the candidates in the first one."""

@@ -57,6 +57,10 @@ class Views:
         count = 1 + len(self.regions)
         return question.startswith(self.text) and question.count(IMAGE_PLACEHOLDER) == count
 
+    def without(self, question: str) -> str:
+        """Return a question that begins with the text of these views as one about the first image alone."""
+        return IMAGE_PLACEHOLDER + question.removeprefix(self.text)
+
     def as_json(self) -> dict[str, Any]:
         """Return the value of VIEWS_KEY in a row."""
         return {"regions": [list(region) for region in self.regions], "text": self.text}
@@ -104,7 +108,7 @@ def without_views(row: dict[str, Any]) -> dict[str, Any]:
             f"{VIEWS_KEY}: {len(images)} images and the question {in_short(question)} are not the whole "
             f"image and {len(views.regions)} views of it"
         )
-    alone = {**messages[first], "content": IMAGE_PLACEHOLDER + question.removeprefix(views.text)}
+    alone = {**messages[first], "content": views.without(question)}
     shown = [*messages[:first], alone, *messages[first + 1 :]]
     rest = {key: value for key, value in row.items() if key != VIEWS_KEY}
     return {**rest, "messages": shown, "images": images[:1]}
