@@ -89,7 +89,8 @@ def _listed(
     names = [name for name in (question.source, question.image) if name]
     found = results.of(image_id, *names) or ()
     user = question.request.user
-    text = user.replace(IMAGE_PLACEHOLDER, "")
+    alone = user if question.introduced is None else question.introduced.without(user)
+    text = alone.replace(IMAGE_PLACEHOLDER, "")
     listed = rules.make_list(rules.choose(found, question.size), question.image, text)
     if listed is None:
         return question

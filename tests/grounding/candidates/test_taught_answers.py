@@ -58,7 +58,7 @@ grid_boxes = st.tuples(*[st.integers(0, 40)] * 2, *[st.integers(4, 60)] * 2).map
 @given(
     st.sampled_from(ANSWER_FORMATS),
     st.lists(grid_boxes, max_size=6, unique=True),
-    st.lists(st.tuples(st.sampled_from("ab"), grid_boxes, st.floats(-4, 4)), max_size=6),
+    st.lists(st.tuples(st.sampled_from("ab"), grid_boxes, st.floats(0.7, 1.3)), max_size=6),
     st.sampled_from([0.5, 0.75, 0.9, 1.0]),
 )
 def test_what_is_read_from_an_answer_is_taught_by_the_same_text(
@@ -69,8 +69,10 @@ def test_what_is_read_from_an_answer_is_taught_by_the_same_text(
 ) -> None:
     asked = Asked((ODD,), tuple(from_grid(*box, ODD) for box in candidates))
     found = [
-        Detection(label, from_grid(x1, y1, x2 + off, y2 + off, ODD))
-        for label, (x1, y1, x2, y2), off in objects
+        Detection(
+            label, from_grid(x1, y1, x1 + factor * (x2 - x1), y1 + factor * (y2 - y1), ODD).clipped(ODD)
+        )
+        for label, (x1, y1, x2, y2), factor in objects
     ]
     [written] = write_taught_answers(answer_format, [found], asked, good)
     reading = read_answer(_text(written), asked)
