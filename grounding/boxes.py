@@ -198,6 +198,17 @@ def read_grid_box(value: Any, where: str) -> GridBox:
     )
 
 
+def read_grid_boxes(value: Any, where: str) -> tuple[GridBox, ...]:
+    """Return a list of at least one box on the grid from a row of JSON, as `read_grid_box` reads each.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{where}: {in_short(value)} is not a list of at least one box")
+    return tuple(read_grid_box(box, where) for box in value)
+
+
 def grid_has_area(box: GridBox) -> bool:
     """Tell whether a box still has an area after it was rounded to the grid."""
     return box[2] > box[0] and box[3] > box[1]

@@ -1,4 +1,7 @@
-"""Text with a special meaning: PaddleFormers' placeholders and Qwen's grounding tokens."""
+"""What has a special meaning: PaddleFormers' placeholders, Qwen's grounding tokens, and marks of rows."""
+
+from collections.abc import Mapping
+from typing import Any
 
 IMAGE_PLACEHOLDER = "<image>"
 """The place of the image in a user message."""
@@ -28,3 +31,12 @@ PICTURE_MARKUP = (
 def find_markup(label: str) -> str | None:
     """Return the first piece of markup in a label, or None."""
     return next((mark for mark in MARKUP if mark in label), None)
+
+
+def mark_of_row(row: Any, key: str, *parts: str) -> Mapping[str, Any] | None:
+    """Return what a row holds under the key of a mark, None if that has not all of the mark's parts.
+
+    It is no mark then: the row may be another tool's.
+    """
+    mark = row.get(key) if isinstance(row, Mapping) else None
+    return mark if isinstance(mark, Mapping) and mark.keys() >= set(parts) else None

@@ -153,6 +153,7 @@ class PrepareRecipe(ViewSettings):
         self._check_regions()
         self._check_candidates()
         self._check_views()
+        self._check_records()
         self._check_test_set()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
@@ -236,11 +237,6 @@ class PrepareRecipe(ViewSettings):
         check_word("yes_no.show", self.yes_no.show, SHOWS)
         if not 0 <= self.yes_no.share < 1:
             raise ValueError(f"yes_no.share: {self.yes_no.share} is not a share of at least 0 and below 1")
-        if self.yes_no.share and self.source.kind == "records":
-            raise ValueError(
-                "yes_no.share: source.kind=records keeps conversations as they are, and adds none: leave "
-                "yes_no.share out, or prepare the annotations that the records were made from"
-            )
 
     def _check_regions(self) -> None:
         from grounding.regions.shown_region import CROP
@@ -262,11 +258,6 @@ class PrepareRecipe(ViewSettings):
                 f"regions.share: {share} and yes_no.share={self.yes_no.share} leave nothing for questions "
                 "about where objects are: together they have to stay below 1"
             )
-        if share and self.source.kind == "records":
-            raise ValueError(
-                "regions.share: source.kind=records keeps conversations as they are, and adds none: leave "
-                "regions.share out, or prepare the annotations that the records were made from"
-            )
 
     def _check_region_prompt(self) -> None:
         from grounding.prompts import REGION_FAMILIES, find_region_wordings
@@ -286,11 +277,6 @@ class PrepareRecipe(ViewSettings):
         self.candidates.check()
         if self.candidates.file is None:
             return
-        if self.source.kind == "records":
-            raise ValueError(
-                "candidates.file: source.kind=records keeps conversations as they are, and adds none: leave "
-                "candidates.file out, or prepare the annotations that the records were made from"
-            )
         if self.descriptions:
             raise ValueError(
                 "candidates.file: an answer that names a candidate by number has no place for a description: "
@@ -306,11 +292,6 @@ class PrepareRecipe(ViewSettings):
         self.check_views()
         if not self.has_views:
             return
-        if self.source.kind == "records":
-            raise ValueError(
-                "views: source.kind=records keeps conversations as they are, and adds no views: leave views "
-                "out, or prepare the annotations that the records were made from"
-            )
         for key in ("yes_no", "regions"):
             if getattr(self, key).share:
                 raise ValueError(
@@ -321,6 +302,22 @@ class PrepareRecipe(ViewSettings):
             raise ValueError(
                 f"views: {GLOBAL_AND_OBJECTS} shows the surroundings of candidates: set candidates.file, or "
                 "views=global+tiles"
+            )
+
+    def _check_records(self) -> None:
+        """Refuse what would add something to conversations that are kept as they are."""
+        if self.source.kind != "records":
+            return
+        added = {
+            "yes_no.share": self.yes_no.share,
+            "regions.share": self.regions.share,
+            "candidates.file": self.candidates.file,
+            "views": self.has_views,
+        }
+        if key := next((key for key, value in added.items() if value), None):
+            raise ValueError(
+                f"{key}: source.kind=records keeps conversations as they are, and adds nothing: leave {key} "
+                "out, or prepare the annotations that the records were made from"
             )
 
     def _check_test_set(self) -> None:

@@ -71,6 +71,10 @@ def _add_draw(subparsers: Any) -> None:
         help="boxes: coloured by label; matched: coloured by true positive, wrong label, false positive, "
         "missed (IoU 0.5)",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-candidates", action="store_true",
+        help="leave out the numbered boxes of a detector that questions list",
+    )  # fmt: skip
     parser.add_argument("--sheet", action="store_true", help="all images on one PNG")
     parser.add_argument(
         "--title", metavar="TEXT", default="", help="the first line of the sheet, for instance the scores"

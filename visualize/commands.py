@@ -20,7 +20,8 @@ def run_draw(arguments: argparse.Namespace) -> Iterator[str]:
     from visualize.sheets.gallery import GalleryOptions, draw_dataset, draw_runs
 
     options = GalleryOptions(
-        arguments.limit, arguments.sheet, arguments.style, arguments.images, arguments.title
+        *(arguments.limit, arguments.sheet, arguments.style, arguments.images, arguments.title),
+        candidates=not arguments.no_candidates,
     )
     if arguments.jsonl is not None:
         if arguments.runs or arguments.style != "boxes":

@@ -17,9 +17,10 @@ from typing import Any
 from grounding.answers.asked import Asked
 from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.answers.forms import ANSWER_FORMATS
-from grounding.boxes import Box, GridBox, Size, from_grid, read_grid_box
+from grounding.boxes import Box, GridBox, Size, from_grid, read_grid_boxes
 from grounding.errors import in_short
-from grounding.markup import find_markup
+from grounding.markup import find_markup, mark_of_row
+from grounding.samples import Detection
 from grounding.yes_no.shown_box import write_box
 
 CANDIDATES_KEY = "candidates"
@@ -81,6 +82,10 @@ class CandidateList:
         """Return the boxes in pixels of an image of this size, in the order of their numbers."""
         return tuple(item.in_pixels(size) for item in self.items)
 
+    def detections_in(self, size: Size) -> tuple[Detection, ...]:
+        """Return the candidates of an image of this size as detections; an unknown label is ""."""
+        return tuple(Detection(item.label or "", item.in_pixels(size), item.score) for item in self.items)
+
     def asked(self, sizes: tuple[Size, ...]) -> Asked:
         """Return what a question about pictures of these sizes asks, with the candidates in the first one."""
         proposals = tuple((item.label, item.score) for item in self.items)
@@ -100,26 +105,23 @@ class CandidateList:
 def read_candidates(row: Any) -> CandidateList | None:
     """Return the candidates of a row of the JSONL or of predictions; None if it has none.
 
-    A value under the key without `ask` and `boxes` is no mark: the row may be another tool's.
-
     Raises:
         ValueError: a mark that makes no sense; the message says in one line what is wrong.
     """
-    mark = row.get(CANDIDATES_KEY) if isinstance(row, Mapping) else None
-    if not isinstance(mark, Mapping) or not {"ask", "boxes"} <= mark.keys():
+    mark = mark_of_row(row, CANDIDATES_KEY, "ask", "boxes")
+    if mark is None:
         return None
-    ask, boxes, show = mark["ask"], mark["boxes"], mark.get("show", [])
+    ask, show = mark["ask"], mark.get("show", [])
     if not isinstance(ask, str) or ask.count(PLACE) != 1 or find_markup(ask):
         raise ValueError(f"{CANDIDATES_KEY}.ask: {in_short(ask)} is no text with one {PLACE}")
-    if not isinstance(boxes, list) or not boxes:
-        raise ValueError(f"{CANDIDATES_KEY}.boxes: {in_short(boxes)} is not a list of at least one box")
+    boxes = read_grid_boxes(mark["boxes"], f"{CANDIDATES_KEY}.boxes")
     if not isinstance(show, list) or any(name not in (SHOW_LABELS, SHOW_SCORES) for name in show):
         raise ValueError(
             f"{CANDIDATES_KEY}.show: {in_short(show)} holds more than {SHOW_LABELS}, {SHOW_SCORES}"
         )
     labels, scores = (_column(mark, key, len(boxes)) for key in ("labels", "scores"))
     items = tuple(
-        ListedCandidate(read_grid_box(box, f"{CANDIDATES_KEY}.boxes"), _read_label(label), _read_score(score))
+        ListedCandidate(box, _read_label(label), _read_score(score))
         for box, label, score in zip(boxes, labels, scores, strict=True)
     )
     return CandidateList(ask, items, SHOW_LABELS in show, SHOW_SCORES in show)

@@ -1,8 +1,10 @@
 """The part of a prepare recipe about candidates; the card of the data set keeps it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
+from grounding.errors import UserError
 from grounding.recipe.schema import setting
 
 DATASET_IDS, INDEX_IDS = "dataset", "index"
@@ -80,3 +82,19 @@ class CandidateQuestions:
             raise ValueError(f"candidates.most: {self.most} is not a positive number of candidates")
         if not 0.5 <= self.good <= 1:
             raise ValueError(f"candidates.good: {self.good} is not an IoU from 0.5 to 1")
+
+
+def trained_candidates(recipe: Mapping[str, Any]) -> CandidateQuestions:
+    """Return how a data set lists candidates, by the recipe on its card; the defaults where it lists none.
+
+    Raises:
+        UserError: values that no recipe has.
+    """
+    given: Mapping[str, Any] = recipe.get("candidates") or {}
+    known = {field.name for field in fields(CandidateQuestions)} - {"file"}
+    settings = CandidateQuestions("given", **{key: value for key, value in given.items() if key in known})
+    try:
+        settings.check()
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the data set's card: {error}: prepare the data set again") from error
+    return settings

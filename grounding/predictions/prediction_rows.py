@@ -16,6 +16,7 @@ from grounding.errors import UserError, in_short
 from grounding.files import read_jsonl
 from grounding.regions.region_mark import asks_for_words
 from grounding.samples import Detection
+from grounding.views.view_mark import read_views
 
 LARGEST_COORDINATE = 1e7
 """Pixels between a coordinate and the image's corner; no image is so large, and areas stay exact."""
@@ -29,7 +30,8 @@ class Prediction:
     where the row does not have them. `together` has the ids of all pictures of its question in their order,
     () where it is about one picture; problems, question and raw are then those of the whole answer, and
     `found_elsewhere` is the number of its detections in the other pictures. `candidates` are the boxes of a
-    detector that the question lists, in the order of their numbers; a label is "" where it is unknown.
+    detector that the question lists in its first picture, by their numbers; an unknown label is "". `views`
+    is the number of parts of its picture that the question shows beside it.
     """
 
     image_id: int
@@ -41,6 +43,7 @@ class Prediction:
     together: tuple[int, ...] = ()
     found_elsewhere: int = 0
     candidates: tuple[Detection, ...] = ()
+    views: int = 0
 
     @property
     def is_readable(self) -> bool:
@@ -110,6 +113,7 @@ def parse_predictions(row: dict[str, Any], where: str) -> list[Prediction]:
             _text(row.get("question", ""), "question"),
             _text(row.get("raw", ""), "raw"),
             candidates=_candidates(row),
+            views=0 if (shown := read_views(row)) is None else len(shown.regions),
         )
         return _by_picture(whole, row)
     except (KeyError, ValueError) as error:
@@ -131,8 +135,7 @@ def _candidates(row: dict[str, Any]) -> tuple[Detection, ...]:
     sides = row["width"], row["height"]
     if not all(isinstance(side, int) and 0 < side <= LARGEST_COORDINATE for side in sides):
         raise ValueError(f"width and height are {in_short(sides)}, not whole numbers of pixels")
-    size = Size(*sides)
-    return tuple(Detection(item.label or "", item.in_pixels(size), item.score) for item in listed.items)
+    return listed.detections_in(Size(*sides))
 
 
 def _pictures_in(row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -178,6 +181,7 @@ def split_by_picture(whole: Prediction, image_ids: tuple[int, ...]) -> list[Pred
             detections=found,
             together=image_ids if len(image_ids) > 1 else (),
             found_elsewhere=len(whole.detections) - len(found),
+            candidates=whole.candidates if image_id == image_ids[0] else (),
         )
         for image_id, found in zip(image_ids, split, strict=True)
     ]

@@ -6,13 +6,12 @@
 A row of predictions about such a question carries the same mark.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from grounding.boxes import GridBox, read_grid_box
 from grounding.errors import in_short
-from grounding.markup import find_markup
+from grounding.markup import find_markup, mark_of_row
 from grounding.regions.shown_region import SHOWN_AS
 
 REGION_KEY = "region"
@@ -53,8 +52,8 @@ def read_region(row: Any) -> Region | None:
     Raises:
         ValueError: a mark that makes no sense; the message says in one line what is wrong.
     """
-    mark = row.get(REGION_KEY) if isinstance(row, Mapping) else None
-    if not isinstance(mark, Mapping) or "box" not in mark or not {"show", "phrases"} & mark.keys():
+    mark = mark_of_row(row, REGION_KEY, "box")
+    if mark is None or not {"show", "phrases"} & mark.keys():
         return None
     show, image = mark.get("show"), mark.get("image", "")
     if show not in SHOWN_AS:

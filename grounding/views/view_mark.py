@@ -10,15 +10,15 @@ the question itself. Answers are about the first image alone.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from grounding.boxes import GRID, GridBox, read_grid_box
+from grounding.boxes import GRID, GridBox, read_grid_boxes
 from grounding.errors import in_short
-from grounding.markup import IMAGE_PLACEHOLDER
+from grounding.markup import IMAGE_PLACEHOLDER, mark_of_row
 
 VIEWS_KEY = "views"
 TEXTS_FILE = Path(__file__).with_name("view_texts.yaml")
@@ -57,26 +57,25 @@ class Views:
         count = 1 + len(self.regions)
         return question.startswith(self.text) and question.count(IMAGE_PLACEHOLDER) == count
 
+    def without(self, question: str) -> str:
+        """Return a question that begins with the text of these views as one about the first image alone."""
+        return IMAGE_PLACEHOLDER + question.removeprefix(self.text)
+
     def as_json(self) -> dict[str, Any]:
         """Return the value of VIEWS_KEY in a row."""
         return {"regions": [list(region) for region in self.regions], "text": self.text}
 
 
 def read_views(row: Any) -> Views | None:
-    """Return the views of a row of the JSONL; None if its images are no views.
-
-    A value under the key without `regions` and `text` is no mark: the row may be another tool's.
+    """Return the views of a row of the JSONL or of predictions; None if its images are no views.
 
     Raises:
         ValueError: a mark that makes no sense; the message says in one line what is wrong.
     """
-    mark = row.get(VIEWS_KEY) if isinstance(row, Mapping) else None
-    if not isinstance(mark, Mapping) or not {"regions", "text"} <= mark.keys():
+    mark = mark_of_row(row, VIEWS_KEY, "regions", "text")
+    if mark is None:
         return None
-    regions, text = mark["regions"], mark["text"]
-    if not isinstance(regions, list) or not regions:
-        raise ValueError(f"{VIEWS_KEY}.regions: {in_short(regions)} is not a list of at least one region")
-    read = tuple(read_grid_box(region, f"{VIEWS_KEY}.regions") for region in regions)
+    read, text = read_grid_boxes(mark["regions"], f"{VIEWS_KEY}.regions"), mark["text"]
     if not isinstance(text, str) or text.count(IMAGE_PLACEHOLDER) != 1 + len(read):
         raise ValueError(
             f"{VIEWS_KEY}.text: {in_short(text)} does not have {IMAGE_PLACEHOLDER} {1 + len(read)} times, "
@@ -104,7 +103,7 @@ def without_views(row: dict[str, Any]) -> dict[str, Any]:
             f"{VIEWS_KEY}: {len(images)} images and the question {in_short(question)} are not the whole "
             f"image and {len(views.regions)} views of it"
         )
-    alone = {**messages[first], "content": IMAGE_PLACEHOLDER + question.removeprefix(views.text)}
+    alone = {**messages[first], "content": views.without(question)}
     shown = [*messages[:first], alone, *messages[first + 1 :]]
     rest = {key: value for key, value in row.items() if key != VIEWS_KEY}
     return {**rest, "messages": shown, "images": images[:1]}

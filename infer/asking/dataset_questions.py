@@ -23,6 +23,7 @@ from grounding.predictions.annotations import read_annotations
 from grounding.predictions.question_pictures import AnnotatedImages
 from grounding.record.conversation import Record, asks_for_boxes, parse_record
 from grounding.regions.region_mark import Region
+from grounding.views.view_mark import Views
 from grounding.yes_no.yes_no_mark import asks_yes_or_no
 from infer.engines.protocol import Request
 
@@ -53,7 +54,8 @@ class Question:
 
     With a `region` it asks for words about that; the picture may be one that shows the region. `image_id`,
     `image` and `size` are those of the first picture. `candidates` are those that the user message lists,
-    None without any. `source` is the picture's name in its source, "" where the record does not say.
+    None without any, and `introduced` the views that it shows of the picture. `source` is the picture's name
+    in its source, "" where the record does not say.
     """
 
     pictures: tuple[AskedPicture, ...]
@@ -61,6 +63,7 @@ class Question:
     region: Region | None = None
     candidates: CandidateList | None = None
     source: str = ""
+    introduced: Views | None = None
 
     @classmethod
     def of_one(
@@ -112,8 +115,10 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The user message without the placeholders of its pictures."""
-        return self.request.user.replace(IMAGE_PLACEHOLDER, "").strip()
+        """The user message without the placeholders of its pictures, and without views."""
+        user = self.request.user
+        user = user if self.introduced is None else self.introduced.without(user)
+        return user.replace(IMAGE_PLACEHOLDER, "").strip()
 
 
 def read_questions(
@@ -221,7 +226,9 @@ def _question(row: dict[str, Any], dataset: Path, known: AnnotatedImages | None,
             raise UserError(f"{where}: {name} is not in the annotations: prepare the data set again")
     source = row.get("source")
     name = source if isinstance(source, str) else ""
-    return Question(tuple(pictures), request, candidates=record.candidates, source=name)
+    return Question(
+        tuple(pictures), request, candidates=record.candidates, source=name, introduced=record.views
+    )
 
 
 def _request(record: Record, dataset: Path, where: str) -> Request:

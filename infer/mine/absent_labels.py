@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grounding.answers.asked import Asked
-from grounding.answers.writer import write_answer
 from grounding.boxes import GRID, Size
+from grounding.candidates.taught_answers import write_taught_answers
 from grounding.card import Card
 from grounding.prompts import CATEGORY, Wording, draw_wording
 from grounding.samples import Detection
@@ -92,7 +92,8 @@ class CategoryQuestions:
         label that is absent, for which `negative` says how it was chosen.
         """
         wording = draw_wording(self.wordings, images[0], label)
-        answer = write_answer(self.card.answer_format, objects, Asked((Size(GRID, GRID),) * len(images)))
+        about = Asked((Size(GRID, GRID),) * len(images))
+        [answer] = write_taught_answers(self.card.answer_format, [objects], about)
         asked = reworded(request, wording, label)
         messages = [*question_messages(asked), answer_message(answer.content)]
         row: dict[str, object] = {"messages": messages, "images": [*images]}

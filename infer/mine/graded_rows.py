@@ -6,6 +6,7 @@ from typing import Any
 
 from grounding.answers.asked import Asked
 from grounding.boxes import GRID, Size
+from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.record.conversation import parse_record
 from grounding.samples import Detection
 from infer.mine.grades import Grade, grade_answer
@@ -68,6 +69,7 @@ def graded_line(record: GradedRecord) -> dict[str, Any]:
         "height": known.question.size.height,
         **({"pictures": _pictures(known)} if known.question.is_about_several else {}),
         "question": known.question.text,
+        **({CANDIDATES_KEY: listed.as_json()} if (listed := known.question.candidates) else {}),
         "reward": statistics.fmean(record.rewards),
         "rewards": list(record.rewards),
         "hardness": grades.hardness,

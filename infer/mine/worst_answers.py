@@ -8,6 +8,7 @@ from typing import Any
 from typing_extensions import NotRequired, TypedDict
 
 from grounding.boxes import Size
+from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.errors import UserError
 from grounding.files import check_types, read_jsonl
 from grounding.predictions.prediction_rows import Prediction, parse_detection, parse_predictions
@@ -49,6 +50,7 @@ class _GradedRow(TypedDict):
     hardness: float
     objects: list[dict[str, Any]]
     pictures: NotRequired[list[_Picture]]
+    candidates: NotRequired[dict[str, Any]]
     invented: dict[str, float]
     copied: int
 
@@ -105,7 +107,8 @@ def _answers_of(number: int, graded: _GradedRow, sampled: _SampledRow, where: st
     ]
 
     def predictions(answer: dict[str, Any]) -> list[Prediction]:
-        row = {**numbered[0], "question": graded["question"], **answer}
+        row = {**alone, **numbered[0], "question": graded["question"], **answer}
+        row |= {CANDIDATES_KEY: listed} if (listed := graded.get(CANDIDATES_KEY)) else {}
         return parse_predictions(row | {"pictures": numbered} if len(pictures) > 1 else row, where)
 
     objects = tuple(map(parse_detection, graded["objects"]))

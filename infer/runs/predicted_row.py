@@ -5,6 +5,7 @@ from typing import Any
 from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.predictions.prediction_rows import written_detection
 from grounding.regions.region_mark import REGION_KEY
+from grounding.views.view_mark import VIEWS_KEY
 from infer.asking.dataset_questions import AskedPicture, Question
 from infer.asking.parsed_answers import ParsedAnswer
 
@@ -13,7 +14,7 @@ def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]
     """Return the row of one answer: its text, and what was read out of it, boxes in original pixels.
 
     A question about several pictures has `pictures`, and each detection says in which it is. The answer to a
-    question for words comes with the region that it is about, that to one with candidates with these.
+    question for words comes with the region that it is about; one with candidates or views comes with these.
     """
     row = {
         "image_id": question.image_id,
@@ -30,6 +31,8 @@ def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]
     }
     if question.candidates is not None:
         row[CANDIDATES_KEY] = question.candidates.as_json()
+    if question.introduced is not None:
+        row[VIEWS_KEY] = question.introduced.as_json()
     return row | {REGION_KEY: question.region.as_json()} if question.region else row
 
 

@@ -197,10 +197,7 @@ def _make_record(
     listed = None
     if maker.lister is not None and of_image is not None:
         listed = maker.lister.of_question(of_image, question.text, made.counts, is_val=is_val)
-    if maker.lister is None or listed is None:
-        return make_record(image, size, question, maker.form)
-    uses = maker.lister.uses(question.answer, listed, size)
-    return make_record(image, size, question, maker.form, listed, uses)
+    return make_record(image, size, question, maker.form, listed)
 
 
 def _refusal(annotation: Annotation, dropped: Counter[str]) -> UnusableImageError:

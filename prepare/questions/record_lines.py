@@ -1,13 +1,14 @@
 """Records: the rows of the JSONL files, in PaddleFormers' `messages` format."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from grounding.answers.writer import CandidateUse, write_answer
+from grounding.answers.asked import Asked
 from grounding.boxes import Size
 from grounding.candidates.candidate_list import CANDIDATES_KEY, CandidateList
+from grounding.candidates.candidate_settings import CandidateQuestions
+from grounding.candidates.taught_answers import write_taught_answers
 from grounding.markup import IMAGE_PLACEHOLDER
 from grounding.prompts import SYSTEM_PROMPT
 from prepare.questions.order import split_turns
@@ -22,19 +23,21 @@ class RecordFormat:
     """How answers are written.
 
     `turn_objects` is the most objects of one turn, None if an answer is always one turn; `continuation` is
-    the user's text between two turns.
+    the user's text between two turns. From an IoU of `good` on, a candidate's number alone is an answer.
     """
 
     answer_format: str
     turn_objects: int | None = None
     continuation: str = ""
+    good: float = CandidateQuestions.good
 
 
 def record_format(recipe: PrepareRecipe) -> RecordFormat:
     """Return how a recipe's answers are written."""
+    form = RecordFormat(recipe.answer_format, good=recipe.candidates.good)
     if recipe.max_objects is None or recipe.overflow != "turns":
-        return RecordFormat(recipe.answer_format)
-    return RecordFormat(recipe.answer_format, recipe.max_objects, recipe.continuation.template)
+        return form
+    return replace(form, turn_objects=recipe.max_objects, continuation=recipe.continuation.template)
 
 
 def make_record(
@@ -43,21 +46,18 @@ def make_record(
     question: QuestionAnswer,
     form: RecordFormat,
     listed: CandidateList | None = None,
-    uses: Sequence[CandidateUse | None] = (),
 ) -> RecordRow:
     """Return a question about an image with its answer; `image` is relative to the JSONL's folder.
 
-    The candidates that are `listed` stand below the question; the answer names its objects by `uses` of them.
+    The candidates that are `listed` stand below the question; the answer names objects by them.
     """
     messages = [{"role": "system", "content": SYSTEM_PROMPT}]
     objects: dict[str, list[Any]] = {}
     text = IMAGE_PLACEHOLDER + question.text
     text = text if listed is None else listed.add_to(text, form.answer_format)
-    done = 0
-    for detections in split_turns(question.answer, form.turn_objects):
-        own_uses = uses[done : done + len(detections)]
-        answer = write_answer(form.answer_format, detections, size, own_uses)
-        done += len(detections)
+    turns = list(split_turns(question.answer, form.turn_objects))
+    asked = Asked((size,)) if listed is None else listed.asked((size,))
+    for answer in write_taught_answers(form.answer_format, turns, asked, form.good):
         messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer.content}]
         for key, values in (answer.objects or {}).items():
             objects.setdefault(key, []).extend(values)

@@ -4,13 +4,14 @@ import base64
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from grounding.answers.asked import Asked
+from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.boxes import Size, from_grid
 from grounding.files import is_regular, lies_inside
 from grounding.images.pixels import model_pixels, open_picture, upright_size
@@ -22,6 +23,7 @@ from grounding.yes_no.shown_box import TEXT
 from models.lookup import DEFAULT_FAMILY
 
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#f032e6", "#808000")
+CANDIDATE_COLOUR = "#696969"
 JPEG_QUALITY = 88
 
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
@@ -42,11 +44,15 @@ class ShownBox:
     text_x: float
     text_y: float
     font: float
+    is_dashed: bool = False
 
 
 @dataclass(frozen=True)
 class ShownPicture:
-    """An image of a record: `data` is a data URL, `size` the training resolution, `tokens` their number."""
+    """An image of a record: `data` is a data URL, `size` the training resolution, `tokens` their number.
+
+    `candidates` are the numbered ones that its question lists.
+    """
 
     image: str
     data: str
@@ -54,6 +60,7 @@ class ShownPicture:
     size: Size
     tokens: int
     boxes: tuple[ShownBox, ...]
+    candidates: tuple[ShownBox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ def show_record(
             size,
             size.width * size.height // DEFAULT_FAMILY.pixels_per_token,
             _place_boxes(found, size, place),
+            _place_candidates(record, size) if place == 0 else (),
         )
         for place, (name, (original, picture), size) in enumerate(
             zip(record.images, seen, sizes, strict=True)
@@ -150,6 +158,23 @@ def _place_boxes(detections: Sequence[Detection], size: Size, picture: int) -> t
         for detection in detections
         if detection.picture == picture
     )
+
+
+def _place_candidates(record: Record, size: Size) -> tuple[ShownBox, ...]:
+    """Place the candidates of a question, thinner than objects, with their numbers in the lower right corner.
+
+    Labels of objects stand at the upper left.
+    """
+    found = () if record.candidates is None else record.candidates.boxes_in(size)
+    placed = []
+    for number, box in enumerate(found, start=1):
+        text = f"{NUMBER_SIGN}{number}"
+        plain = _place_box(Detection(text, box), CANDIDATE_COLOUR, size)
+        font = plain.font * 0.8
+        text_x = max(0.0, box.x2 - plain.line - 0.6 * font * len(text))
+        thin = replace(plain, line=plain.line / 2, font=font, text_x=text_x, text_y=box.y2 - plain.line)
+        placed.append(replace(thin, is_dashed=True))
+    return tuple(placed)
 
 
 def _place_box(detection: Detection, colour: str, size: Size) -> ShownBox:

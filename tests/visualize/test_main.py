@@ -3,11 +3,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from grounding.views.view_mark import Views
 from tests.visualize.samples import prediction, write_lines, write_run, write_several
 from visualize.__main__ import main
+from visualize.draw.marks import CANDIDATE_COLOR
 from visualize.read.training_records import read_records
 
 
@@ -110,6 +113,43 @@ def test_the_records_of_a_data_set_in_both_answer_formats(dataset, capsys):
     assert first.read_bytes() == second.read_bytes()
     assert main(["--jsonl", str(dataset / "train.jsonl"), "--sheet"]) == 0
     assert printed_paths(capsys) == [dataset / "pictures" / "sheet.png"]
+
+
+PROPOSED = {"ask": "{candidates}", "boxes": [[0, 0, 300, 300], [500, 500, 900, 900]]}
+LISTED = "\n#1 (0,0),(300,300)\n#2 (500,500),(900,900)"
+
+
+def test_candidates_are_drawn_unless_they_are_not_wanted(run, dataset, capsys):
+    answer = {"role": "assistant", "content": "<ref-object>#2"}
+    question = {"role": "user", "content": f"<image>Find{LISTED}"}
+    objects = {"ref": ["circle"], "bbox": []}
+    row = {
+        "messages": [question, answer],
+        "images": ["images/7.png"],
+        "objects": objects,
+        "candidates": PROPOSED,
+    }
+    write_lines(dataset / "train.jsonl", [row])
+    write_lines(run / "predictions.jsonl", [prediction(7, candidates=PROPOSED)])
+    for words in (["--jsonl", str(dataset / "train.jsonl")], [str(run)], [str(run), "--style", "matched"]):
+        grey = []
+        for more in ([], ["--no-candidates"]):
+            assert main([*words, *more]) == 0
+            with Image.open(printed_paths(capsys)[0]) as drawn:
+                grey.append((np.asarray(drawn.convert("RGB")) == CANDIDATE_COLOR).all(axis=2).sum())
+        assert grey[0] > 200 > 20 > grey[1], words
+
+
+def test_a_question_with_views_is_the_one_of_the_record(dataset):
+    views = Views.introduced([(0, 0, 600, 600)], "Find")
+    messages = [
+        {"role": "user", "content": views.add_to("<image>Find")},
+        {"role": "assistant", "content": "Nothing"},
+    ]
+    row = {"messages": messages, "images": ["images/7.png", "images/3.png"], "views": views.as_json()}
+    write_lines(dataset / "train.jsonl", [row])
+    ((images, question, _),) = read_records(dataset / "train.jsonl", 1)
+    assert ([shown.image for shown in images], question) == (["images/7.png"], "Find")
 
 
 def test_all_answers_of_a_record_are_drawn_under_its_first_question(dataset):

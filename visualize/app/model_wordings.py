@@ -8,6 +8,7 @@ from grounding.card import CARD_FILE, Card, load_card
 from grounding.categories import COCO_CATEGORIES
 from grounding.layout import dataset_of_checkpoint
 from grounding.prompts import (
+    CANDIDATES,
     CATEGORIES,
     CATEGORY,
     IMAGE,
@@ -28,8 +29,9 @@ PLAIN_EVERYTHING, PLAIN_PHRASE = "categories", "expression"
 class Wordings:
     """The system message, and the wordings that ask for everything and for a phrase, preferred ones first.
 
-    `knows_everything` and `knows_phrases` tell whether the model was trained on such questions. `dataset` is
-    the data set whose card lists them, or None.
+    `knows_everything` and `knows_phrases` tell whether the model was trained on such questions, and
+    `knows_candidates` whether some listed the boxes of a detector. `dataset` is the data set whose card lists
+    them, or None.
     """
 
     system: str
@@ -39,6 +41,7 @@ class Wordings:
     knows_everything: bool = False
     knows_phrases: bool = False
     dataset: Path | None = None
+    knows_candidates: bool = False
 
     def ask_everything(self) -> str:
         """Return the question that asks for every object in the image."""
@@ -94,6 +97,7 @@ def choose_wordings(dataset: Path | None) -> Wordings:
         bool(everything),
         bool(phrase),
         dataset,
+        any(name.partition(".")[0] == CANDIDATES for name in card.prompts),
     )
 
 

@@ -11,6 +11,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "Upload a picture, say what to look for, and see where the model finds it.",
         "上传一张图片，说出要找什么，看看模型在哪里找到它。",
     ),
+    "without_candidates": (
+        "This model was trained with a detector's boxes in its questions. The questions here have none.",
+        "该模型训练时的问题中列有检测器的候选框，这里的问题没有候选框。",
+    ),
     "picture": ("Picture", "图片"),
     "more_pictures": (
         "More pictures in the same question (the one above is Image 1)",

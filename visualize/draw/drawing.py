@@ -9,6 +9,7 @@ from grounding.predictions.outcomes import count_outcomes, judge_detections
 from grounding.samples import Detection
 from visualize.draw.box_lines import draw_line, line_rect
 from visualize.draw.colors import Color
+from visualize.draw.label_places import Rect
 from visualize.draw.labels import draw_labels
 from visualize.draw.legend import PAPER, draw_legend
 from visualize.draw.marks import LEGEND_OUTCOMES, Mark, detection_marks, outcome_marks
@@ -49,13 +50,20 @@ def draw_outcomes(
 
 
 def draw_marks(picture: Image.Image, marks: Sequence[Mark]) -> None:
-    """Draw marks on an RGB picture, in place: large boxes first, then small ones, then all labels on top."""
-    if not marks:
-        return
+    """Draw marks on an RGB picture, in place: large boxes first, then small ones, then all labels on top.
+
+    Marks under others come before all of them, and their labels leave room for the others'.
+    """
     size = Size(*picture.size)
     pen = pen_for(size)
     draw = ImageDraw.Draw(picture)
-    lines = [line_rect(mark.box, pen, size) for mark in marks]
-    for mark, rect in sorted(zip(marks, lines, strict=True), key=lambda pair: -pair[0].box.area):
-        draw_line(draw, rect, mark.color, pen, is_dashed=mark.is_dashed)
-    draw_labels(draw, marks, lines, pen, size)
+    layers = []
+    for is_under, own in ((True, pen.thinner()), (False, pen)):
+        of_layer = [mark for mark in marks if mark.is_under == is_under]
+        lines = [line_rect(mark.box, own, size) for mark in of_layer]
+        for mark, rect in sorted(zip(of_layer, lines, strict=True), key=lambda pair: -pair[0].box.area):
+            draw_line(draw, rect, mark.color, own, is_dashed=mark.is_dashed)
+        layers.append((of_layer, lines, own))
+    taken: list[Rect] = []
+    for of_layer, lines, own in reversed(layers):
+        taken += draw_labels(draw, of_layer, lines, own, size, taken)

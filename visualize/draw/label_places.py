@@ -25,17 +25,21 @@ ORDER_COST = 1.0
 
 
 def place_labels(
-    boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]], width: int, height: int
+    boxes: Sequence[Rect],
+    sizes: Sequence[tuple[int, int]],
+    width: int,
+    height: int,
+    taken: Sequence[Rect] = (),
 ) -> list[Rect]:
     """Return a place for the label of each box, in the order of the boxes.
 
     `sizes` holds the labels' widths and heights. All places lie inside the image of `width` x `height`
     pixels; a label larger than the image is cut. Labels cover each other only if no place within reach is
-    free, and then as little as possible.
+    free, and then as little as possible. Nor do they cover the places in `taken`.
     """
     corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
     areas = np.maximum(corners[:, 2] - corners[:, 0], 1) * np.maximum(corners[:, 3] - corners[:, 1], 1)
-    labels = np.zeros((0, 4))
+    labels = np.array(taken, dtype=np.float64).reshape(-1, 4)
     placed: dict[int, Rect] = {}
     # Small boxes go first: large ones have more places to choose from.
     for index in np.argsort(areas, kind="stable").tolist():

@@ -32,11 +32,17 @@ class _Lettering:
 
 
 def draw_labels(
-    draw: ImageDraw.ImageDraw, marks: Sequence[Mark], lines: Sequence[Rect], pen: Pen, size: Size
-) -> None:
+    draw: ImageDraw.ImageDraw,
+    marks: Sequence[Mark],
+    lines: Sequence[Rect],
+    pen: Pen,
+    size: Size,
+    taken: Sequence[Rect] = (),
+) -> list[Rect]:
     """Draw the labels of marks near their boxes, as many as fit on a picture of this size.
 
-    `lines` holds the outermost pixels of each box's line (`visualize.draw.box_lines.line_rect`).
+    `lines` holds the outermost pixels of each box's line (`visualize.draw.box_lines.line_rect`), `taken` the
+    labels that are drawn already. The labels' places are returned.
     """
     boxes = [
         (left - pen.edge, top - pen.edge, right + 1 + pen.edge, bottom + 1 + pen.edge)
@@ -46,7 +52,7 @@ def draw_labels(
     lettering = _choose_lettering(marks, boxes, pen, size, room)
     kept = _largest_that_fit(marks, lettering.sizes, room)
     places = place_labels(
-        [boxes[n] for n in kept], [lettering.sizes[n] for n in kept], size.width, size.height
+        [boxes[n] for n in kept], [lettering.sizes[n] for n in kept], size.width, size.height, taken
     )
     for index, place in zip(kept, places, strict=True):
         _draw_leader(draw, place, boxes[index], marks[index].color, pen)
@@ -56,6 +62,7 @@ def draw_labels(
         if text := lettering.texts[index]:
             baseline, color = top + pen.padding // 2 + above, text_color(marks[index].color)
             draw_text(draw, left + pen.padding, baseline, text, lettering.font, color)
+    return places
 
 
 def _choose_lettering(

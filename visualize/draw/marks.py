@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from grounding.answers.candidate_numbers import NUMBER_SIGN
 from grounding.boxes import Box
 from grounding.predictions.outcomes import JudgedObject, Outcome
 from grounding.samples import Detection
@@ -20,6 +21,8 @@ OUTCOME_COLORS: Mapping[Outcome, Color] = {
 LEGEND_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.IN_CROWD)
 """The outcomes that a legend explains; objects in a crowd region say so in their labels."""
 
+CANDIDATE_COLOR: Color = (105, 105, 105)
+
 NO_LABEL = "(no label)"
 
 
@@ -27,7 +30,8 @@ NO_LABEL = "(no label)"
 class Mark:
     """A box to draw, in pixels of the picture, with its colour and text.
 
-    `short_text` replaces `text` where the picture has no room for it.
+    `short_text` replaces `text` where the picture has no room for it. What `is_under` others is thin, with
+    small letters.
     """
 
     box: Box
@@ -35,6 +39,7 @@ class Mark:
     short_text: str
     color: Color
     is_dashed: bool = False
+    is_under: bool = False
 
 
 def detection_marks(detections: Sequence[Detection], colors: Mapping[str, Color] | None = None) -> list[Mark]:
@@ -66,6 +71,12 @@ def crowd_marks(crowds: Iterable[Detection]) -> list[Mark]:
     return [
         Mark(item.box, f"crowd: {label_name(item.label)}", label_name(item.label), color) for item in crowds
     ]
+
+
+def candidate_marks(candidates: Iterable[Detection]) -> list[Mark]:
+    """Return the marks of the candidates that a question lists, in the order of their numbers."""
+    texts = ((item.box, f"{NUMBER_SIGN}{number}") for number, item in enumerate(candidates, start=1))
+    return [Mark(box, text, text, CANDIDATE_COLOR, is_dashed=True, is_under=True) for box, text in texts]
 
 
 def label_text(detection: Detection) -> str:

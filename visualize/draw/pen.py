@@ -12,6 +12,7 @@ LETTERS_PER_SIDE = 36
 """A picture's side is this many font sizes long."""
 
 SMALLEST_FONT = 9
+THIN_FONT = 0.8
 READABLE_FONT = 13
 """Panels of a sheet get at least this font size, limited to a 24th of the panel's side."""
 
@@ -24,6 +25,11 @@ class Pen:
     edge: int
     font: int
     padding: int
+
+    def thinner(self) -> "Pen":
+        """Return the widths for what is drawn under other boxes."""
+        font = max(SMALLEST_FONT, round(THIN_FONT * self.font))
+        return Pen(max(1, self.line // 2), 0, font, max(1, round(font / 8)))
 
 
 def pen_for(size: Size) -> Pen:

@@ -13,7 +13,7 @@ from infer.scoring.metric_texts import flat_metrics, in_order, show_value
 from infer.scoring.metrics.catalogue import ALL_METRICS
 from infer.scoring.words.answer_words import is_true_phrase, words_of_answer
 from visualize.draw.colors import PALETTE, Color, assign_colors, text_color
-from visualize.draw.marks import OUTCOME_COLORS, label_name
+from visualize.draw.marks import CANDIDATE_COLOR, OUTCOME_COLORS, label_name
 from visualize.page.image_copies import PageImage
 from visualize.page.kind_tables import page_kinds
 from visualize.read.asked_words import AskedWords
@@ -35,7 +35,8 @@ def page_content(
     label in `labels` and of its colour in `palette`, then x1, y1,
     x2, y2 in pixels of the upright image. For predicted objects, the score, the position in `outcomes`, the
     IoU and the position of the true label follow. `word_copies` are the pictures of the questions for words.
-    An answer that describes objects has the list `descriptions`: the position of the label, and the text.
+    An answer that describes objects has the list `descriptions`: the position of the label, and the text; one
+    to a question with candidates has their boxes as `candidates`, one to a question with views their number.
 
     Raises:
         UserError: a scores.json does not hold scores.
@@ -54,6 +55,7 @@ def page_content(
         "metrics": score_rows(scores),
         "kinds": page_kinds([run.name for run in runs], files, scores),
         "outcomes": [[outcome.value, *_paint(OUTCOME_COLORS[outcome])] for outcome in Outcome],
+        "candidate": _paint(CANDIDATE_COLOR),
         "palette": [_paint(color) for color in PALETTE],
         "labels": [label_name(name) for name in names],
         "categories": len(truth.categories),
@@ -165,8 +167,11 @@ def _image(
         described = [
             [labels[item.label], item.description] for item in prediction.detections if item.description
         ]
+        listed = [_corners(item.box) for item in prediction.candidates]
         return {
             **({"descriptions": described} if described else {}),
+            **({"candidates": listed} if listed else {}),
+            **({"views": prediction.views} if prediction.views else {}),
             "raw": prediction.raw,
             "problems": prediction.problems,
             "readable": prediction.is_readable,

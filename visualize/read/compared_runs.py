@@ -19,7 +19,10 @@ from infer.recipe import InferRecipe
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """One image with its objects and crowd regions; `image` is its name in annotations or records."""
+    """One image with its objects and crowd regions; `image` is its name in annotations or records.
+
+    `candidates` are those that the question of a record lists, in the order of their numbers.
+    """
 
     image_id: int
     image: str
@@ -27,6 +30,7 @@ class AnnotatedImage:
     detections: tuple[Detection, ...]
     crowds: tuple[Detection, ...] = ()
     problems: tuple[str, ...] = ()
+    candidates: tuple[Detection, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,12 @@ def read_records(path: Path, limit: int) -> Iterator[DrawnRecord]:
                 size,
                 tuple(replace(item, picture=0) for item in found if item.picture == place),
                 problems=answers.problems,
+                candidates=record.candidates.detections_in(size) if record.candidates and place == 0 else (),
             )
             for place, (name, size) in enumerate(zip(record.pictures, sizes, strict=True))
         )
         question = next(turn.text for turn in record.turns if turn.role == "user")
+        question = question if record.views is None else record.views.without(question)
         asked = question.replace(IMAGE_PLACEHOLDER, "").strip()
         yield DrawnRecord(images, asked, None if record.names_objects else record.answers[0])
 

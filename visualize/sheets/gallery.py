@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,7 +47,8 @@ PICTURES_FOLDER = "pictures"
 class GalleryOptions:
     """Which images are drawn (first, worst, best; `limit` of each kind at most), and how (boxes, matched).
 
-    The kinds are questions about boxes, and those for words.
+    The kinds are questions about boxes, and those for words. `candidates` tells whether those of a question
+    are drawn, too.
     """
 
     limit: int = 8
@@ -55,6 +56,7 @@ class GalleryOptions:
     style: str = "boxes"
     images: str = "first"
     title: str = ""
+    candidates: bool = True
 
 
 def draw_runs(
@@ -117,7 +119,9 @@ def _draw_record(
     caption = _caption(f"{number}{shown.image}", _counted(len(shown.detections), "object"), shown.problems)
     if (answer := record.words) is not None:
         caption = f"{record.question} {answer}" if options.sheet else f"{shown.image}: {answer}"
-    panels = [Panel(caption, shown.detections, lines=CAPTION_LINES if answer is None else WORD_LINES)]
+    lines = CAPTION_LINES if answer is None else WORD_LINES
+    candidates = shown.candidates if options.candidates else ()
+    panels = [Panel(caption, shown.detections, lines=lines, candidates=candidates)]
     heading = "" if options.sheet else record.question
     image = open_image(folder / shown.image)
     return draw_panels(image, panels, width=_width(options), heading=heading)
@@ -143,17 +147,17 @@ def _compare(
     answers = [run.answers[image_id] for run in runs]
     image = open_image(find_image(truth, shown, answers[-1]), shown.size)
     words = f"truth: {_counted(len(shown.detections), 'object')}"
-    panels = [Panel(words, shown.detections, crowds=shown.crowds)]
+    listed = [answered.candidates if options.candidates else () for answered in answers]
+    panels = [Panel(words, shown.detections, crowds=shown.crowds, candidates=listed[-1])]
     # Colours are assigned once for all panels, so that a label has one colour across the picture.
     everything: list[Detection] = [*shown.detections]
-    for run, answered in zip(runs, answers, strict=True):
+    for run, answered, candidates in zip(runs, answers, listed, strict=True):
         predicted = answered.detections
         words = describe_outcomes(shown.detections, predicted, shown.crowds)
         caption = _caption(run.name, words, answered.problems)
-        if options.style == "matched":
-            panels.append(Panel(caption, predicted, shown.detections, shown.crowds))
-        else:
-            panels.append(Panel(caption, predicted))
+        panel = Panel(caption, predicted, candidates=candidates)
+        is_judged = options.style == "matched"
+        panels.append(replace(panel, truth=shown.detections, crowds=shown.crowds) if is_judged else panel)
         everything += predicted
     colors = assign_colors((item.label for item in everything), truth.categories)
     return draw_panels(image, panels, colors=colors, width=_width(options), heading=f"{number}{shown.image}")

@@ -1,5 +1,6 @@
 """Panels: the truth and each run's predictions on copies of one image, side by side under captions."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from grounding.predictions.outcomes import Outcome, count_outcomes, judge_detect
 from grounding.samples import Detection
 from visualize.draw.colors import Color
 from visualize.draw.drawing import draw_marks
-from visualize.draw.marks import Mark, crowd_marks, detection_marks, outcome_marks
+from visualize.draw.marks import Mark, candidate_marks, crowd_marks, detection_marks, outcome_marks
 from visualize.draw.pictures import drawable, resized
 from visualize.sheets.grid import CAPTION_FONT, CAPTION_LINES, add_caption, add_title, arrange
 
@@ -28,7 +29,8 @@ class Panel:
     """One copy of an image: the objects drawn on it, and the caption.
 
     With `truth`, detections are judged by it and by the crowd regions, and coloured by outcome. Without, they
-    are coloured by label, and crowd regions are grey. The caption takes `lines` lines at most.
+    are coloured by label, and crowd regions are grey. The numbered `candidates` of the question lie under
+    them. The caption takes `lines` lines at most.
     """
 
     caption: str
@@ -36,6 +38,12 @@ class Panel:
     truth: tuple[Detection, ...] | None = None
     crowds: tuple[Detection, ...] = ()
     lines: int = CAPTION_LINES
+    candidates: tuple[Detection, ...] = ()
+
+    @property
+    def groups(self) -> tuple[tuple[Detection, ...], ...]:
+        """The detections, the truth or (), the crowd regions, and the candidates."""
+        return self.detections, self.truth or (), self.crowds, self.candidates
 
 
 def panel_size(size: Size, width: int = PANEL_WIDTH) -> Size:
@@ -60,17 +68,17 @@ def draw_panels(
 
     The image is resized before boxes and labels are drawn, so that they are legible on small images.
     """
-    groups = [group for panel in panels for group in (panel.detections, panel.truth or (), panel.crowds)]
-    picture, kept_groups = drawable(image, *groups)
+    picture, kept_groups = drawable(image, *(group for panel in panels for group in panel.groups))
     picture, scaled = resized(picture, panel_size(Size(*picture.size), width), *kept_groups)
-    cells = []
-    for panel, shown, truth, crowds in zip(panels, scaled[::3], scaled[1::3], scaled[2::3], strict=True):
+    cells, groups = [], iter(scaled)
+    for panel in panels:
+        shown, truth, crowds, candidates = itertools.islice(groups, 4)
         canvas = picture.copy()
         if panel.truth is None:
             marks: list[Mark] = [*crowd_marks(crowds), *detection_marks(shown, colors)]
         else:
             marks = outcome_marks(judge_detections(truth, shown, crowds))
-        draw_marks(canvas, marks)
+        draw_marks(canvas, [*candidate_marks(candidates), *marks])
         cells.append(add_caption(canvas, panel.caption, round(width / PANEL_SPREAD), panel.lines))
     row = arrange(cells, len(cells))
     return add_title(row, heading, CAPTION_FONT) if heading else row

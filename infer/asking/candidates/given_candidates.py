@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from grounding.candidates.candidate_settings import CandidateQuestions
+from grounding.candidates.candidate_settings import trained_candidates
 from grounding.candidates.detector_results import DetectorResults, read_detector_results
 from grounding.candidates.listing import ListingRules
 from grounding.card import Card, load_card
@@ -55,7 +54,7 @@ def without_candidates(question: Question) -> Question:
 
 def _from_file(questions: Sequence[Question], recipe: InferRecipe) -> list[Question]:
     card = load_card(recipe.dataset_path)
-    settings = _settings_of(card)
+    settings = trained_candidates(card.recipe)
     path = Path(str(recipe.candidates)).expanduser()
     results = read_detector_results([path], card.categories, settings.ids, settings.min_score)
     rules = ListingRules(
@@ -90,24 +89,13 @@ def _listed(
     names = [name for name in (question.source, question.image) if name]
     found = results.of(image_id, *names) or ()
     user = question.request.user
-    text = user.replace(IMAGE_PLACEHOLDER, "")
+    alone = user if question.introduced is None else question.introduced.without(user)
+    text = alone.replace(IMAGE_PLACEHOLDER, "")
     listed = rules.make_list(rules.choose(found, question.size), question.image, text)
     if listed is None:
         return question
     request = replace(question.request, user=listed.add_to(user, answer_format), candidates=len(listed.items))
     return replace(question, request=request, candidates=listed)
-
-
-def _settings_of(card: Card) -> CandidateQuestions:
-    """Return how the data set lists candidates; the defaults for one that lists none."""
-    given: dict[str, Any] = card.recipe.get("candidates") or {}
-    known = {field.name for field in fields(CandidateQuestions)} - {"file"}
-    settings = CandidateQuestions("given", **{key: value for key, value in given.items() if key in known})
-    try:
-        settings.check()
-    except (TypeError, ValueError) as error:
-        raise UserError(f"the data set's card: {error}: prepare the data set again") from error
-    return settings
 
 
 def _wordings_of(card: Card) -> tuple[Wording, ...]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from grounding.card import load_card
 from grounding.errors import UserError
-from grounding.views.view_settings import GLOBAL_AND_OBJECTS
+from grounding.views.view_settings import GLOBAL_AND_OBJECTS, GLOBAL_AND_TILES
 from infer.asking.dataset_questions import Question
 from infer.recipe import InferRecipe
 
@@ -29,10 +30,14 @@ def _check_shown(recipe: InferRecipe) -> None:
             f"{own}: it asks questions of its own, without the views that the data set's questions show: "
             f"leave {key} out"
         )
-    if recipe.candidates is not None:
+    if (
+        recipe.candidates is not None
+        and load_card(recipe.dataset_path).recipe.get("views") != GLOBAL_AND_TILES
+    ):
         raise UserError(
-            f"candidates={recipe.candidates}: the data set's questions show views that belong to their own "
-            "candidates: leave candidates out, or prepare the data set without views and set views here"
+            f"candidates={recipe.candidates}: the data set was prepared with views={GLOBAL_AND_OBJECTS}, and "
+            "its pictures show the surroundings of its own candidates: leave candidates out, or name a data "
+            f"set without views, and set views={GLOBAL_AND_OBJECTS} here"
         )
 
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.answers.writer import CandidateUse
-from grounding.boxes import Size, iou
+from grounding.boxes import Size
 from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.candidates.detector_results import DetectorResults, read_detector_results
-from grounding.candidates.found_objects import FOUND_AT, found_objects
+from grounding.candidates.found_objects import found_objects
 from grounding.candidates.listing import ListingRules
 from grounding.categories import Category
 from grounding.prompts import candidate_wordings, draw
@@ -89,36 +88,6 @@ class CandidateLister:
         counts[RECORDS] += listed is not None
         counts[BOXES] += 0 if listed is None else len(listed.items)
         return listed
-
-    def uses(
-        self, answer: Sequence[Detection], listed: CandidateList, size: Size
-    ) -> tuple[CandidateUse | None, ...]:
-        """Return for each object of an answer the candidate that names it, None for a new box."""
-        return name_candidates(answer, listed, size, self.settings.good)
-
-
-def name_candidates(
-    answer: Sequence[Detection], listed: CandidateList, size: Size, good: float
-) -> tuple[CandidateUse | None, ...]:
-    """Return how an answer names its objects by candidates; None for an object without one.
-
-    Objects and candidates are matched one to one, the best IoU first, whatever the label: the answer states
-    the right one. From an IoU of `good` on the number is enough, from 0.5 on the answer corrects the box.
-    """
-    boxes = listed.boxes_in(size)
-    pairs = [
-        (overlap, item.label != listed.items[number].label, place, number)
-        for place, item in enumerate(answer)
-        for number, box in enumerate(boxes)
-        if (overlap := iou(item.box, box)) >= FOUND_AT
-    ]
-    uses: dict[int, CandidateUse] = {}
-    named: set[int] = set()
-    for overlap, _, place, number in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
-        if place not in uses and number not in named:
-            uses[place] = CandidateUse(number + 1, is_corrected=overlap < good)
-            named.add(number)
-    return tuple(uses.get(place) for place in range(len(answer)))
 
 
 def open_candidates(recipe: PrepareRecipe, categories: Sequence[Category]) -> CandidateLister | None:

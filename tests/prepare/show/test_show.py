@@ -74,6 +74,20 @@ def test_a_question_for_words_is_shown_with_what_it_is_about(dataset: Path, show
     assert page.count("<rect") == (show_as == "text")
 
 
+def test_candidates_lie_under_the_objects_by_their_numbers(dataset: Path) -> None:
+    row = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    mark = {"ask": "{candidates}", "boxes": [[0, 0, 500, 500], [100, 100, 1000, 1000]]}
+    (dataset / "val.jsonl").unlink()
+    (dataset / "train.jsonl").write_text(json.dumps(row | {"candidates": mark}), encoding="utf-8")
+    page = show(dataset, limit=1, min_pixels=32 * 32, max_pixels=64 * 64).read_text(encoding="utf-8")
+    _, *parts = ElementTree.fromstring(re.findall(r"<svg.*?</svg>", page)[0])
+    boxes, texts = parts[::2], [part.text for part in parts[1::2]]
+    assert texts == ["#1", "#2", "<b>杯子&"]
+    assert ["stroke-dasharray" in box.attrib for box in boxes] == [True, True, False]
+    assert [float(box.attrib["width"]) for box in boxes] == [16, 28.8, 12.8]
+    assert "1 objects" in page
+
+
 def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:
     page = show(dataset, limit=1).read_text(encoding="utf-8")
     [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)

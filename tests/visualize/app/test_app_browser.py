@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from grounding.card import Card, save_card
 from tests.visualize.app.app_engine import BOX, RAW, SIZE, KnownAnswers, make_asker, write_picture
 from tests.visualize.chromium import CHROMIUM, DRIVER, MISSING, start
 from visualize.app.hosting import served
@@ -250,3 +251,27 @@ def test_several_pictures_are_asked_about_and_drawn_together(opened, picture, en
         assert one(opened, "#point textarea, #point input").get_attribute("value") == ""
     finally:
         engine.text = before
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("en-US", "This model was trained with a detector's boxes"),
+        ("zh-CN", "该模型训练时的问题中列有检测器的候选框"),
+    ],
+)
+def test_the_page_says_that_it_asks_without_candidates(browsers, engine, tmp_path, language, says):
+    prompts = {"task.en1": "Find all.", "candidates.en1": "Boxes:\n{candidates}"}
+    save_card(Card("", prompts, "objects", (), "none", {}, {}), tmp_path)
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    with served(make_asker(engine, tmp_path), AppSettings(port=port), "checkpoints/x", None) as address:
+        browser = browsers(language)
+        open_page(browser, address)
+        wait(browser, lambda _: says in one(browser, "#without-candidates").text)
+
+
+def test_the_page_says_nothing_of_candidates_where_nothing_is_known_of_them(browsers, url):
+    open_page(browser := browsers("en-US"), url)
+    assert every(browser, "#without-candidates") == []

@@ -37,6 +37,14 @@ def test_categories_are_filled_in_as_they_were_trained(tmp_path):
     assert wordings.ask_everything() == "Find: cat, dog."
 
 
+def test_candidates_of_the_training_are_known(tmp_path):
+    prompts = {"task.en1": "All."}
+    assert not choose_wordings(write_card(tmp_path, prompts)).knows_candidates
+    assert not choose_wordings(None).knows_candidates
+    listed = choose_wordings(write_card(tmp_path, {**prompts, "candidates.en1": "Boxes:\n{candidates}"}))
+    assert (listed.knows_candidates, listed.ask_everything()) == (True, "All.")
+
+
 def test_a_phrase_is_asked_for_in_its_language(tmp_path):
     wordings = choose_wordings(write_card(tmp_path, PHRASES))
     assert wordings.ask_phrase("red cup") == 'Find "red cup".'

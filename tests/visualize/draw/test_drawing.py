@@ -8,7 +8,8 @@ from grounding.boxes import Box
 from grounding.samples import Detection
 from tests.visualize.scenes import GOLDEN, SCENES, striped
 from visualize.draw.colors import label_color
-from visualize.draw.drawing import draw_detections, draw_outcomes
+from visualize.draw.drawing import draw_detections, draw_marks, draw_outcomes
+from visualize.draw.marks import CANDIDATE_COLOR, candidate_marks, detection_marks
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -84,3 +85,27 @@ def test_the_legend_is_below_the_image():
     assert drawn.width == 640
     assert 500 < drawn.height < 560
     assert not np.asarray(drawn)[:480].any()
+
+
+@pytest.mark.parametrize("side", [120, 400, 1600])
+@pytest.mark.parametrize("count", [2, 14])
+def test_candidates_hide_little_of_the_answers_on_pictures_of_any_size(side, count):
+    answers = detection_marks(
+        [
+            Detection(f"n{n}", Box(x, y, x + side * 0.12, y + side * 0.1), 0.5)
+            for n in range(count)
+            for x, y in [(side * (0.05 + n % 4 * 0.24), side * (0.12 + n // 4 * 0.22))]
+        ]
+    )
+    off = side * 0.02
+    candidates = candidate_marks(
+        [Detection("x", Box(m.box.x1 - off, m.box.y1 + off, m.box.x2, m.box.y2 + off)) for m in answers]
+    )
+    plain = np.asarray(striped(side, side), int)
+    alone, both = (striped(side, side) for _ in range(2))
+    draw_marks(alone, answers)
+    draw_marks(both, [*candidates, *answers])
+    answered = (np.asarray(alone, int) != plain).any(axis=2)
+    changed = (np.asarray(alone, int) != np.asarray(both, int)).any(axis=2)
+    assert (answered & changed).sum() < 0.05 * answered.sum()
+    assert (np.asarray(both) == CANDIDATE_COLOR).all(axis=2).sum() > 40 * count  # dashes and numbers

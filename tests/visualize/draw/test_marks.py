@@ -1,7 +1,7 @@
 from grounding.boxes import Box
 from grounding.predictions.outcomes import judge_detections
 from grounding.samples import Detection
-from visualize.draw.marks import crowd_marks, label_text, outcome_marks
+from visualize.draw.marks import candidate_marks, crowd_marks, label_text, outcome_marks
 
 
 def test_a_missed_object_is_dashed_and_a_wrong_label_names_the_right_one():
@@ -24,3 +24,9 @@ def test_a_score_is_shown_where_there_is_one():
     assert label_text(Detection("dog", box)) == "dog"
     assert label_text(Detection("dog", box, 0.0)) == "dog 0.00"
     assert label_text(Detection("", box, 0.5)) == "(no label) 0.50"
+
+
+def test_candidates_are_numbered_in_their_order_and_lie_under_all_else():
+    marks = candidate_marks([Detection("dog", Box(0, 0, 9, 9), 0.9), Detection("", Box(5, 5, 9, 9))])
+    assert [(mark.text, mark.box.x1) for mark in marks] == [("#1", 0), ("#2", 5)]
+    assert all(mark.is_under and mark.is_dashed for mark in marks)

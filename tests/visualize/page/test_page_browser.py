@@ -361,3 +361,30 @@ def test_the_pictures_of_a_question_stand_side_by_side(browser, tmp_path):
     assert len(every(browser, "#zoom .pictures .stage")) == 4
     assert one(browser, "#zoom-name").text == "images/7.png, images/3.png (1 of 1)"
     assert browser.get_log("browser") == []
+
+
+def test_candidates_lie_under_the_answers_and_can_be_hidden(browser, tmp_path):
+    write_dataset(tmp_path / "data", [3, 7])
+    listed = {"ask": "{candidates}", "boxes": [[100, 100, 500, 700], [500, 500, 900, 900]]}
+    views = {"regions": [[0, 0, 500, 500]], "text": "<image>" * 2}
+    write_run(
+        tmp_path / "run", tmp_path / "data", [prediction(3, candidates=listed, views=views), prediction(7)]
+    )
+    assert main(["page", str(tmp_path / "run")]) == 0
+    browser.get((tmp_path / "run" / "page" / "index.html").as_uri())
+    card = every(browser, ".card")[0]
+    assert "1 view · 1 object" in card.text
+    for stage in card.find_elements(By.CSS_SELECTOR, ".stage"):
+        layers = [item.get_attribute("class") for item in stage.find_elements(By.CSS_SELECTOR, ".side")]
+        assert ["of-candidates" in names for names in layers] == [True, True, False]
+    numbers = card.find_elements(By.CSS_SELECTOR, ".tag.of-candidates")
+    assert [tag.text for tag in numbers] == ["#1", "#2"] * 2
+    one(browser, "#show-candidates + span").click()
+    assert not any(tag.is_displayed() for tag in numbers)
+    one(browser, "body").send_keys("c")
+    assert all(tag.is_displayed() for tag in numbers)
+    assert browser.get_log("browser") == []
+
+
+def test_a_page_without_candidates_has_no_button_for_them(opened):
+    assert not one(opened, ".segments .if-candidates").is_displayed()

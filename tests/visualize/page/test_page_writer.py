@@ -80,6 +80,17 @@ def test_each_image_has_truth_outcomes_answer_and_problems(run, dataset):
     assert second["truth"][0][2:] == [8, 8, 28, 28]
 
 
+def test_candidates_and_the_number_of_views_stand_beside_the_answers(run, dataset):
+    candidates = {"ask": "{candidates}", "boxes": [[0, 0, 250, 500], [500, 500, 1000, 1000]]}
+    views = {"regions": [[0, 0, 500, 500], [500, 0, 1000, 500]], "text": "<image>" * 3}
+    write_lines(run / "predictions.jsonl", [prediction(7, candidates=candidates), prediction(3, views=views)])
+    write(run)
+    first, second = (image["answers"][0] for image in content_of(run / "page")["images"])
+    assert (first["candidates"], second["views"]) == ([[0, 0, 16, 24], [32, 24, 64, 48]], 2)
+    assert "views" not in first
+    assert "candidates" not in second
+
+
 def test_scores_stand_side_by_side_where_there_are_any(run, dataset, tmp_path):
     write_run(tmp_path / "other", dataset, [prediction(5)])
     (run / "scores.json").write_text(json.dumps({"AP": 0.25, "truncated": 0.5, "images": 3, "new": 0.5}))

@@ -6,6 +6,7 @@ from typing import Any
 from grounding.answers.asked import Asked
 from grounding.answers.reader import read_answer
 from grounding.boxes import GRID, Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.layout import CHOSEN_KEY, REJECTED_KEY
 from grounding.markup import BOX_PLACEHOLDER, PICTURE_MARKUP, REF_PLACEHOLDER
 from grounding.record.box_pictures import IMAGE_ID_KEY
@@ -13,6 +14,7 @@ from grounding.record.checker import check_record
 from grounding.record.contract import Contract
 from grounding.record.flaws import (
     BAD_ANSWER,
+    BAD_CANDIDATES,
     BAD_IMAGES,
     BAD_MESSAGES,
     BAD_OBJECTS,
@@ -38,7 +40,7 @@ SAME_ANSWERS = "the chosen and the rejected answer are the same"
 FORM = frozenset(
     {
         *(BAD_IMAGES, BAD_MESSAGES, BAD_OBJECTS, BOX_COUNT, BOX_FIRST, IMAGE_COUNT, IMAGE_PLACE, NOT_JSON),
-        *(OTHER_SYSTEM, REF_COUNT, LOST_IN_READING, BOX_PICTURES, BOX_UNPLACED),
+        *(OTHER_SYSTEM, REF_COUNT, LOST_IN_READING, BOX_PICTURES, BOX_UNPLACED, BAD_CANDIDATES),
     }
 )
 """What is checked of a conversation with an answer that the model gave: its form, not whether it is right."""
@@ -72,7 +74,8 @@ def check_pair(row: Any, contract: Contract) -> Iterator[Flaw]:
     if chosen["content"] == rejected["content"] and not _has_objects(chosen):
         yield Flaw(SAME_ANSWERS, excerpt(chosen["content"]))
     if not contract.is_verbatim and not _has_objects(chosen):
-        asked = Asked((Size(GRID, GRID),) * max(1, len(row.get("images") or ())))
+        listed, sizes = read_candidates(row), (Size(GRID, GRID),) * max(1, len(row.get("images") or ()))
+        asked = Asked(sizes) if listed is None else listed.asked(sizes)
         problems = UNREADABLE.intersection(read_answer(chosen["content"], asked).problems)
         if problems:
             yield Flaw(BAD_ANSWER, excerpt(chosen["content"]))

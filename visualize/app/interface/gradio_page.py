@@ -73,7 +73,7 @@ def make_page(
         fill_width=True,
         delete_cache=(int(KEPT_SECONDS), int(KEPT_SECONDS)),
     ) as page:
-        _add_head(text, name)
+        _add_head(text, name, knows_candidates=asker.wordings.knows_candidates)
         kept, talk = gr.State(None), gr.State(None)
         with gr.Row():
             with gr.Column(min_width=COLUMN_WIDTH):
@@ -90,11 +90,13 @@ def make_page(
     return page
 
 
-def _add_head(text: Texts, name: str) -> None:
+def _add_head(text: Texts, name: str, *, knows_candidates: bool) -> None:
     with gr.Row(elem_id="head"):
         gr.Markdown(text("title"), elem_id="title")
         gr.HTML(render("model_name.html", name=name), elem_id="model", padding=False)
     gr.Markdown(text("lead"), elem_id="lead")
+    if knows_candidates:
+        gr.Markdown(text("without_candidates"), elem_id="without-candidates")
 
 
 def _add_question(

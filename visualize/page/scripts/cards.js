@@ -35,8 +35,9 @@ function drawPage() {
 
 function cardHeader(image) {
   const run = Number(byId("run").value);
+  const views = image.answers[run].views;
   const words = image.words ? "asks for words"
-    : `${image.pictures ? `${image.pictures.length} pictures · ` : ""}${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
+    : `${views ? `${counted(views, "view")} · ` : ""}${image.pictures ? `${image.pictures.length} pictures · ` : ""}${counted(image.truth.length, "object")} · IoU ${image.answers[run].agreement.toFixed(2)}`;
   const question = state.hasQuestions && image.question ? element("p", {}, image.question) : null;
   return element("header", {}, element("h3", {}, image.name), element("span", { title: image.words ? "" : IOU_WORDS }, words), question);
 }
@@ -50,7 +51,8 @@ function panelsOf(image, height) {
 function truthPanel(image, height) {
   const caption = element("figcaption", {}, element("strong", {}, "truth"),
     element("span", { class: "quiet" }, counted(image.truth.length, "object")));
-  return element("figure", {}, caption, stages(image, "truth", (picture) => crowdMarks(picture).concat(picture.truth.map(truthMark)), height));
+  return element("figure", {}, caption, stages(image, "truth", (picture) => [
+    ...candidateMarks(picture.answers.at(-1)), ...crowdMarks(picture), ...picture.truth.map(truthMark)], height));
 }
 
 /** What is known to be true of the region that a question for words is about. */
@@ -83,7 +85,8 @@ function answerPanel(image, answer, run, height) {
   const verdict = image.words ? wordsVerdict(answer) : null;
   const caption = element("figcaption", {}, element("strong", {}, DATA.runs[run].name), ...counts, verdict);
   const marksOf = (picture) => {
-    const marks = picture.words ? regionMarks(picture) : picture.answers[run].objects.map(answerMark);
+    const own = picture.answers[run];
+    const marks = picture.words ? regionMarks(picture) : [...candidateMarks(own), ...own.objects.map(answerMark)];
     if (isOverlay()) marks.unshift(...crowdMarks(picture), ...picture.truth.map(underMark));
     return marks;
   };

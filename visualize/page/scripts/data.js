@@ -6,6 +6,7 @@ const DATA = window.PAGE_DATA;
 // Positions in an object's list, as visualize/page/contents.py writes it.
 const LABEL = 0, COLOR = 1, X1 = 2, Y1 = 3, X2 = 4, Y2 = 5, SCORE = 6, OUTCOME = 7, IOU = 8, TRUE_LABEL = 9;
 const TRUE_POSITIVE = 0, WRONG_LABEL = 1, FALSE_POSITIVE = 2, MISSED = 3, IN_CROWD = 4; // positions in DATA.outcomes
+const LAYERS = ["truth", "found", "candidates", "labels"]; // shown or hidden by a checkbox each
 const ERRORS = [WRONG_LABEL, FALSE_POSITIVE, MISSED];
 
 /** `shown`: images that pass the filters; `page`: from 0; `zoomed`: position in `shown`, -1 for none; `unit`: what they are. */

@@ -11,6 +11,10 @@ const truthMark = (object) => ({ object, paint: labelPaint(object), text: DATA.l
 /** A true object under the predictions of an overlay: a thin line without a label. */
 const underMark = (object) => ({ object, paint: ["#ffffff", "#000000"], text: "", layer: "of-truth", isFaint: true });
 
+/** The numbered candidates of a question, under all else. */
+const candidateMarks = (answer) => (answer.candidates || []).map((box, place) => ({
+  object: [0, 0, ...box], paint: DATA.candidate, text: `#${place + 1}`, title: `candidate #${place + 1}`, layer: "of-candidates", isDashed: true, isUnder: true }));
+
 /** The region that the text of a question for words states; other pictures show theirs. */
 const regionMarks = (image) => image.words.box === null ? [] : [{
   object: [0, 0, ...image.words.box], paint: ["#ffffff", "#000000"], text: "", title: "the region that the question states", layer: "of-truth" }];
@@ -34,14 +38,15 @@ function stage(image, name, marks, height) {
     src: `images/${image.file}`, alt: "", width: wide, height: high, loading: "lazy", decoding: "async" });
   const lines = svgElement("svg", { viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const area = ({ object }) => (object[X2] - object[X1]) * (object[Y2] - object[Y1]);
-  for (const mark of [...marks].sort((first, second) => area(second) - area(first))) lines.append(...frame(mark));
+  const isUnder = (mark) => Number(mark.isUnder || false);
+  for (const mark of [...marks].sort((first, second) => isUnder(second) - isUnder(first) || area(second) - area(first))) lines.append(...frame(mark));
   const isSmall = Math.max(wide, high) <= SMALL_IMAGE;
   const button = element("button", { type: "button", class: isSmall ? "stage small" : "stage",
     "aria-label": `${image.name}, ${name}: ${marks.filter((mark) => mark.text).map((mark) => mark.title || mark.text).join("; ") || "nothing"}` },
   picture, lines);
   button.style.aspectRatio = `${wide} / ${high}`;
   button.style.maxWidth = `${Math.max(1, Math.round(height * wide / high))}px`;
-  for (const mark of marks.filter(({ text }) => text)) {
+  for (const mark of marks.filter(({ text }) => text).sort((first, second) => isUnder(first) - isUnder(second))) {
     const tag = element("span", { class: `tag ${mark.layer}` }, mark.text, element("span", { class: "more" }, mark.more || ""));
     tag.style.background = mark.paint[0];
     tag.style.color = mark.paint[1];

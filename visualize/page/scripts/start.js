@@ -24,8 +24,8 @@ function onKey(event) {
   } else if (key === "v") {
     const other = isOverlay() ? "beside" : "overlay";
     document.querySelector(`input[name=view][value=${other}]`).click();
-  } else if (["t", "p", "l"].includes(key)) {
-    byId({ t: "show-truth", p: "show-found", l: "show-labels" }[key]).click();
+  } else if (["t", "p", "l", "c"].includes(key)) {
+    byId({ t: "show-truth", p: "show-found", l: "show-labels", c: "show-candidates" }[key]).click();
   }
 }
 
@@ -42,7 +42,7 @@ function addListeners() {
   byId("per-page").addEventListener("change", () => { state.page = 0; drawPage(); });
   byId("paint").addEventListener("change", redraw);
   for (const radio of document.querySelectorAll("input[name=view]")) radio.addEventListener("change", redraw);
-  for (const layer of ["truth", "found", "labels"]) byId(`show-${layer}`).addEventListener("change", showLayers);
+  for (const layer of LAYERS) byId(`show-${layer}`).addEventListener("change", showLayers);
   for (const button of document.querySelectorAll("[data-step]")) {
     button.addEventListener("click", () => turnPage(Number(button.dataset.step)));
   }
@@ -80,6 +80,8 @@ function start() {
   joinPictures();
   if (DATA.images.some((image) => image.pictures)) state.unit = "question";
   state.hasQuestions = new Set(DATA.images.map((image) => image.question)).size > 1; // one question for all images need not be repeated
+  const hasCandidates = DATA.images.flatMap((image) => image.pictures || [image]).some((image) => image.answers.some((answer) => answer.candidates));
+  for (const part of document.querySelectorAll(".if-candidates")) part.hidden = !hasCandidates;
   countOutcomes();
   drawKinds();
   drawScores();

@@ -22,7 +22,7 @@ function redraw() {
 }
 
 function showLayers() {
-  for (const layer of ["truth", "found", "labels"]) {
+  for (const layer of LAYERS) {
     document.body.classList.toggle(`hide-${layer}`, !byId(`show-${layer}`).checked);
   }
   placeTags(document);

@@ -15,8 +15,10 @@ from grounding.boxes import Box, Size
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.errors import UserError
 from grounding.samples import Detection
+from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
 from infer.asking.merged_answers import SEEN_TWICE
+from infer.asking.views.view_checks import check_views
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
@@ -149,12 +151,53 @@ def test_views_go_with_votes_and_not_with_questions_of_another_kind(source: Path
         ({"per_category": True}, "per_category"),
         ({"verify": "drop"}, "verify"),
         ({"score": "yes_no"}, "score"),
-        ({"candidates": "none"}, "candidates"),
     ):
         with pytest.raises(UserError, match=f"^{key}=.* leave {key} out"):
             ask_batch(engine, read_questions(views, "val"), replace(usual, **changed))  # type: ignore[arg-type]
-        if key != "candidates":
-            with pytest.raises(ValueError, match=f"^views: {key}=.* leave {key} or views out"):
-                replace(usual, **changed, views="global+tiles")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=f"^views: {key}=.* leave {key} or views out"):
+            replace(usual, **changed, views="global+tiles")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="no question has any"):
         ask_batch(engine, questions, replace(usual, views="global+objects"))
+
+
+def results_of(folder: Path, left: int) -> CandidateQuestions:
+    path = folder / f"found_{left}.json"
+    box = {"category_id": 1, "bbox": [left, 10, 20, 12], "score": 0.9}
+    path.write_text(json.dumps([{"image_id": image_id, **box} for image_id in range(1, 5)]), encoding="utf-8")
+    return CandidateQuestions(file=str(path), without=0)
+
+
+def test_other_candidates_go_with_tiles(source: Path, tmp_path: Path) -> None:
+    one, other = results_of(tmp_path, 8), results_of(tmp_path, 40)
+    plain, with_one, with_other = (
+        prepared(source, tmp_path / name, views="global+tiles", language="zh", candidates=listed)
+        for name, listed in (("plain", CandidateQuestions()), ("one", one), ("other", other))
+    )
+    wanted = read_questions(with_other, "val")
+    for dataset in (plain, with_one):
+        recipe = InferRecipe(checkpoint="", dataset=str(dataset), output_dir="", candidates=other.file)
+        questions = with_given_candidates(read_questions(dataset, "val"), recipe)
+        check_views(recipe, questions)
+        assert [question.candidates for question in questions] == [each.candidates for each in wanted]
+        if dataset == with_one:  # a data set without candidates does not say in which words they are listed
+            assert [each.request.user for each in questions] == [each.request.user for each in wanted]
+    recipe = InferRecipe(checkpoint="", dataset=str(with_one), output_dir="", candidates="none")
+    questions = with_given_candidates(read_questions(with_one, "val"), recipe)
+    check_views(recipe, questions)
+    assert [each.request.user for each in questions] == [
+        each.request.user for each in read_questions(plain, "val")
+    ]
+
+
+@pytest.mark.parametrize("candidates", ["none", "other"])
+def test_views_of_candidates_belong_to_their_own(source: Path, tmp_path: Path, candidates: str) -> None:
+    one, other = results_of(tmp_path, 8), results_of(tmp_path, 40)
+    dataset = prepared(source, tmp_path / "objects", views="global+objects", candidates=one)
+    given = other.file if candidates == "other" else candidates
+    recipe = InferRecipe(checkpoint="", dataset=str(dataset), output_dir="", candidates=given)
+    questions = with_given_candidates(read_questions(dataset, "val"), recipe)
+    wanted = (
+        r"^candidates=.* its own candidates: leave candidates out, or name .* views=global\+objects here$"
+    )
+    with pytest.raises(UserError, match=wanted):
+        check_views(recipe, questions)

@@ -6,44 +6,23 @@ from typing import Any
 
 import pytest
 
-from grounding.answers.writer import CandidateUse
-from grounding.boxes import Box, Size
-from grounding.candidates.candidate_list import CandidateList, ListedCandidate, read_candidates
+from grounding.boxes import Size
+from grounding.candidates.candidate_list import read_candidates
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.card import load_card
 from grounding.errors import UserError
 from grounding.record.checker import check_record
 from grounding.record.contract import contract_of
 from grounding.record.conversation import parse_record
-from grounding.samples import Detection
 from prepare.export.export_settings import ExportSettings
 from prepare.export.exporting import export_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.questions.candidates.candidate_lister import name_candidates
 from prepare.reasons import CANDIDATES_OF_OTHERS, RECORD_WITH_CANDIDATES
 from prepare.recipe import PrepareRecipe
 from prepare.report import describe_card
 from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]
-SIZE = Size(1000, 1000)
-
-
-def test_an_answer_names_each_candidate_once() -> None:
-    boxes = [(0, 0, 100, 100), (0, 0, 100, 96), (500, 500, 600, 600), (700, 700, 720, 720)]
-    listed = CandidateList("{candidates}", tuple(ListedCandidate(box, "dog") for box in boxes))
-    objects = [
-        Detection("dog", Box(0, 0, 100, 100)),
-        Detection("cat", Box(0, 0, 100, 95)),
-        Detection("dog", Box(500, 500, 600, 570)),
-        Detection("dog", Box(800, 0, 900, 100)),
-    ]
-    assert name_candidates(objects, listed, SIZE, good=0.9) == (
-        CandidateUse(1),
-        CandidateUse(2),
-        CandidateUse(3, is_corrected=True),
-        None,
-    )
 
 
 @pytest.fixture
