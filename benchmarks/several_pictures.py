@@ -1,8 +1,9 @@
 """`python benchmarks/several_pictures.py [FOLDER]`: does a tiny model put boxes into the right picture?
 
 Each seed draws pairs of pictures with one or two shapes each (`prepare.shapes`, pictures=2), and questions
-that show both: all objects of each, or one class in any of them. A tiny model with random weights learns them
-by `python -m train recipes/train/tiny_full.yaml`, and is asked about pictures that it has not seen.
+that show both: all objects of each, or one class in any of them. A tiny model that finds shapes in one
+picture (`small` of benchmarks/views.py, whose folder this shares) learns them by
+`python -m train recipes/train/tiny_full.yaml`, and is asked about pictures that it has not seen.
 
 Prints for each seed the AP of first and of second pictures, the F1, and the share of boxes in the right
 picture: of all boxes that have, by label and place (IoU 0.5), an object in one of the two pictures, those
@@ -20,12 +21,14 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-from benchmarks.module_call import call, timed_call
+from benchmarks import views
+from benchmarks.module_call import call
 from grounding.matching import AT_50
 from grounding.tables import format_table
 
 COLUMNS = ("AP of first pictures", "AP of second pictures", "F1 at IoU 0.5", "boxes in the right picture")
 LEAST_SHARE = 0.9
+STEPS = 1000
 
 
 def main() -> int:
@@ -33,49 +36,37 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "several_pictures")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "data" / "views")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--images", type=int, default=8000, help="training pictures, two a question (8000)")
-    parser.add_argument("--steps", type=int, default=1500, help="of 8 questions each (1500)")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"of 8 questions each ({STEPS})")
     given = parser.parse_args()
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     rows: list[list[str]] = []
     shares = []
     for seed in given.seeds:
         folder = given.folder.resolve() / f"seed_{seed}"
-        data = draw(folder, given.images, seed)
-        model = folder / f"model_{given.steps}"
-        seconds = train(model, folder, data, given.steps, seed)
+        data = draw(folder, seed)
+        views.prepare_sets(folder, ["small"])
+        small = views.train(folder, "small", folder / "base", views.STEPS, seed)
+        model = views.train(folder, "pairs", small, given.steps, seed)
         values = measure(model, data)
         shares.append(values[COLUMNS[-1]])
         cells = [f"{values[column]:.3f}" for column in COLUMNS]
-        rows.append([str(seed), f"{values['questions']:.0f}", *cells, f"{seconds:.0f}"])
-    titles = ["seed", "questions", *COLUMNS, "processor seconds of training"]
-    sys.stdout.write(format_table(titles, rows) + "\n")
+        rows.append([str(seed), f"{values['questions']:.0f}", *cells])
+    sys.stdout.write(format_table(["seed", "questions", *COLUMNS], rows) + "\n")
     return int(min(shares) < LEAST_SHARE)
 
 
-def draw(folder: Path, images: int, seed: int) -> Path:
+def draw(folder: Path, seed: int) -> Path:
     """Draw and prepare pairs of pictures where they are missing, and return the data set's folder."""
-    data = folder / "data"
+    data = folder / "pairs"
     if not (data / "card.json").is_file():
-        call("prepare.shapes", folder / "source", "layout=records", "pictures=2",
-             f"images={images}", "val_images=128", f"seed={seed}")  # fmt: skip
-        call("prepare", "recipes/prepare/records.yaml", f"source.path={folder / 'source'}",
+        source = folder / "pairs_source"
+        call("prepare.shapes", source, "layout=records", "pictures=2", f"images={views.IMAGES}",
+             f"val_images={views.VAL_IMAGES}", f"seed={seed}")  # fmt: skip
+        call("prepare", "recipes/prepare/records.yaml", f"source.path={source}",
              "source.units=pixels", f"output_dir={data}")  # fmt: skip
     return data
-
-
-def train(model: Path, folder: Path, data: Path, steps: int, seed: int) -> float:
-    """Train a model with random weights, and return the processor seconds; a finished one is kept."""
-    base = folder / "base"
-    if not (base / "config.json").is_file():
-        call("train.tiny", base, f"seed={seed}")
-    return timed_call(
-        model, "train", "recipes/train/tiny_full.yaml", f"model_name_or_path={base}", f"max_steps={steps}",
-        f"train_dataset_path={data / 'train.jsonl'}", f"eval_dataset_path={data / 'val.jsonl'}",
-        f"output_dir={model}", f"logging_dir={model / 'visualdl'}", "grounding_eval_samples=0",
-        "evaluation_strategy=no", "do_eval=false", f"seed={seed}")  # fmt: skip
 
 
 def measure(model: Path, data: Path) -> dict[str, float]:

@@ -86,13 +86,12 @@ def measure(folder: Path, steps: int, seed: int) -> list[list[float]]:
 
 def prepare_sets(folder: Path, names: Sequence[str]) -> None:
     """Draw the pictures, and prepare data sets: `small`, `large`, and `views` of the large pictures."""
-    counts = [f"images={IMAGES}", f"val_images={VAL_IMAGES}"]
-    shapes: dict[str, list[str]] = {"small": [], "large": LARGE}
-    for drawn, words in shapes.items():
-        if not (folder / f"{drawn}_source").exists():
-            call("prepare.shapes", folder / f"{drawn}_source", *counts, *words)
     for name in names:
-        source = folder / f"{'small' if name == 'small' else 'large'}_source"
+        size = "small" if name == "small" else "large"
+        source = folder / f"{size}_source"
+        if not source.exists():
+            counts = [f"images={IMAGES}", f"val_images={VAL_IMAGES}"]
+            call("prepare.shapes", source, *counts, *(LARGE if size == "large" else []))
         words = [VIEWS] if name == "views" else []
         call("prepare", "recipes/prepare/demo.yaml", f"source.path={source}", f"output_dir={folder / name}",
              *words)  # fmt: skip
