@@ -54,7 +54,7 @@ PICTURES = ("seed=2", f"image_size={SIDE}", "cells=16", "images=8000", "val_imag
 SMALLEST, LARGEST = SIDE / 8, SIDE / 4
 """Sides of the shapes, in pixels. A model sees half as many."""
 
-START_SEED, STEPS = 1, 600
+START_SEED, STEPS = 1, 2500
 
 MISSING, FALSE, OFF = 0.3, 0.3, 0.06
 """Shares: of objects that are missed, of boxes that are false, and of a side by which right boxes are off."""
