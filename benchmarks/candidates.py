@@ -132,7 +132,7 @@ def main() -> int:
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = given.folder.resolve()
-    start = make_start(folder / f"seed_{START_SEED}")
+    start = views.trained(folder / f"seed_{START_SEED}", "large", views.STEPS, START_SEED)
     seeds = [Places(folder / "candidates", start, number, given.steps) for number in given.seeds]
     draw(seeds[0].source)
     prepare(seeds[0].source, seeds[0].plain)
@@ -146,15 +146,6 @@ def main() -> int:
     missed = missed_goals(measured)
     print("\n".join(missed or ["both goals are reached"]))
     return int(bool(missed))
-
-
-def make_start(folder: Path) -> Path:
-    """Return the model that finds shapes in large pictures, trained where it is missing."""
-    views.prepare_sets(folder, ["small", "large"])
-    model = folder / "base"
-    for name in ("small", "large"):
-        model = views.train(folder, name, model, views.STEPS, START_SEED)
-    return model
 
 
 def draw(source: Path) -> None:

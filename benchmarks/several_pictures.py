@@ -46,8 +46,7 @@ def main() -> int:
     for seed in given.seeds:
         folder = given.folder.resolve() / f"seed_{seed}"
         data = draw(folder, seed)
-        views.prepare_sets(folder, ["small"])
-        small = views.train(folder, "small", folder / "base", views.STEPS, seed)
+        small = views.trained(folder, "small", views.STEPS, seed)
         model = views.train(folder, "pairs", small, given.steps, seed)
         values = measure(model, data)
         shares.append(values[COLUMNS[-1]])
