@@ -68,7 +68,9 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     draw = _draw(source, recipe, reader, dropped, statistics)
     questioner = Questioner(recipe, recipe.wordings, names, statistics)
     box_questioner = (
-        BoxQuestioner(recipe, recipe.yes_no_wordings, statistics) if recipe.yes_no.share else None
+        BoxQuestioner(recipe, recipe.yes_no.wordings(recipe.language), statistics)
+        if recipe.yes_no.share
+        else None
     )
     region_questioner = RegionQuestioner(recipe) if recipe.regions.share else None
     lister = open_candidates(recipe, card.categories)

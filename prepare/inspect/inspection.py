@@ -17,11 +17,12 @@ from prepare.inspect.report_lines import describe_kind, describe_survey
 from prepare.inspect.survey import Survey, survey_source
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import DAMAGE
-from prepare.recipe import EXPRESSION_KINDS, PrepareRecipe
+from prepare.recipe import PrepareRecipe
 from prepare.sources.signs.folder_listing import list_folder
 from prepare.sources.signs.sign import Sign
 from prepare.sources.source import Source
 from prepare.sources.source_of_recipe import open_recipe_source
+from prepare.sources.source_settings import EXPRESSION_KINDS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from grounding.prompts import draw
-from prepare.recipe import NEGATIVE_CHOICES
+from prepare.settings.question_settings import NEGATIVE_CHOICES
 from prepare.source_types import Annotation
 
 RANDOM, POPULAR, ADVERSARIAL, MIXED = NEGATIVE_CHOICES

@@ -7,7 +7,7 @@ from grounding.samples import Detection
 
 
 def order_detections(detections: Sequence[Detection], order: str, size: Size) -> tuple[Detection, ...]:
-    """Return an answer's objects in an order of `prepare.recipe.ORDERS`.
+    """Return an answer's objects in an order of `prepare.settings.recipe_keys.ORDERS`.
 
     The order is decided on the 0..1000 grid, which is all that the model sees of a box; ties keep the
     source's order.

@@ -10,6 +10,9 @@ from prepare.source_types import BoxFormat
 
 CROWD_CHOICES = ("ignore", "objects")
 GROUP_CHOICES = ("keep", "drop")
+EXPRESSION_KINDS = ("phrases", "refcoco", "refcoco_parquet", "visual_genome")
+"""Kinds of sources whose questions are about one expression."""
+
 HUBS = ("huggingface", "modelscope", "local")
 COCO_REPOSITORY = {"huggingface": "detection-datasets/coco", "modelscope": "AI-ModelScope/coco"}
 """Where each hub keeps COCO 2017 as parquet."""

@@ -17,7 +17,8 @@ from prepare.check.dataset import check_dataset
 from prepare.export.export_settings import ExportSettings
 from prepare.export.exporting import export_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import DescribingQuestions, PrepareRecipe
+from prepare.recipe import PrepareRecipe
+from prepare.settings.describing_questions import DescribingQuestions
 from prepare.show.record_page import render_page
 from prepare.sources.source_settings import SourceSettings
 from prepare.stats.counts import count_files

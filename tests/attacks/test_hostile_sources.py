@@ -23,10 +23,10 @@ from prepare.reasons import (
     IMAGE_NAME_NOT_UTF8,
     RECORD_LABEL_TOO_LONG,
 )
-from prepare.recipe import EXPRESSION_KINDS
 from prepare.report import describe_card
 from prepare.sources.parts import names_file
 from prepare.sources.shared import listed
+from prepare.sources.source_settings import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import HEIGHT, SETTINGS, SOURCES, WIDTH, picture, replaced
 
 Make = Callable[..., Any]

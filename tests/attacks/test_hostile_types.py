@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from grounding.errors import UserError
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import EXPRESSION_KINDS
+from prepare.sources.source_settings import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import (
     HEIGHT,
     IMAGES,

@@ -111,7 +111,8 @@ def describing(record: dict[str, Any], show: str, folder: Path) -> dict[str, Any
     from prepare.questions.image_records import ImageRecords
     from prepare.questions.objects import ImageObjects
     from prepare.questions.regions.region_questions import RegionQuestioner
-    from prepare.recipe import DescribingQuestions, PrepareRecipe
+    from prepare.recipe import PrepareRecipe
+    from prepare.settings.describing_questions import DescribingQuestions
     from prepare.source_types import Frame
     from prepare.write.image_files import ImageFacts
     from prepare.write.shown_boxes import add_box_records

@@ -26,7 +26,7 @@ from prepare.reasons import (
     IMAGE_TURNED,
     IMAGE_TWICE,
 )
-from prepare.recipe import CalibrationPart, Negatives
+from prepare.settings.question_settings import CalibrationPart, Negatives
 from prepare.sources.source_settings import SourceSettings
 
 ROOT = Path(__file__).parents[2]

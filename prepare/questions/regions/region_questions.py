@@ -83,8 +83,8 @@ class RegionQuestioner:
     def _wordings(self) -> dict[tuple[bool, bool], tuple[Wording, ...]]:
         """The questions, by whether they state the box, and whether they ask for the category's name."""
         return {
-            (states_box, names_label): self.recipe.region_wordings_of(
-                states_box=states_box, names_label=names_label
+            (states_box, names_label): self.recipe.regions.wordings_of(
+                self.recipe.language, states_box=states_box, names_label=names_label
             )
             for states_box, names_label in REGION_FAMILIES
         }

@@ -21,7 +21,8 @@ from prepare.check.dataset import check_dataset
 from prepare.check.findings import Report
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
-from prepare.recipe import CalibrationPart, DescribingQuestions, YesNoQuestions
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.settings.question_settings import CalibrationPart, YesNoQuestions
 
 Make = Callable[..., Any]
 ROOT = Path(__file__).parents[3]

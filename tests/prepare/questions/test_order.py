@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from grounding.boxes import Box, Size, to_grid
 from grounding.samples import Detection
 from prepare.questions.order import grid_side, order_detections, split_turns
-from prepare.recipe import ORDERS
+from prepare.settings.recipe_keys import ORDERS
 
 SIZE = Size(100, 50)
 edges = st.integers(0, 49)

@@ -22,7 +22,9 @@ from prepare.questions.objects import ImageObjects
 from prepare.questions.questioner import QuestionAnswer, Questioner
 from prepare.questions.record_lines import RecordFormat, make_record
 from prepare.reasons import ANSWER_TOO_LONG, BOX_TOO_SMALL, DESCRIPTION_EMPTY, DESCRIPTION_WITH_MARKUP
-from prepare.recipe import DescribingQuestions, Negatives, PrepareRecipe
+from prepare.recipe import PrepareRecipe
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.settings.question_settings import Negatives
 from prepare.sources.source_settings import SourceSettings
 
 Make = Callable[..., Any]

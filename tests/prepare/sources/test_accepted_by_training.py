@@ -17,7 +17,8 @@ from grounding.markup import find_markup
 from infer.asking.dataset_questions import read_questions
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import EXPRESSION_KINDS, YesNoQuestions
+from prepare.settings.question_settings import YesNoQuestions
+from prepare.sources.source_settings import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import SETTINGS, SOURCES
 from train.preflight.data import file_problems
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import EXPRESSION_KINDS
+from prepare.sources.source_settings import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import SETTINGS, SOURCES
 from tests.prepare.test_survival import KILLED_AT, ROOT
 

@@ -15,7 +15,8 @@ from grounding.errors import UserError
 from grounding.regions.region_mark import Region, read_region
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import EXPRESSION_KINDS, DescribingQuestions
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.sources.source_settings import EXPRESSION_KINDS
 from tests.prepare.sources.small_sources import (
     HEIGHT,
     IMAGES,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from grounding.errors import UserError
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import CalibrationPart
+from prepare.settings.question_settings import CalibrationPart
 from prepare.stats.__main__ import main, write_stats
 
 Make = Callable[..., Any]

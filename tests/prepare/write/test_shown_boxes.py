@@ -19,7 +19,7 @@ from grounding.yes_no.shown_box import draw_shown_box
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
-from prepare.recipe import YesNoQuestions
+from prepare.settings.question_settings import YesNoQuestions
 from prepare.write import image_files, shown_boxes
 from train.preflight.data import file_problems
 

@@ -21,7 +21,9 @@ from grounding.regions.shown_region import SHOWN_AS, draw_shown_region
 from prepare.check.dataset import check_dataset
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import IMAGE_DOES_NOT_DECODE
-from prepare.recipe import CalibrationPart, DescribingQuestions, PrepareRecipe, YesNoQuestions
+from prepare.recipe import PrepareRecipe
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.settings.question_settings import CalibrationPart, YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 from train.preflight.data import file_problems
 

@@ -18,7 +18,9 @@ from grounding.predictions.annotations import read_annotations
 from grounding.predictions.question_pictures import read_question_pictures
 from prepare.check.dataset import OTHER_VIEW, check_dataset
 from prepare.pipeline import prepare_dataset
-from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
+from prepare.recipe import PrepareRecipe
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.settings.question_settings import YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 from train.preflight.data import file_problems
 

@@ -13,7 +13,9 @@ from prepare.questions.objects import ImageObjects
 from prepare.questions.questioner import QuestionAnswer
 from prepare.questions.record_lines import RecordFormat, make_record
 from prepare.questions.regions.region_questions import RegionQuestion, RegionQuestioner, make_region_record
-from prepare.recipe import DescribingQuestions, PrepareRecipe, YesNoQuestions
+from prepare.recipe import PrepareRecipe
+from prepare.settings.describing_questions import DescribingQuestions
+from prepare.settings.question_settings import YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 
 SIZE = Size(100, 100)

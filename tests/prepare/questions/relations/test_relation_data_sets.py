@@ -19,7 +19,7 @@ from prepare.export.dataset_reading import true_data
 from prepare.pipeline import prepare_dataset
 from prepare.questions.relations.relation_choice import OTHER_CATEGORY, OTHER_NUMBER, OTHER_SIDE
 from prepare.reasons import NO_RELATION
-from prepare.recipe import Negatives, RelationQuestions
+from prepare.settings.question_settings import Negatives, RelationQuestions
 from prepare.sources.source_settings import SourceSettings
 from prepare.stats.__main__ import write_stats
 

@@ -22,7 +22,8 @@ from prepare.questions.relations.relation_choice import (
 )
 from prepare.questions.relations.relation_questions import RelationQuestion, RelationQuestioner
 from prepare.questions.relations.relation_types import SceneObject
-from prepare.recipe import Negatives, PrepareRecipe, RelationQuestions
+from prepare.recipe import PrepareRecipe
+from prepare.settings.question_settings import Negatives, RelationQuestions
 from prepare.source_types import Annotation, Frame
 from prepare.sources.source_of_recipe import open_recipe_source
 from prepare.sources.source_settings import SourceSettings

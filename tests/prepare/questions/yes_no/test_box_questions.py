@@ -12,7 +12,8 @@ from prepare.questions.objects import ImageObjects
 from prepare.questions.yes_no.box_questions import BoxQuestion, BoxQuestioner, make_box_record
 from prepare.questions.yes_no.wrong_boxes import WRONG_BELOW
 from prepare.reasons import NO_WRONG_BOX
-from prepare.recipe import PrepareRecipe, YesNoQuestions
+from prepare.recipe import PrepareRecipe
+from prepare.settings.question_settings import YesNoQuestions
 from prepare.sources.source_settings import SourceSettings
 
 SIZE = Size(100, 100)
@@ -26,7 +27,7 @@ CAT, DOG, CAR = (
 
 def asking(share: float = 0.5, show: str = "spotlight", **changes: Any) -> BoxQuestioner:
     recipe = PrepareRecipe(output_dir="unused", yes_no=YesNoQuestions(share, show), **changes)
-    return BoxQuestioner(recipe, recipe.yes_no_wordings, TrainingStatistics(NAMES))
+    return BoxQuestioner(recipe, recipe.yes_no.wordings(recipe.language), TrainingStatistics(NAMES))
 
 
 def shown(*detections: Detection, **more: Any) -> ImageObjects:

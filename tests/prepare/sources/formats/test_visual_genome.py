@@ -10,7 +10,7 @@ from grounding.errors import UserError
 from grounding.regions.region_mark import read_region
 from prepare.pipeline import prepare_dataset
 from prepare.reasons import EXPRESSION_TOO_LONG, EXPRESSION_UNREADABLE, IMAGE_MISSING
-from prepare.recipe import DescribingQuestions
+from prepare.settings.describing_questions import DescribingQuestions
 from prepare.sources.formats.visual_genome import PackedQueries
 from tests.prepare.sources.formats.drawn_source import HEIGHT, WIDTH, write_pictures
 

@@ -1,0 +1,1 @@
+"""The parts of a prepare recipe: their keys, which values these take, and which do not go together."""
