@@ -14,11 +14,8 @@ from grounding.record.conversation import parse_record
 from grounding.record.flaws import BAD_CANDIDATES
 from infer.pairs.pair_making import make_pairs
 from infer.pairs.pair_settings import PairSettings
-from prepare.pipeline import prepare_dataset
-from prepare.recipe import PrepareRecipe
-from prepare.sources.source_settings import SourceSettings
-from tests.infer.asking.candidates.test_given_candidates import drawn_source
 from tests.infer.pairs.answering import ListEngine
+from tests.infer.pairs.prepared_pictures import prepare_pictures
 from train.preflight.pair_data.pair_rows import check_pair
 
 TRUTH, WRONG = "cat(100,100),(500,500)", "dog(600,600),(900,900)"
@@ -45,25 +42,15 @@ FORMS = {
 
 @pytest.fixture(params=["objects", "json"])
 def listed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    folder, _ = drawn_source(tmp_path / "source")
     rows = [
         {"image_id": number, "category_id": 1, "bbox": BOXES[number % 4], "score": 0.5}
         for number in range(1, 13)
     ]
     (tmp_path / "results.json").write_text(json.dumps(rows))
-    prepare_dataset(
-        PrepareRecipe(
-            source=SourceSettings(kind="coco_json", path=str(folder)),
-            categories="source",
-            output_dir=str(tmp_path / "data"),
-            total_samples=None,
-            answer_format=request.param,
-            candidates=CandidateQuestions(
-                str(tmp_path / "results.json"), without=0, jitter=0, falsified=0, dropped=0, good=0.8
-            ),
-        )
+    candidates = CandidateQuestions(
+        str(tmp_path / "results.json"), without=0, jitter=0, falsified=0, dropped=0, good=0.8
     )
-    return tmp_path / "data"
+    return prepare_pictures(tmp_path, answer_format=request.param, candidates=candidates)
 
 
 def rows_of(folder: Path) -> list[dict[str, Any]]:

@@ -9,27 +9,14 @@ import infer.mine.__main__ as mine
 import infer.pairs.__main__ as pairs
 import prepare.export.__main__ as export
 from grounding.errors import run_command
-from prepare.pipeline import prepare_dataset
-from prepare.recipe import PrepareRecipe
-from prepare.sources.source_settings import SourceSettings
-from tests.infer.asking.candidates.test_given_candidates import drawn_source
+from tests.infer.pairs.prepared_pictures import prepare_pictures
 
 Main = Callable[[Sequence[str] | None], int]
 
 
 @pytest.fixture
 def with_views(tmp_path: Path) -> Path:
-    folder, _ = drawn_source(tmp_path / "source")
-    prepare_dataset(
-        PrepareRecipe(
-            source=SourceSettings(kind="coco_json", path=str(folder)),
-            categories="source",
-            output_dir=str(tmp_path / "data"),
-            total_samples=None,
-            views="global+tiles",
-        )
-    )
-    return tmp_path / "data"
+    return prepare_pictures(tmp_path, views="global+tiles")
 
 
 @pytest.mark.parametrize(
