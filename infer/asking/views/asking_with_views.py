@@ -39,13 +39,11 @@ class AskWithViews:
 
     def _shown(self, item: SizedRequest, folder: Path) -> SizedRequest:
         """Return a question with its views, whose files lie in a folder of their own."""
-        request = item.request
-        candidates = (to_grid(box, item.size) for box in item.asked.candidates)
-        regions = choose_regions(self.settings, item.size, candidates)
-        if not regions:
+        request, views = item.request, added_views(item, self.settings)
+        if views is None:
             return item
-        paths = [folder / ("_".join(map(str, region)) + ".png") for region in regions]
-        missing = [each for each in zip(paths, regions, strict=True) if not each[0].is_file()]
+        paths = [folder / ("_".join(map(str, region)) + ".png") for region in views.regions]
+        missing = [each for each in zip(paths, views.regions, strict=True) if not each[0].is_file()]
         if missing:
             try:
                 picture = read_pixels(request.picture)
@@ -54,10 +52,17 @@ class AskWithViews:
             folder.mkdir(exist_ok=True)
             for path, region in missing:
                 cut_view(picture, region, self.settings.view_pixels).save(path, compress_level=1)
-        user = Views.introduced(regions, request.user).add_to(request.user)
+        user = views.add_to(request.user)
         if user is None:
             raise UserError(
                 f"views={self.settings.views}: the question '{request.user[:60]}' does not begin with its "
                 "picture: leave views out"
             )
         return replace(item, request=replace(request, images=(request.picture, *paths), user=user, about=1))
+
+
+def added_views(item: SizedRequest, settings: ViewSettings) -> Views | None:
+    """Return the views with which a question about one picture is asked; None for its picture alone."""
+    candidates = (to_grid(box, item.size) for box in item.asked.candidates)
+    regions = choose_regions(settings, item.size, candidates)
+    return Views.introduced(regions, item.request.user) if regions else None

@@ -77,6 +77,16 @@ def test_rows_hold_the_answer_in_original_pixels(recipe: InferRecipe) -> None:
     assert engine.asked[1].user.startswith("<image>\nTask:")
 
 
+def test_rows_tell_how_many_views_were_added(recipe: InferRecipe) -> None:
+    engine, rows = ask(dataclasses.replace(recipe, views="global+tiles", view_tiles=3))
+    assert [len(request.images) for request in engine.asked] == [10] * 7
+    shown = read_predictions(recipe.output_path / "predictions.jsonl")
+    assert [item.views for item in shown] == [9] * 7
+    assert all(row["question"].startswith("Task: Object Detection") for row in rows)
+    _, rows = ask(dataclasses.replace(recipe, output_dir=recipe.output_dir + "_plain"))
+    assert not any("views" in row for row in rows)
+
+
 def test_answers_that_another_head_has_read_are_asked_again(
     recipe: InferRecipe, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -14,14 +14,17 @@ from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.errors import UserError
+from grounding.regions.region_mark import Region
 from grounding.samples import Detection
 from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
 from infer.asking.merged_answers import SEEN_TWICE
+from infer.asking.parsed_answers import ParsedAnswer
 from infer.asking.views.view_checks import check_views
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
+from infer.runs.predicted_row import prediction_row
 from prepare.pipeline import prepare_dataset
 from prepare.recipe import PrepareRecipe
 from prepare.shapes.scenes import ShapeSettings
@@ -82,6 +85,12 @@ def asked(dataset: Path, engine: Seeing, **keys: Any) -> tuple[InferRecipe, list
     return recipe, read_questions(dataset, "val")
 
 
+def rows_of(
+    questions: Sequence[Question], answers: Sequence[ParsedAnswer], recipe: InferRecipe
+) -> list[dict[str, Any]]:
+    return [prediction_row(*pair, recipe) for pair in zip(questions, answers, strict=True)]
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -103,12 +112,17 @@ def test_prompts_are_those_of_a_data_set_with_views(
     without = prepared(source, tmp_path / "plain", **both)
     trained, asked_now = Seeing(), Seeing()
     recipe, questions = asked(with_views, trained)
-    ask_batch(trained, questions, recipe)
+    shown = rows_of(questions, ask_batch(trained, questions, recipe), recipe)
     recipe, plain = asked(without, asked_now, **keys)
-    ask_batch(asked_now, plain, recipe)
+    added = rows_of(plain, ask_batch(asked_now, plain, recipe), recipe)
     assert len(trained.seen) == 2
     assert all(len(pixels) > 1 for _, pixels in trained.seen)
     assert asked_now.seen == trained.seen
+    assert added == shown
+    region = Region((0, 0, 500, 500), "blur", None, ("a square",))
+    [words] = rows_of([replace(plain[0], region=region)], [ParsedAnswer("", (), ())], recipe)
+    assert "views" not in words  # a question for words is asked without
+    assert [len(row["views"]["regions"]) for row in added] == [len(pixels) - 1 for _, pixels in trained.seen]
     assert [question.pictures for question in plain] == [question.pictures for question in questions]
     assert fingerprint_questions(plain) != fingerprint_questions(questions)
 
