@@ -52,7 +52,8 @@ def draw_outcomes(
 def draw_marks(picture: Image.Image, marks: Sequence[Mark]) -> None:
     """Draw marks on an RGB picture, in place: large boxes first, then small ones, then all labels on top.
 
-    Marks under others come before all of them, and their labels leave room for the others'.
+    Marks under others come before all of them. Their labels leave room for the others', and one that would
+    hide an object is left out.
     """
     size = Size(*picture.size)
     pen = pen_for(size)
@@ -65,5 +66,7 @@ def draw_marks(picture: Image.Image, marks: Sequence[Mark]) -> None:
             draw_line(draw, rect, mark.color, own, is_dashed=mark.is_dashed)
         layers.append((of_layer, lines, own))
     taken: list[Rect] = []
+    others: list[Rect] = []
     for of_layer, lines, own in reversed(layers):
-        taken += draw_labels(draw, of_layer, lines, own, size, taken)
+        taken += draw_labels(draw, of_layer, lines, own, size, taken, others)
+        others += lines

@@ -17,6 +17,12 @@ SLIDES = 7
 REACH = 7
 """When all near places are taken, a label may be this many label heights away from its box."""
 
+NEAR_REACH = 2
+"""The same for a label that may be left out: whose number it is has to be plain at a glance."""
+
+MOST_HIDDEN = 0.1
+"""A label that may be left out hides at most this share of any box."""
+
 HIDDEN_LABEL_COST = 1e6
 """Larger than all other costs together: a place that covers no label always wins."""
 
@@ -30,37 +36,51 @@ def place_labels(
     width: int,
     height: int,
     taken: Sequence[Rect] = (),
-) -> list[Rect]:
+    others: Sequence[Rect] = (),
+    *,
+    may_lack: bool = False,
+) -> list[Rect | None]:
     """Return a place for the label of each box, in the order of the boxes.
 
     `sizes` holds the labels' widths and heights. All places lie inside the image of `width` x `height`
     pixels; a label larger than the image is cut. Labels cover each other only if no place within reach is
-    free, and then as little as possible. Nor do they cover the places in `taken`.
+    free, and then as little as possible. Nor do they cover the places in `taken`. `others` are further boxes
+    of which they hide as little as they can. With `may_lack`, a label that would cover another one, or hide
+    more than MOST_HIDDEN of a box, has None.
     """
-    corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-    areas = np.maximum(corners[:, 2] - corners[:, 0], 1) * np.maximum(corners[:, 3] - corners[:, 1], 1)
+    objects = np.array([*boxes, *others], dtype=np.float64).reshape(-1, 4)
     labels = np.array(taken, dtype=np.float64).reshape(-1, 4)
-    placed: dict[int, Rect] = {}
+    placed: dict[int, Rect | None] = {}
+    most_hidden = MOST_HIDDEN if may_lack else 1.0
     # Small boxes go first: large ones have more places to choose from.
-    for index in np.argsort(areas, kind="stable").tolist():
+    for index in np.argsort(_areas(objects[: len(boxes)]), kind="stable").tolist():
         label_width, label_height = min(sizes[index][0], width), min(sizes[index][1], height)
-
-        def rects(
-            places: Places, right: int = width - label_width, bottom: int = height - label_height,
-            extent: tuple[int, int] = (label_width, label_height),
-        ) -> npt.NDArray[np.float64]:  # fmt: skip
-            inside = np.clip(np.round(places), 0, (right, bottom))
-            return np.hstack([inside, inside + extent])
-
-        near = rects(_near_places(boxes[index], label_width, label_height))
-        best, covered = _cheapest(near, labels, corners, areas)
-        if covered:
-            far = rects(_far_places(boxes[index], label_width, label_height))
-            best, _ = _cheapest(np.vstack([near, far]), labels, corners, areas)
+        extent, last = (label_width, label_height), (width - label_width, height - label_height)
+        near = _rects(_near_places(boxes[index], *extent), extent, last)
+        best, fits = _cheapest(near, labels, objects, most_hidden)
+        if not fits:
+            far = _far_places(boxes[index], *extent, reach=NEAR_REACH if may_lack else REACH)
+            both = np.vstack([near, _rects(far, extent, last)])
+            best, fits = _cheapest(both, labels, objects, most_hidden)
+        if may_lack and not fits:
+            placed[index] = None
+            continue
         labels = np.vstack([labels, best])
         left, top, right, bottom = (int(value) for value in best)
         placed[index] = (left, top, right, bottom)
     return [placed[index] for index in range(len(boxes))]
+
+
+def _rects(places: Places, extent: tuple[int, int], last: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Return labels of this width and height at these places, moved inside the image; `last` is its end."""
+    inside = np.clip(np.round(places), 0, last)
+    return np.hstack([inside, inside + extent])
+
+
+def _areas(rects: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    sides = np.maximum(rects[:, 2:] - rects[:, :2], 1)
+    areas: npt.NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+    return areas
 
 
 def crowding(boxes: Sequence[Rect], sizes: Sequence[tuple[int, int]]) -> float:
@@ -87,17 +107,17 @@ def overlaps(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) ->
 def _cheapest(
     rects: npt.NDArray[np.float64],
     labels: npt.NDArray[np.float64],
-    boxes: npt.NDArray[np.float64],
-    areas: npt.NDArray[np.float64],
+    objects: npt.NDArray[np.float64],
+    most_hidden: float,
 ) -> tuple[npt.NDArray[np.float64], bool]:
-    """Return the place with the lowest cost, and whether it covers a label."""
-    label_area = np.maximum((rects[:, 2] - rects[:, 0]) * (rects[:, 3] - rects[:, 1]), 1)
-    on_labels = overlaps(rects, labels).sum(axis=1) / label_area
-    on_objects = (overlaps(rects, boxes) / areas).sum(axis=1)
-    cost = HIDDEN_LABEL_COST * on_labels + HIDDEN_OBJECT_COST * on_objects
+    """Return the best place, and whether it covers no label and hides at most this share of each box."""
+    on_labels = overlaps(rects, labels).sum(axis=1) / _areas(rects)
+    hidden = overlaps(rects, objects) / _areas(objects)
+    hides_much = hidden.max(axis=1) > most_hidden
+    cost = HIDDEN_LABEL_COST * (on_labels + hides_much) + HIDDEN_OBJECT_COST * hidden.sum(axis=1)
     cost += ORDER_COST * np.arange(len(rects))
     best = int(np.argmin(cost))
-    return rects[best], bool(on_labels[best] > 0)
+    return rects[best], not (on_labels[best] > 0 or hides_much[best])
 
 
 def _near_places(box: Rect, width: int, height: int) -> Places:
@@ -114,12 +134,12 @@ def _near_places(box: Rect, width: int, height: int) -> Places:
     return np.vstack([np.array(corners, dtype=np.float64), *rows, *columns])
 
 
-def _far_places(box: Rect, width: int, height: int) -> Places:
-    """Return places around the box, nearest first."""
+def _far_places(box: Rect, width: int, height: int, reach: int) -> Places:
+    """Return places around the box, nearest first, up to `reach` label heights away."""
     left, top, right, bottom = box
     step = max(height, 1)
-    ys = np.arange(float(top - REACH * step), bottom + (REACH - 1) * step + 1, step / 2)
-    xs = np.arange(float(left - REACH * step - width), right + REACH * step + 1, step)
+    ys = np.arange(float(top - reach * step), bottom + (reach - 1) * step + 1, step / 2)
+    xs = np.arange(float(left - reach * step - width), right + reach * step + 1, step)
     # A coarse search is enough for a large box.
     grid_x, grid_y = np.meshgrid(_thinned(xs), _thinned(ys))
     places = np.column_stack([grid_x.ravel(), grid_y.ravel()])

@@ -38,31 +38,45 @@ def draw_labels(
     pen: Pen,
     size: Size,
     taken: Sequence[Rect] = (),
+    others: Sequence[Rect] = (),
 ) -> list[Rect]:
     """Draw the labels of marks near their boxes, as many as fit on a picture of this size.
 
     `lines` holds the outermost pixels of each box's line (`visualize.draw.box_lines.line_rect`), `taken` the
-    labels that are drawn already. The labels' places are returned.
+    labels that are drawn already, `others` the lines of boxes that have these. Labels of marks under others
+    are left out where they would hide an object. The labels' places are returned.
     """
-    boxes = [
-        (left - pen.edge, top - pen.edge, right + 1 + pen.edge, bottom + 1 + pen.edge)
-        for left, top, right, bottom in lines
-    ]
+    boxes, spared = _around(lines, pen), _around(others, pen)
     room = LABELS_AT_MOST * size.width * size.height
     lettering = _choose_lettering(marks, boxes, pen, size, room)
     kept = _largest_that_fit(marks, lettering.sizes, room)
-    places = place_labels(
-        [boxes[n] for n in kept], [lettering.sizes[n] for n in kept], size.width, size.height, taken
+    found = place_labels(
+        [boxes[n] for n in kept],
+        [lettering.sizes[n] for n in kept],
+        size.width,
+        size.height,
+        taken,
+        [*spared, *(box for n, box in enumerate(boxes) if n not in kept)],
+        may_lack=all(mark.is_under for mark in marks),
     )
-    for index, place in zip(kept, places, strict=True):
+    places = {index: place for index, place in zip(kept, found, strict=True) if place is not None}
+    for index, place in places.items():
         _draw_leader(draw, place, boxes[index], marks[index].color, pen)
     above, _ = text_extent(lettering.font)
-    for index, (left, top, right, bottom) in zip(kept, places, strict=True):
+    for index, (left, top, right, bottom) in places.items():
         draw.rectangle((left, top, right - 1, bottom - 1), fill=marks[index].color)
         if text := lettering.texts[index]:
             baseline, color = top + pen.padding // 2 + above, text_color(marks[index].color)
             draw_text(draw, left + pen.padding, baseline, text, lettering.font, color)
-    return places
+    return list(places.values())
+
+
+def _around(lines: Sequence[Rect], pen: Pen) -> list[Rect]:
+    """Return the boxes with the edges of their lines; right and bottom are the first pixels outside."""
+    return [
+        (left - pen.edge, top - pen.edge, right + 1 + pen.edge, bottom + 1 + pen.edge)
+        for left, top, right, bottom in lines
+    ]
 
 
 def _choose_lettering(

@@ -9,7 +9,7 @@ from grounding.samples import Detection
 from tests.visualize.scenes import GOLDEN, SCENES, striped
 from visualize.draw.colors import label_color
 from visualize.draw.drawing import draw_detections, draw_marks, draw_outcomes
-from visualize.draw.marks import CANDIDATE_COLOR, candidate_marks, detection_marks
+from visualize.draw.marks import CANDIDATE_COLOR, Mark, candidate_marks, detection_marks
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -109,3 +109,23 @@ def test_candidates_hide_little_of_the_answers_on_pictures_of_any_size(side, cou
     changed = (np.asarray(alone, int) != np.asarray(both, int)).any(axis=2)
     assert (answered & changed).sum() < 0.05 * answered.sum()
     assert (np.asarray(both) == CANDIDATE_COLOR).all(axis=2).sum() > 40 * count  # dashes and numbers
+
+
+def test_numbers_of_candidates_hide_neither_other_candidates_nor_answers():
+    grid = [Box(x, y, x + 11, y + 11) for x in range(30, 250, 19) for y in range(30, 250, 19)]
+    listed, answers = grid[::2], grid[1::2]
+    plain = striped(300, 300)
+    picture = plain.copy()
+    marks = [Mark(box, "", "", (0, 158, 115)) for box in answers]  # their own labels hide some
+    draw_marks(picture, [*candidate_marks([Detection("x", box) for box in listed]), *marks])
+    before, after = np.asarray(plain), np.asarray(picture)
+    for box in grid:
+        left, top, right, bottom = (int(value) for value in box.xyxy)
+        inside = np.s_[top + 3 : bottom - 3, left + 3 : right - 3]
+        hidden = (before[inside] != after[inside]).any(axis=2)
+        assert hidden.mean() < 0.4  # at most a line to a number
+    lone = striped(300, 300)
+    draw_marks(lone, candidate_marks([Detection("x", grid[40])]))
+    left, top, right, _ = (int(value) for value in grid[40].xyxy)
+    above = np.asarray(lone)[top - 12 : top - 2, left:right]
+    assert (above == CANDIDATE_COLOR).all(axis=2).mean() > 0.4  # where there is room, the number is there

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visualize.draw.label_places import crowding, overlaps, place_labels
+from visualize.draw.label_places import MOST_HIDDEN, crowding, overlaps, place_labels
 
 
 @st.composite
@@ -44,6 +44,35 @@ def test_labels_of_one_spot_do_not_cover_one_another():
     places = np.array(place_labels(boxes, [(60, 18)] * 30, 640, 480), float)
     common = overlaps(places, places)
     assert (common - np.diag(np.diag(common))).sum() == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(crowds(), crowds())
+def test_a_label_that_may_be_left_out_hides_no_box_and_no_label(crowd, other):
+    boxes, sizes, width, height = crowd
+    further, taken = other[0], [(0, 0, width // 3, height // 5)]
+    found = place_labels(boxes, sizes, width, height, taken, further, may_lack=True)
+    assert len(found) == len(boxes)
+    places = np.array([place for place in found if place is not None], float).reshape(-1, 4)
+    common = overlaps(places, np.vstack([places, np.array(taken, float)]))
+    assert (common[:, :-1] - np.diag(np.diag(common[:, :-1]))).sum() == common[:, -1].sum() == 0
+    objects = np.array([*boxes, *further], float).reshape(-1, 4)
+    areas = np.maximum(objects[:, 2] - objects[:, 0], 1) * np.maximum(objects[:, 3] - objects[:, 1], 1)
+    assert (overlaps(places, objects) <= MOST_HIDDEN * areas).all()
+
+
+def test_a_label_that_may_be_left_out_stands_near_its_box_or_nowhere():
+    def place(reach, *, may_lack=True):
+        """Place the label of a box in a block of boxes that reaches so many pixels to each side of it."""
+        starts = range(300 - reach, 301 + reach, 13)
+        block = [(left, top, left + 12, top + 12) for left in starts for top in starts]
+        own = block.pop(block.index((300, 300, 312, 312)))
+        return place_labels([own], [(20, 14)], 640, 480, others=block, may_lack=may_lack)[0]
+
+    assert place(0) == (300, 286, 320, 300)
+    assert place(13) is not None
+    assert place(39) is None
+    assert place(39, may_lack=False) is not None
 
 
 def test_overlaps_are_areas():
