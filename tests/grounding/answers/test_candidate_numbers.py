@@ -169,6 +169,8 @@ def test_different_candidates_are_no_loop() -> None:
     assert find_repeat(", ".join(f"{DOG}#{number}" for number in range(1, 31))) is None
     rows = ", ".join(f'{{"candidate": {number}, "label": "dog"}}' for number in range(1, 31))
     assert find_repeat(f"[{rows}]") is None
+    known_numbers = [f"{label}#{number}" for label in (DOG, CAT) for number in (1, 2, 3, 4)]
+    assert find_repeat(", ".join(known_numbers)) is None
 
 
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 7))

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.errors import UserError
 from infer.mine.worst_answers import read_worst_answers
-from tests.infer.mine.stubborn_engine import rows_of, write_rows
+from tests.infer.mine.stubborn_engine import mine_in, rows_of, write_rows
 
 
 def test_the_hardest_come_first_with_their_worst_and_best_answer(mined: Path) -> None:
@@ -25,6 +26,20 @@ def test_the_hardest_come_first_with_their_worst_and_best_answer(mined: Path) ->
     assert [item.label for item in invented.best.detections] == ["cat"]
     assert invented.objects == invented.best.detections
     assert (invented.size.width, invented.size.height) == (20, 20)
+
+
+def test_answers_keep_the_candidates_of_their_questions(source: Path, checkpoint: Path) -> None:
+    listed = CandidateList("Boxes:\n{candidates}", (ListedCandidate((100, 100, 500, 500), "cat", None),))
+    rows = rows_of(source / "train.jsonl")
+    for row in rows[1:3]:
+        row["messages"][1]["content"] = listed.add_to(row["messages"][1]["content"], "objects")
+        row["candidates"] = listed.as_json()
+    write_rows(source / "train.jsonl", rows)
+    found = read_worst_answers(mine_in(source.parent, checkpoint))
+    assert [int(Path(item.image).stem) for item in found if item.worst.candidates] == [2, 1]
+    for item in found[:2]:
+        assert [(one.label, one.box.xyxy) for one in item.worst.candidates] == [("cat", (2, 2, 10, 10))]
+        assert item.best.candidates == item.worst.candidates
 
 
 def test_other_folders_are_refused(mined: Path, source: Path) -> None:

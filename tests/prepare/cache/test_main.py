@@ -24,3 +24,19 @@ def test_the_command_of_train_gets_data_set_recipe_and_words(monkeypatch: pytest
     recipe = str(Path("recipes/train/tiny_full.yaml"))
     words = [recipe, f"dataset={Path('data/demo')}", "max_pixels=4096", "processes=2"]
     assert started == [[sys.executable, "-m", "train.cache", *words]]
+
+
+def test_an_interrupted_command_waits_for_the_process_and_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted:
+        waits = 0
+
+        def wait(self) -> int:
+            self.waits += 1
+            if self.waits == 1:
+                raise KeyboardInterrupt
+            return 130
+
+    monkeypatch.setattr(subprocess, "Popen", lambda words: Interrupted())
+    assert main(["data/demo", "recipes/train/tiny_full.yaml"]) == 130

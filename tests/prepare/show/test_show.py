@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from grounding.errors import UserError
+from grounding.views.view_mark import Views
 from prepare.pipeline import prepare_dataset
 from prepare.show.__main__ import main, show
 
@@ -85,7 +86,26 @@ def test_candidates_lie_under_the_objects_by_their_numbers(dataset: Path) -> Non
     assert texts == ["#1", "#2", "<b>杯子&"]
     assert ["stroke-dasharray" in box.attrib for box in boxes] == [True, True, False]
     assert [float(box.attrib["width"]) for box in boxes] == [16, 28.8, 12.8]
+    first, _, named = parts[1::2]
+    assert float(boxes[0].attrib["stroke-dasharray"]) == 6 * 32 / 320 / 2  # half as thick as an object's line
+    assert float(first.attrib["font-size"]) < float(named.attrib["font-size"])
+    lower = float(boxes[0].attrib["y"]) + float(boxes[0].attrib["height"])
+    assert float(first.attrib["y"]) == pytest.approx(lower, abs=0.2)
+    assert float(first.attrib["x"]) > 16 / 2  # the number stands in the lower right corner
     assert "1 objects" in page
+
+
+def test_candidates_are_not_drawn_into_views(dataset: Path) -> None:
+    row = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    mark = {"ask": "{candidates}", "boxes": [[0, 0, 500, 500]]}
+    views = Views.introduced([(0, 0, 500, 500)], "Find")
+    user = next(turn for turn in row["messages"] if turn["role"] == "user")
+    user["content"] = views.add_to(user["content"])
+    shown = {"candidates": mark, "views": views.as_json(), "images": row["images"] * 2}
+    (dataset / "val.jsonl").unlink()
+    (dataset / "train.jsonl").write_text(json.dumps(row | shown), encoding="utf-8")
+    page = show(dataset, limit=1, min_pixels=32 * 32, max_pixels=64 * 64).read_text(encoding="utf-8")
+    assert ["#1" in picture for picture in re.findall(r"<svg.*?</svg>", page)] == [True, False]
 
 
 def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:
