@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from grounding.card import Card, save_card
 from grounding.categories import number_categories
 from grounding.prompts import SYSTEM_PROMPT
 from models.arithmetic import fast_arithmetic
+from tests.forks.start import ASKING, forking
 from train.launch import start
 from train.launch.command import INSIDE, PADDLEFORMERS_FLAGS
 from train.tiny.model import write_tiny_model
@@ -184,33 +186,53 @@ TrainHere = Callable[[Sequence[Path], Sequence[str]], tuple[int, str]]
 @pytest.fixture(scope="session")
 def forking_trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The socket of a process that trains in forks."""
-    socket = tmp_path_factory.mktemp("forks") / "socket"
     has_no_gpu = {"CUDA_VISIBLE_DEVICES": "0", "PADDLE_DISTRI_BACKEND": "gloo", "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, str(Path(__file__).with_name("forking_trainer.py")), str(socket)]
-    process = subprocess.Popen(
-        words, env={**os.environ, **PADDLEFORMERS_FLAGS, **fast_arithmetic(), **has_no_gpu}
-    )
-    while not socket.exists():
-        assert process.poll() is None, "the process that trains in forks has ended"
-        time.sleep(0.05)
-    yield socket
-    process.kill()
-    process.wait()
+    variables = {**PADDLEFORMERS_FLAGS, **fast_arithmetic(), **has_no_gpu}
+    imports = Path(__file__).with_name("trainer_imports.py")
+    with forking(sys.executable, imports, tmp_path_factory.mktemp("forks"), variables) as socket:
+        yield socket
+
+
+ForkedWords = Callable[..., list[str]]
 
 
 @pytest.fixture(scope="session")
-def train_here(forking_trainer: Path) -> TrainHere:
-    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log.
+def forked_words(forking_trainer: Path) -> ForkedWords:
+    """Return the words that run a script in forks of a process that has PaddleFormers imported.
 
-    Where Paddle's launcher would start one process, that is a fork of one that has PaddleFormers imported.
+    They stand before the script in the place of a Python, or of Paddle's launcher with a number of processes
+    and the folder of their logs.
     """
 
+    def words(processes: int = 1, logs: str | Path = ".") -> list[str]:
+        return [sys.executable, "-S", str(ASKING), str(forking_trainer), str(processes), str(logs)]
+
+    return words
+
+
+@pytest.fixture(scope="session")
+def in_forks(forked_words: ForkedWords) -> Callable[[], AbstractContextManager[None]]:
+    """Within this, what Paddle's launcher would start are forks of a process that imported PaddleFormers."""
+
     def in_a_fork(words: list[str]) -> list[str]:
-        if PLAIN_PROCESS not in words or words[words.index("--nproc_per_node") + 1] != "1":
+        if PLAIN_PROCESS not in words:
             return words
-        asking = str(Path(__file__).with_name("asked_trainer.py"))
-        own = words[words.index(PLAIN_PROCESS) :]
-        return [sys.executable, "-S", asking, str(forking_trainer), *own]
+        count, logs = (words[words.index(name) + 1] for name in ("--nproc_per_node", "--log_dir"))
+        return forked_words(int(count), logs) + words[words.index(PLAIN_PROCESS) :]
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            plain = start.command
+            patch.setattr(start, "command", lambda *given: in_a_fork(plain(*given)))
+            yield
+
+    return patched
+
+
+@pytest.fixture(scope="session")
+def train_here(in_forks: Callable[[], AbstractContextManager[None]]) -> TrainHere:
+    """Do what `python -m train` does in this process, which has Paddle imported; return exit code and log."""
 
     def run(recipes: Sequence[Path], words: Sequence[str]) -> tuple[int, str]:
         from train.launch.sequence import train_sequence
@@ -222,10 +244,8 @@ def train_here(forking_trainer: Path) -> TrainHere:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         try:
-            with pytest.MonkeyPatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch, in_forks():
                 patch.setenv("OMP_NUM_THREADS", "1")
-                plain = start.command
-                patch.setattr(start, "command", lambda *given: in_a_fork(plain(*given)))
                 code = train_sequence(recipes, words)
         finally:
             logger.setLevel(level)

@@ -1,10 +1,9 @@
 """The recipes of recipes/train: what their files and the table say, and each of them run on a CPU."""
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import yaml
 from grounding.recipe.arguments import read_overlay
 from tests.train.conftest import TrainHere
 from tests.train.pair_files import write_pairs
+from train.__main__ import main
 from train.keys import OWN_PREFIX
 from train.objectives.grpo.grpo_settings import read_grpo
 from train.objectives.grpo.update_steps import steps_of_update
@@ -301,22 +301,21 @@ def assert_ran_as_its_recipe_says(path: Path, folder: Path, replaced: set[str]) 
 @pytest.mark.slow
 @pytest.mark.xdist_group("recipes")
 def test_the_curriculum_trains_what_it_says(
-    workplace: Callable[[str], list[str]], train_here: TrainHere, tiny_model: Path
+    workplace: Callable[[str], list[str]],
+    train_here: TrainHere,
+    in_forks: Callable[[], AbstractContextManager[None]],
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from safetensors.numpy import load_file
 
     words = workplace(CURRICULUM_NAME)
     folder_of_all = Path(words[-1].removeprefix("output_dir="))
-    done = subprocess.run(
-        [sys.executable, "-m", "train", *map(str, CURRICULUM), *words, "--overlay", str(OVERLAY)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
+    command = ["python -m train", *map(str, CURRICULUM), *words, "--overlay", str(OVERLAY)]
+    monkeypatch.setattr(sys, "argv", command)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with in_forks():
+        assert main() == 0
 
     weights = [load_file(tiny_model / "model.safetensors")]
     for path in CURRICULUM:

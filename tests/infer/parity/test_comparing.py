@@ -180,41 +180,36 @@ def test_a_server_that_answers_shorter_differs_in_decoding(tiny_checkpoint: Path
     assert "'the end' there" in report.text
 
 
-@pytest.fixture(scope="module")
-def torch_python() -> str:
-    if not (ROOT / TORCH_PYTHON).is_file():
-        pytest.skip("no .venv-torch: make setup-torch")
-    return TORCH_PYTHON
-
-
-def compare_torch(checkpoint: Path, python: str, **keys: Any) -> EngineReport:
+def compare_torch(checkpoint: Path, python: Path, **keys: Any) -> EngineReport:
     settings = {"prompts": PROMPTS, "max_new_tokens": NEW_TOKENS, "device": "cpu", **keys}
-    (report,) = compare_engines(checkpoint, ParitySettings(torch_python=python, **settings))
+    (report,) = compare_engines(checkpoint, ParitySettings(torch_python=str(python), **settings))
     return report
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("pictures", "prompts"), [(1, PROMPTS), (3, 6)])
 def test_transformers_gives_the_same(
-    tiny_checkpoint: Path, torch_python: str, pictures: int, prompts: int
+    tiny_checkpoint: Path, torch_forks: Path, pictures: int, prompts: int
 ) -> None:
-    report = compare_torch(tiny_checkpoint, torch_python, pictures=pictures, prompts=prompts)
+    report = compare_torch(tiny_checkpoint, torch_forks, pictures=pictures, prompts=prompts)
     assert report.is_equal, report.text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "float16"])
 def test_a_fault_of_transformers_is_named_by_its_stage(
-    tiny_checkpoint: Path, torch_python: str, faulty: Callable[[str], Path], fault: str
+    tiny_checkpoint: Path, torch_forks: Path, faulty: Callable[[str], Path], fault: str
 ) -> None:
-    report = compare_torch(tiny_checkpoint, torch_python, torch_checkpoint=str(faulty(fault)))
+    report = compare_torch(tiny_checkpoint, torch_forks, torch_checkpoint=str(faulty(fault)))
     assert report.difference is not None
     assert report.difference.stage == FAULTS[fault][1], report.text
 
 
 @pytest.mark.slow
-def test_float16_of_transformers_is_named(tiny_checkpoint: Path, torch_python: str) -> None:
-    report = compare_torch(tiny_checkpoint, torch_python, torch_dtype="float16")
+@pytest.mark.usefixtures("torch_python")
+def test_float16_of_transformers_is_named(tiny_checkpoint: Path) -> None:
+    """With the Python that is taken if none is named; the other tests have forks of it."""
+    report = compare_torch(tiny_checkpoint, Path(TORCH_PYTHON), torch_dtype="float16")
     assert report.difference is not None
     assert report.difference.stage == "first token", report.text
     assert "dtype float32 here, float16 there" in report.text

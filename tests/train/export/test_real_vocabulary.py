@@ -176,11 +176,11 @@ def test_answers_have_the_trained_boxes_and_scores_of_their_tokens(
 
 @pytest.mark.slow
 def test_transformers_says_the_same_with_the_real_vocabulary(
-    run: Path, dataset: Path, torch_python: Path, tmp_path: Path
+    run: Path, dataset: Path, torch_forks: Path, tmp_path: Path
 ) -> None:
     picture = dataset / "images" / "000001.png"
     folder = export(run)
-    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz")
+    there = of_torch(torch_forks, folder, picture, tmp_path / "torch.npz")
     here = of_paddle(run, picture)
     assert there["input_ids"].tolist() == here["input_ids"].tolist()
     assert there["logits"].shape[-1] == VOCABULARY

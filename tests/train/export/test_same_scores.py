@@ -180,14 +180,14 @@ def test_a_box_head_is_trained_and_corrects_what_the_model_answers(
 
 @pytest.mark.slow
 def test_parity_compares_scores_of_transformers_and_of_a_server(
-    exported: Path, dataset: Path, paddle: PaddleEngine, torch_python: Path
+    exported: Path, dataset: Path, paddle: PaddleEngine, torch_forks: Path
 ) -> None:
     with running(engine=paddle) as server:
         reports = compare_engines(
             exported,
             ParitySettings(
                 dataset=str(dataset), prompts=IMAGES, max_new_tokens=NEW_TOKENS, device="cpu", model="m",
-                torch_python=str(torch_python), base_url=f"http://127.0.0.1:{server.port}/v1",
+                torch_python=str(torch_forks), base_url=f"http://127.0.0.1:{server.port}/v1",
             ),
         )  # fmt: skip
     assert [report.name for report in reports] == ["transformers", "server"]

@@ -115,7 +115,7 @@ def of_training(folder: Path, records: Path, model: Any) -> dict[str, Any]:
 @pytest.mark.xdist_group("runs")
 @pytest.mark.parametrize("kind", ["full", "LoRA", "mixture"])
 def test_transformers_sees_the_same_model(
-    kind: str, torch_python: Path, picture: Path, request: pytest.FixtureRequest, tmp_path: Path
+    kind: str, torch_forks: Path, picture: Path, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     if kind == "LoRA":
         run: Path = request.getfixturevalue("interrupted_parallel_run")["run"]
@@ -130,7 +130,7 @@ def test_transformers_sees_the_same_model(
         about_several = (write_two_pictures(tmp_path / "two", train=9) / "train.jsonl", tmp_path / "fed.npz")
         fed = of_training(folder, about_several[0], request.getfixturevalue("load_model")(folder))
         np.savez(about_several[1], **fed)
-    there = of_torch(torch_python, folder, picture, tmp_path / "torch.npz", *about_several)
+    there = of_torch(torch_forks, folder, picture, tmp_path / "torch.npz", *about_several)
     here = of_paddle(run, picture)
     again = of_paddle(folder, picture)
     assert again["answer"] == here["answer"]

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_here(words: Sequence[str], log: Path, variables: Mapping[str, str]) -> int:
-    """Do what `python WORDS` does in this process, which has Paddle imported; only trainers are processes."""
+    """Do what `python WORDS` does in this process, which has Paddle imported; only trainers are others."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
         output.write(f"$ python {' '.join(words)}\n")
@@ -63,12 +63,15 @@ WHOLE = ("0", "1", "2", "4", "5", "6", "7", "split-model", "head-norms", "9", "1
 
 
 @pytest.fixture(scope="session")
-def whole_check(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workplace, list[StepOutcome]]:
+def whole_check(
+    tmp_path_factory: pytest.TempPathFactory, in_forks: Callable[[], AbstractContextManager[None]]
+) -> tuple[Workplace, list[StepOutcome]]:
     """The outcomes of a real check; its tests belong to the xdist group "gpu_check"."""
     folder = tmp_path_factory.mktemp("check")
     place = Workplace(folder, Machine(), GpuCheckSettings(output_dir=str(folder)), run_here)
     steps, _ = choose_steps(all_steps(with_fleet=False), WHOLE)
-    return place, run_steps(steps, place, set())
+    with in_forks():
+        return place, run_steps(steps, place, set())
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,10 @@ def damage_image(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 
 
-def rows_of(script: Path, *words: Path) -> list[dict[str, Any]]:
-    """Run a script of the tests, and return the rows of JSON that it prints behind READ."""
+def rows_of(python: list[str], script: Path, *words: Path) -> list[dict[str, Any]]:
+    """Run a script of the tests with a Python, and return the rows of JSON that it prints behind READ."""
     done = subprocess.run(
-        [sys.executable, str(script), *map(str, words)],
+        [*python, str(script), *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -3,15 +3,15 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.train.conftest import ForkedWords
 from tests.train.lengths.odd_records import write_records
-from train.launch.command import environment, free_port
+from train.launch.command import environment
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNTER = Path(__file__).with_name("estimated.py")
@@ -25,27 +25,22 @@ def two_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def count_both(
-    recipes: list[Path], processes: int, folder: Path, **variables: str
+    words: ForkedWords, recipes: list[Path], processes: int, folder: Path
 ) -> list[dict[str, dict[str, Any]]]:
     """Return both counts of each recipe, made by this many processes."""
     values = {"tensor_model_parallel_size": processes, "model_name_or_path": str(folder)}
-    start = [sys.executable]
-    if processes > 1:
-        start += ["-m", "paddle.distributed.launch", "--nproc_per_node", str(processes)]
-        start += ["--master", f"127.0.0.1:{free_port()}", "--run_mode", "collective"]
-        start += ["--log_dir", str(folder / "logs")]
+    (folder / "logs").mkdir()
     done = subprocess.run(
-        [*start, str(COUNTER), *map(str, recipes)],
+        [*words(processes, folder / "logs"), str(COUNTER), *map(str, recipes)],
         cwd=folder,
-        env={**os.environ, **environment(values, folder, has_gpu=False), "OMP_NUM_THREADS": "1", **variables},
+        env={**os.environ, **environment(values, folder, has_gpu=False), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    logs = sorted((folder / "logs").glob("workerlog.*")) if processes > 1 else []
-    said = done.stdout + "".join(log.read_text() for log in logs)
-    assert done.returncode == 0, (done.stderr + said)[-3000:]
-    lines = dict.fromkeys(line for line in said.splitlines() if line.startswith(COUNTED))
+    logs = "".join(log.read_text() for log in (folder / "logs").iterdir())
+    assert done.returncode == 0, (done.stderr + done.stdout + logs)[-3000:]
+    lines = [line for line in done.stdout.splitlines() if line.startswith(COUNTED)]
     return [json.loads(line.removeprefix(COUNTED)) for line in lines]
 
 
@@ -104,27 +99,34 @@ def check_both(variants: Variants, counted: list[dict[str, dict[str, Any]]]) -> 
 
 
 @pytest.mark.slow
-def test_one_process(write_variants: Callable[..., list[Path]], tmp_path: Path) -> None:
-    check_both(ONE_PROCESS, count_both(write_variants(ONE_PROCESS), 1, tmp_path))
+def test_one_process(
+    write_variants: Callable[..., list[Path]], forked_words: ForkedWords, tmp_path: Path
+) -> None:
+    check_both(ONE_PROCESS, count_both(forked_words, write_variants(ONE_PROCESS), 1, tmp_path))
 
 
 @pytest.mark.slow
 def test_several_data_sets(
-    write_variants: Callable[..., list[Path]], two_files: tuple[Path, Path], tmp_path: Path
+    write_variants: Callable[..., list[Path]],
+    two_files: tuple[Path, Path],
+    forked_words: ForkedWords,
+    tmp_path: Path,
 ) -> None:
     paths = {
         "train_dataset_path": f"{two_files[0]},{two_files[1]}#30",
         "train_dataset_type": "messages,messages",
         "train_dataset_prob": "0.7,0.3",
     }
-    check_both(MIXED, count_both(write_variants(MIXED, **paths), 1, tmp_path))
+    check_both(MIXED, count_both(forked_words, write_variants(MIXED, **paths), 1, tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", [2, 1])
-def test_two_processes(write_variants: Callable[..., list[Path]], tmp_path: Path, parts: int) -> None:
+def test_two_processes(
+    write_variants: Callable[..., list[Path]], forked_words: ForkedWords, tmp_path: Path, parts: int
+) -> None:
     """Two parts of one model, and two models that each read half of the records."""
     recipes = write_variants(TWO_PROCESSES, tensor_model_parallel_size=parts, split_param=False)
-    counted = count_both(recipes, 2, tmp_path)
+    counted = count_both(forked_words, recipes, 2, tmp_path)
     check_both(TWO_PROCESSES, counted)
     assert [row["ours"]["global_batch_size"] for row in counted] == [2 * (3 - parts)] * len(counted)

@@ -2,7 +2,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.train.conftest import ForkedWords
 from train.plan.gpu_layout import GpuLayout
 from train.preflight.batches import padded_batches, percentiles, records_per_step, steps
 from train.preflight.encode import TOO_LONG, Encoding, encode_sample
@@ -62,8 +62,10 @@ def read(path: Path) -> TrainRecipe:
 
 
 @pytest.mark.slow
-def test_the_check_encodes_and_counts_what_training_is_fed(recipes: dict[str, Path], tmp_path: Path) -> None:
-    fed = dict(zip(recipes, feed(list(recipes.values()), tmp_path), strict=True))
+def test_the_check_encodes_and_counts_what_training_is_fed(
+    recipes: dict[str, Path], forked_words: ForkedWords, tmp_path: Path
+) -> None:
+    fed = dict(zip(recipes, feed(forked_words(), list(recipes.values()), tmp_path), strict=True))
     assert fed["short"]["dropped"] > 5
     for name, path in recipes.items():
         recipe = read(path)
@@ -81,11 +83,11 @@ def test_the_check_encodes_and_counts_what_training_is_fed(recipes: dict[str, Pa
     assert len(fed["batches"]["packs"][0][0]) > len(fed["small images"]["packs"][0][0])
 
 
-def feed(paths: list[Path], folder: Path) -> list[dict[str, Any]]:
+def feed(python: list[str], paths: list[Path], folder: Path) -> list[dict[str, Any]]:
     """Return what PaddleFormers feeds with each recipe, from a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "0"}
     done = subprocess.run(
-        [sys.executable, str(FEEDER), *map(str, paths)],
+        [*python, str(FEEDER), *map(str, paths)],
         cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

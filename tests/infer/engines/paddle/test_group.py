@@ -5,13 +5,18 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grounding.recipe.loading import load_recipe
 from infer.engines.checkpoint import find_checkpoint, fingerprint_checkpoint
-from tests.infer.conftest import ROOT
+from infer.engines.opening import open_engine
+from infer.recipe import InferRecipe
+from infer.runs.predict import predict
+from tests.infer.conftest import ROOT, write_dataset
 from tests.models.heads.random_head import save_random_head
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
@@ -64,42 +69,61 @@ def show_the_next_picture(path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model", "changes"),
-    [
-        ("tiny_checkpoint", {}),
-        ("tiny_checkpoint", SHARED),
-        ("tiny_checkpoint", GRAMMAR | HEAD),
-        ("tiny_mixture", SAMPLED),
-        ("tiny_checkpoint", SEVERAL),
-    ],
-    ids=["greedy", "shared images", "grammar and box head", "mixture", "several pictures"],
-)
-def test_two_processes_answer_as_one(
-    model: str, changes: dict[str, object], dataset: Any, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    checkpoint: Path = request.getfixturevalue(model)
-    if changes is SEVERAL:
-        show_the_next_picture(dataset.path / "train.jsonl")
-    if changes.keys() >= HEAD.keys():
-        head = save_random_head(tmp_path, fingerprint_checkpoint(find_checkpoint(checkpoint)))
-        changes = {**changes, "box_head": head}
-    one = write_recipe(tmp_path / "one", checkpoint, dataset.path, **changes)
-    done = run(["-m", "infer", str(one)])
-    assert done.returncode == 0, done.stdout
-    two = write_recipe(tmp_path / "two", checkpoint, dataset.path, tensor_parallel=2, **changes)
+WAYS: dict[str, tuple[str, dict[str, object]]] = {
+    "greedy": ("dense", {}),
+    "shared images": ("dense", SHARED),
+    "grammar and box head": ("dense", GRAMMAR | HEAD),
+    "mixture": ("mixture", SAMPLED),
+    "several pictures": ("dense", SEVERAL),
+}
+
+
+@pytest.fixture(scope="module")
+def answered(
+    tiny_checkpoint: Path, tiny_mixture: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[bytes, bytes]]:
+    """Return the predictions of a way by one process and by two, which are started once for all ways."""
+    folder = tmp_path_factory.mktemp("group")
+    checkpoints = {"dense": tiny_checkpoint, "mixture": tiny_mixture}
+    words = []
+    for name, (model, changes) in WAYS.items():
+        place, checkpoint = folder / name, checkpoints[model]
+        place.mkdir()
+        dataset = write_dataset(place / "data").path
+        if changes is SEVERAL:
+            show_the_next_picture(dataset / "train.jsonl")
+        if changes.keys() >= HEAD.keys():
+            head = save_random_head(place, fingerprint_checkpoint(find_checkpoint(checkpoint)))
+            changes = {**changes, "box_head": head}
+        one = write_recipe(place / "one", checkpoint, dataset, **changes)
+        predict(load_recipe(InferRecipe, one), open_engine)
+        two = write_recipe(place / "two", checkpoint, dataset, tensor_parallel=2, **changes)
+        words += [str(two), str(free_port())]
+    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--run_mode", "collective"]
+    launcher += ["--master", f"127.0.0.1:{free_port()}", "--log_dir", str(folder / "logs")]
+    done = run([*launcher, str(SCRIPT), *words], PADDLE_DISTRI_BACKEND="gloo", CUDA_VISIBLE_DEVICES="0,1")
+    logs = "".join(path.read_text() for path in (folder / "logs").glob("workerlog.*"))
+    assert done.returncode == 0, done.stdout + logs
+
+    def read(name: str) -> tuple[bytes, bytes]:
+        one, two = (folder / name / by / "out" / "predictions.jsonl" for by in ("one", "two"))
+        return one.read_bytes(), two.read_bytes()
+
+    return read
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        master = f"127.0.0.1:{probe.getsockname()[1]}"
-    launcher = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--run_mode", "collective"]
-    words = [*launcher, "--master", master, "--log_dir", str(tmp_path / "logs"), str(SCRIPT), str(two)]
-    done = run(words, PADDLE_DISTRI_BACKEND="gloo", CUDA_VISIBLE_DEVICES="0,1")
-    logs = "".join(path.read_text() for path in (tmp_path / "logs").glob("workerlog.*"))
-    assert done.returncode == 0, done.stdout + logs
-    rows = [(tmp_path / name / "out" / "predictions.jsonl").read_bytes() for name in ("one", "two")]
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_two_processes_answer_as_one(answered: Callable[[str], tuple[bytes, bytes]], way: str) -> None:
+    rows = answered(way)
     assert len(rows[0].splitlines()) == 7
-    if changes.keys() >= HEAD.keys():
+    if WAYS[way][1].keys() >= HEAD.keys():
         compare_what_the_head_says(*([json.loads(line) for line in each.splitlines()] for each in rows))
     else:
         assert rows[0] == rows[1]

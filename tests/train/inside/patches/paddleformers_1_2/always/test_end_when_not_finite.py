@@ -1,6 +1,5 @@
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 
 from grounding.run_record import FAILED, RUN_FILE, read_run
-from tests.train.conftest import TrainHere
+from tests.train.conftest import ForkedWords, TrainHere
 from train.checkpoints import newest_checkpoint
 from train.inside.patches.paddleformers_1_2.always.end_when_not_finite import spoiled_weights, what_to_do
 from train.launch.command import command
@@ -39,14 +38,18 @@ def test_without_a_checkpoint_none_is_advised(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint-9").is_dir()
 
 
-def spoil(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+@pytest.fixture
+def spoil(monkeypatch: pytest.MonkeyPatch, forked_words: ForkedWords) -> Callable[[str], None]:
     """Let `python -m train` start the script beside PaddleFormers' own command line."""
 
-    def spoiled(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
-        words = command(recipe, folder, has_gpu)
-        return [sys.executable, str(SCRIPT), how, *words[words.index("train") :]]
+    def patch(how: str) -> None:
+        def spoiled(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
+            words = command(recipe, folder, has_gpu)
+            return [*forked_words(), str(SCRIPT), how, *words[words.index("train") :]]
 
-    monkeypatch.setattr("train.launch.start.command", spoiled)
+        monkeypatch.setattr("train.launch.start.command", spoiled)
+
+    return patch
 
 
 @pytest.mark.parametrize(
@@ -59,12 +62,12 @@ def spoil(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
 def test_a_run_ends_before_it_saves_what_is_not_finite(
     make_recipe: Callable[..., Path],
     train_here: TrainHere,
-    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[str], None],
     kind: str,
     message: str,
     shown: str | None,
 ) -> None:
-    spoil(monkeypatch, kind)
+    spoil(kind)
     path = make_recipe(max_steps=6, save_steps=2, logging_steps=1)
     run = path.parent / "run"
     code, said = train_here([path], ["check_samples=0"])
@@ -89,13 +92,13 @@ def test_a_base_model_with_a_damaged_weight_is_refused_before_the_first_step(
     tiny_model: Path,
     make_recipe: Callable[..., Path],
     train_here: TrainHere,
-    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
     import numpy as np
     from safetensors.numpy import load_file, save_file
 
-    spoil(monkeypatch, "1")
+    spoil("1")
     model = shutil.copytree(tiny_model, tmp_path / "damaged")
     weights = load_file(model / "model.safetensors")
     name = "model.language_model.layers.1.mlp.down_proj.weight"
