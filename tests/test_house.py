@@ -15,6 +15,9 @@ MOST_FILES, MOST_LINES = 13, 50
 COMMANDS = {"benchmarks", "chain", "docs", "infer", "prepare", "train", "visualize"}
 """The folders that have commands."""
 
+AT_ONCE = 0.3
+"""Seconds of the processor; the quickest of three tries counts."""
+
 ONE_FILE_A_KIND = {"prepare/sources/formats"}
 """Folders in which every file is one kind of the same thing, so their number is that of the kinds."""
 
@@ -97,8 +100,8 @@ def processor_seconds_of_children() -> float:
     ],
 )
 def test_help_answers_at_once_with_an_example(module: str) -> None:
-    seconds = []
-    for _ in range(3):
+    seconds: list[float] = []
+    while len(seconds) < 3 and min(seconds, default=1.0) >= AT_ONCE:
         start = processor_seconds_of_children()
         shown = subprocess.run(
             [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True
@@ -107,4 +110,4 @@ def test_help_answers_at_once_with_an_example(module: str) -> None:
     assert shown.returncode == 0, shown.stderr
     assert f"python -m {module}" in shown.stdout
     assert "example" in shown.stdout
-    assert min(seconds) < 0.3
+    assert min(seconds) < AT_ONCE

@@ -1,9 +1,6 @@
 """A model that is split over two processes learns, is saved, and answers as in one."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.train.conftest import ROOT, TrainTiny, read_losses
+from grounding.recipe.loading import load_recipe
+from infer.engines.opening import open_engine
+from infer.recipe import InferRecipe
+from infer.runs.predict import predict
+from tests.train.conftest import TrainTiny, read_losses
 
 
 def weights(folder: Path, pattern: str = "model*.safetensors") -> dict[str, Any]:
@@ -23,17 +24,9 @@ def answers(predictions: Path) -> list[str]:
 
 
 def infer(checkpoint: Path, dataset: Path, output: Path, like: Path) -> list[str]:
-    """Answer by `python -m infer` what a run was asked at its last step."""
-    words = [f"{name}={value}" for name, value in {"checkpoint": checkpoint, "dataset": dataset}.items()]
-    done = subprocess.run(
-        [sys.executable, "-m", "infer", str(like / "infer.yaml"), *words, f"output_dir={output}"],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return answers(output / "predictions.jsonl")
+    """Answer what a run was asked at its last step as `python -m infer` does."""
+    words = [f"checkpoint={checkpoint}", f"dataset={dataset}", f"output_dir={output}"]
+    return answers(predict(load_recipe(InferRecipe, like / "infer.yaml", words), open_engine))
 
 
 @pytest.mark.slow

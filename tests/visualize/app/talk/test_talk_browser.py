@@ -35,7 +35,7 @@ from tests.visualize.app.app_browser import (
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
 
 RED, BLUE = (60, 30), (150, 60)
-VISITORS = 10
+VISITORS = 4
 
 
 def click(browser, place, key=None, on="#picture"):
@@ -166,7 +166,7 @@ def test_a_click_on_an_answer_about_another_picture_means_nothing(browser, url, 
     assert len(engine.asked) == asked + 2
 
 
-def test_ten_visitors_at_once_see_their_own_pictures_alone(browser, url, engine, tmp_path):
+def test_visitors_at_once_see_their_own_pictures_alone(browser, url, engine, tmp_path):
     engine.go.clear()
     reds = [150 + 10 * number for number in range(VISITORS)]
     handles = new_visitors(browser, url, VISITORS)
