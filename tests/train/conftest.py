@@ -28,6 +28,7 @@ from models.arithmetic import fast_arithmetic
 from tests.forks.start import ASKING, forking
 from train.launch import start
 from train.launch.command import INSIDE, PADDLEFORMERS_FLAGS
+from train.launch.run_folder import log_of
 from train.tiny.model import write_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -212,20 +213,30 @@ def forked_words(forking_trainer: Path) -> ForkedWords:
 
 @pytest.fixture(scope="session")
 def in_forks(forked_words: ForkedWords) -> Callable[[], AbstractContextManager[None]]:
-    """Within this, what Paddle's launcher would start are forks of a process that imported PaddleFormers."""
+    """Within this, what Paddle's launcher would start are forks of a process that imported PaddleFormers.
 
-    def in_a_fork(words: list[str]) -> list[str]:
-        if PLAIN_PROCESS not in words:
-            return words
-        count, logs = (words[words.index(name) + 1] for name in ("--nproc_per_node", "--log_dir"))
-        return forked_words(int(count), logs) + words[words.index(PLAIN_PROCESS) :]
+    At the end, the logs have to say that as many processes trained together.
+    """
 
     @contextmanager
     def patched() -> Iterator[None]:
+        counts: dict[Path, str] = {}
+        plain = start.command
+
+        def in_a_fork(recipe: dict[str, Any], folder: Path, has_gpu: bool) -> list[str]:
+            words = plain(recipe, folder, has_gpu)
+            if PLAIN_PROCESS not in words:
+                return words
+            count, logs = (words[words.index(name) + 1] for name in ("--nproc_per_node", "--log_dir"))
+            counts[log_of(folder)] = count
+            return forked_words(int(count), logs) + words[words.index(PLAIN_PROCESS) :]
+
         with pytest.MonkeyPatch.context() as patch:
-            plain = start.command
-            patch.setattr(start, "command", lambda *given: in_a_fork(plain(*given)))
+            patch.setattr(start, "command", in_a_fork)
             yield
+        for log, count in counts.items():
+            said = re.findall(r"DEBUG\S* - world_size +: (\d+)", log.read_text(encoding="utf-8"))
+            assert said[-1:] in ([count], []), f"{log}: {said} processes, not {count}"
 
     return patched
 

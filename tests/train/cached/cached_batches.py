@@ -112,7 +112,7 @@ def read(values: dict[str, Any], way: dict[str, Any], collate: Any) -> list[str]
     )  # fmt: skip
     skip = way.get("skip", 0)
     skipping.prepare_to_skip(loader, skip)
-    batches = first_batches(loader, way.get("batches", skip + 12))
+    batches = first_batches(loader, way.get("batches", skip + 8))
     assert ["skipped" in batch for batch in batches[:skip]] == [True] * skip, batches[:skip]
     return [bytes(batch["digest"].numpy().astype("uint8")).hex() for batch in batches[skip:]]
 
