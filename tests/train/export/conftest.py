@@ -23,7 +23,7 @@ def torch_python() -> Path:
     return python
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it needs memory
 def torch_forks(torch_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A program that runs scripts as torch_python does, in forks of one that has imported transformers."""
     folder = tmp_path_factory.mktemp("torch")
