@@ -122,6 +122,11 @@ def first_batches(loader: DataLoader, count: int) -> list[Any]:
     reader = iter(loader)
     batches = list(islice(reader, count))
     thread = getattr(reader, "_thread", None)
+    if thread is not None and not loader.num_workers:
+        # Paddle looks once a second whether the thread has ended.
+        reader._thread_done_event.set()
+        reader._blocking_queue.close()
+        thread.join()
     reader._try_shutdown_all()
     if thread is not None:
         thread.join()
