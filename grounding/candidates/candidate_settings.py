@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from grounding.errors import UserError
+from grounding.recipe.checks import check_share, check_word
 from grounding.recipe.schema import setting
 
 DATASET_IDS, INDEX_IDS = "dataset", "index"
@@ -68,12 +69,9 @@ class CandidateQuestions:
             ValueError: a choice that does not exist, or a number out of its range.
         """
         _ = self.files
-        if self.ids not in ID_CHOICES:
-            raise ValueError(f"candidates.ids: no '{self.ids}' (there are {', '.join(ID_CHOICES)})")
+        check_word("candidates.ids", self.ids, ID_CHOICES)
         for key in SHARES:
-            value = getattr(self, key)
-            if not 0 <= value <= 1:
-                raise ValueError(f"candidates.{key}: {value} is not a share from 0 to 1")
+            check_share(f"candidates.{key}", getattr(self, key))
         if self.without == 1:
             raise ValueError("candidates.without: 1 leaves no training record with candidates")
         if self.dropped == 1:

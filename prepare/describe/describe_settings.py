@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grounding.prompts import LANGUAGES
+from grounding.recipe.checks import check_word
 from grounding.recipe.schema import setting
-from prepare.sources.source_settings import check_word
 
 SPLITS = ("train", "val")
 SPOTLIGHT, CROP = "spotlight", "crop"

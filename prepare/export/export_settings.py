@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from grounding.recipe.checks import check_word
 from grounding.recipe.schema import setting
 from prepare.export.export_types import ExportFormat
-from prepare.sources.source_settings import check_word
 
 WRITERS_FOLDER = Path(__file__).with_name("formats")
 SUFFIX = "_writer"

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from grounding.recipe.checks import check_part, check_share, check_word
 from grounding.recipe.schema import setting
-from prepare.settings.question_settings import check_share
-from prepare.sources.source_settings import check_word
 
 if TYPE_CHECKING:
     from grounding.prompts import Wording
@@ -60,9 +59,8 @@ class DescribingQuestions:
         from grounding.regions.shown_region import CROP
 
         shows = self.shows
-        check_share("regions.share", self.share)
-        if not 0 <= self.dialogue <= 1:
-            raise ValueError(f"regions.dialogue: {self.dialogue} is not a share from 0 to 1")
+        check_part("regions.share", self.share)
+        check_share("regions.dialogue", self.dialogue)
         if self.dialogue and CROP in shows:
             raise ValueError(
                 "regions.dialogue: boxes in a crop's picture are not those of the image: leave crop out of "

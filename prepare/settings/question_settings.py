@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from grounding.recipe.checks import check_part, check_word
 from grounding.recipe.schema import setting
-from prepare.sources.source_settings import check_word
 
 if TYPE_CHECKING:
     from grounding.prompts import Wording
@@ -29,7 +29,7 @@ class Negatives:
             ValueError: a choice that does not exist, or a share out of its range.
         """
         check_word("negatives.choice", self.choice, NEGATIVE_CHOICES)
-        check_share("negatives.share", self.share)
+        check_part("negatives.share", self.share)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class YesNoQuestions:
         from grounding.yes_no.shown_box import SHOWS
 
         check_word("yes_no.show", self.show, SHOWS)
-        check_share("yes_no.share", self.share)
+        check_part("yes_no.share", self.share)
 
     def wordings(self, language: str) -> "tuple[Wording, ...]":
         """Return the templates of the questions; () without any."""
@@ -90,14 +90,4 @@ class CalibrationPart:
         Raises:
             ValueError: a share out of its range.
         """
-        check_share("calibration.share", self.share)
-
-
-def check_share(key: str, value: float) -> None:
-    """Check a share that leaves something for the rest.
-
-    Raises:
-        ValueError: below 0, or 1 and more.
-    """
-    if not 0 <= value < 1:
-        raise ValueError(f"{key}: {value} is not a share of at least 0 and below 1")
+        check_part("calibration.share", self.share)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from grounding.candidates.candidate_settings import CandidateQuestions
 from grounding.categories import COCO_CATEGORIES, Category, number_categories
+from grounding.recipe.checks import check_part, check_share, check_word
 from grounding.recipe.schema import setting
 from grounding.views.view_settings import ViewSettings
 from prepare.settings.describing_questions import DescribingQuestions
@@ -13,9 +14,8 @@ from prepare.settings.question_settings import (
     Negatives,
     RelationQuestions,
     YesNoQuestions,
-    check_share,
 )
-from prepare.sources.source_settings import SourceSettings, check_word
+from prepare.sources.source_settings import SourceSettings
 
 if TYPE_CHECKING:
     from grounding.prompts import Wording
@@ -123,15 +123,14 @@ class RecipeKeys(ViewSettings):
         self.check_views()
         check_word("verify", self.verify, VERIFICATIONS)
         check_word("exif", self.exif, EXIF_CHOICES)
-        if not 0 <= self.max_bad_share <= 1:
-            raise ValueError(f"max_bad_share: {self.max_bad_share} is not a share from 0 to 1")
+        check_share("max_bad_share", self.max_bad_share)
         _ = self.resolved_categories, self.source.resolved_hub
 
     def _check_sizes(self) -> None:
         total = self.total_samples
         if total is not None and total < 1:
             raise ValueError(f"total_samples: {total} is not a positive number of images")
-        check_share("val_ratio", self.val_ratio)
+        check_part("val_ratio", self.val_ratio)
         if total is not None and round(total * self.val_ratio) >= total:
             raise ValueError(f"val_ratio: {self.val_ratio} leaves nothing of {total} for training")
         if not self.output_dir.strip():

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.recipe.schema import setting, suggestion
+from grounding.recipe.checks import check_word
+from grounding.recipe.schema import setting
 from prepare.source_types import BoxFormat
 
 CROWD_CHOICES = ("ignore", "objects")
@@ -150,13 +151,3 @@ class SourceSettings:
     def resolved_repo(self) -> str:
         """The data set repository on the resolved hub."""
         return self.repo or COCO_REPOSITORY[self.resolved_hub]
-
-
-def check_word(key: str, value: str, known: tuple[str, ...]) -> None:
-    """Check a setting that takes one of a few words.
-
-    Raises:
-        ValueError: the value is none of them.
-    """
-    if value not in known:
-        raise ValueError(f"{key}: no '{value}' (there are {', '.join(known)}){suggestion(value, known)}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from grounding.errors import UserError
+from grounding.recipe.checks import check_share
 from grounding.recipe.schema import setting
 
 KEPT_BEST, KEPT_ALL = "best", "all"
@@ -41,8 +42,7 @@ class BlendSettings:
         """
         if self.keep not in KEEPS:
             raise ValueError(f"keep: '{self.keep}' is not one of {', '.join(KEEPS)}")
-        if not 0 <= self.least_old <= 1:
-            raise ValueError(f"least_old: {self.least_old} is no share from 0 to 1")
+        check_share("least_old", self.least_old)
         if own := [key for key in SUITE_KEYS if key in self.infer]:
             raise ValueError(f"infer.{own[0]}: this command sets it: leave it out")
         _ = self.shares

@@ -151,7 +151,7 @@ def test_the_rule() -> None:
         (["alphas=0"], "2 to 21 can be given"),
         (["alphas=0,half"], "are not numbers"),
         (["keep=none"], "keep: 'none' is not one of"),
-        (["least_old=95"], "is no share from 0 to 1"),
+        (["least_old=95"], "is not a share from 0 to 1"),
         (["infer.dataset=x"], "infer.dataset: this command sets it"),
         (["alpha=0,1"], "unknown key 'alpha', did you mean 'alphas'"),
     ],
