@@ -170,7 +170,7 @@ def ask(model: Path, dataset: Path, words: list[str]) -> list[float]:
     ]
     seconds = (time.process_time() - before, time.perf_counter() - start)
     save_recipe(recipe)
-    rows = [prediction_row(*pair, recipe) for pair in zip(questions, answered, strict=True)]
+    rows = [prediction_row(*pair) for pair in zip(questions, answered, strict=True)]
     write_jsonl(output / "predictions.jsonl", rows)
     scores = score(read_evaluation(output / "predictions.jsonl"), with_meteor=False).as_json()
     costs = (counting.questions, counting.tokens, *seconds)

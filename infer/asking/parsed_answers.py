@@ -11,6 +11,7 @@ from grounding.answers.reader import ON_GRID, AnswerScale, read_answer
 from grounding.boxes import Box, Size
 from grounding.errors import UserError
 from grounding.samples import Detection, Reading
+from grounding.views.view_mark import Views
 from infer.asking.token_scores import token_scores
 from infer.confidence.box_features import Features, box_features
 from infer.confidence.calibration import BeingFitted, Calibration
@@ -76,12 +77,13 @@ class ParsedAnswer:
     """The detections of an answer, each in pixels of its picture.
 
     `raw` is the answer's text; of several answers that were merged, it holds all of them. `problems` are the
-    named problems of parsing and merging.
+    named problems of parsing and merging. `views` are those that were added to the question.
     """
 
     raw: str
     detections: tuple[Detection, ...]
     problems: tuple[str, ...]
+    views: Views | None = None
 
 
 class WayOfAsking(Protocol):

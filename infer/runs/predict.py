@@ -96,7 +96,7 @@ def _complete(
     with tqdm(total=len(questions), initial=len(rows), unit="image", desc="predict") as bar:
         for answers in ask_questions(engine, questions, left, recipe, calibration):
             new = {
-                place: _line(prediction_row(questions[place], answered, recipe))
+                place: _line(prediction_row(questions[place], answered))
                 for place, answered in answers.items()
             }
             part.append(new)

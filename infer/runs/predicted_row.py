@@ -5,21 +5,17 @@ from typing import Any
 from grounding.candidates.candidate_list import CANDIDATES_KEY
 from grounding.predictions.prediction_rows import written_detection
 from grounding.regions.region_mark import REGION_KEY
-from grounding.views.view_mark import VIEWS_KEY, Views
-from grounding.views.view_settings import ViewSettings
+from grounding.views.view_mark import VIEWS_KEY
 from infer.asking.dataset_questions import AskedPicture, Question
-from infer.asking.parsed_answers import ParsedAnswer, SizedRequest
-from infer.asking.views.asking_with_views import added_views
+from infer.asking.parsed_answers import ParsedAnswer
 
 
-def prediction_row(
-    question: Question, answered: ParsedAnswer, settings: ViewSettings | None = None
-) -> dict[str, Any]:
+def prediction_row(question: Question, answered: ParsedAnswer) -> dict[str, Any]:
     """Return the row of one answer: its text, and what was read out of it, boxes in original pixels.
 
     A question about several pictures has `pictures`, and each detection says in which it is. The answer to a
-    question for words comes with the region that it is about; one with candidates or views comes with these.
-    With `settings`, questions about boxes were asked with the views that these add.
+    question for words comes with the region that it is about; one with candidates or views comes with these,
+    be the views those of its record or added when it was asked.
     """
     row = {
         "image_id": question.image_id,
@@ -36,16 +32,9 @@ def prediction_row(
     }
     if question.candidates is not None:
         row[CANDIDATES_KEY] = question.candidates.as_json()
-    if (views := _shown_views(question, settings)) is not None:
+    if (views := answered.views or question.introduced) is not None:
         row[VIEWS_KEY] = views.as_json()
     return row | {REGION_KEY: question.region.as_json()} if question.region else row
-
-
-def _shown_views(question: Question, settings: ViewSettings | None) -> Views | None:
-    """Return the views that the question's record shows, or that were added when it was asked."""
-    if settings is None or not settings.has_views or question.region is not None:
-        return question.introduced
-    return added_views(SizedRequest(question.request, question.asked), settings)
 
 
 def _picture(picture: AskedPicture) -> dict[str, Any]:

@@ -35,13 +35,24 @@ class AskWithViews:
             written: dict[Path, Path] = {}
             for item in requests:
                 written.setdefault(item.request.picture, Path(folder) / str(len(written)))
-            return self.ask([self._shown(item, written[item.request.picture]) for item in requests])
+            views = [self._views(item) for item in requests]
+            answers = self.ask(
+                [
+                    item if added is None else self._shown(item, added, written[item.request.picture])
+                    for item, added in zip(requests, views, strict=True)
+                ]
+            )
+        return [replace(answer, views=added) for answer, added in zip(answers, views, strict=True)]
 
-    def _shown(self, item: SizedRequest, folder: Path) -> SizedRequest:
+    def _views(self, item: SizedRequest) -> Views | None:
+        """Return the views of a question about one picture; None for its picture alone."""
+        candidates = (to_grid(box, item.size) for box in item.asked.candidates)
+        regions = choose_regions(self.settings, item.size, candidates)
+        return Views.introduced(regions, item.request.user) if regions else None
+
+    def _shown(self, item: SizedRequest, views: Views, folder: Path) -> SizedRequest:
         """Return a question with its views, whose files lie in a folder of their own."""
-        request, views = item.request, added_views(item, self.settings)
-        if views is None:
-            return item
+        request = item.request
         paths = [folder / ("_".join(map(str, region)) + ".png") for region in views.regions]
         missing = [each for each in zip(paths, views.regions, strict=True) if not each[0].is_file()]
         if missing:
@@ -59,10 +70,3 @@ class AskWithViews:
                 "picture: leave views out"
             )
         return replace(item, request=replace(request, images=(request.picture, *paths), user=user, about=1))
-
-
-def added_views(item: SizedRequest, settings: ViewSettings) -> Views | None:
-    """Return the views with which a question about one picture is asked; None for its picture alone."""
-    candidates = (to_grid(box, item.size) for box in item.asked.candidates)
-    regions = choose_regions(settings, item.size, candidates)
-    return Views.introduced(regions, item.request.user) if regions else None

@@ -85,10 +85,8 @@ def asked(dataset: Path, engine: Seeing, **keys: Any) -> tuple[InferRecipe, list
     return recipe, read_questions(dataset, "val")
 
 
-def rows_of(
-    questions: Sequence[Question], answers: Sequence[ParsedAnswer], recipe: InferRecipe
-) -> list[dict[str, Any]]:
-    return [prediction_row(*pair, recipe) for pair in zip(questions, answers, strict=True)]
+def rows_of(questions: Sequence[Question], answers: Sequence[ParsedAnswer]) -> list[dict[str, Any]]:
+    return [prediction_row(*pair) for pair in zip(questions, answers, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -112,19 +110,20 @@ def test_prompts_are_those_of_a_data_set_with_views(
     without = prepared(source, tmp_path / "plain", **both)
     trained, asked_now = Seeing(), Seeing()
     recipe, questions = asked(with_views, trained)
-    shown = rows_of(questions, ask_batch(trained, questions, recipe), recipe)
+    shown = rows_of(questions, ask_batch(trained, questions, recipe))
     recipe, plain = asked(without, asked_now, **keys)
-    added = rows_of(plain, ask_batch(asked_now, plain, recipe), recipe)
+    added = rows_of(plain, ask_batch(asked_now, plain, recipe))
     assert len(trained.seen) == 2
     assert all(len(pixels) > 1 for _, pixels in trained.seen)
     assert asked_now.seen == trained.seen
     assert added == shown
-    region = Region((0, 0, 500, 500), "blur", None, ("a square",))
-    [words] = rows_of([replace(plain[0], region=region)], [ParsedAnswer("", (), ())], recipe)
-    assert "views" not in words  # a question for words is asked without
     assert [len(row["views"]["regions"]) for row in added] == [len(pixels) - 1 for _, pixels in trained.seen]
     assert [question.pictures for question in plain] == [question.pictures for question in questions]
     assert fingerprint_questions(plain) != fingerprint_questions(questions)
+    for_words = [replace(plain[0], region=Region((0, 0, 500, 500), "blur", None, ("a square",)))]
+    [words] = rows_of(for_words, ask_batch(asked_now, for_words, recipe))
+    assert "views" not in words  # it is asked without
+    assert len(asked_now.seen[-1][1]) == 1
 
 
 @pytest.mark.parametrize("is_prepared", [True, False])
