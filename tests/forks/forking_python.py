@@ -13,10 +13,12 @@ import select
 import signal
 import socket
 import sys
-import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+from tests.forks.end_of_fork import run_and_end  # noqa: E402
 
 LENGTH_BYTES = 16
 """The first bytes of a message say how many follow."""
@@ -27,7 +29,6 @@ SECONDS = 0.02
 
 def main(path: str, imports: str) -> None:
     """Import, and answer until the socket's end."""
-    sys.path[0] = str(Path(__file__).resolve().parents[2])
     runpy.run_path(imports)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
@@ -46,7 +47,7 @@ def _answer(asked: socket.socket) -> None:
     for environment, pair in zip(message.pop("environments"), pairs, strict=True):
         process = os.fork()
         if not process:
-            _run(environment, pair, **message)
+            run_and_end(partial(_run, environment, pair, **message))
         forks.append(process)
     for output in outputs:
         os.close(output)
@@ -73,27 +74,16 @@ def _wait(asked: socket.socket, running: set[int]) -> int:
     return 1
 
 
-def _run(environment: dict[str, str], outputs: list[int], words: list[str], folder: str) -> Any:
-    code = 1
-    try:
-        os.setpgid(0, 0)
-        for number, output in zip((1, 2), outputs, strict=True):
-            os.dup2(output, number)
-        os.environ.clear()
-        os.environ.update(environment)
-        os.chdir(folder)
-        sys.argv = words
-        sys.path[:1] = [str(Path(words[0]).parent), *environment.get("PYTHONPATH", "").split(os.pathsep)]
-        runpy.run_path(words[0], run_name="__main__")
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 (whatever ends the fork belongs into its log)
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+def _run(environment: dict[str, str], outputs: list[int], words: list[str], folder: str) -> None:
+    os.setpgid(0, 0)
+    for number, output in zip((1, 2), outputs, strict=True):
+        os.dup2(output, number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = words
+    sys.path[:1] = [str(Path(words[0]).parent), *environment.get("PYTHONPATH", "").split(os.pathsep)]
+    runpy.run_path(words[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Paddle, and the processes of a recipe meet at a port of its own.
 
 import os
 import sys
-import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[4]))
@@ -14,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[4]))
 from grounding.errors import run_command
 from infer.__main__ import main
 from infer.engines.paddle import engine  # noqa: F401 (the forks have it)
+from tests.forks.end_of_fork import run_and_end
 from train.inside.patches.paddleformers_1_2.gloo.use_gloo_collectives import use_gloo_collectives
 
 
@@ -22,17 +22,9 @@ def answer(recipe: str, port: str) -> int:
     process = os.fork()
     if process:
         return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    code = 1
-    try:
-        sys.argv[1:] = [recipe]
-        os.environ["PADDLE_MASTER"] = f"127.0.0.1:{port}"
-        code = run_command(main)
-    except BaseException:  # noqa: BLE001 (whatever ends the fork belongs into its log)
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    sys.argv[1:] = [recipe]
+    os.environ["PADDLE_MASTER"] = f"127.0.0.1:{port}"
+    run_and_end(lambda: run_command(main))
 
 
 use_gloo_collectives()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from infer.recipe import InferRecipe
 from infer.runs.predict import predict
 from tests.infer.conftest import ROOT, write_dataset
 from tests.models.heads.random_head import save_random_head
+from train.launch.command import free_port
 
 SCRIPT = Path(__file__).with_name("gloo_main.py")
 SAMPLED = {"temperature": 0.8, "score": "min_prob"}
@@ -110,12 +110,6 @@ def answered(
         return one.read_bytes(), two.read_bytes()
 
     return read
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.slow
