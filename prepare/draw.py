@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from grounding.errors import UserError
+from grounding.images.box_check import BoxCheck
 from grounding.layout import CALIBRATION_SPLIT
 from prepare.drops import DropLog, check_usable
 from prepare.progress import progress_bar
@@ -13,7 +14,6 @@ from prepare.questions.objects import ObjectReader
 from prepare.reasons import IMAGE_EMPTY, IMAGE_TWICE, RECORD_SHOWS_VAL, UnusableImageError
 from prepare.recipe import PrepareRecipe
 from prepare.source_types import Annotation, Frame, Lost, Place
-from prepare.sources.shared.box_check import BoxCheck
 from prepare.sources.source import Source
 
 Observer = Callable[[Annotation], None]
@@ -160,7 +160,7 @@ def _scan(
 ) -> list[Candidate]:
     """Read the annotations of a split and return the usable images in the order of the draw."""
     found: list[Candidate] = []
-    check = BoxCheck(source.box_format)
+    check = BoxCheck(source.box_format.order, source.box_format.units)
     with progress_bar(source.count(split), "reading annotations") as progress:
         for annotation in source.scan(split):
             if isinstance(annotation, Lost):

@@ -10,7 +10,13 @@ from grounding.errors import UserError
 from grounding.regions.region_mark import REGION_KEY
 from prepare.draw import Draw, draw_candidates
 from prepare.drops import DropLog, check_usable
-from prepare.questions.candidates.candidate_lister import IMAGES, CandidateLister, open_candidates
+from prepare.questions.candidates.candidate_lister import (
+    FOUND_ANY,
+    IMAGES,
+    OBJECTS,
+    CandidateLister,
+    open_candidates,
+)
 from prepare.questions.image_records import RecordMaker
 from prepare.questions.negatives import TrainingStatistics
 from prepare.questions.objects import ObjectReader
@@ -31,6 +37,9 @@ from prepare.write.image_files import ImageCheck, ImageStore
 from prepare.write.lock import clear_stale_lock, only_run
 
 logger = logging.getLogger(__name__)
+
+FEWEST_OBJECTS, LOW_CEILING = 20, 0.1
+"""From so many objects on, a detector that finds less than this share of them is doubtful."""
 
 
 def prepare_dataset(recipe: PrepareRecipe) -> Card:
@@ -127,10 +136,10 @@ def _draw(
 def _check_candidates(
     lister: CandidateLister, splits: dict[str, PreparedSplit], dropped: Counter[str]
 ) -> None:
-    """Count the rows of the file that are not used; refuse a file without any image of the data set.
+    """Count the rows of the file that are not used; refuse a file that is not about these pictures.
 
     Raises:
-        UserError: the candidates are those of other images.
+        UserError: the candidates are those of other images, or their boxes are not xywh in pixels.
     """
     dropped.update(lister.results.faults)
     if unused := lister.results.unused_images:
@@ -140,6 +149,16 @@ def _check_candidates(
         raise UserError(
             f"candidates.file: {lister.results.where} has none of the data set's images (the first is "
             f"{first}, the file's first is {lister.results.first_image}): give the results for these images"
+        )
+    lister.results.check_boxes()
+    counts = [prepared.counts for prepared in splits.values()]
+    objects, found = (sum(each.get(key, 0) for each in counts) for key in (OBJECTS, FOUND_ANY))
+    if objects >= FEWEST_OBJECTS and found < LOW_CEILING * objects:
+        logger.warning(
+            "candidates.file: the detector finds %d of %d objects (IoU of at least 0.5, any label): are its "
+            "boxes in pixels of these pictures at their original size?",
+            found,
+            objects,
         )
 
 

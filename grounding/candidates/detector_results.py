@@ -1,39 +1,20 @@
-"""A detector's results in COCO's format: a row for each box, sorted to the images that they are about.
+"""The usable boxes of a detector, sorted to the images that they are about."""
 
-[{"image_id": 139, "category_id": 62, "bbox": [x, y, width, height], "score": 0.9}, ...]
-
-Boxes are in pixels of the upright picture. A file can also be an object with such rows under `annotations`,
-with `categories` and `images`, as COCO's annotations have them. A row can name its image by `file_name` (or
-`image`, or an `image_id` that is a name without its ending), and its category by `category_name` (or `label`,
-`category`, `name`). Source of the format: cocodataset.org/#format-results.
-"""
-
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from pathlib import PurePosixPath
+from typing import NamedTuple
 
-from grounding.boxes import Box
-from grounding.candidates.candidate_settings import DATASET_IDS, INDEX_IDS
-from grounding.categories import Category
-from grounding.errors import UserError, in_short
-from grounding.files import file_sha256, read_json
-from grounding.markup import find_markup
+from grounding.boxes import Box, Size
+from grounding.errors import UserError
+from grounding.images.box_check import BoxCheck
 
-NAME_KEYS = ("category_name", "category", "label", "name")
-FILE_KEYS = ("file_name", "image", "filename")
-
-NOT_FOUR_NUMBERS = "candidate is not four finite numbers"
-WITHOUT_AREA = "candidate is upside down or without area"
 OUTSIDE = "candidate is outside its image"
-UNKNOWN_LABEL = "candidate of an unknown label"
-BAD_SCORE = "candidate has a score outside 0..1"
-LOW_SCORE = "candidate has a score below candidates.min_score"
 NO_AREA_ON_GRID = "candidate has no area on the grid"
 TWICE = "candidate is listed twice"
+
+REMEDY = "write bbox as x, y, width, height in pixels of the original picture"
 
 
 class DetectedBox(NamedTuple):
@@ -57,11 +38,13 @@ class DetectorResults:
     boxes: dict[int | str, list[DetectedBox]] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
     used: set[int | str] = field(default_factory=set)
+    _check: BoxCheck = field(default_factory=lambda: BoxCheck("xywh", "pixels", REMEDY))
 
-    def of(self, image_id: int | None, *names: str) -> tuple[DetectedBox, ...] | None:
+    def of(self, size: Size, image_id: int | None, *names: str) -> tuple[DetectedBox, ...] | None:
         """Return the boxes of an image, by the first of its names or its id that the file has; None without.
 
-        A name counts with its folders first, then without them, then without its ending.
+        A name counts with its folders first, then without them, then without its ending. `size` is that of
+        the image, to check what the numbers mean.
 
         Raises:
             UserError: the file has several images of this name in different folders.
@@ -69,18 +52,29 @@ class DetectorResults:
         for name in names:
             path = PurePosixPath(name)
             if str(path) in self.boxes:
-                return self._take(str(path))
+                return self._take(str(path), size)
             for key in (path.name, path.stem):
                 if len(keys := self._short.get(key, ())) > 1:
                     raise UserError(f"{self.where}: several images are named {key}: write ids or other names")
                 if keys:
-                    return self._take(keys[0])
-        return self._take(image_id) if image_id in self.boxes else None
+                    return self._take(keys[0], size)
+        return self._take(image_id, size) if image_id in self.boxes else None
 
-    def _take(self, key: int | str | None) -> tuple[DetectedBox, ...]:
+    def _take(self, key: int | str | None, size: Size) -> tuple[DetectedBox, ...]:
         assert key is not None  # it is in the table
-        self.used.add(key)
+        if key not in self.used:
+            self.used.add(key)
+            for item in self.boxes[key]:
+                self._check.add(item.box.xywh, size, f"{self.where}, image {key}")
         return tuple(self.boxes[key])
+
+    def check_boxes(self) -> None:
+        """Judge the boxes of all images that were asked for.
+
+        Raises:
+            UserError: their numbers cannot be x, y, width and height in pixels.
+        """
+        self._check.finish()
 
     @property
     def unused_images(self) -> int:
@@ -101,182 +95,3 @@ class DetectorResults:
                 for key in {PurePosixPath(name).name, PurePosixPath(name).stem}:
                     short.setdefault(key, []).append(name)
         return short
-
-
-def read_detector_results(
-    paths: Sequence[Path], categories: Sequence[Category], ids: str = DATASET_IDS, min_score: float = 0.0
-) -> DetectorResults:
-    """Read the results of a detector; rows that cannot be used are counted in `faults`.
-
-    `categories` are those of the data set; () allows any name. `ids` is one of ID_CHOICES.
-
-    Raises:
-        UserError: no such file, another format, rows that name no image, or no row with a known label.
-    """
-    where = ", ".join(map(str, paths))
-    results = DetectorResults(where, fingerprint_files(paths))
-    rows = 0
-    for path in paths:
-        file = _open(path)
-        labels = _Labels(file.categories, categories, ids)
-        for number, row in enumerate(file.rows, start=1):
-            rows += 1
-            key = _key_of(row, file.images, f"{path}, row {number}")
-            of_image = results.boxes.setdefault(key, [])
-            found = _read_row(row, labels, min_score)
-            if isinstance(found, str):
-                results.faults[found] += 1
-            else:
-                of_image.append(found)
-        labels.check(path)
-    if rows and results.faults[UNKNOWN_LABEL] == rows:
-        raise UserError(
-            f"{where}: no row has a label that the data set knows ({_shown_names(categories)}): add "
-            "`category_name` to the rows, `categories` to the file, or set candidates.ids=index if "
-            "category_id counts the data set's categories from 0"
-        )
-    return results
-
-
-class _File(NamedTuple):
-    rows: Sequence[Mapping[str, Any]]
-    categories: Mapping[Any, str]
-    images: Mapping[Any, str]
-
-
-def fingerprint_files(paths: Iterable[Path]) -> str:
-    """Return a hash of the contents of files.
-
-    Raises:
-        UserError: no such file.
-    """
-    return "+".join(_fingerprint(path.expanduser()) for path in paths)
-
-
-def _fingerprint(path: Path) -> str:
-    if not path.is_file():
-        raise UserError(
-            f"{path}: no such file: name the results of a detector, or run `python -m prepare.detect`"
-        )
-    return file_sha256(path)[:16]
-
-
-def _open(path: Path) -> _File:
-    content = read_json(path)
-    categories: dict[Any, str] = {}
-    images: dict[Any, str] = {}
-    if isinstance(content, dict):
-        rows = content.get("annotations", content.get("results", content.get("detections")))
-        try:
-            categories = {item["id"]: str(item["name"]) for item in content.get("categories", [])}
-            images = {
-                item["id"]: str(item["file_name"])
-                for item in content.get("images", [])
-                if "file_name" in item
-            }
-        except (TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{path}: categories need id and name, images id and file_name") from error
-    else:
-        rows = content
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError(
-            f"{path}: not COCO results: a list of rows with image_id, category_id, score and bbox "
-            "[x, y, width, height] is needed"
-        )
-    return _File(rows, categories, images)
-
-
-def _key_of(row: Mapping[str, Any], images: Mapping[Any, str], where: str) -> int | str:
-    """Return the key of a row's image: an id, or a name."""
-    for name in FILE_KEYS:
-        if isinstance(row.get(name), str) and row[name].strip():
-            return str(PurePosixPath(row[name].replace("\\", "/")))
-    value = row.get("image_id")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # as tables write whole numbers
-    if isinstance(value, (int, str)) and not isinstance(value, bool):
-        if value in images:
-            return str(PurePosixPath(images[value].replace("\\", "/")))
-        if isinstance(value, int) or value.strip():
-            return value
-    raise UserError(f"{where}: image_id {in_short(value)} names no image: write its id, or its file_name")
-
-
-class _Labels:
-    """Names the labels of one file's rows."""
-
-    def __init__(self, own: Mapping[Any, str], categories: Sequence[Category], ids: str) -> None:
-        known = {category.id: category.name for category in categories}
-        if ids == INDEX_IDS:
-            known = dict(enumerate(category.name for category in categories))
-        self._by_id: Mapping[Any, str] = own or known
-        self._names = frozenset(category.name for category in categories)
-        self._is_own = bool(own)
-        self._has_zero = False
-
-    def of(self, row: Mapping[str, Any]) -> str | None:
-        """Return the label of a row, None if the row has none.
-
-        Raises:
-            ValueError: a label that the data set does not know.
-        """
-        name = next((row[key] for key in NAME_KEYS if isinstance(row.get(key), str)), None)
-        number = row.get("category_id")
-        if name is None and number is None:
-            return None
-        if name is None:
-            try:
-                name = self._by_id.get(number)
-            except TypeError:
-                name = None
-            self._has_zero |= number == 0 and name is None
-        if name is None or not name.strip() or find_markup(name) or "\n" in name:
-            raise ValueError
-        if self._names and name not in self._names:
-            raise ValueError
-        return name
-
-    def check(self, path: Path) -> None:
-        """Refuse ids that count from 0 where the data set's do not: every label would be another one."""
-        if self._has_zero and not self._is_own:
-            raise UserError(
-                f"{path}: category_id 0 is none of the data set's ({_shown_ids(self._by_id)}): set "
-                "candidates.ids=index if category_id counts the data set's categories from 0, or add "
-                "`categories` to the file"
-            )
-
-
-def _read_row(row: Mapping[str, Any], labels: _Labels, min_score: float) -> DetectedBox | str:
-    """Return the box of a row, or the reason why it is not used."""
-    numbers = row.get("bbox")
-    if not isinstance(numbers, list) or len(numbers) != 4 or not all(map(_is_number, numbers)):
-        return NOT_FOUR_NUMBERS
-    box = Box.from_xywh(*map(float, numbers))
-    if not box.is_finite:
-        return NOT_FOUR_NUMBERS
-    if not box.has_area:
-        return WITHOUT_AREA
-    score = row.get("score")
-    if score is not None and not (_is_number(score) and 0 <= score <= 1):
-        return BAD_SCORE
-    if score is not None and score < min_score:
-        return LOW_SCORE
-    try:
-        label = labels.of(row)
-    except ValueError:
-        return UNKNOWN_LABEL
-    return DetectedBox(box, label, None if score is None else round(float(score), 4))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
-
-
-def _shown_ids(known: Mapping[Any, str]) -> str:
-    numbers = [number for number in known if isinstance(number, int)]
-    return f"{min(numbers)} to {max(numbers)}" if numbers else "none"
-
-
-def _shown_names(categories: Iterable[Category]) -> str:
-    names = [category.name for category in categories]
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from grounding.boxes import BOX_ORDERS, Size
+from grounding.images.box_check import FEWEST_MISFITS, SUSPICIOUS_SHARE, fits_image
 from prepare.inspect.images_looked_at import ImageLookedAt
 from prepare.source_types import BoxFormat
-from prepare.sources.shared.box_check import FEWEST_MISFITS, SUSPICIOUS_SHARE, fits_image
 
 UNITS = ("pixels", "grid", "relative")
 

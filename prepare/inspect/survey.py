@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from grounding.errors import UserError
+from grounding.images.box_check import BoxCheck
 from prepare.draw import check_annotation
 from prepare.inspect.images_looked_at import MOST_IMAGES, ImageLookedAt, look_at_images
 from prepare.progress import progress_bar
 from prepare.questions.objects import ObjectReader
 from prepare.reasons import UnusableImageError
 from prepare.source_types import Annotation, Frame, Lost, Place
-from prepare.sources.shared.box_check import BoxCheck
 from prepare.sources.source import Source
 
 SPLITS = ("train", "val")
@@ -70,7 +70,7 @@ def survey_source(source: Source, names: frozenset[str]) -> Survey:
             continue
         step = max(1, total * len(SPLITS) // MOST_IMAGES)
         places: list[Place] = []
-        check = BoxCheck(source.box_format)
+        check = BoxCheck(source.box_format.order, source.box_format.units)
         with progress_bar(total, f"reading {split}") as progress:
             for number, each in enumerate(source.scan(split)):
                 if isinstance(each, Lost):

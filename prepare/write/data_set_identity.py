@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from grounding.candidates.detector_results import fingerprint_files
+from grounding.candidates.results_file import fingerprint_files
 from grounding.card import Card
 from grounding.errors import UserError
 from grounding.prompts import SYSTEM_PROMPT

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from grounding.candidates.candidate_settings import trained_candidates
-from grounding.candidates.detector_results import DetectorResults, read_detector_results
+from grounding.candidates.detector_results import DetectorResults
 from grounding.candidates.listing import ListingRules
+from grounding.candidates.results_file import read_detector_results
 from grounding.card import Card, load_card
 from grounding.errors import UserError
 from grounding.markup import IMAGE_PLACEHOLDER
@@ -66,6 +67,7 @@ def _from_file(questions: Sequence[Question], recipe: InferRecipe) -> list[Quest
         settings.shuffle,
     )
     made = [_listed(question, results, rules, card.answer_format) for question in questions]
+    results.check_boxes()
     found = sum(question.candidates is not None for question in made)
     if not found:
         raise UserError(
@@ -87,7 +89,7 @@ def _listed(
     digits = Path(question.image).stem
     image_id = int(digits) if digits.isascii() and digits.isdecimal() else None
     names = [name for name in (question.source, question.image) if name]
-    found = results.of(image_id, *names) or ()
+    found = results.of(question.size, image_id, *names) or ()
     user = question.request.user
     alone = user if question.introduced is None else question.introduced.without(user)
     text = alone.replace(IMAGE_PLACEHOLDER, "")

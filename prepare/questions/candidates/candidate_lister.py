@@ -8,9 +8,10 @@ from pathlib import Path
 from grounding.boxes import Size
 from grounding.candidates.candidate_list import CandidateList, ListedCandidate
 from grounding.candidates.candidate_settings import CandidateQuestions
-from grounding.candidates.detector_results import DetectorResults, read_detector_results
+from grounding.candidates.detector_results import DetectorResults
 from grounding.candidates.found_objects import found_objects
 from grounding.candidates.listing import ListingRules
+from grounding.candidates.results_file import read_detector_results
 from grounding.categories import Category
 from grounding.prompts import candidate_wordings, draw
 from grounding.samples import Detection
@@ -61,7 +62,7 @@ class CandidateLister:
         Raises:
             UserError: the file has several images of this name.
         """
-        found = self.results.of(image_id, *names)
+        found = self.results.of(size, image_id, *names)
         counts[IMAGES] += found is not None
         counts[MISSING] += found is None
         items = tuple(self.rules.choose(found or (), size, dropped))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from grounding.candidates.detector_results import read_detector_results
+from grounding.boxes import Size
+from grounding.candidates.results_file import read_detector_results
 from grounding.categories import number_categories
 from grounding.errors import UserError
 from prepare.detect.__main__ import main
@@ -86,7 +87,7 @@ def test_boxes_are_found_written_and_taken_as_candidates(
         in capsys.readouterr().out
     )
     results = read_detector_results([folder / "found.json"], number_categories(["red", "blue"]))
-    assert [item.label for item in results.of(None, "images/3.png") or ()] == ["red", "blue"]
+    assert [item.label for item in results.of(Size(64, 64), None, "images/3.png") or ()] == ["red", "blue"]
 
 
 def test_each_content_is_looked_at_once(folder: Path) -> None:

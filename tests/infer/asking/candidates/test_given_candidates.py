@@ -90,6 +90,15 @@ def test_the_results_of_other_images_are_refused(
         with_given_candidates(listed, replace(recipe, candidates=path))
 
 
+def test_boxes_of_another_form_are_refused(
+    recipe: InferRecipe, listed: list[Question], tmp_path: Path
+) -> None:
+    image = int(Path(listed[0].image).stem)
+    path = write_results(tmp_path, [{"image_id": image, "category_id": 2, "bbox": [0.1, 0.2, 0.4, 0.4]}])
+    with pytest.raises(UserError, match=r"no number above 1, .*in pixels of the original picture"):
+        with_given_candidates(listed, replace(recipe, candidates=path))
+
+
 def drawn_source(folder: Path) -> tuple[Path, list[dict[str, Any]]]:
     """Twelve pictures in COCO's JSON, and the results of a detector for all of them."""
     entries: dict[str, dict[str, list[dict[str, Any]]]] = {}

@@ -102,6 +102,33 @@ def test_the_candidates_of_other_images_are_refused(source: Path, make_recipe: M
     assert not (tmp_path / "dataset" / "card.json").exists()
 
 
+def test_boxes_of_another_form_are_refused(source: Path, make_recipe: Make, tmp_path: Path) -> None:
+    path = tmp_path / "corners.json"
+    rows = [{"image_id": i, "category_id": 1, "bbox": [22, 6, 30, 20]} for i in range(1, 61)]
+    path.write_text(json.dumps(rows))
+    recipe = make_recipe(source, total_samples=None, candidates=CandidateQuestions(str(path)))
+    with pytest.raises(UserError, match="all of them fit as xyxy: write bbox as x, y, width, height"):
+        prepare_dataset(recipe)
+    assert not (tmp_path / "dataset" / "card.json").exists()
+
+
+@pytest.mark.parametrize(("scale", "finds"), [(1.0, True), (0.5, False)])
+def test_a_detector_that_finds_nearly_nothing_is_named(
+    scale: float,
+    finds: bool,
+    source: Path,
+    results: Path,
+    make_recipe: Make,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = json.loads(results.read_text())
+    results.write_text(
+        json.dumps([{**row, "bbox": [scale * number for number in row["bbox"]]} for row in rows])
+    )
+    prepare_dataset(make_recipe(source, total_samples=None, candidates=CandidateQuestions(str(results))))
+    assert ("at their original size?" in caplog.text) is not finds
+
+
 @pytest.mark.parametrize(
     ("settings", "name"),
     [

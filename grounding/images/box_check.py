@@ -1,4 +1,4 @@
-"""A check of a whole split: do the boxes contradict the format that the recipe states?"""
+"""A check of many boxes: do they contradict the format that is stated?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,6 @@ from typing import Any
 
 from grounding.boxes import BOX_ORDERS, GRID, Box, Size, read_box
 from grounding.errors import UserError
-from prepare.source_types import BoxFormat
 
 LARGEST = {"relative": 1.0, "grid": float(GRID)}
 TOLERANCE = 1.01
@@ -19,9 +18,14 @@ FEWEST_MISFITS, SUSPICIOUS_SHARE = 2, 0.01
 
 @dataclass
 class BoxCheck:
-    """Counts over the boxes of a split, and the first row of each kind that contradicts the format."""
+    """Counts over boxes of this order and units, and the first row of each kind that contradicts them.
 
-    format: BoxFormat
+    `remedy` says what to do; None where the keys `source.boxes` and `source.units` state the format.
+    """
+
+    order: str
+    units: str
+    remedy: str | None = None
     boxes: int = 0
     upside_down: int = 0
     outside: int = 0
@@ -31,8 +35,8 @@ class BoxCheck:
     first: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with the orders that the recipe does not state."""
-        self.fitting = set(BOX_ORDERS) - {self.format.order}
+        """Begin with the orders that are not stated."""
+        self.fitting = set(BOX_ORDERS) - {self.order}
 
     def add(self, numbers: Any, size: Size | None, where: str) -> None:
         """Count a box; anything that is not four finite numbers is skipped.
@@ -46,8 +50,8 @@ class BoxCheck:
             return
         if len(numbers) != 4 or None in numbers:
             return
-        units = self.format.units
-        box = read_box(numbers, self.format.order, units, size or Size(GRID, GRID))
+        units = self.units
+        box = read_box(numbers, self.order, units, size or Size(GRID, GRID))
         if not box.is_finite:
             return
         largest = LARGEST.get(units)
@@ -80,33 +84,37 @@ class BoxCheck:
         return likelier if is_suspicious else None
 
     def finish(self) -> None:
-        """Judge the split.
+        """Judge all boxes.
 
         Raises:
             UserError: most boxes are upside down or stick out of their images, or some do and all fit in
                 another order, or all "pixels" are below 1.
         """
-        order, units = self.format.order, self.format.units
+        order, units = self.order, self.units
         hint = (
-            f"all of them fit as {likelier}: set source.boxes={likelier}"
+            f"all of them fit as {likelier}: {self.remedy or f'set source.boxes={likelier}'}"
             if (likelier := self._likelier_order())
             else ""
         )
         if self.upside_down and (hint or 2 * self.upside_down > self.boxes):
             raise UserError(
                 f"{self.first['upside_down']} is upside down as {order}, as are {self.upside_down} of "
-                f"{self.boxes} boxes: {hint or 'set source.boxes to what the file holds'}"
+                f"{self.boxes} boxes: {hint or self.remedy or 'set source.boxes to what the file holds'}"
             )
         if self.outside and (hint or 2 * self.outside > self.boxes):
             raise UserError(
                 f"{self.first['outside']} reaches out of its image as {order} in {units}, as do "
                 f"{self.outside} of {self.boxes} boxes: "
-                f"{hint or 'set source.boxes, source.units to what the file holds'}"
+                f"{hint or self.remedy or 'set source.boxes, source.units to what the file holds'}"
             )
         if self.boxes and self.within_one == self.boxes and units in ("pixels", "pixels_from_1", "grid"):
             raise UserError(
-                f"{self.first['within_one']} has no number above 1, as has none of {self.boxes} boxes, but "
-                f"source.units={units}: set source.units=relative if that is what the file holds"
+                f"{self.first['within_one']} has no number above 1, as has none of {self.boxes} boxes"
+                + (
+                    f": {self.remedy}"
+                    if self.remedy
+                    else f", but source.units={units}: set source.units=relative if the file holds shares"
+                )
             )
 
 

@@ -5,14 +5,13 @@ import pytest
 
 from grounding.boxes import Size
 from grounding.errors import UserError
-from prepare.source_types import BoxFormat
-from prepare.sources.shared.box_check import BoxCheck
+from grounding.images.box_check import BoxCheck
 
 SIZE = Size(640, 480)
 
 
 def judge(order: str, units: str, boxes: Sequence[Any], size: Size | None = SIZE) -> None:
-    check = BoxCheck(BoxFormat(order, units))
+    check = BoxCheck(order, units)
     for number, box in enumerate(boxes):
         check.add(box, size, f"row {number}")
     check.finish()
