@@ -26,6 +26,12 @@ from prepare.source_types import (
     RawObjects,
 )
 from prepare.sources.parts.parquet_layout import ParquetLayout, find_layout
+from prepare.sources.parts.parquet_names import (
+    has_distinct_paths,
+    read_columns,
+    stated_names,
+    written_labels,
+)
 from prepare.sources.shared.file_patterns import find_files, find_splits, source_folder
 from prepare.sources.shared.identity import derived_id, plain_name
 from prepare.sources.shared.parquet_file import (
@@ -44,7 +50,6 @@ TRAIN_FILES, VAL_FILES = "**/train-*.parquet", "**/val-*.parquet"
 VALIDATION_FILES = "**/validation-*.parquet"
 """The usual name on the Hugging Face hub, used where nothing is named as COCO's files are."""
 
-ANNOTATIONS_AT_ONCE = 512
 IMAGES_AT_ONCE = 16
 """A photograph is about 0.2 MB, so this bounds the memory whatever the size of the row groups."""
 
@@ -80,7 +85,7 @@ class CocoParquet:
         Raises:
             UserError: the files name other labels than COCO, whose names the recipe takes by default.
         """
-        stated = _stated_names(self.layouts)
+        stated = stated_names(self.layouts)
         if self.categories == COCO_CATEGORIES and stated and stated != _names(COCO_CATEGORIES):
             raise UserError(
                 f"categories: {self.folder}: the files name their labels {', '.join(stated[:5])}, ..., which "
@@ -95,12 +100,12 @@ class CocoParquet:
         Raises:
             UserError: the labels are only numbers.
         """
-        return None if self.categories else number_categories(self.names or _labels_in(self.layouts))
+        return None if self.categories else number_categories(self.names or written_labels(self.layouts))
 
     @cached_property
     def is_named_by_row(self) -> bool:
         """Whether images without an id are named by their rows."""
-        return not _has_distinct_paths(self.layouts)
+        return not has_distinct_paths(self.layouts)
 
     def fingerprint(self) -> str:
         """Return a hash of each file's split, name, size and footer.
@@ -230,19 +235,6 @@ def _size(row: dict[str, Any], layout: ParquetLayout) -> Size | None:
     return None
 
 
-def read_columns(
-    path: Path, layout: ParquetLayout, columns: Sequence[str]
-) -> Iterator[tuple[int, Any] | Lost]:
-    """Yield some columns of a file in batches, each with the number of its first row, and what is lost.
-
-    Raises:
-        UserError: a file that cannot be opened.
-    """
-    file = open_parquet(path)
-    for index, start in row_groups(file):
-        yield from read_rows(file, path, columns, ANNOTATIONS_AT_ONCE, index, start, layout.image)
-
-
 def find_signs(listing: FolderListing) -> Iterator[Sign]:
     """Yield parquet for files whose schema has images and objects with boxes."""
     found: list[str] = []
@@ -278,62 +270,6 @@ def open_source(source: SourceSettings, categories: Sequence[Category]) -> CocoP
 
 def _names(categories: Sequence[Category]) -> tuple[str, ...]:
     return tuple(category.name for category in categories)
-
-
-def _stated_names(layouts: Mapping[Path, ParquetLayout]) -> tuple[str, ...]:
-    """Return the names of the labels that the files state.
-
-    Raises:
-        UserError: two files state other names.
-    """
-    found: dict[tuple[str, ...], Path] = {}
-    for path, layout in layouts.items():
-        if layout.names:
-            found.setdefault(layout.names, path)
-    if len(found) > 1:
-        one, other = list(found.values())[:2]
-        raise UserError(f"{one} and {other} name their labels in two ways: prepare them one by one")
-    return next(iter(found), ())
-
-
-def _labels_in(layouts: Mapping[Path, ParquetLayout]) -> list[str]:
-    """Return the labels that the files write as texts.
-
-    Raises:
-        UserError: they are only numbers.
-    """
-    names: set[str] = set()
-    for path, layout in layouts.items():
-        column = layout.objects or layout.label
-        for batch in read_columns(path, layout, [column]):
-            if not isinstance(batch, Lost):
-                keys = [name for name in (layout.box, layout.area, layout.crowd) if name]
-                for value in batch[1].column(column).to_pylist():
-                    row = {column: value} | ({} if layout.objects else dict.fromkeys(keys))
-                    names |= {name for name in layout.objects_of(row)[layout.label] if isinstance(name, str)}
-    if not names:
-        raise UserError(
-            "categories: parquet files hold only numbers: list the names in their order, "
-            "categories=[NAME,NAME], or set categories=coco for the 80 of COCO"
-        )
-    return sorted(name for name in {name.strip() for name in names} if name)
-
-
-def _has_distinct_paths(layouts: Mapping[Path, ParquetLayout]) -> bool:
-    """Tell whether the images without ids have paths, each another one."""
-    seen: set[str] = set()
-    count = 0
-    for path, layout in layouts.items():
-        if layout.image_id:
-            continue
-        if not layout.has_paths:
-            return False
-        for batch in read_columns(path, layout, [f"{layout.image}.path"]):
-            if not isinstance(batch, Lost):
-                paths = [plain_name(name) for name in layout.paths_of(batch[1]) if name]
-                seen.update(paths)
-                count += batch[1].num_rows
-    return len(seen) == count
 
 
 def _view(value: Any) -> ImageData:
