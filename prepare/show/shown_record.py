@@ -51,7 +51,7 @@ class ShownBox:
 class ShownPicture:
     """An image of a record: `data` is a data URL, `size` the training resolution, `tokens` their number.
 
-    `candidates` are the numbered ones that its question lists.
+    `candidates` are the numbered ones that its question lists. Boxes are never those of a view.
     """
 
     image: str
@@ -61,6 +61,7 @@ class ShownPicture:
     tokens: int
     boxes: tuple[ShownBox, ...]
     candidates: tuple[ShownBox, ...] = ()
+    is_view: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def show_record(
             size.width * size.height // DEFAULT_FAMILY.pixels_per_token,
             _place_boxes(found, size, place),
             _place_candidates(record, size) if place == 0 else (),
+            place >= len(record.pictures),
         )
         for place, (name, (original, picture), size) in enumerate(
             zip(record.images, seen, sizes, strict=True)

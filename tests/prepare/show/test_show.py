@@ -95,7 +95,7 @@ def test_candidates_lie_under_the_objects_by_their_numbers(dataset: Path) -> Non
     assert "1 objects" in page
 
 
-def test_candidates_are_not_drawn_into_views(dataset: Path) -> None:
+def test_views_are_small_and_without_candidates(dataset: Path) -> None:
     row = json.loads((dataset / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
     mark = {"ask": "{candidates}", "boxes": [[0, 0, 500, 500]]}
     views = Views.introduced([(0, 0, 500, 500)], "Find")
@@ -106,6 +106,9 @@ def test_candidates_are_not_drawn_into_views(dataset: Path) -> None:
     (dataset / "train.jsonl").write_text(json.dumps(row | shown), encoding="utf-8")
     page = show(dataset, limit=1, min_pixels=32 * 32, max_pixels=64 * 64).read_text(encoding="utf-8")
     assert ["#1" in picture for picture in re.findall(r"<svg.*?</svg>", page)] == [True, False]
+    assert ['class="view"' in picture for picture in re.findall(r"<svg[^>]*>", page)] == [False, True]
+    assert page.count("a view of image 1") == 1
+    assert page.count(row["images"][0]) == 1  # a view's file is not named
 
 
 def test_a_browser_runs_and_fetches_nothing_for_the_page(dataset: Path) -> None:
