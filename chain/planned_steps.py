@@ -62,7 +62,7 @@ def plan_steps(chain: ChainFile) -> list[PlannedStep]:
         step.name: tuple(
             other.name
             for other in in_order
-            if other is not step and (other.name in step.parents or _reads_output(step, other))
+            if other.name in step.parents or (other is not step and _reads_output(step, other))
         )
         for step in in_order
     }

@@ -103,6 +103,11 @@ BAD = {
         "output: source, after: [data]",
         "line 3: steps depend on each other in a circle: shapes -> data -> shapes",
     ),
+    "a step after itself": (
+        "output: source",
+        "output: source, after: [shapes]",
+        "line 3: steps depend on each other in a circle: shapes -> shapes",
+    ),
     "a circle of texts": (
         "output: source",
         'output: "{data}/x"',
