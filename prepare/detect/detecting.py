@@ -7,9 +7,11 @@ from typing import Any
 
 from tqdm import tqdm
 
+from grounding.boxes import Size
 from grounding.candidates.detector_results import DetectedBox
 from grounding.errors import UserError
 from grounding.files import write_json
+from grounding.images.box_check import BoxCheck
 from grounding.images.image_formats import EXTENSIONS
 from grounding.images.picture_hash import hash_picture
 from grounding.images.pixels import UNREADABLE, read_pixels
@@ -18,6 +20,8 @@ from prepare.detect.detection_cache import DetectionCache
 from prepare.detect.detector import Detector
 
 CACHE_ENDING = ".cache"
+
+REMEDY = "let the detector return x1, y1, x2, y2 in pixels of the picture"
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,15 @@ def detect_objects(folder: Path, detector: Detector, settings: DetectSettings) -
     looks at new pictures alone, and ends with the same bytes.
 
     Raises:
-        UserError: no picture, a file that cannot be written, or the detector fails.
+        UserError: no picture, a file that cannot be written, the detector fails, or its boxes cannot be
+            corners in pixels.
     """
     pictures = find_pictures(folder, settings.limit)
     output = Path(settings.output).expanduser()
     rows: list[dict[str, Any]] = []
     unreadable: list[str] = []
     kept = 0
+    check = BoxCheck("xyxy", "pixels", REMEDY)
     with DetectionCache(Path(f"{output}{CACHE_ENDING}"), detector.fingerprint) as cache:
         for path in tqdm(pictures, unit="image", desc="detect"):
             name = path.relative_to(folder).as_posix()
@@ -80,7 +86,10 @@ def detect_objects(folder: Path, detector: Detector, settings: DetectSettings) -
                 kept += 1
             else:
                 cache.add(content, detector.detect(picture))
+            for item in cache.known[content]:
+                check.add(item.box.xyxy, Size(*picture.size), f"{settings.detector}, {name}")
             rows += _rows(name, cache.known[content], settings.min_score)
+    check.finish()
     write_json(output, rows)
     return DetectionReport(len(pictures), kept, len(rows), tuple(unreadable))
 

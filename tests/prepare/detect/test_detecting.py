@@ -38,6 +38,18 @@ def broken(picture):
     raise RuntimeError("no weights")
 
 
+def shares(picture):
+    return [("red", [0.1, 0.2, 0.5, 0.6], 0.5)]
+
+
+def sizes(picture):
+    return [("red", [30, 2, 8, 6], 0.5)]
+
+
+def larger(picture):
+    return [("red", [60, 2, 90, 50], 0.5)]
+
+
 def wrong(picture):
     return [("red", [1, 2, 3])]
 """
@@ -88,6 +100,24 @@ def test_boxes_are_found_written_and_taken_as_candidates(
     )
     results = read_detector_results([folder / "found.json"], number_categories(["red", "blue"]))
     assert [item.label for item in results.of(Size(64, 64), None, "images/3.png") or ()] == ["red", "blue"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("shares", "has no number above 1, as has none of 3 boxes: let the detector return x1, y1, x2, y2"),
+        ("sizes", "is upside down as xyxy, as are 3 of 3 boxes: all of them fit as xywh: let the detector"),
+        (
+            "larger",
+            "of an image 40x20 reaches out of its image as xyxy in pixels, as do 3 of 3 boxes: let the",
+        ),
+    ],
+)
+def test_boxes_of_another_form_are_refused(folder: Path, name: str, message: str) -> None:
+    words = [f"detector={folder / 'finder.py'}:{name}", f"output={folder / 'found.json'}"]
+    with pytest.raises(UserError, match=rf"finder.py:{name}, 1.png: box .* {message}"):
+        main([str(folder / "images"), *words])
+    assert not (folder / "found.json").exists()
 
 
 def test_each_content_is_looked_at_once(folder: Path) -> None:
