@@ -114,8 +114,8 @@ def train(folder: Path, name: str, start: Path, steps: int, seed: int) -> Path:
     return output
 
 
-def train_on(dataset: Path, output: Path, start: Path, steps: int, seed: int) -> None:
-    """Train a model on a data set from a start, unless it is there."""
+def train_on(dataset: Path, output: Path, start: Path, steps: int, seed: int, *words: str) -> None:
+    """Train a model on a data set from a start, unless it is there. `words` are settings of the training."""
     if (output / "train_results.json").is_file():
         return
     call("train", "recipes/train/tiny_full.yaml", f"model_name_or_path={start}",
@@ -123,7 +123,7 @@ def train_on(dataset: Path, output: Path, start: Path, steps: int, seed: int) ->
          f"eval_dataset_path={dataset / 'val.jsonl'}", f"max_pixels={MAX_PIXELS}",
          f"max_seq_len={MAX_LENGTH}", f"max_steps={steps}", f"output_dir={output}",
          f"logging_dir={output}/visualdl", "grounding_eval_samples=0", "evaluation_strategy=no",
-         "do_eval=false", "save_steps=100000")  # fmt: skip
+         "do_eval=false", "save_steps=100000", *words)  # fmt: skip
 
 
 class TokenCounter:
