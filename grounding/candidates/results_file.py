@@ -52,17 +52,18 @@ def read_detector_results(
             of_image = results.boxes.setdefault(key, [])
             found = _read_row(row, labels, min_score)
             if isinstance(found, str):
+                if found not in first:
+                    first[found] = f"{path}, row {number}: {_told(row, found)}"
                 results.faults[found] += 1
-                first.setdefault(found, f"{path}, row {number}: {_told(row, found)}")
             else:
                 of_image.append(found)
         labels.check(path)
     if results.boxes and not any(results.boxes.values()):
         fault, number = results.faults.most_common(1)[0]
-        remedy = _label_remedy(categories) if fault == UNKNOWN_LABEL else "mend these rows"
+        remedies = {UNKNOWN_LABEL: _label_remedy(categories), LOW_SCORE: "set a lower one"}
         raise UserError(
             f"{first[fault]}: {fault}, as are {number} of {results.faults.total()} rows, and no row can be "
-            f"used: {remedy}"
+            f"used: {remedies.get(fault, 'mend these rows')}"
         )
     return results
 

@@ -119,7 +119,10 @@ def test_another_format_is_refused(tmp_path: Path, content: Any) -> None:
             {"score": 80},
             r"row 1: bbox \[1, 2, 3, 4\], score 80: candidate has a score outside 0..1, as are 2 of 2",
         ),
-        ({"score": 0.1}, r"below candidates.min_score"),
+        (
+            {"score": 0.1},
+            r"below candidates.min_score, as are 2 of 2 rows, and no row can be used: set a lower one",
+        ),
         ({"bbox": [9, 9, -3, 4]}, r"row 1: bbox \[9, 9, -3, 4\], score 0.5: candidate is upside down"),
     ],
 )
