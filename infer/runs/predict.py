@@ -9,7 +9,7 @@ from grounding.files import write_json
 from grounding.layout import PREDICTIONS_FILE, SCORED_FILES
 from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, read_questions
-from infer.asking.views.view_checks import check_views
+from infer.asking.views.view_checks import check_views, warn_of_untrained_views
 from infer.asking.words.asked_regions import read_region_questions
 from infer.asking.zoom import check_zoom
 from infer.confidence.calibration import Calibration
@@ -53,6 +53,7 @@ def predict(recipe: InferRecipe, open_engine: EngineOpener) -> Path:
         read_questions(recipe.dataset_path, recipe.split, recipe.limit, or_words=True), recipe
     )
     check_views(recipe, about_boxes)
+    warn_of_untrained_views(recipe)
     questions = [*about_boxes, *read_region_questions(recipe.dataset_path, recipe.split, recipe.limit)]
     for question in about_boxes:
         check_zoom(recipe.zoom, question.asked)

@@ -13,6 +13,7 @@ from PIL import Image
 from grounding.answers.writer import write_answer
 from grounding.boxes import Box, Size
 from grounding.candidates.candidate_settings import CandidateQuestions
+from grounding.card import Card, save_card
 from grounding.errors import UserError
 from grounding.regions.region_mark import Region
 from grounding.samples import Detection
@@ -20,7 +21,7 @@ from infer.asking.candidates.given_candidates import with_given_candidates
 from infer.asking.dataset_questions import Question, fingerprint_questions, read_questions
 from infer.asking.merged_answers import SEEN_TWICE
 from infer.asking.parsed_answers import ParsedAnswer
-from infer.asking.views.view_checks import check_views
+from infer.asking.views.view_checks import check_views, warn_of_untrained_views
 from infer.asking.ways import ask_batch
 from infer.engines.protocol import RawAnswer, Request
 from infer.recipe import InferRecipe
@@ -214,3 +215,18 @@ def test_views_of_candidates_belong_to_their_own(source: Path, tmp_path: Path, c
     )
     with pytest.raises(UserError, match=wanted):
         check_views(recipe, questions)
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "warns"),
+    [({}, "global+tiles", True), ({"views": "global+tiles"}, "global+tiles", False), ({}, "none", False)],
+)
+def test_a_model_that_never_saw_views_is_named(
+    trained: dict[str, Any], asked: str, warns: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "train.yaml").write_text(f"train_dataset_path: {tmp_path}/data/train.jsonl\n")
+    save_card(Card("", {}, "objects", (), "none", trained, {}), tmp_path / "data")
+    recipe = InferRecipe(checkpoint=str(tmp_path / "run"), dataset="data", output_dir="out", views=asked)
+    warn_of_untrained_views(recipe)
+    assert ("expect worse answers" in caplog.text) is warns
