@@ -12,6 +12,7 @@ from grounding.boxes import GRID
 from grounding.categories import Category
 from grounding.errors import UserError
 from grounding.files import check_types, read_json, write_json
+from grounding.layout import dataset_of_checkpoint
 
 CARD_FILE = "card.json"
 CARD_VERSION = 2
@@ -66,6 +67,12 @@ class _Content(TypedDict, total=False):
 def save_card(card: Card, dataset: Path) -> None:
     """Write the card into a data set's folder."""
     write_json(dataset / CARD_FILE, dataclasses.asdict(card))
+
+
+def trained_dataset(checkpoint: Path) -> Path | None:
+    """Return the data set that a checkpoint was trained on, None where it is unknown or its card is gone."""
+    found = dataset_of_checkpoint(checkpoint)
+    return found if found is not None and (found / CARD_FILE).is_file() else None
 
 
 def load_card(dataset: Path) -> Card:

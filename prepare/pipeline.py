@@ -95,6 +95,7 @@ def _prepare(folder: Path, source: Source, card: Card, recipe: PrepareRecipe) ->
     log.check()
     if lister is not None:
         _check_candidates(lister, splits, dropped)
+        _warn_of_low_ceiling(splits)
     split, purpose = ("val", "test") if recipe.test_set else ("train", "training")
     check_usable(splits[split].images, source.folder, dropped, purpose)
     counts = {split: prepared.counts for split, prepared in splits.items()}
@@ -151,6 +152,10 @@ def _check_candidates(
             f"{first}, the file's first is {lister.results.first_image}): give the results for these images"
         )
     lister.results.check_boxes()
+
+
+def _warn_of_low_ceiling(splits: dict[str, PreparedSplit]) -> None:
+    """Say so if the detector finds nearly no object: its boxes may be of pictures of another size."""
     counts = [prepared.counts for prepared in splits.values()]
     objects, found = (sum(each.get(key, 0) for each in counts) for key in (OBJECTS, FOUND_ANY))
     if objects >= FEWEST_OBJECTS and found < LOW_CEILING * objects:

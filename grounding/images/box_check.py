@@ -108,13 +108,10 @@ class BoxCheck:
                 f"{hint or self.remedy or 'set source.boxes, source.units to what the file holds'}"
             )
         if self.boxes and self.within_one == self.boxes and units in ("pixels", "pixels_from_1", "grid"):
+            stated = "" if self.remedy else f", but source.units={units}"
             raise UserError(
-                f"{self.first['within_one']} has no number above 1, as has none of {self.boxes} boxes"
-                + (
-                    f": {self.remedy}"
-                    if self.remedy
-                    else f", but source.units={units}: set source.units=relative if the file holds shares"
-                )
+                f"{self.first['within_one']} has no number above 1, as has none of {self.boxes} "
+                f"boxes{stated}: {self.remedy or 'set source.units=relative if the file holds shares'}"
             )
 
 

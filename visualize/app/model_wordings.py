@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grounding.card import CARD_FILE, Card, load_card
+from grounding.card import Card, load_card, trained_dataset
 from grounding.categories import COCO_CATEGORIES
-from grounding.layout import dataset_of_checkpoint
 from grounding.prompts import (
     CANDIDATES,
     CATEGORIES,
@@ -70,8 +69,7 @@ def find_dataset(checkpoint: Path | None, dataset: Path | None) -> Path | None:
     """
     if dataset is not None or checkpoint is None:
         return dataset
-    found = dataset_of_checkpoint(checkpoint)
-    return found if found is not None and (found / CARD_FILE).is_file() else None
+    return trained_dataset(checkpoint)
 
 
 def choose_wordings(dataset: Path | None) -> Wordings:

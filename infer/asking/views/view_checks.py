@@ -4,9 +4,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from grounding.card import CARD_FILE, load_card
+from grounding.card import load_card, trained_dataset
 from grounding.errors import UserError
-from grounding.layout import dataset_of_checkpoint
 from grounding.views.view_settings import GLOBAL_AND_OBJECTS, GLOBAL_AND_TILES
 from infer.asking.dataset_questions import Question
 from infer.recipe import InferRecipe
@@ -30,8 +29,8 @@ def warn_of_untrained_views(recipe: InferRecipe) -> None:
     """Say so if views are added for a model whose training data, where it can be found, has none."""
     if not recipe.has_views or not recipe.checkpoint:
         return
-    trained = dataset_of_checkpoint(Path(recipe.checkpoint).expanduser())
-    if trained is not None and (trained / CARD_FILE).is_file() and "views" not in load_card(trained).recipe:
+    trained = trained_dataset(Path(recipe.checkpoint).expanduser())
+    if trained is not None and "views" not in load_card(trained).recipe:
         log.warning(
             "views=%s: %s was trained on %s, whose questions show no views: expect worse answers",
             recipe.views,

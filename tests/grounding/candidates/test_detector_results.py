@@ -155,7 +155,7 @@ FORMS: dict[str, Callable[[int, int, int, int], list[float]]] = {
 def test_boxes_of_another_form_are_refused(
     tmp_path_factory: pytest.TempPathFactory, form: str, boxes: list[tuple[int, int, int, int]]
 ) -> None:
-    # Two boxes tell one order from the other: one that ends at the right, and one that begins there.
+    # These tell the orders apart: read in another one, some reach out of the picture.
     boxes = [*boxes, (0, 0, 64, 48), (40, 30, 64, 48), (44, 32, 64, 48)]
     rows = [ROW | {"bbox": FORMS[form](*box)} for box in boxes]
     found = read(tmp_path_factory.mktemp("results"), *rows)
